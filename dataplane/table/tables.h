@@ -1,0 +1,126 @@
+/*
+ * What workers read. All tables live in the dataplane alone. The main lcore is the only writer (tables_apply); workers read
+ * without locks inside one burst. The main lcore publishes by one pointer or index store and frees after a grace period
+ * (rte_rcu QSBR, one reader id per worker, quiescent between bursts, offline while asleep).
+ * Everything is allocated at start from the configured limits.
+ */
+#ifndef DATAPLANE_TABLE_TABLES_H
+#define DATAPLANE_TABLE_TABLES_H
+
+#include "lib/ipc/command.h"
+#include "lib/ipc/region.h"
+
+struct rte_rcu_qsbr;
+
+#define TUNNEL_OUTER_MAX 60 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4, or GRE */
+
+/*
+ * One way to a mobile node: an immutable object, swapped whole at a handover. The outer header is built once; a packet needs
+ * total/payload length, IPv4 identification and checksum, TOS/traffic class and UDP length/checksum filled in.
+ */
+struct tunnel {
+	/* line 0: encapsulation reads this */
+	uint8_t outer[TUNNEL_OUTER_MAX];
+	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in place), 12 (UDP + MIP) ... */
+	uint8_t encapsulation; /* enum encapsulation */
+	uint16_t flags;        /* enum binding_flag */
+	/* line 1: checks */
+	_Alignas(64) uint64_t expires_tsc; /* UINT64_MAX never */
+	uint32_t binding_id;
+	uint32_t next;         /* further tunnel of the same home address (simultaneous bindings), TUNNEL_NONE */
+	struct ip_address home_address;
+	struct ip_address care_of_address;
+	be16 care_of_port, agent_port;
+	uint16_t vrf, home_port;
+	uint16_t path_mtu;     /* configured cap, 0 none */
+	uint8_t reserved[6];
+	/* line 2: rarely read */
+	_Alignas(64) struct ip_address care_of_field;
+	struct ip_address agent_address;
+	const struct agent *agent;
+	uint32_t generation;   /* sync generation */
+};
+#define TUNNEL_NONE UINT32_MAX
+
+/* Mutable soft state of a binding's path, written by workers (relaxed): HA4-MTU-01, -06, -07, -11. Index binding_id. */
+struct tunnel_path {
+	_Atomic uint16_t path_mtu;           /* 0 = not lowered */
+	_Atomic uint8_t unreachable_code;    /* 0, or ICMP type 3/11 seen (HA4-MTU-11) */
+	uint8_t reserved;
+	_Atomic uint32_t changed_s;          /* seconds of the worker clock when either changed */
+};
+
+struct agent { /* an address of a home agent */
+	struct ip_address address;
+	uint64_t old_care_of_grace_tsc;
+	uint32_t flags; /* enum agent_flag */
+	uint16_t vrf, instance;
+	uint8_t tunnel_ttl, dscp;
+};
+
+struct home_network {
+	struct ip_prefix prefix;
+	uint16_t vrf, port, instance;
+	uint32_t flags; /* enum home_network_flag */
+	uint16_t broadcast_ports[8];
+	uint32_t broadcast_rate;
+};
+
+struct route {
+	struct ip_prefix prefix;
+	struct ip_address next_hop; /* unspecified: on-link */
+	uint16_t port, mtu, vrf;
+	uint32_t flags; /* enum route_flag */
+};
+
+struct neighbor {
+	struct ip_address address;
+	uint16_t port;
+	uint8_t mac[6];
+};
+
+enum local_kind { LOCAL_NONE, LOCAL_AGENT, LOCAL_KERNEL };
+
+struct local {
+	enum local_kind kind;
+	uint16_t port;             /* LOCAL_KERNEL: whose TAP */
+	const struct agent *agent; /* LOCAL_AGENT */
+};
+
+struct tables;
+
+/* Allocates all tables for the limits. NULL with errno. `workers` reader ids are registered in the returned QSBR. */
+struct tables *tables_new(const struct region_limits *limits, unsigned workers);
+void tables_free(struct tables *tables);
+struct rte_rcu_qsbr *tables_qsbr(struct tables *tables);
+
+/*
+ * Main lcore: checks and applies one command; 0 or a positive errno (EINVAL, ENOSPC, ENOENT for an agent that is not known,
+ * EEXIST for a binding id in use). Old objects are freed after the grace period that tables_reclaim finds over.
+ */
+int tables_apply(struct tables *tables, const struct command *command);
+/* Main lcore: starts a grace period for what was replaced so far; returns a token for tables_synced. */
+uint64_t tables_publish(struct tables *tables);
+/* True when every worker has passed the token: nothing old is in use. Frees what it can. */
+bool tables_synced(struct tables *tables, uint64_t token);
+
+/* Workers, and only between two quiescent points. Pointers stay valid until the next one. */
+const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *home); /* exact home address */
+/* The same for a burst, prefetched: out[i] may be NULL. */
+void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf, const struct ip_address *home, unsigned count,
+	const struct tunnel **out);
+const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address); /* mobile network, longest prefix */
+const struct tunnel *tables_tunnel_next(const struct tables *t, const struct tunnel *tunnel);
+/* A replaced tunnel of the same binding whose grace (HA4-REV-16) still runs at now_tsc, or NULL. */
+const struct tunnel *tables_tunnel_previous(const struct tables *t, const struct tunnel *tunnel, uint64_t now_tsc);
+struct tunnel_path *tables_tunnel_path(const struct tables *t, uint32_t binding_id);
+/* Tunnel whose effective care-of address, agent address and encapsulation match an ICMP error's quoted outer header; NULL. */
+const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *agent,
+	const struct ip_address *care_of, be16 care_of_port);
+struct local tables_local_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address);
+const struct home_network *tables_home_network_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address);
+const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port);
+const struct route *tables_route_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *destination);
+const struct neighbor *tables_neighbor_lookup(const struct tables *t, uint16_t port, const struct ip_address *address);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * How control gets the region: connect to the dataplane's UNIX seqpacket socket, prove who you are (SO_PEERCRED: root, the
+ * dataplane's own uid, or the configured control uid), receive one hello with three descriptors. One client at a time: a new
+ * accepted one replaces a dead one, and is refused while the old one lives. Closing the socket detaches.
+ */
+#ifndef LIB_IPC_ATTACH_H
+#define LIB_IPC_ATTACH_H
+
+#include "lib/ipc/region.h"
+#include "lib/ipc/ring.h"
+
+#include <sys/types.h>
+#include <unistd.h>
+
+struct attach_hello {
+	uint64_t magic;          /* REGION_MAGIC */
+	uint32_t layout_version; /* REGION_LAYOUT_VERSION */
+	uint32_t error;          /* 0, or positive errno: refused, no descriptors follow */
+	uint64_t epoch;
+	uint64_t session;
+	uint64_t region_size;
+	uint8_t reserved[24];
+};
+
+/* ---- the dataplane's side: main lcore alone ---- */
+struct region { /* the owner's view */
+	int fd;
+	struct region_header *header; /* mapping, header->size octets */
+	struct region_limits limits;  /* own copy */
+	int command_doorbell;         /* eventfd: control rings when it put commands or injects */
+	int event_doorbell;           /* eventfd: dataplane rings when there are events, punts or applied moved */
+	struct ring command, event, inject;           /* consumer, producer, consumer */
+	struct ring punt[REGION_WORKERS_MAX];         /* producer, one worker each */
+	struct worker_counters *worker_counters;      /* [workers] */
+	struct port_counters *port_counters;          /* [ports] */
+	struct binding_counters *binding_counters;    /* [workers][bindings], worker-major */
+	uint64_t epoch, session;
+};
+
+/* Creates, sizes, seals and lays out the region. `huge` asks for 2 MiB pages and falls back. 0 or -errno. */
+int region_create(struct region *region, const struct region_limits *limits, bool huge);
+void region_destroy(struct region *region);
+
+/* Listens at path (mode 0660). 0 and *fd, or -errno; a live server there is -EADDRINUSE, a stale socket is replaced. */
+int attach_listen(const char *path, int *fd);
+/*
+ * Accepts one client on the listening socket (non-blocking): checks its credentials, resets the rings, starts a new session, sends hello.
+ * Returns the connected descriptor (watch it for hang-up), -EAGAIN, -EPERM for a wrong uid, -EBUSY while `busy`.
+ */
+int attach_accept(int listen_fd, struct region *region, uid_t control_uid, bool busy);
+
+/* ---- control's side: loop thread alone ---- */
+struct attachment {
+	int socket;           /* hang-up = dataplane gone */
+	int command_doorbell; /* ring after ring_commit */
+	int event_doorbell;   /* readable: look at events, punts, applied_sequence */
+	struct region_header *header;
+	struct region_limits limits; /* checked copy */
+	size_t size;
+	uint64_t epoch, session;
+	struct ring command, event, inject;      /* producer, consumer, producer */
+	struct ring punt[REGION_WORKERS_MAX];    /* consumer */
+	const struct worker_counters *worker_counters;
+	const struct port_counters *port_counters;
+	const struct binding_counters *binding_counters;
+};
+
+/*
+ * Connects and maps. 0; -ECONNREFUSED or -ENOENT no dataplane; -EPROTO wrong magic, layout version, unsealed or inconsistent region;
+ * -EPERM, -EBUSY as told by the dataplane; -ETIMEDOUT after timeout_ms.
+ */
+int attach_connect(struct attachment *attachment, const char *path, int timeout_ms);
+void attach_close(struct attachment *attachment);
+/* Sums over workers for one binding id; zeros when out of range. */
+struct binding_counters attach_binding_counters(const struct attachment *attachment, uint32_t binding_id);
+
+static inline void doorbell_ring(int event_fd)
+{
+
+	uint64_t one = 1;
+	ssize_t ignored = write(event_fd, &one, sizeof(one)); /* full counter = already rung */
+	(void)ignored;
+}
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * Commands: control -> dataplane, one fixed-size record each, in the order of the command ring.
+ *
+ * Control owns the desired state and every identifier in it; the dataplane checks each field and refuses a bad
+ * record with EVENT_REFUSED (struct event), which it emits before `applied_sequence` in the region passes the
+ * record. "Applied" means: every worker's next burst sees the new state and no worker still uses the old one.
+ * All SET commands are idempotent: the same SET twice changes nothing. Addresses are struct ip_address (IPv4 mapped);
+ * ports be16; everything else host order.
+ *
+ * Resynchronisation (either side restarted): COMMAND_SYNC_BEGIN, all SETs, COMMAND_SYNC_END; what was not set in
+ * between is removed at SYNC_END. Forwarding goes on with the old state meanwhile.
+ */
+#ifndef LIB_IPC_COMMAND_H
+#define LIB_IPC_COMMAND_H
+
+#include "lib/base/address.h"
+#include "lib/base/clock.h"
+
+#include <assert.h>
+
+enum command_type {
+	COMMAND_NONE,
+	COMMAND_SYNC_BEGIN,
+	COMMAND_SYNC_END,
+	COMMAND_AGENT_SET, /* an address that is a home agent's, with what it serves */
+	COMMAND_AGENT_REMOVE,
+	COMMAND_LOCAL_SET, /* an address that is ours but the kernel's business */
+	COMMAND_LOCAL_REMOVE,
+	COMMAND_HOME_NETWORK_SET,
+	COMMAND_HOME_NETWORK_REMOVE,
+	COMMAND_BINDING_SET,
+	COMMAND_BINDING_REMOVE,
+	COMMAND_PREFIX_SET, /* mobile network behind a binding (RFC 5177) */
+	COMMAND_PREFIX_REMOVE,
+	COMMAND_ROUTE_SET,
+	COMMAND_ROUTE_REMOVE,
+	COMMAND_NEIGHBOR_SET,
+	COMMAND_NEIGHBOR_REMOVE,
+	COMMAND_TYPE_COUNT
+};
+
+enum encapsulation { /* values are IP protocol numbers, as in RFC 3519 3.1.4 */
+	ENCAPSULATION_IPIP = 4,
+	ENCAPSULATION_IPV6 = 41,
+	ENCAPSULATION_GRE = 47,
+	ENCAPSULATION_MINIMAL = 55,
+};
+
+#define PORT_NONE UINT16_MAX /* "virtual" home network; "any port" */
+
+/* Keyed by (vrf, address). */
+enum agent_flag {
+	AGENT_GRE = 1 << 0,                 /* decapsulates GRE */
+	AGENT_MINIMAL = 1 << 1,             /* decapsulates minimal encapsulation */
+	AGENT_UDP = 1 << 2,                 /* RFC 3519 tunnels */
+	AGENT_NO_BINDING_CHECK = 1 << 3,    /* HA4-REV-04 */
+	AGENT_REQUIRE_T = 1 << 4,           /* HA4-REV-05 */
+	AGENT_ECN_COMPATIBILITY = 1 << 5,   /* outer ECN 00 (RFC 6040 4.3) */
+	AGENT_DSCP_COPY_IN = 1 << 6,        /* decapsulation: outer DSCP replaces the inner one */
+	AGENT_DF_COPY = 1 << 7,             /* tunnel-df copy; else set */
+	AGENT_FRAGMENT_AFTER = 1 << 8,      /* HA4-MTU-04, non-UDP tunnels with outer DF=0 */
+	AGENT_UDP_CHECKSUM = 1 << 9,        /* fill the UDP checksum of tunnel data */
+	AGENT_REVERSE_MULTICAST = 1 << 10,  /* HA4-BCM-05 */
+	AGENT_AWAY_SOURCE_DROP = 1 << 11,   /* HA4-REV-17 */
+	AGENT_AWAY_SOURCE_LOG = 1 << 12,
+	AGENT_MSS_CLAMP = 1 << 13,          /* HA4-MTU-15 */
+	AGENT_INTERNAL = 1 << 14,           /* role i-HA */
+	AGENT_IPV6_IN_TUNNEL = 1 << 15,     /* RFC 5454 / later DSMIPv6 */
+};
+
+struct agent_command {
+	struct ip_address address;
+	uint16_t vrf;
+	uint16_t instance;
+	uint32_t flags;            /* enum agent_flag */
+	uint64_t old_care_of_grace_ns; /* HA4-REV-16; 0..5 s */
+	uint8_t tunnel_ttl;        /* outer TTL or hop limit, 1..255 */
+	uint8_t dscp;              /* 0..63 fixed outer DSCP, or DSCP_COPY */
+	uint8_t reserved[6];
+};
+#define DSCP_COPY 0xff
+
+struct local_command { /* keyed by (vrf, address) */
+	struct ip_address address;
+	uint16_t vrf;
+	uint16_t port; /* whose exception TAP receives */
+	uint8_t reserved[4];
+};
+
+enum home_network_flag {
+	HOME_NETWORK_VIRTUAL = 1 << 0,          /* no link: all its nodes are always away */
+	HOME_NETWORK_BROADCAST_FORWARD = 1 << 1, /* to bindings with B=1 (HA4-BCM-02) */
+};
+
+struct home_network_command { /* keyed by (vrf, prefix) */
+	struct ip_prefix prefix;
+	uint8_t reserved1[1];
+	uint16_t vrf;
+	uint16_t port; /* the link's port; PORT_NONE when virtual */
+	uint16_t instance;
+	uint32_t flags;
+	uint16_t broadcast_ports[8]; /* UDP destination ports forwarded; 0 unused; first 0xffff = all */
+	uint32_t broadcast_rate;     /* copies per second and binding, 0 = none */
+	uint8_t reserved2[4];
+};
+
+enum binding_flag {
+	BINDING_UDP = 1 << 0,            /* encapsulated in MIP tunnel data over UDP */
+	BINDING_HALF_BOUND = 1 << 1,     /* RFC 3519 R: endpoint comes with the first keepalive */
+	BINDING_STALE_NAT = 1 << 2,      /* HA4-NAT-18: sends nothing */
+	BINDING_SUSPENDED = 1 << 3,      /* HA4-MODE-11 */
+	BINDING_BROADCAST = 1 << 4,      /* B */
+	BINDING_REVERSE = 1 << 5,        /* T granted */
+	BINDING_COLOCATED = 1 << 6,      /* D */
+	BINDING_REQUIRES_IPSEC = 1 << 7, /* HA4-MODE-06, HA4-SPD-14 */
+	BINDING_ECN_COMPATIBILITY = 1 << 8,
+	BINDING_STATIC = 1 << 9,
+};
+
+/*
+ * One care-of address of one home address. binding_id is a slot 0..limits.bindings-1 that control owns; a SET for a
+ * live id with the same (vrf, home_address) replaces the whole tunnel by one store (a handover); with another home
+ * address it is refused. Several ids with one home address are simultaneous bindings.
+ */
+struct binding_command {
+	struct ip_address home_address;
+	struct ip_address care_of_address; /* effective: where the tunnel really ends */
+	struct ip_address care_of_field;   /* as registered; equals the above without NAT */
+	struct ip_address agent_address;   /* outer source; must be a known agent of the vrf */
+	monotonic expires_ns;              /* the dataplane never uses the binding later; CLOCK_NEVER */
+	uint32_t binding_id;
+	uint32_t flags;                    /* enum binding_flag */
+	uint32_t sa_id;                    /* reserved for the IPsec issue, 0 */
+	uint16_t vrf;
+	uint16_t home_port;                /* port of the home link, PORT_NONE when virtual */
+	be16 care_of_port;                 /* UDP tunnels; 0 otherwise */
+	be16 agent_port;                   /* 434 */
+	uint16_t path_mtu;                 /* configured cap of the outer path, 0 = egress MTU */
+	uint8_t encapsulation;             /* enum encapsulation */
+	uint8_t reserved[1];
+};
+
+struct prefix_command { /* keyed by (vrf, prefix) */
+	struct ip_prefix prefix;
+	uint8_t reserved1[1];
+	uint16_t vrf;
+	uint32_t binding_id;
+};
+
+enum route_flag {
+	ROUTE_BLACKHOLE = 1 << 0,
+	ROUTE_UNREACHABLE = 1 << 1,
+};
+
+struct route_command { /* keyed by (vrf, prefix) */
+	struct ip_prefix prefix;
+	uint8_t reserved1[1];
+	uint16_t vrf;
+	uint16_t port;
+	uint16_t mtu; /* 0 = the port's */
+	uint32_t flags;
+	struct ip_address next_hop; /* unspecified (::): on-link */
+};
+
+struct neighbor_command { /* keyed by (port, address) */
+	struct ip_address address;
+	uint16_t port;
+	uint8_t mac[6];
+};
+
+struct command {
+	uint64_t sequence; /* strictly rising from 1 in a session */
+	uint16_t type;     /* enum command_type */
+	uint8_t reserved[6];
+	union {
+		struct agent_command agent;
+		struct local_command local;
+		struct home_network_command home_network;
+		struct binding_command binding;
+		struct prefix_command prefix;
+		struct route_command route;
+		struct neighbor_command neighbor;
+		uint8_t payload[112];
+	};
+};
+
+static_assert(sizeof(struct binding_command) == 96, "binding command layout");
+static_assert(sizeof(struct command) == 128, "two cache lines a command");
+
+#endif

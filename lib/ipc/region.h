@@ -1,0 +1,59 @@
+/*
+ * The shared region: one memfd that the dataplane creates, seals (size) and hands to control with SCM_RIGHTS over a
+ * UNIX seqpacket socket, together with two eventfd doorbells. Offsets, never pointers.
+ *
+ *   header | command ring | event ring | inject ring | punt ring per worker | worker counters | port counters
+ *          | binding counters [worker][binding]
+ *
+ * Trust: each side copies what it needs of the directory once (control checks it against the sealed size; the dataplane
+ * keeps its own), copies each record out before it reads it twice, and masks every index. A peer that scribbles can lose
+ * its own records; it cannot make the other side read outside the region or loop.
+ */
+#ifndef LIB_IPC_REGION_H
+#define LIB_IPC_REGION_H
+
+#include "lib/ipc/command.h"
+#include "lib/ipc/counters.h"
+#include "lib/ipc/event.h"
+#include "lib/ipc/packet_record.h"
+
+#include <stdatomic.h>
+
+#define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
+#define REGION_LAYOUT_VERSION 1u
+#define REGION_WORKERS_MAX    16
+#define REGION_PORTS_MAX      32
+
+struct region_limits { /* chosen by the dataplane's configuration */
+	uint32_t workers;
+	uint32_t ports;
+	uint32_t bindings;
+	uint32_t routes;
+	uint32_t neighbors;
+	uint32_t prefixes;
+	uint32_t command_slots, event_slots, inject_slots, punt_slots; /* powers of two */
+};
+
+struct region_span {
+	uint64_t offset, size;
+};
+
+struct region_header {
+	uint64_t magic;
+	uint32_t layout_version;
+	uint32_t header_size;
+	uint64_t size;
+	uint64_t epoch;   /* random, new at each start of the dataplane */
+	uint64_t session; /* rises with each attach */
+	struct region_limits limits;
+	struct region_span command_ring, event_ring, inject_ring, punt_ring[REGION_WORKERS_MAX];
+	struct region_span worker_counters, port_counters, binding_counters;
+	_Alignas(64) _Atomic uint64_t applied_sequence; /* dataplane writes, release; control reads, acquire */
+	_Atomic uint64_t events_lost;
+	_Atomic uint64_t dataplane_heartbeat;
+	/* Table use, written by the main lcore. */
+	_Atomic uint64_t bindings_used, routes_used, neighbors_used, prefixes_used, buffers_used, buffers_total;
+	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
+};
+
+#endif
