@@ -121,6 +121,12 @@ struct local tables_local_lookup(const struct tables *t, uint16_t vrf, const str
 const struct home_network *tables_home_network_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address);
 const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port);
 const struct route *tables_route_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *destination);
+/* An address of ours in the vrf and family for errors of our own: the first agent's, else of a kernel address of `port`, else any; NULL. */
+const struct ip_address *tables_own_address(const struct tables *t, uint16_t vrf, uint16_t port, bool ipv6);
+/* All flags that any agent of any vrf has: lets a step skip work that nobody asked for. */
+uint32_t tables_agent_flags(const struct tables *t);
+/* Tunnels with BINDING_BROADCAST and home_port `port`, one after another; *cursor starts at 0; NULL at the end. */
+const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor);
 const struct neighbor *tables_neighbor_lookup(const struct tables *t, uint16_t port, const struct ip_address *address);
 
 #endif
