@@ -125,7 +125,7 @@ struct mip4_message {
 enum mip4_status mip4_parse(struct mip4_message *message, const void *payload, size_t length, bool as_home_agent);
 const char *mip4_status_name(enum mip4_status status); /* "ext_overrun" ... */
 
-/* First listed extension of a type at or after index `from`; -1 when none. */
+/* First listed and recognized extension of a type at or after index `from`; -1 when none. */
 int mip4_extension_find(const struct mip4_message *message, uint8_t type, unsigned from);
 
 /* Builders append to a writer; overflow is the writer's flag. Field order and reserved bits as the RFC says. */
