@@ -72,9 +72,10 @@ struct config_control {
 };
 
 struct config_security { /* one context of an MSA (HA4-AUTH-01) */
-	uint32_t spi; /* 256.. */
+	uint32_t spi;                  /* 256.. */
 	enum config_algorithm algorithm;
 	struct secret key;
+	char key_file[CONFIG_PATH_SIZE]; /* where the key came from; "" = written in the configuration */
 	enum config_replay replay;
 	uint32_t tolerance_s;          /* 7 */
 	bool require_udp_checksum;
@@ -189,6 +190,11 @@ struct config_neighbor {
 	uint8_t mac[6];
 };
 
+struct config_local { /* an address of the kernel side that netlink does not tell (bench ports) */
+	struct ip_address address;
+	uint16_t port;
+};
+
 struct config {
 	char file[CONFIG_TEXT_SIZE];
 	struct config_dataplane dataplane;
@@ -205,8 +211,7 @@ struct config {
 	unsigned route_count;
 	struct config_neighbor *neighbors;
 	unsigned neighbor_count;
-	struct ip_address *locals; /* addresses of the kernel side that netlink does not tell (bench ports) */
-	uint16_t *local_ports;
+	struct config_local *locals;
 	unsigned local_count;
 };
 
