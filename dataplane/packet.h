@@ -6,6 +6,10 @@
  * be handed to the kernel as it came (packet_restore_frame). Steps keep source, destination, protocol and payload_offset in step
  * with the header at the data start; all of them are host values but for addresses and be16 fields.
  *
+ * A packet for control (STEP_PUNT) is cut so that the mbuf's data is exactly what punt_record.data gets; source, destination,
+ * ports, ttl, flags, layers and punt_kind say the rest. A packet for the kernel (STEP_EXCEPTION) is a whole Ethernet frame again
+ * (packet_restore_frame) when link/ sees it, with mbuf->port = p->port.
+ *
  * The private area is not cleared by drivers: packet_init is called for every mbuf that enters the pipeline, and by whoever
  * makes a packet. Pointers into tables (tunnel, origin, route) are valid inside one burst only and never kept in a queue.
  *
@@ -106,6 +110,9 @@ static inline bool packet_is_ipv6(const struct packet *p)
  * packet is shorter or there is no room; the packet is then unchanged in content.
  */
 bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
+
+/* Cuts the packet to `length` octets, which it has at least; drops whole segments when need be. */
+void packet_trim(struct rte_mbuf *mbuf, uint32_t length);
 
 /*
  * Fills p's fields from the IPv4 or IPv6 header at the data start, which the caller knows to be valid or has built:

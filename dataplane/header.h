@@ -1,0 +1,63 @@
+/*
+ * Small changes of an IP header in place, the checksum kept right by the difference (RFC 1624 eqn. 3). Headers are at the start
+ * of the given bytes, contiguous and valid. Any thread.
+ */
+#ifndef DATAPLANE_HEADER_H
+#define DATAPLANE_HEADER_H
+
+#include <rte_ip.h>
+
+#define ECN_MASK    0x03
+#define ECN_NOT_ECT 0
+#define ECN_ECT_1   1
+#define ECN_ECT_0   2
+#define ECN_CE      3
+
+/* Checksum after a 16-bit word of the covered octets changed from `before` to `after` (all as they lie in memory). */
+static inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint16_t after)
+{
+	uint32_t sum = (uint16_t)~checksum + (uint32_t)(uint16_t)~before + after;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static inline void ipv4_ttl_set(struct rte_ipv4_hdr *ip, uint8_t ttl)
+{
+	uint16_t before = rte_cpu_to_be_16((uint16_t)(ip->time_to_live << 8 | ip->next_proto_id));
+	uint16_t after = rte_cpu_to_be_16((uint16_t)(ttl << 8 | ip->next_proto_id));
+
+	ip->time_to_live = ttl;
+	ip->hdr_checksum = checksum_adjust(ip->hdr_checksum, before, after);
+}
+
+static inline void ipv4_tos_set(struct rte_ipv4_hdr *ip, uint8_t tos)
+{
+	uint16_t before = rte_cpu_to_be_16((uint16_t)(ip->version_ihl << 8 | ip->type_of_service));
+	uint16_t after = rte_cpu_to_be_16((uint16_t)(ip->version_ihl << 8 | tos));
+
+	ip->type_of_service = tos;
+	ip->hdr_checksum = checksum_adjust(ip->hdr_checksum, before, after);
+}
+
+static inline void ipv6_tos_set(struct rte_ipv6_hdr *ip, uint8_t tos)
+{
+	uint32_t flow = rte_be_to_cpu_32(ip->vtc_flow);
+
+	ip->vtc_flow = rte_cpu_to_be_32((flow & 0xf00fffff) | (uint32_t)tos << 20);
+}
+
+static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
+{
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, rte_ipv4_hdr_len(ip));
+}
+
+/* True when all octets of the header sum to ones. */
+static inline bool ipv4_checksum_right(const struct rte_ipv4_hdr *ip)
+{
+	return rte_raw_cksum(ip, rte_ipv4_hdr_len(ip)) == 0xffff;
+}
+
+#endif

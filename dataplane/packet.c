@@ -1,0 +1,183 @@
+#include "dataplane/packet.h"
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#define EXTENSIONS_MAX 8 /* IPv6 extension headers that we step over */
+
+bool packet_pull(struct rte_mbuf *mbuf, uint32_t length)
+{
+	if (rte_pktmbuf_data_len(mbuf) >= length)
+		return true;
+	if (rte_pktmbuf_pkt_len(mbuf) < length ||
+		length - rte_pktmbuf_data_len(mbuf) > rte_pktmbuf_tailroom(mbuf))
+		return false;
+	while (rte_pktmbuf_data_len(mbuf) < length) {
+		struct rte_mbuf *second = mbuf->next;
+		uint16_t want = (uint16_t)(length - mbuf->data_len);
+		uint16_t take = second->data_len < want ? second->data_len : want;
+		memcpy(rte_pktmbuf_mtod_offset(mbuf, char *, mbuf->data_len),
+			rte_pktmbuf_mtod(second, char *), take);
+		mbuf->data_len = (uint16_t)(mbuf->data_len + take);
+		second->data_off = (uint16_t)(second->data_off + take);
+		second->data_len = (uint16_t)(second->data_len - take);
+		if (second->data_len == 0) {
+			mbuf->next = second->next;
+			mbuf->nb_segs--;
+			second->next = NULL;
+			second->nb_segs = 1;
+			rte_pktmbuf_free_seg(second);
+		}
+	}
+	return true;
+}
+
+void packet_trim(struct rte_mbuf *mbuf, uint32_t length)
+{
+	struct rte_mbuf *last = mbuf;
+	uint32_t before = 0;
+
+	for (; last->next != NULL && before + last->data_len < length; last = last->next)
+		before += last->data_len;
+	for (struct rte_mbuf *rest = last->next, *next; rest != NULL; rest = next) {
+		next = rest->next;
+		rest->next = NULL;
+		rest->nb_segs = 1;
+		rte_pktmbuf_free_seg(rest);
+		mbuf->nb_segs--;
+	}
+	last->next = NULL;
+	last->data_len = (uint16_t)(length - before);
+	mbuf->pkt_len = length;
+}
+
+static bool parse_ipv4(struct rte_mbuf *mbuf, struct packet *p)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	uint16_t header_length = rte_ipv4_hdr_len(ip);
+	uint16_t total_length = rte_be_to_cpu_16(ip->total_length);
+
+	if (header_length < sizeof(*ip) || total_length < header_length ||
+		total_length > rte_pktmbuf_pkt_len(mbuf) || !packet_pull(mbuf, header_length))
+		return false;
+	ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
+	p->source = ip_address_from_v4(ip->src_addr);
+	p->destination = ip_address_from_v4(ip->dst_addr);
+	p->protocol = ip->next_proto_id;
+	p->payload_offset = header_length;
+	p->ttl = ip->time_to_live;
+	p->tos = ip->type_of_service;
+	if (fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
+		p->flags |= PACKET_FRAGMENT;
+	if (fragment & RTE_IPV4_HDR_OFFSET_MASK)
+		p->flags |= PACKET_FRAGMENT_LATER;
+	return true;
+}
+
+/* Steps over extension headers up to a fragment header or what is none; false when one is cut off. */
+static bool skip_extensions(struct rte_mbuf *mbuf, struct packet *p)
+{
+	for (unsigned i = 0; i < EXTENSIONS_MAX; i++) {
+		uint16_t at = p->payload_offset;
+		const uint8_t *header;
+
+		if (p->protocol != IPPROTO_HOPOPTS && p->protocol != IPPROTO_ROUTING &&
+			p->protocol != IPPROTO_DSTOPTS && p->protocol != IPPROTO_FRAGMENT)
+			return true;
+		if (!packet_pull(mbuf, at + 8u))
+			return false;
+		header = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, at);
+		if (p->protocol == IPPROTO_FRAGMENT) {
+			uint16_t fragment = (uint16_t)(header[2] << 8 | header[3]);
+			if (fragment & 0xfff9)
+				p->flags |= PACKET_FRAGMENT;
+			if (fragment & 0xfff8) {
+				p->flags |= PACKET_FRAGMENT_LATER;
+				return true; /* what follows is no header */
+			}
+			if (p->flags & PACKET_FRAGMENT)
+				return true;
+			p->payload_offset = (uint16_t)(at + 8);
+		} else {
+			p->payload_offset = (uint16_t)(at + 8 + 8 * header[1]);
+			if (p->payload_offset > rte_pktmbuf_pkt_len(mbuf))
+				return false;
+		}
+		p->protocol = header[0];
+	}
+	return true;
+}
+
+static bool parse_ipv6(struct rte_mbuf *mbuf, struct packet *p)
+{
+	const struct rte_ipv6_hdr *ip;
+
+	if (!packet_pull(mbuf, sizeof(*ip)))
+		return false;
+	ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv6_hdr *);
+	if (rte_be_to_cpu_16(ip->payload_len) + sizeof(*ip) > rte_pktmbuf_pkt_len(mbuf))
+		return false;
+	p->source = ip_address_from_v6(ip->src_addr);
+	p->destination = ip_address_from_v6(ip->dst_addr);
+	p->protocol = ip->proto;
+	p->payload_offset = sizeof(*ip);
+	p->ttl = ip->hop_limits;
+	p->tos = (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20);
+	return skip_extensions(mbuf, p);
+}
+
+bool packet_parse(struct rte_mbuf *mbuf, struct packet *p)
+{
+	p->flags &= ~(uint32_t)(PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_IPV6);
+	if (!packet_pull(mbuf, sizeof(struct rte_ipv4_hdr)))
+		return false;
+	switch (*rte_pktmbuf_mtod(mbuf, const uint8_t *) >> 4) {
+	case 4:
+		return parse_ipv4(mbuf, p);
+	case 6:
+		p->flags |= PACKET_IPV6;
+		return parse_ipv6(mbuf, p);
+	default:
+		return false;
+	}
+}
+
+bool packet_restore_frame(struct worker *worker, struct rte_mbuf *mbuf)
+{
+	struct packet *p = packet_get(mbuf);
+	struct rte_ether_hdr *ether;
+
+	if (p->flags & PACKET_AS_IT_CAME && p->link_length > 0)
+		return rte_pktmbuf_prepend(mbuf, p->link_length) != NULL;
+	ether = (struct rte_ether_hdr *)rte_pktmbuf_prepend(mbuf, sizeof(*ether));
+	if (ether == NULL)
+		return false;
+	memcpy(ether->dst_addr.addr_bytes, worker->ports[p->port].mac, 6);
+	memcpy(ether->src_addr.addr_bytes, p->source_mac, 6);
+	ether->ether_type = rte_cpu_to_be_16(packet_is_ipv6(p) ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	return true;
+}
+
+struct rte_mbuf *packet_copy(struct worker *worker, struct rte_mbuf *mbuf)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
+
+	if (copy == NULL)
+		return NULL;
+	*packet_get(copy) = *packet_get(mbuf);
+	packet_get(copy)->flags &= ~(uint32_t)PACKET_AS_IT_CAME;
+	worker->counters->created++;
+	return copy;
+}
+
+struct rte_mbuf *packet_new(struct worker *worker, const struct port *port)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->pool);
+
+	if (mbuf == NULL)
+		return NULL;
+	packet_init(mbuf, port);
+	worker->counters->created++;
+	return mbuf;
+}

@@ -1,0 +1,67 @@
+/*
+ * A step takes one packet and says where it goes next: another step, or the reason it dies. Steps do not know each other; only
+ * pipeline.c knows which function stands behind a name. Packets that a step makes besides (copies, fragments, errors) enter
+ * through pipeline_emit.
+ *
+ * Each step has two functions: x(worker, packet), which unit tests call on bytes, and x_burst, which first loads what the
+ * packets of a burst need and then works. All on the worker's own lcore.
+ */
+#ifndef DATAPLANE_STEP_H
+#define DATAPLANE_STEP_H
+
+#include "dataplane/packet.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+enum step { /* in the order in which the pipeline visits them */
+	STEP_ETHER,
+	STEP_ARP,
+	STEP_IPV4,
+	STEP_IPV6,
+	STEP_REASSEMBLY,
+	STEP_LOCAL_DEMUX,
+	STEP_UDP,
+	STEP_ICMP,
+	STEP_DECAP_IPIP,
+	STEP_DECAP_GRE,
+	STEP_DECAP_MINIMAL,
+	STEP_DECAP_UDP,
+	STEP_INNER_CHECK,
+	STEP_DESTINATION,
+	STEP_BINDING,
+	STEP_MTU_CHECK,
+	STEP_ENCAP_IPIP,
+	STEP_ENCAP_GRE,
+	STEP_ENCAP_MINIMAL,
+	STEP_ENCAP_UDP,
+	STEP_ROUTE,
+	STEP_LINK_MTU,
+	STEP_NEIGHBOR,
+	STEP_TRANSMIT,
+	STEP_PUNT,      /* to control; takes the packet */
+	STEP_EXCEPTION, /* to the kernel; takes the packet */
+	STEP_DONE,      /* the step kept or freed the packet itself */
+	STEP_COUNT
+};
+
+/* What a step returns: an enum step, or STEP_DROP(reason). */
+typedef int step_result;
+#define STEP_DROP(reason) (-(int)(reason))
+
+typedef step_result (*step_function)(struct worker *worker, struct rte_mbuf *packet);
+
+/* Puts a packet into the queue of a step; it is dropped as no_buffer when that is full. Takes ownership. */
+void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, enum step step);
+
+/* The two loops of a step that needs nothing but the packets' own first lines. */
+static inline __attribute__((always_inline)) void step_burst(step_function function, struct worker *worker,
+	struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	for (unsigned i = 0; i < count; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
+	for (unsigned i = 0; i < count; i++)
+		next[i] = function(worker, packets[i]);
+}
+
+#endif
