@@ -4,8 +4,7 @@ struct reason {
 	const char *name, *step, *text;
 };
 
-static const struct reason reasons[DROP_REASON_COUNT] = {
-	[DROP_NONE] = {"none", "", "not dropped"},
+static const struct reason reasons[DROP_REASON_COUNT] = {[DROP_NONE] = {"none", "", "not dropped"},
 #define X(name, step, text) [DROP_##name] = {#name, #step, text},
 	DROP_REASONS(X)
 #undef X

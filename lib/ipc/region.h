@@ -1,13 +1,15 @@
 /*
- * The shared region: one memfd that the dataplane creates, seals (size) and hands to control with SCM_RIGHTS over a
- * UNIX seqpacket socket, together with two eventfd doorbells. Offsets, never pointers.
+ * The shared region: one memfd that the dataplane creates, seals (size) and hands to control with
+ * SCM_RIGHTS over a UNIX seqpacket socket, together with two eventfd doorbells. Offsets, never
+ * pointers.
  *
- *   header | command ring | event ring | inject ring | punt ring per worker | worker counters | port counters
- *          | binding counters [worker][binding]
+ *   header | command ring | event ring | inject ring | punt ring per worker | worker counters |
+ * port counters | binding counters [worker][binding]
  *
- * Trust: each side copies what it needs of the directory once (control checks it against the sealed size; the dataplane
- * keeps its own), copies each record out before it reads it twice, and masks every index. A peer that scribbles can lose
- * its own records; it cannot make the other side read outside the region or loop.
+ * Trust: each side copies what it needs of the directory once (control checks it against the sealed
+ * size; the dataplane keeps its own), copies each record out before it reads it twice, and masks
+ * every index. A peer that scribbles can lose its own records; it cannot make the other side read
+ * outside the region or loop.
  */
 #ifndef LIB_IPC_REGION_H
 #define LIB_IPC_REGION_H
@@ -48,12 +50,32 @@ struct region_header {
 	struct region_limits limits;
 	struct region_span command_ring, event_ring, inject_ring, punt_ring[REGION_WORKERS_MAX];
 	struct region_span worker_counters, port_counters, binding_counters;
-	_Alignas(64) _Atomic uint64_t applied_sequence; /* dataplane writes, release; control reads, acquire */
+	_Alignas(64) _Atomic uint64_t
+		applied_sequence; /* dataplane writes, release; control reads, acquire */
 	_Atomic uint64_t events_lost;
 	_Atomic uint64_t dataplane_heartbeat;
 	/* Table use, written by the main lcore. */
-	_Atomic uint64_t bindings_used, routes_used, neighbors_used, prefixes_used, buffers_used, buffers_total;
+	_Atomic uint64_t bindings_used, routes_used, neighbors_used, prefixes_used, buffers_used,
+		buffers_total;
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
 };
+
+/*
+ * The one layout that belongs to `limits`: fills header_size, limits, the spans and the smallest
+ * size (octets). -EINVAL when a limit is out of range or a slot count no power of two. Touches
+ * nothing else of the header. Pure.
+ */
+int region_layout(struct region_header *header, const struct region_limits *limits);
+/*
+ * Control's check of a header that it has copied out of the region: magic, layout version, every
+ * span where region_layout puts it (so inside `size`, apart from each other, aligned to 64, with
+ * rings of the right size). 0 or -EPROTO. Pure.
+ */
+int region_check(const struct region_header *copy, uint64_t size);
+
+struct region;
+/* Main lcore: writes the part of the header that never changes, again at each session: the last
+ * peer may have scribbled on it. */
+void region_write_header(const struct region *region);
 
 #endif
