@@ -1,0 +1,285 @@
+"""scripts/demo roam: a mobile node behind NATs keeps its address while it moves between three access networks.
+
+    mn ── air ─┬─ nat-a (192.168.1.0/24 behind 203.0.113.7) ─┐
+               ├─ nat-b (192.168.2.0/24 behind 203.0.113.8) ─┼─ internet ── gateway ── home (10.1.0.0/16)
+               └─ 198.51.100.0/24, no NAT ───────────────────┘  203.0.113.0/24       correspondent 10.1.0.5
+
+Each box is a network namespace. `air` is the radio: three bridges, and the node's link is a port of one of them at a time. The
+gateway's two interfaces belong to homeport-dataplane (net_af_packet); Linux there sees only what the exception TAPs pass
+on. Numbered UDP datagrams both ways and one TCP connection run through the tunnel from kernel stack to kernel stack
+during all moves; a watch on the gateway's link notes requests, replies and data packets by time. From these come the figures:
+nothing is taken from what the programs under test say about themselves.
+"""
+import argparse
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import network as net  # noqa: E402
+import programs  # noqa: E402
+import traffic  # noqa: E402
+
+AGENT, HOME_ADDRESS, CORRESPONDENT = "192.0.2.1", "10.1.0.10", "10.1.0.5"
+KEY, SPI, NAI = "0123456789abcdeffedcba9876543210", 256, "mn1@example.com"
+GUARD_NS = 50_000_000  # what was sent this long before a move was still on its way when the link broke
+
+
+class Access:
+	def __init__(self, name, bridge, address, router, outside):
+		self.name, self.bridge, self.address, self.router, self.outside = name, bridge, address, router, outside
+
+
+A = Access("nat-a", "bra", "192.168.1.23", "192.168.1.1", "203.0.113.7")
+B = Access("nat-b", "brb", "192.168.2.23", "192.168.2.1", "203.0.113.8")
+C = Access("no NAT", "brc", "198.51.100.23", "198.51.100.254", "198.51.100.23")
+
+MASQUERADE = """flush ruleset
+table ip nat {{
+ chain out {{
+  type nat hook postrouting priority 100;
+  oifname "out" udp sport 0-65535 masquerade to :{ports}
+  oifname "out" masquerade
+ }}
+}}
+"""
+
+
+class Demo:
+	def __init__(self, arguments):
+		self.arguments = arguments
+		self.network = net.Network("hp-demo")
+		self.network.keep = arguments.keep
+		self.moves = []
+		self.where = None
+
+	# ---- the network
+
+	def lay_out(self):
+		n = self.network
+		n.namespace("mn", "gateway", "home")
+		n.namespace("air")
+		n.namespace("nat-a", "nat-b", "internet", forward=True)
+		n.ip("internet", "link add wan type bridge forward_delay 0")
+		n.ip("internet", "link set wan up")
+		n.ip("internet", "addr add 203.0.113.254/24 dev wan")
+		for access in (A, B, C):
+			n.ip("air", f"link add {access.bridge} type bridge forward_delay 0")
+			n.ip("air", f"link set {access.bridge} up")
+		for access, nat in ((A, "nat-a"), (B, "nat-b")):
+			n.link(nat, "in", "air", f"to-{nat}")
+			n.ip("air", f"link set to-{nat} master {access.bridge}")
+			n.link(nat, "out", "internet", nat)
+			n.ip("internet", f"link set {nat} master wan")
+			n.ip(nat, f"addr add {access.router}/24 dev in")
+			n.ip(nat, f"addr add {access.outside}/24 dev out")
+			n.ip(nat, "route add default via 203.0.113.254")
+			n.nft(nat, MASQUERADE.format(ports="40000-40999"))
+		n.link("internet", "access-c", "air", "to-c")
+		n.ip("air", f"link set to-c master {C.bridge}")
+		n.ip("internet", f"addr add {C.router}/24 dev access-c")
+		n.link("internet", "gateway", "gateway", "ext")
+		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
+		n.link("home", "lan", "gateway", "int")
+		n.ip("home", f"addr add {CORRESPONDENT}/16 dev lan")
+		n.ip("home", "route add default via 10.1.0.1")
+		n.link("mn", "acc0", "air", "node")
+		n.sysctl("mn", "net.ipv4.conf.all.arp_notify", 1)
+		n.ip("mn", "link set acc0 down")
+		for interface in ("ext", "int"):
+			n.dataplane_end("gateway", interface)
+
+	def attach(self, access):
+		"""The node's interface loses one link and gets another, with that network's address and router."""
+		n = self.network
+		n.ip("mn", "link set acc0 down")
+		n.ip("mn", "addr flush dev acc0")
+		n.ip("air", f"link set node master {access.bridge}")
+		n.ip("mn", "link set acc0 up")
+		n.ip("mn", f"addr add {access.address}/24 dev acc0")
+		n.ip("mn", f"route add default via {access.router} dev acc0")
+		self.where = access
+
+	# ---- the programs
+
+	def start_gateway(self):
+		n = self.network
+		self.gateway = programs.Gateway(n, "gateway", self.arguments.build, agent=AGENT,
+			ports=[("ext", "external", "hpext", f"{AGENT}/24", None), ("int", "internal", "hpint", "10.1.0.1/16", "10.1.0.0/16")],
+			routes=["default via 192.0.2.254 dev hpext"],
+			nodes=[dict(home_address=HOME_ADDRESS, nai=NAI, spi=SPI, key=KEY)])
+		self.gateway.start()
+
+	def start_node(self):
+		self.node = programs.mobile_node(self.network, "mn", self.arguments.build, interface="acc0", tun="mip0",
+			agent=AGENT, home_address=HOME_ADDRESS, home_prefix="10.1.0.0/16", nai=NAI, spi=SPI, key=KEY, keepalive=2)
+
+	def binding(self):
+		return self.gateway.binding(HOME_ADDRESS)
+
+	def bound_to(self, address):
+		binding = self.binding()
+		return binding if binding and address in str(binding) else None
+
+	def ping(self):
+		output = self.network.exec("mn", "ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", HOME_ADDRESS, CORRESPONDENT, check=False)
+		if not re.search(r"3 packets transmitted, 3 received", output):
+			raise net.Failure("ping through the tunnel got no answer: " + " ".join(output.split())[-160:])
+		return re.search(r"= ([0-9./]+ ms)", output).group(1)
+
+	# ---- what happens
+
+	def move(self, access, title):
+		at = time.monotonic_ns()
+		self.attach(access)
+		self.moves.append({"title": title, "at": at, "access": access})
+		net.wait_for(lambda: self.bound_to(access.outside), f"registration from {access.name}", 15, 0.1)
+		time.sleep(self.arguments.stay)
+
+	def change_mapping(self):
+		"""The NAT forgets the node's mapping and gives the next one another port, as a restarted router would."""
+		nat = "nat-a" if self.where is A else "nat-b"
+		before = self.binding()
+		at = time.monotonic_ns()
+		self.network.nft(nat, MASQUERADE.format(ports="50000-50999"))
+		self.network.exec(nat, "conntrack", "-D", "-p", "udp", "--dport", "434", check=False)
+		self.moves.append({"title": f"{nat} maps to another port", "at": at, "access": self.where, "mapping": True})
+		net.wait_for(lambda: str(self.binding()) != str(before) and re.search(r"\b50\d\d\d\b", str(self.binding())),
+			"registration through the new NAT mapping", 30, 0.1)
+		time.sleep(self.arguments.stay)
+
+	def roam(self):
+		self.attach(A)
+		self.start_gateway()
+		self.start_node()
+		net.wait_for(lambda: self.bound_to(A.outside), "first registration", 15, 0.1)
+		self.round_trip = self.ping()
+		n = self.network
+		self.watch = traffic.Watch(n, "internet", "gateway", AGENT).begin()
+		self.down = traffic.Stream(n, "to the node", "home", CORRESPONDENT, "mn", HOME_ADDRESS, 7001).begin()
+		self.up = traffic.Stream(n, "from the node", "mn", HOME_ADDRESS, "home", CORRESPONDENT, 7002).begin()
+		self.transfer = traffic.Transfer(n, "mn", HOME_ADDRESS, "home", CORRESPONDENT, 7003).begin()
+		time.sleep(1)
+		self.bindings = [("start", self.gateway.bindings_text())]
+		self.move(B, "nat-a -> nat-b")
+		self.move(C, "nat-b -> no NAT")
+		self.bindings.append(("on the network without NAT", self.gateway.bindings_text()))
+		self.move(A, "no NAT -> nat-a")
+		self.change_mapping()
+		self.move(B, "nat-a -> nat-b")
+		self.move(A, "nat-b -> nat-a")
+		self.move(C, "nat-a -> no NAT")
+		self.bindings.append(("end", self.gateway.bindings_text()))
+		self.transfer.finish()
+		self.finished = time.monotonic_ns()
+		self.down.finish()
+		self.up.finish()
+		self.notes = self.watch.finish()["notes"]
+
+	# ---- what came of it
+
+	def judge(self):
+		"""Fills each move's figures from the watch and the streams; returns what is wrong."""
+		wrong = []
+		for index, move in enumerate(self.moves):
+			start = move["at"]
+			end = self.moves[index + 1]["at"] if index + 1 < len(self.moves) else self.finished
+			inside = [note for note in self.notes if start <= note["at"] < end and note["peer"] == move["access"].outside]
+			replies = [note for note in inside if note["what"] == "reply" and note["code"] in (0, 1)]
+			if move.get("mapping"):
+				replies = [note for note in replies if note["port"] >= 50000]
+			if not replies:
+				wrong.append(f"{move['title']}: no accepted registration on the wire")
+				continue
+			reply = replies[0]
+			requests = [note for note in inside if note["what"] == "request" and note["identification"] == reply["identification"]]
+			data = [note for note in inside if note["what"] == "data" and note["at"] > reply["at"]]
+			move["reply"] = reply["at"]
+			move["answer_ms"] = (reply["at"] - requests[0]["at"]) / 1e6 if requests else None
+			move["path_ms"] = (data[0]["at"] - requests[0]["at"]) / 1e6 if requests and data else None
+			move["gap_ms"] = (reply["at"] - start) / 1e6
+			if not data:
+				wrong.append(f"{move['title']}: no data on the new path")
+			for stream, key in ((self.down, "down"), (self.up, "up")):
+				move[key + "_before"] = len(stream.lost(start - GUARD_NS, reply["at"]))
+				late = stream.lost(reply["at"], end - GUARD_NS)
+				move[key + "_after"] = len(late)
+				if late:
+					first = (stream.sent[late[0]] - reply["at"]) / 1e6
+					wrong.append(f"{move['title']}: {len(late)} packets {stream.name} lost after the reply, the first sent {first:.1f} ms after it")
+		first = self.moves[0]["at"] - GUARD_NS
+		for stream in (self.down, self.up):
+			if stream.error:
+				wrong.append(f"stream {stream.name}: {stream.error}")
+			if stream.lost(0, first):
+				wrong.append(f"{len(stream.lost(0, first))} packets {stream.name} lost before any move")
+			if not stream.sent:
+				wrong.append(f"stream {stream.name} sent nothing")
+		if self.transfer.error:
+			wrong.append(f"TCP: {self.transfer.error}")
+		return wrong
+
+	def show(self):
+		if self.bindings:
+			print("\nBinding table")
+			for title, text in self.bindings:
+				print(f"  {title}:")
+				for line in text.rstrip().splitlines():
+					print(f"    {line}")
+		print("\nMoves                          request->  request->first   move->   lost to / from the node")
+		print("                                 reply ms   packet new ms  reply ms   before reply  after reply")
+		for move in self.moves:
+			if "reply" not in move:
+				print(f"  {move['title']:30} no registration")
+				continue
+			show = lambda value: "-" if value is None else f"{value:.2f}"  # noqa: E731
+			print(f"  {move['title']:30} {show(move['answer_ms']):>8} {show(move['path_ms']):>14} {move['gap_ms']:9.0f}"
+				f"   {move['down_before']:5} / {move['up_before']:<5} {move['down_after']:5} / {move['up_after']}")
+		print(f"\nTraffic   ping before the moves {self.round_trip}")
+		for stream in (self.down, self.up):
+			print(f"  UDP {stream.name}: {len(stream.sent)} sent, {len(stream.arrived)} arrived, {len(stream.lost())} lost, "
+				f"{stream.duplicates} twice")
+		print(f"  TCP: {self.transfer.octets / 1e6:.1f} MB in {self.transfer.seconds:.0f} s both ways, "
+			f"longest pause {self.transfer.longest_pause_s * 1000:.0f} ms, hashes {'equal' if not self.transfer.error else 'NOT equal'}")
+
+	def main(self):
+		start = time.monotonic()
+		try:
+			self.lay_out()
+			self.roam()
+			wrong = self.judge()
+			self.show()
+			wrong += self.gateway.finish()
+		except net.Failure as error:
+			wrong = [str(error)]
+			for process in self.network.processes:
+				if process.output().strip():
+					print(f"--- {process.name}: last lines")
+					print("\n".join("    " + line for line in process.output().strip().splitlines()[-12:]))
+		if wrong:
+			for text in wrong:
+				print(f"demo roam: failed: {text}")
+			return 1
+		total = sum(len(stream.sent) for stream in (self.down, self.up))
+		worst = max(move["path_ms"] or 0 for move in self.moves)
+		print(f"demo roam: ok: {len(self.moves)} moves, {total} packets, none lost after a reply, "
+			f"new path within {worst:.1f} ms of the request, TCP survived ({time.monotonic() - start:.0f} s)")
+		return 0
+
+
+def main():
+	parser = argparse.ArgumentParser(prog="scripts/demo roam", description=__doc__.splitlines()[0])
+	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+	parser.add_argument("--stay", type=float, default=2.0, help="seconds in each network (2)")
+	parser.add_argument("--keep", action="store_true", help="keep the logs and the configuration")
+	arguments = parser.parse_args()
+	why = net.possible()
+	if why:
+		print(f"demo roam: failed: {why}")
+		return 1
+	return Demo(arguments).main()
+
+
+if __name__ == "__main__":
+	sys.exit(main())
