@@ -8,7 +8,9 @@
  * ports be16; everything else host order.
  *
  * Resynchronisation (either side restarted): COMMAND_SYNC_BEGIN, all SETs, COMMAND_SYNC_END; what was not set in
- * between is removed at SYNC_END. Forwarding goes on with the old state meanwhile.
+ * between is removed at SYNC_END. Forwarding goes on with the old state meanwhile. A control that lost its memory may use
+ * a binding id for another home address than the dataplane knows under it: the first SET of an id within a
+ * resynchronisation replaces whatever the id was before.
  */
 #ifndef LIB_IPC_COMMAND_H
 #define LIB_IPC_COMMAND_H

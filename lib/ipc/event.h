@@ -1,6 +1,7 @@
 /*
  * Events: dataplane -> control, fixed-size records on the event ring. Main lcore writes, control reads. When the ring
- * is full an event is counted as lost (region header) and the state that it told of is told again later.
+ * is full an event is counted as lost (region header) and the state that it told of is told again later; but for
+ * EVENT_REFUSED, which is never lost: no command is taken from its ring while the event ring has no room.
  */
 #ifndef LIB_IPC_EVENT_H
 #define LIB_IPC_EVENT_H
