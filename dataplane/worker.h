@@ -1,6 +1,7 @@
 /*
- * One poll-mode worker: its queues, its counters, its clock, its rings to the main lcore. One per lcore, touched by that lcore
- * alone but for the rings. A test makes one on its own thread (worker_init without ports) and calls the pipeline as a function.
+ * One poll-mode worker: its queues, its counters, its clock, its rings to the main lcore. One per
+ * lcore, touched by that lcore alone but for the rings. A test makes one on its own thread
+ * (worker_init without ports) and calls the pipeline as a function.
  */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
@@ -16,15 +17,15 @@
 
 #define BURST_SIZE 32
 
-struct port { /* read-only for workers after start, but for `up` */
-	uint16_t index;      /* in the configuration, and in every command */
-	uint16_t ethdev;     /* DPDK port id */
+struct port {            /* read-only for workers after start, but for `up` */
+	uint16_t index;  /* in the configuration, and in every command */
+	uint16_t ethdev; /* DPDK port id */
 	uint16_t vrf;
-	uint16_t mtu;        /* IP octets */
+	uint16_t mtu; /* IP octets */
 	uint8_t mac[6];
 	uint8_t zone;
-	bool has_exception;  /* has a TAP */
-	bool checksum_check; /* verify UDP checksums of packets that end here */
+	bool has_exception;                     /* has a TAP */
+	bool checksum_check;                    /* verify UDP checksums of packets that end here */
 	bool tx_ipv4_checksum, tx_udp_checksum; /* device offloads in use */
 	_Atomic bool up;
 	char name[32];
@@ -41,28 +42,31 @@ struct worker {
 	unsigned index;
 	unsigned lcore;
 	struct tables *tables;
-	struct worker_counters *counters;        /* in the region */
+	struct worker_counters *counters;          /* in the region */
 	struct binding_counters *binding_counters; /* [bindings], in the region */
 	struct port *ports;
 	unsigned port_count;
-	struct tx_buffer *tx;                    /* [ports], flushed at the end of a burst */
-	struct rte_mempool *pool;                /* for copies, fragments, own packets */
-	uint64_t now_tsc;                        /* read once a burst */
+	struct tx_buffer *tx;     /* [ports], flushed at the end of a burst */
+	struct rte_mempool *pool; /* for copies, fragments, own packets */
+	uint64_t now_tsc;         /* read once a burst */
 	uint64_t tsc_hz;
-	monotonic now_ns;                        /* CLOCK_MONOTONIC that belongs to now_tsc */
+	monotonic now_ns; /* CLOCK_MONOTONIC that belongs to now_tsc */
 	const struct config_dataplane *settings;
 
-	struct ring *punt;                       /* this worker's producer side; NULL in tests that look at punted[] */
-	struct rte_ring *exception_out;          /* mbufs for the TAPs, main lcore writes them to the kernel; mbuf->port = port index */
-	struct rte_ring *exception_in;           /* mbufs the kernel sent, to be transmitted on mbuf->port */
-	struct rte_ring *inject_in;              /* mbufs control injected, metadata set (struct packet, inject fields) */
-	struct rte_ring *event_out;              /* struct event by value is too big: pointers into a worker-owned pool, see link/event */
+	struct ring *punt; /* this worker's producer side; NULL in tests that look at punted[] */
+	struct rte_ring *exception_out; /* mbufs for the TAPs, main lcore writes them to the kernel;
+					   mbuf->port = port index */
+	struct rte_ring *exception_in;  /* mbufs the kernel sent, to be transmitted on mbuf->port */
+	struct rte_ring *
+		inject_in; /* mbufs control injected, metadata set (struct packet, inject fields) */
+	struct rte_ring *event_out; /* struct event by value is too big: pointers into a
+				       worker-owned pool, see link/event */
 
-	struct reassembly *reassembly;           /* input/reassembly.c */
-	struct icmp_limiter *icmp_limiter;       /* forward/icmp_error.c */
-	struct neighbor_queue *neighbor_queue;   /* output/neighbor.c */
-	struct punt_police *punt_police;         /* link/punt.c */
-	void *step_state;                        /* room for a step that needs more */
+	struct reassembly *reassembly;         /* input/reassembly.c */
+	struct icmp_limiter *icmp_limiter;     /* forward/icmp_error.c */
+	struct neighbor_queue *neighbor_queue; /* output/neighbor.c */
+	struct punt_police *punt_police;       /* link/punt.c */
+	void *step_state;                      /* room for a step that needs more */
 };
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * What workers read. All tables live in the dataplane alone. The main lcore is the only writer (tables_apply); workers read
- * without locks inside one burst. The main lcore publishes by one pointer or index store and frees after a grace period
- * (rte_rcu QSBR, one reader id per worker, quiescent between bursts, offline while asleep).
- * Everything is allocated at start from the configured limits.
+ * What workers read. All tables live in the dataplane alone. The main lcore is the only writer
+ * (tables_apply); workers read without locks inside one burst. The main lcore publishes by one
+ * pointer or index store and frees after a grace period (rte_rcu QSBR, one reader id per worker,
+ * quiescent between bursts, offline while asleep). Everything is allocated at start from the
+ * configured limits.
  */
 #ifndef DATAPLANE_TABLE_TABLES_H
 #define DATAPLANE_TABLE_TABLES_H
@@ -10,44 +11,66 @@
 #include "lib/ipc/command.h"
 #include "lib/ipc/region.h"
 
+#include <stdbool.h>
+
 struct rte_rcu_qsbr;
 
-#define TUNNEL_OUTER_MAX 60 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4, or GRE */
+#define TUNNEL_OUTER_MAX                                                                           \
+	60 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4, or GRE */
 
 /*
- * One way to a mobile node: an immutable object, swapped whole at a handover. The outer header is built once; a packet needs
- * total/payload length, IPv4 identification and checksum, TOS/traffic class and UDP length/checksum filled in.
+ * One way to a mobile node, swapped whole at a handover: care-of address, ports, encapsulation and
+ * agent never change in place (HA4-REG-22). Only these do, by one store each, and mixing old and
+ * new of them harms nobody: expires_tsc (a refresh), next (a simultaneous binding came or went),
+ * TTL, DSCP and DF in outer[] (the agent was reconfigured).
+ *
+ * The outer header is built once; a packet needs total/payload length, IPv4 identification and
+ * checksum, TOS/traffic class and UDP length/checksum filled in. outer[] holds, after the IPv4 (20)
+ * or IPv6 (40) header: IP-in-IP    nothing; protocol 4 for an IPv4 home address, 41 for an IPv6 one
+ *   GRE         00 00 and the protocol type 08 00 or 86 dd
+ *   minimal     12 octets: protocol (to fill), 80, checksum (to fill), original destination, source
+ * (to fill); replaces the inner header UDP         UDP header, 04 NH 00 00 (RFC 3519 3.3), then
+ * what the encapsulation NH says as above
  */
 struct tunnel {
 	/* line 0: encapsulation reads this */
 	uint8_t outer[TUNNEL_OUTER_MAX];
-	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in place), 12 (UDP + MIP) ... */
+	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in
+				  place), 12 (UDP + MIP) ... */
 	uint8_t encapsulation; /* enum encapsulation */
 	uint16_t flags;        /* enum binding_flag */
 	/* line 1: checks */
 	_Alignas(64) uint64_t expires_tsc; /* UINT64_MAX never */
 	uint32_t binding_id;
-	uint32_t next;         /* further tunnel of the same home address (simultaneous bindings), TUNNEL_NONE */
+	uint32_t next; /* further tunnel of the same home address (simultaneous bindings),
+			  TUNNEL_NONE */
 	struct ip_address home_address;
 	struct ip_address care_of_address;
 	be16 care_of_port, agent_port;
 	uint16_t vrf, home_port;
-	uint16_t path_mtu;     /* configured cap, 0 none */
+	uint16_t path_mtu; /* configured cap, 0 none */
 	uint8_t reserved[6];
 	/* line 2: rarely read */
 	_Alignas(64) struct ip_address care_of_field;
 	struct ip_address agent_address;
 	const struct agent *agent;
-	uint32_t generation;   /* sync generation */
+	uint64_t previous_until_tsc; /* HA4-REV-16 */
+	uint32_t previous;           /* replaced tunnel in its grace, TUNNEL_NONE */
+	uint32_t destination; /* shared by all tunnels to this agent, care-of address, port: soft
+				 state */
+	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
+	uint32_t reserved2;
 };
-#define TUNNEL_NONE UINT32_MAX
+#define TUNNEL_NONE    UINT32_MAX
+#define TABLES_VRF_MAX 16
 
-/* Mutable soft state of a binding's path, written by workers (relaxed): HA4-MTU-01, -06, -07, -11. Index binding_id. */
+/* Mutable soft state of a tunnel destination (agent, care-of address, port), written by workers
+ * (relaxed): HA4-MTU-01, -06, -07, -11. Made with its first binding, gone with its last. */
 struct tunnel_path {
-	_Atomic uint16_t path_mtu;           /* 0 = not lowered */
-	_Atomic uint8_t unreachable_code;    /* 0, or ICMP type 3/11 seen (HA4-MTU-11) */
+	_Atomic uint16_t path_mtu;        /* 0 = not lowered */
+	_Atomic uint8_t unreachable_code; /* 0, or ICMP type 3/11 seen (HA4-MTU-11) */
 	uint8_t reserved;
-	_Atomic uint32_t changed_s;          /* seconds of the worker clock when either changed */
+	_Atomic uint32_t changed_s; /* seconds of the worker clock when either changed */
 };
 
 struct agent { /* an address of a home agent */
@@ -56,6 +79,9 @@ struct agent { /* an address of a home agent */
 	uint32_t flags; /* enum agent_flag */
 	uint16_t vrf, instance;
 	uint8_t tunnel_ttl, dscp;
+	uint32_t users;      /* main lcore: tunnels that point here */
+	uint32_t generation; /* main lcore */
+	bool removed;        /* main lcore: gone for new bindings and for what arrives */
 };
 
 struct home_network {
@@ -83,50 +109,86 @@ enum local_kind { LOCAL_NONE, LOCAL_AGENT, LOCAL_KERNEL };
 
 struct local {
 	enum local_kind kind;
-	uint16_t port;             /* LOCAL_KERNEL: whose TAP */
+	uint16_t port; /* whose TAP; of an agent PORT_NONE when the kernel does not have the address
+			*/
 	const struct agent *agent; /* LOCAL_AGENT */
 };
 
 struct tables;
 
-/* Allocates all tables for the limits. NULL with errno. `workers` reader ids are registered in the returned QSBR. */
+/* Allocates all tables for the limits. NULL with errno. `workers` reader ids are registered in the
+ * returned QSBR. */
 struct tables *tables_new(const struct region_limits *limits, unsigned workers);
 void tables_free(struct tables *tables);
 struct rte_rcu_qsbr *tables_qsbr(struct tables *tables);
 
 /*
- * Main lcore: checks and applies one command; 0 or a positive errno (EINVAL, ENOSPC, ENOENT for an agent that is not known,
- * EEXIST for a binding id in use). Old objects are freed after the grace period that tables_reclaim finds over.
+ * Main lcore: checks and applies one command; 0 or a positive errno (EINVAL, ENOSPC, ENOENT for an
+ * agent that is not known, EEXIST for a binding id in use; EAGAIN when so many replaced objects
+ * wait for the workers that none is left: publish, wait until synced, apply it again). Removing
+ * what is not there is 0. The command is this thread's own copy: nobody changes it meanwhile.
  */
 int tables_apply(struct tables *tables, const struct command *command);
-/* Main lcore: starts a grace period for what was replaced so far; returns a token for tables_synced. */
+/* Main lcore: starts a grace period for what was replaced so far; returns a token for
+ * tables_synced. */
 uint64_t tables_publish(struct tables *tables);
 /* True when every worker has passed the token: nothing old is in use. Frees what it can. */
 bool tables_synced(struct tables *tables, uint64_t token);
 
-/* Workers, and only between two quiescent points. Pointers stay valid until the next one. */
-const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *home); /* exact home address */
+/* Replaced objects that wait for the end of a grace period. */
+uint64_t tables_waiting(const struct tables *tables);
+/* Reads the clocks anew; about once a second. */
+void tables_clock_update(struct tables *tables);
+struct tables_use {
+	uint32_t bindings, routes, neighbors, prefixes;
+};
+struct tables_use tables_use(const struct tables *tables);
+
+/*
+ * Workers, and only between two quiescent points. Pointers stay valid until the next one. A tunnel
+ * may have expired: compare expires_tsc with the burst's time before using it (HA4-BND-06),
+ * tables_tunnel_live does.
+ */
+static inline bool tables_tunnel_live(const struct tunnel *tunnel, uint64_t now_tsc)
+{
+	return now_tsc < __atomic_load_n(&tunnel->expires_tsc, __ATOMIC_RELAXED);
+}
+const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
+	const struct ip_address *home); /* exact home address */
 /* The same for a burst, prefetched: out[i] may be NULL. */
-void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf, const struct ip_address *home, unsigned count,
-	const struct tunnel **out);
-const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address); /* mobile network, longest prefix */
+void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
+	const struct ip_address *home, unsigned count, const struct tunnel **out);
+const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf,
+	const struct ip_address *address); /* mobile network, longest prefix */
 const struct tunnel *tables_tunnel_next(const struct tables *t, const struct tunnel *tunnel);
 /* A replaced tunnel of the same binding whose grace (HA4-REV-16) still runs at now_tsc, or NULL. */
-const struct tunnel *tables_tunnel_previous(const struct tables *t, const struct tunnel *tunnel, uint64_t now_tsc);
-struct tunnel_path *tables_tunnel_path(const struct tables *t, uint32_t binding_id);
-/* Tunnel whose effective care-of address, agent address and encapsulation match an ICMP error's quoted outer header; NULL. */
-const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *agent,
-	const struct ip_address *care_of, be16 care_of_port);
-struct local tables_local_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address);
-const struct home_network *tables_home_network_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *address);
+const struct tunnel *tables_tunnel_previous(
+	const struct tables *t, const struct tunnel *tunnel, uint64_t now_tsc);
+struct tunnel_path *tables_tunnel_path(
+	const struct tables *t, uint32_t binding_id); /* never NULL */
+struct tunnel_path *tables_path_of(
+	const struct tables *t, const struct tunnel *tunnel); /* the same, one load */
+/* Tunnel whose effective care-of address, agent address and encapsulation match an ICMP error's
+ * quoted outer header; NULL. */
+const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf,
+	const struct ip_address *agent, const struct ip_address *care_of, be16 care_of_port);
+struct local tables_local_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address);
+const struct home_network *tables_home_network_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address);
 const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port);
-const struct route *tables_route_lookup(const struct tables *t, uint16_t vrf, const struct ip_address *destination);
-/* An address of ours in the vrf and family for errors of our own: the first agent's, else of a kernel address of `port`, else any; NULL. */
-const struct ip_address *tables_own_address(const struct tables *t, uint16_t vrf, uint16_t port, bool ipv6);
+const struct route *tables_route_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *destination);
+/* An address of ours in the vrf and family for errors of our own: an agent's, else a kernel
+ * address of `port`, else any; NULL. */
+const struct ip_address *tables_own_address(
+	const struct tables *t, uint16_t vrf, uint16_t port, bool ipv6);
 /* All flags that any agent of any vrf has: lets a step skip work that nobody asked for. */
 uint32_t tables_agent_flags(const struct tables *t);
-/* Tunnels with BINDING_BROADCAST and home_port `port`, one after another; *cursor starts at 0; NULL at the end. */
+/* Tunnels with BINDING_BROADCAST and home_port `port`, one after another; *cursor starts at 0;
+ * NULL at the end. A walk beside a removal may miss one. */
 const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor);
-const struct neighbor *tables_neighbor_lookup(const struct tables *t, uint16_t port, const struct ip_address *address);
+const struct neighbor *tables_neighbor_lookup(
+	const struct tables *t, uint16_t port, const struct ip_address *address);
 
 #endif

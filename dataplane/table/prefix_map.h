@@ -1,0 +1,79 @@
+/*
+ * Longest-prefix match to one small immutable object, per VRF and family: routes, mobile networks,
+ * home networks.
+ *
+ * A multibit trie: the root has 65,536 entries for the first 16 bits, every further node 256 for
+ * the next 8. An entry is 0, the slot of the object that owns this piece of address space, or CHILD
+ * and a node. So IPv4 takes at most three loads, an IPv6 /64 seven. Owners are pushed down to the
+ * leaves; an insertion or removal rewrites the entries that change owner with one store each, so a
+ * reader sees the old owner or the new one. A node that became uniform is folded into its parent
+ * and retired. Roots are touched (made) with the first prefix of a VRF.
+ *
+ * rte_lpm was the other choice: 64 MiB for each VRF and kind, no grace period for IPv6, and EAL
+ * memory.
+ */
+#ifndef DATAPLANE_TABLE_PREFIX_MAP_H
+#define DATAPLANE_TABLE_PREFIX_MAP_H
+
+#include "dataplane/table/slab.h"
+#include "dataplane/table/slot_table.h"
+
+#define PREFIX_MAP_CHILD   0x80000000u
+#define PREFIX_MAP_ROOT    65536 /* entries */
+#define PREFIX_MAP_NODE    256
+#define PREFIX_MAP_V4_BITS 96 /* skipped: the mapped prefix */
+
+struct prefix_key { /* at the head of every object */
+	struct ip_prefix prefix;
+	uint16_t vrf;
+	uint32_t generation; /* main lcore alone */
+};
+
+struct prefix_map {
+	struct slot_table rules; /* (vrf, prefix) -> object */
+	struct slab objects;     /* struct prefix_key, then the payload */
+	struct slab nodes;
+	uint32_t *roots; /* [vrf][v4, v6][PREFIX_MAP_ROOT] */
+	size_t roots_size;
+	struct retirement *retirement;
+	uint32_t payload_size;
+	uint16_t vrf_count;
+};
+
+int prefix_map_init(struct prefix_map *map, struct retirement *retirement, uint32_t payload_size,
+	uint32_t limit, uint16_t vrf_count);
+void prefix_map_fini(struct prefix_map *map);
+/* 0, -ENOSPC, or -EAGAIN while too much waits for the workers. Host bits must be zero, vrf below
+ * vrf_count. */
+int prefix_map_set(struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix,
+	const void *payload, uint32_t generation);
+bool prefix_map_remove(struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix);
+void prefix_map_sweep(struct prefix_map *map, uint32_t generation);
+/* Calls visit with every payload; main lcore. */
+void prefix_map_walk(const struct prefix_map *map,
+	void (*visit)(void *context, const void *payload), void *context);
+
+static inline uint32_t *prefix_map_root(const struct prefix_map *map, uint16_t vrf, bool v4)
+{
+	return map->roots + ((size_t)vrf * 2 + !v4) * PREFIX_MAP_ROOT;
+}
+
+/* The payload of the longest prefix that contains the address, or NULL. Workers. */
+static inline const void *prefix_map_lookup(
+	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address)
+{
+	bool v4 = ip_address_is_v4(address);
+	const uint8_t *key = address->bytes + (v4 ? PREFIX_MAP_V4_BITS / 8 : 0);
+
+	if (vrf >= map->vrf_count)
+		return NULL;
+	const uint32_t *root = prefix_map_root(map, vrf, v4);
+	uint32_t entry = __atomic_load_n(&root[key[0] << 8 | key[1]], __ATOMIC_ACQUIRE);
+	for (key += 2; entry & PREFIX_MAP_CHILD; key++) {
+		const uint32_t *node = slab_at(&map->nodes, entry & ~PREFIX_MAP_CHILD);
+		entry = __atomic_load_n(&node[*key], __ATOMIC_ACQUIRE);
+	}
+	return entry ? (const struct prefix_key *)slab_at(&map->objects, entry) + 1 : NULL;
+}
+
+#endif

@@ -1,0 +1,140 @@
+#include "dataplane/table/slab.h"
+
+#include <errno.h>
+#include <rte_rcu_qsbr.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static size_t page_round(size_t size)
+{
+	return (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+/* Small maps are rounded up to 4 KiB pages only: a walk test makes many tables. */
+static size_t map_round(size_t size)
+{
+	return size >= HUGE_PAGE ? page_round(size) : (size + 4095) & ~(size_t)4095;
+}
+
+void *slab_map(size_t size)
+{
+	bool huge = size >= HUGE_PAGE;
+	size_t wanted = map_round(size);
+	size_t reserved = wanted + (huge ? HUGE_PAGE : 0);
+	uint8_t *memory = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (!huge)
+		return memory;
+
+	/* Cut an aligned piece out, so that huge pages fit it. */
+	uint8_t *aligned = (uint8_t *)page_round((size_t)memory);
+	size_t before = (size_t)(aligned - memory);
+	if (before > 0)
+		munmap(memory, before);
+	if (reserved - before > wanted)
+		munmap(aligned + wanted, reserved - before - wanted);
+	madvise(aligned, wanted, MADV_HUGEPAGE); /* refusal only costs speed */
+	return aligned;
+}
+
+void slab_unmap(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, map_round(size));
+}
+
+int slab_init(struct slab *slab, uint32_t object_size, uint32_t count)
+{
+	*slab = (struct slab){.object_size = object_size, .capacity = count + 1, .fresh = 1};
+	slab->objects = slab_map((size_t)slab->capacity * object_size);
+	slab->free = slab_map((size_t)slab->capacity * sizeof(*slab->free));
+	if (slab->objects && slab->free)
+		return 0;
+	slab_fini(slab);
+	return -ENOMEM;
+}
+
+void slab_fini(struct slab *slab)
+{
+	slab_unmap(slab->objects, (size_t)slab->capacity * slab->object_size);
+	slab_unmap(slab->free, (size_t)slab->capacity * sizeof(*slab->free));
+	*slab = (struct slab){0};
+}
+
+uint32_t slab_take(struct slab *slab)
+{
+	uint32_t index = 0;
+
+	if (slab->free_count > 0)
+		index = slab->free[--slab->free_count]; /* last given back: still warm */
+	else if (slab->fresh < slab->capacity)
+		index = slab->fresh++;
+	slab->taken += index != 0;
+	return index;
+}
+
+void slab_give(struct slab *slab, uint32_t index)
+{
+	slab->free[slab->free_count++] = index;
+	slab->taken--;
+}
+
+int retirement_init(struct retirement *retirement, struct rte_rcu_qsbr *qsbr, uint64_t objects)
+{
+	uint64_t capacity = 1024;
+
+	while (capacity <= objects)
+		capacity *= 2;
+	*retirement = (struct retirement){.qsbr = qsbr, .capacity = capacity};
+	retirement->items = slab_map(capacity * sizeof(*retirement->items));
+	return retirement->items ? 0 : -ENOMEM;
+}
+
+void retirement_fini(struct retirement *retirement)
+{
+	slab_unmap(retirement->items, retirement->capacity * sizeof(*retirement->items));
+	*retirement = (struct retirement){0};
+}
+
+void retirement_add(struct retirement *retirement, struct slab *slab, uint32_t index)
+{
+	uint64_t at = retirement->tail++ & (retirement->capacity - 1);
+
+	retirement->items[at] = (struct retired){.slab = slab, .index = index};
+}
+
+uint64_t retirement_publish(struct retirement *retirement)
+{
+	retirement->token = rte_rcu_qsbr_start(retirement->qsbr);
+	for (; retirement->published != retirement->tail; retirement->published++)
+		retirement->items[retirement->published & (retirement->capacity - 1)].token =
+			retirement->token;
+	return retirement->token;
+}
+
+void retirement_collect(struct retirement *retirement)
+{
+	uint64_t passed = 0;
+
+	while (retirement->head != retirement->published) {
+		struct retired *item =
+			&retirement->items[retirement->head & (retirement->capacity - 1)];
+		if (item->token > passed) {
+			if (rte_rcu_qsbr_check(retirement->qsbr, item->token, false) != 1)
+				return;
+			passed = item->token;
+		}
+		slab_give(item->slab, item->index);
+		retirement->head++;
+	}
+}
+
+uint64_t retirement_count(const struct retirement *retirement)
+{
+	return retirement->tail - retirement->head;
+}

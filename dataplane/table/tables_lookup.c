@@ -1,0 +1,192 @@
+#include "dataplane/table/tables_private.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+/* A burst of lookups is cut into pieces of this many, so that their lines stay in the first cache.
+ */
+#define LOOKUP_BURST 32
+
+const struct tunnel *tables_home_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *home)
+{
+	uint32_t slot = binding_table_find(
+		&t->bindings, binding_table_hash(&t->bindings, vrf, home), vrf, home);
+	return slot ? binding_table_tunnel(&t->bindings, slot) : NULL;
+}
+
+/* The first tunnel that its fingerprint names, unverified, both lines on their way; 0 when the home
+ * bucket has none. */
+static inline uint32_t candidate_fetch(const struct binding_table *table, uint64_t hash)
+{
+	const struct slot_bucket *bucket = slot_table_home(&table->homes, hash);
+	unsigned bits = slot_bucket_match(bucket, slot_table_fingerprint(hash));
+
+	if (!bits)
+		return 0;
+	uint32_t slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
+	const struct tunnel *tunnel = binding_table_tunnel(table, slot);
+	rte_prefetch0(tunnel);
+	rte_prefetch0(&tunnel->expires_tsc);
+	return slot;
+}
+
+static void lookup_piece(const struct binding_table *table, const uint16_t *vrf,
+	const struct ip_address *home, unsigned count, const struct tunnel **out)
+{
+	uint64_t hash[LOOKUP_BURST];
+	uint32_t slot[LOOKUP_BURST];
+
+	for (unsigned i = 0; i < count; i++) {
+		hash[i] = binding_table_hash(table, vrf[i], &home[i]);
+		rte_prefetch0(slot_table_home(&table->homes, hash[i]));
+	}
+	for (unsigned i = 0; i < count; i++)
+		slot[i] = candidate_fetch(table, hash[i]);
+	for (unsigned i = 0; i < count; i++) {
+		struct binding_key key = {.home = &home[i], .vrf = vrf[i]};
+		if (likely(slot[i] != 0) &&
+			likely(binding_table_match(&key, &table->tunnels, slot[i]))) {
+			out[i] = binding_table_tunnel(table, slot[i]);
+			continue;
+		}
+		/* Another key with this fingerprint, a full home bucket, or no binding: the bucket
+		 * is here by now. */
+		uint32_t found = binding_table_find(table, hash[i], vrf[i], &home[i]);
+		out[i] = found ? binding_table_tunnel(table, found) : NULL;
+	}
+}
+
+void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
+	const struct ip_address *home, unsigned count, const struct tunnel **out)
+{
+	for (unsigned at = 0; at < count; at += LOOKUP_BURST) {
+		unsigned piece = count - at < LOOKUP_BURST ? count - at : LOOKUP_BURST;
+		lookup_piece(&t->bindings, vrf + at, home + at, piece, out + at);
+	}
+}
+
+const struct tunnel *tables_prefix_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address)
+{
+	const struct prefix_record *record = prefix_map_lookup(&t->prefixes, vrf, address);
+
+	/* The head of the home address' chain: a mobile network is reached through every
+	 * simultaneous binding. */
+	return record ? tables_home_lookup(t, vrf, &record->home_address) : NULL;
+}
+
+const struct tunnel *tables_tunnel_next(const struct tables *t, const struct tunnel *tunnel)
+{
+	uint32_t next = __atomic_load_n(&tunnel->next, __ATOMIC_ACQUIRE);
+	return next != TUNNEL_NONE ? binding_table_tunnel(&t->bindings, next) : NULL;
+}
+
+const struct tunnel *tables_tunnel_previous(
+	const struct tables *t, const struct tunnel *tunnel, uint64_t now_tsc)
+{
+	if (tunnel->previous == TUNNEL_NONE || now_tsc >= tunnel->previous_until_tsc)
+		return NULL;
+	return binding_table_tunnel(&t->bindings, tunnel->previous);
+}
+
+struct tunnel_path *tables_path_of(const struct tables *t, const struct tunnel *tunnel)
+{
+	uint32_t slot = __atomic_load_n(&tunnel->destination, __ATOMIC_RELAXED);
+	struct destination *destination = slab_at(&t->bindings.destinations, slot);
+	return &destination->path;
+}
+
+struct tunnel_path *tables_tunnel_path(const struct tables *t, uint32_t binding_id)
+{
+	uint32_t slot =
+		binding_id < t->bindings.limit
+			? __atomic_load_n(&t->bindings.tunnel_of[binding_id], __ATOMIC_ACQUIRE)
+			: 0;
+	if (slot)
+		return tables_path_of(t, binding_table_tunnel(&t->bindings, slot));
+	return &((struct destination *)slab_at(&t->bindings.destinations, 0))->path;
+}
+
+const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf,
+	const struct ip_address *agent, const struct ip_address *care_of, be16 care_of_port)
+{
+	return binding_table_destination_tunnel(&t->bindings, vrf, agent, care_of, care_of_port);
+}
+
+struct local tables_local_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address)
+{
+	const struct local_record *record = address_map_lookup(&t->locals, address, vrf);
+
+	if (!record)
+		return (struct local){.kind = LOCAL_NONE, .port = PORT_NONE};
+	uint16_t port = record->kernel ? record->kernel_port : PORT_NONE;
+	if (!record->agent)
+		return (struct local){.kind = LOCAL_KERNEL, .port = port};
+	return (struct local){
+		.kind = LOCAL_AGENT, .port = port, .agent = slab_at(&t->agents, record->agent)};
+}
+
+const struct home_network *tables_home_network_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address)
+{
+	return prefix_map_lookup(&t->home_networks, vrf, address);
+}
+
+const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port)
+{
+	if (port >= REGION_PORTS_MAX)
+		return NULL;
+	return __atomic_load_n(&t->home_network_of_port[port], __ATOMIC_ACQUIRE);
+}
+
+const struct route *tables_route_lookup(
+	const struct tables *t, uint16_t vrf, const struct ip_address *destination)
+{
+	return prefix_map_lookup(&t->routes, vrf, destination);
+}
+
+const struct neighbor *tables_neighbor_lookup(
+	const struct tables *t, uint16_t port, const struct ip_address *address)
+{
+	return address_map_lookup(&t->neighbors, address, port);
+}
+
+static const struct ip_address *own_load(const struct ip_address *const *place)
+{
+	return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+const struct ip_address *tables_own_address(
+	const struct tables *t, uint16_t vrf, uint16_t port, bool ipv6)
+{
+	const struct ip_address *found = NULL;
+
+	if (vrf < TABLES_VRF_MAX)
+		found = own_load(&t->own.agent[vrf][ipv6]);
+	if (!found && port < REGION_PORTS_MAX)
+		found = own_load(&t->own.of_port[port][ipv6]);
+	if (!found && vrf < TABLES_VRF_MAX)
+		found = own_load(&t->own.kernel[vrf][ipv6]);
+	return found;
+}
+
+uint32_t tables_agent_flags(const struct tables *t)
+{
+	return __atomic_load_n(&t->own.agent_flags, __ATOMIC_RELAXED);
+}
+
+const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor)
+{
+	const struct binding_table *table = &t->bindings;
+
+	while (*cursor < __atomic_load_n(&table->broadcast_count, __ATOMIC_ACQUIRE)) {
+		uint32_t id = __atomic_load_n(&table->broadcast_ids[(*cursor)++], __ATOMIC_RELAXED);
+		uint32_t slot = __atomic_load_n(&table->tunnel_of[id], __ATOMIC_ACQUIRE);
+		const struct tunnel *tunnel = binding_table_tunnel(table, slot);
+		if (slot && tunnel->home_port == port && (tunnel->flags & BINDING_BROADCAST))
+			return tunnel;
+	}
+	return NULL;
+}

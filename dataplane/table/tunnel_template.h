@@ -1,0 +1,17 @@
+/*
+ * The outer header of a tunnel as octets, built when a binding is set: RFC 2003 3.1 (IP-in-IP), RFC
+ * 2784 (GRE), RFC 2004 (minimal), RFC 3519 3.3 (MIP tunnel data in UDP), RFC 2473 (IPv6 outer).
+ * Pure functions.
+ */
+#ifndef DATAPLANE_TABLE_TUNNEL_TEMPLATE_H
+#define DATAPLANE_TABLE_TUNNEL_TEMPLATE_H
+
+#include "dataplane/table/tables.h"
+
+/* Fills outer[] and outer_length from the tunnel's other fields and its agent's settings. */
+void tunnel_template_build(struct tunnel *tunnel);
+/* Writes TTL, DSCP and DF of a reconfigured agent into a live tunnel, octet by octet. Main lcore.
+ */
+void tunnel_template_restyle(struct tunnel *tunnel);
+
+#endif
