@@ -4,7 +4,7 @@ import threading
 from harness import *  # noqa: F403
 
 
-# HA4-AUTH HA4-BAD HA4-OPS: policed before the HMAC; a good one answered within 100 ms
+# HA4-OPS-30 HA4-OPS-31: policed before the HMAC; a good one answered within 100 ms
 def test_a_flood_does_not_delay_a_good_registration(bed):
 	frames = []
 	for n in range(2000):
@@ -59,4 +59,4 @@ def test_the_flood_left_no_binding(bed):
 	assert found <= {node["home_address"] for node in NODES}, found
 
 
-main(dict(globals()))  # noqa: F405
+main(dict(globals()), instance="")  # noqa: F405

@@ -113,7 +113,9 @@ class Bed:
 			n.nft(where, "table ip hp {\n chain in {\n  type filter hook input priority 0; policy drop;\n }\n}\n")
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
-		settings = {"nodes": NODES, **settings}
+		# Tests register faster than nodes do; what limits them has a test of its own.
+		settings = {"nodes": NODES, "instance": "node_rate = 0; police_endpoint_rate = 1000; police_endpoint_burst = 1000; "
+			"auth_failure_reply_rate = 1000; nat_move_limit = 0;", **settings}
 		self.gateway = programs.Gateway(n, "gateway", build, agent=AGENT,
 			ports=[("ext", "external", "hpext", f"{AGENT}/24", None), ("int", "internal", "hpint", "10.1.0.1/16", HOME_PREFIX)],
 			routes=[f"default via {ROUTER} dev hpext"], **settings)

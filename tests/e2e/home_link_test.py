@@ -7,13 +7,13 @@ def who_has(bed, address, seconds=1.0):
 	return bed.home.expect(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == address, f"ARP reply for {address}", seconds)
 
 
-# HA4-HOME-05
+# HA4-HOME-02
 def test_no_proxy_arp_for_a_node_at_home(bed):
 	bed.home.send(Ether(src=bed.home.mac, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=bed.home.mac, psrc=CORRESPONDENT, pdst=HOME_ADDRESS))
 	bed.home.nothing(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == HOME_ADDRESS, 0.5)
 
 
-# HA4-HOME-06 HA4-HOME-07
+# HA4-HOME-03
 def test_gratuitous_arp_when_a_node_leaves(bed):
 	bed.register()
 	gratuitous = bed.home.expect(lambda p: ARP in p and p[ARP].psrc == HOME_ADDRESS and p[ARP].pdst == HOME_ADDRESS, "gratuitous ARP")
@@ -21,7 +21,7 @@ def test_gratuitous_arp_when_a_node_leaves(bed):
 	assert gratuitous[ARP].hwsrc == bed.macs["hpint"], gratuitous.summary()
 
 
-# HA4-HOME-05
+# HA4-HOME-01
 def test_proxy_arp_for_a_node_away(bed):
 	reply = who_has(bed, HOME_ADDRESS)
 	assert reply[ARP].hwsrc == bed.macs["hpint"] and reply[ARP].pdst == CORRESPONDENT
@@ -39,7 +39,7 @@ def test_the_kernel_of_the_gateway_answers_ping(bed):
 	assert bytes(echo[ICMP].payload) == b"hello"
 
 
-# HA4-HOME-05 HA4-HOME-08: both stop with the binding
+# HA4-HOME-06: it stops with the last binding
 def test_proxy_arp_ends_with_the_binding(bed):
 	message = bed.request(care_of=HOME_ADDRESS, lifetime=0)
 	bed.send_request(message)

@@ -8,7 +8,7 @@ def large(size, flags, number):
 	return IP(src=CORRESPONDENT, dst=HOME_ADDRESS, flags=flags, id=number) / UDP(sport=9, dport=12) / Raw(bytes(size - 28))
 
 
-def test_a_full_packet_with_df_brings_frag_needed(bed):  # HA4-MTU-01 HA4-MTU-02
+def test_a_full_packet_with_df_brings_frag_needed(bed):  # HA4-MTU-02 HA4-MTU-03
 	bed.register()
 	bed.home.send(large(1500, "DF", 1))
 	error = bed.home.expect(lambda p: ICMP in p and p[ICMP].type == 3 and p[ICMP].code == 4, "fragmentation needed")
@@ -17,13 +17,13 @@ def test_a_full_packet_with_df_brings_frag_needed(bed):  # HA4-MTU-01 HA4-MTU-02
 	bed.outside.nothing(lambda p: IP in p and p[IP].proto == 4, 0.2)
 
 
-def test_the_size_that_it_named_fits(bed):  # HA4-MTU-01
+def test_the_size_that_it_named_fits(bed):  # HA4-MTU-02
 	bed.home.send(large(1480, "DF", 2))
 	outer = bed.outside.expect(lambda p: IP in p and p[IP].proto == 4, "IP-in-IP packet")
 	assert outer[IP].len == 1500, outer[IP].len
 
 
-def test_without_df_it_is_fragmented_and_whole(bed):  # HA4-MTU-03
+def test_without_df_it_is_fragmented_and_whole(bed):  # HA4-MTU-04
 	packet = large(1500, 0, 3)
 	bed.home.send(packet)
 	pieces = {}
@@ -45,7 +45,7 @@ def test_without_df_it_is_fragmented_and_whole(bed):  # HA4-MTU-03
 	assert b"".join(pieces[k] for k in sorted(pieces)) == bytes(packet[UDP])
 
 
-def test_fragments_of_the_tunnel_are_reassembled(bed):  # HA4-REV HA4-MTU
+def test_fragments_of_the_tunnel_are_reassembled(bed):  # HA4-MTU-16 HA4-REV-19
 	inner = IP(src=HOME_ADDRESS, dst=CORRESPONDENT, id=4) / UDP(sport=12, dport=9) / Raw(bytes(range(256)) * 5)
 	outer = IP(src=CARE_OF, dst=AGENT, proto=4, id=5, flags=0) / inner
 	for piece in reversed(fragment(outer, 600)):
@@ -54,7 +54,7 @@ def test_fragments_of_the_tunnel_are_reassembled(bed):  # HA4-REV HA4-MTU
 	assert bytes(got[UDP].payload) == bytes(range(256)) * 5
 
 
-def test_path_mtu_is_learned_from_the_tunnel(bed):  # HA4-MTU-05 HA4-MTU-06
+def test_path_mtu_is_learned_from_the_tunnel(bed):  # HA4-MTU-01 HA4-MTU-06 HA4-MTU-08
 	bed.home.send(large(1400, "DF", 6))
 	outer = bed.outside.expect(lambda p: IP in p and p[IP].proto == 4, "IP-in-IP packet")
 	quoted = bytes(outer[IP])[:28 + 20]

@@ -6,6 +6,7 @@ import pwd
 from harness import *  # noqa: F403
 
 
+# HA4-OPS-25 HA4-OPS-26
 def test_every_show_answers_in_json(bed):
 	bed.register()
 	for words in ("status", "bindings", "counters", "drops", "ports", "workers", "config"):
@@ -14,6 +15,7 @@ def test_every_show_answers_in_json(bed):
 	assert HOME_ADDRESS in json.dumps(answer)
 
 
+# HA4-AUTH-24
 def test_keys_never_leave(bed):
 	for words in (["show", "config"], ["-j", "show", "config"], ["-j", "show", "binding", HOME_ADDRESS]):
 		output = bed.gateway.ctl(*words).stdout
@@ -37,6 +39,7 @@ def test_another_user_may_not_clear(bed):
 	assert bed.gateway.binding(HOME_ADDRESS), "an unprivileged user cleared a binding"
 
 
+# HA4-OPS-21
 def test_a_bad_file_changes_nothing_on_reload(bed):
 	good = open(bed.gateway.config).read()
 	with open(bed.gateway.config, "w") as file:
@@ -51,6 +54,7 @@ def test_a_bad_file_changes_nothing_on_reload(bed):
 	bed.register()
 
 
+# HA4-OPS-27
 def test_a_cleared_binding_is_gone_from_the_dataplane(bed):
 	bed.gateway.ask("clear", "binding", HOME_ADDRESS)
 	net.wait_for(lambda: bed.gateway.binding(HOME_ADDRESS) is None, "binding gone", 2)

@@ -14,7 +14,7 @@ def test_a_request_is_answered_byte_by_byte(bed):
 	assert bytes(reply[UDP].payload) == bed.expected_reply(message), bytes(reply[UDP].payload).hex()
 
 
-# HA4-OPS-20
+# HA4-OPS-25
 def test_the_operator_sees_the_binding(bed):
 	binding = bed.gateway.binding(HOME_ADDRESS)
 	assert binding, bed.gateway.bindings()
@@ -42,7 +42,7 @@ def test_data_from_the_node_is_unpacked(bed):
 	assert bytes(got[UDP].payload) == b"from the node"
 
 
-# HA4-REV-03 HA4-BAD: the inner source must be the registered home address
+# HA4-REV-02 HA4-REV-03: the inner source must be the registered home address
 def test_a_spoofed_inner_source_is_dropped_by_name(bed):
 	before = bed.drops().get("rt_no_binding", 0)
 	bed.outside.send(IP(src=CARE_OF, dst=AGENT, proto=4) / IP(src="10.1.0.99", dst=CORRESPONDENT) / UDP(dport=9) / Raw(b"x"))
@@ -50,7 +50,7 @@ def test_a_spoofed_inner_source_is_dropped_by_name(bed):
 	bed.home.nothing(lambda p: IP in p and p[IP].src == "10.1.0.99", 0.2)
 
 
-# HA4-AUTH-10 HA4-CODE: a wrong authenticator is code 131, and the reply itself is authentic
+# HA4-AUTH-12 HA4-AUTH-13: a wrong authenticator is code 131, and the reply itself is authentic
 def test_a_wrong_authenticator_is_refused_with_131(bed):
 	message = bed.request(lifetime=300, key="ff" * 16)
 	bed.send_request(message)
@@ -59,18 +59,18 @@ def test_a_wrong_authenticator_is_refused_with_131(bed):
 	assert bed.gateway.binding(HOME_ADDRESS)["remaining_s"] > 300, "a denied request changed the binding"  # HA4-REG-02
 
 
-# HA4-RPL: the same request again, and one with an old timestamp
+# HA4-RPL-05 HA4-RPL-07 HA4-RPL-11: the same request again, and one with an old timestamp
 def test_a_replayed_request_changes_nothing(bed):
 	message, _ = bed.register(lifetime=500)
 	bed.send_request(message)
 	payload = bytes(bed.reply(message)[UDP].payload)
-	assert payload[1] in (0, 133), payload[1]
+	assert payload[1] == 133, payload[1]
 	old = bed.request(lifetime=77, identification=mip.identification(time.time() - 3600, 7))
 	bed.send_request(old)
 	payload = bytes(bed.reply(old)[UDP].payload)
 	assert payload[1] == 133, payload[1]
 	high = int.from_bytes(payload[12:16], "big") - mip.NTP_UNIX
-	assert abs(high - time.time()) < 3, "code 133 carries our clock in its high half"  # HA4-RPL-06
+	assert abs(high - time.time()) < 3, "code 133 carries our clock in its high half"
 	assert bed.gateway.binding(HOME_ADDRESS)["remaining_s"] > 77
 
 
@@ -107,7 +107,7 @@ def test_udp_tunnel_from_the_node(bed):
 	assert bytes(got[UDP].payload) == b"out of the NAT"
 
 
-# HA4-NAT-16 HA4-NAT-22: data never moves the endpoint
+# HA4-NAT-15 HA4-NAT-16: data never moves the endpoint
 def test_data_from_another_port_moves_nothing(bed):
 	before = bed.drops().get("rt_no_binding", 0)
 	inner = IP(src=HOME_ADDRESS, dst=CORRESPONDENT) / UDP(sport=10, dport=9) / Raw(b"another port")
@@ -139,7 +139,7 @@ def test_deregistration_removes_the_binding(bed):
 	bed.outside.nothing(lambda p: IP in p and (p[IP].proto == 4 or mip.is_message(p, 4)), 0.3)
 
 
-# HA4-BND-08 HA4-FWD: a binding ends with its lifetime, also in the dataplane
+# HA4-BND-05 HA4-BND-06: a binding ends with its lifetime, also in the dataplane
 def test_a_binding_expires_on_time(bed):
 	bed.register(lifetime=2)
 	start = time.monotonic()
@@ -148,7 +148,7 @@ def test_a_binding_expires_on_time(bed):
 	assert 1.5 < time.monotonic() - start < 3.5, time.monotonic() - start
 
 
-# HA4-EXT-08 HA4-BAD: what does not parse is dropped and counted, never answered
+# HA4-EXT-08 HA4-FMT-01: what does not parse is dropped and counted, never answered
 def test_malformed_messages_get_no_answer(bed):
 	good = bed.request()
 	for message in (good[:20], good[:-3], good[:24] + bytes([32, 250]) + good[26:], bytes([99]) + good[1:]):

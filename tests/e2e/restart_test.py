@@ -40,7 +40,7 @@ class Flow:
 		return sorted(set(range(self.sent)) - arrived)
 
 
-# HA4-OPS: control killed with -9 loses no packet
+# HA4-OPS-19: control killed with -9 loses no packet
 def test_control_killed_under_traffic_loses_nothing(bed):
 	bed.register(lifetime=600)
 	bed.home.send(IP(src=CORRESPONDENT, dst=HOME_ADDRESS) / UDP(sport=9, dport=10) / Raw(b"first"))
@@ -58,7 +58,7 @@ def test_control_killed_under_traffic_loses_nothing(bed):
 	assert flow.sent > 500 and not lost, f"{len(lost)} of {flow.sent} lost, first {lost[:3]}"
 
 
-# HA4-OPS-09 HA4-RPL: bindings and last identifications survive
+# HA4-RPL-10 HA4-OPS-19: bindings and last identifications survive
 def test_control_remembers_bindings_and_identifications(bed):
 	binding = bed.gateway.binding(HOME_ADDRESS)
 	assert binding and binding["care_of_address"] == CARE_OF, bed.gateway.bindings()

@@ -1,0 +1,93 @@
+"""Makes docs/conformance.md from docs/conformance/*.tsv (one line a requirement: ID, where done, test, note).
+
+  conformance.py           writes it
+  conformance.py --check   fails when the file is not what would be written, when a line names a file that is not there,
+                           or when it names an ID that does not exist
+"""
+import glob
+import os
+import re
+import sys
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+FOLDER = os.path.join(ROOT, "docs", "conformance")
+TARGET = os.path.join(ROOT, "docs", "conformance.md")
+
+
+def load():
+	levels, rows, problems = {}, {}, []
+	with open(os.path.join(FOLDER, "HA4.ids")) as file:
+		for line in file:
+			name, level = line.rstrip("\n").split("\t")
+			levels[name] = level
+	for path in sorted(glob.glob(os.path.join(FOLDER, "*.tsv"))):
+		area = os.path.basename(path)[:-4]
+		with open(path) as file:
+			for number, line in enumerate(file, 1):
+				if not line.strip() or line.startswith("#"):
+					continue
+				fields = (line.rstrip("\n").split("\t") + ["", "", ""])[:4]
+				name = fields[0].strip()
+				if name in ("ID", "id"):
+					continue
+				if name not in levels:
+					problems.append(f"{area}.tsv:{number}: no requirement {name}")
+					continue
+				for field in fields[1:3]:
+					for word in re.split(r"[ ,;]+", field):
+						if "/" in word and re.search(r"\.(c|h|py|md|cfg|sh)$", word) and not os.path.exists(os.path.join(ROOT, word)):
+							problems.append(f"{area}.tsv:{number}: {name}: no file {word}")
+				rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
+	return levels, rows, problems
+
+
+def join(values):
+	return "; ".join(dict.fromkeys(v for v in values if v != "-")) or "-"
+
+
+def page(levels, rows):
+	tested = [n for n in levels if n in rows and any(r[2] != "-" for r in rows[n])]
+	done = [n for n in levels if n in rows and any(r[1] != "-" for r in rows[n])]
+	missing = [n for n in levels if n not in rows]
+	text = ["# Conformance", "",
+		"Made by `scripts/lib/conformance.py` from `docs/conformance/*.tsv`; do not edit. One row for each requirement of the",
+		"Mobile IPv4 home agent list (HA4): where it is done, which test shows it, and what is not done.", "",
+		f"{len(levels)} requirements: {len(done)} done somewhere, {len(tested)} with a test, {len(missing)} claimed by nobody.", ""]
+	if missing:
+		text += ["**Claimed by nobody:** " + ", ".join(missing), ""]
+	group = None
+	for name, level in levels.items():
+		if name.split("-")[1] != group:
+			group = name.split("-")[1]
+			text += [f"## {group}", "", "| ID | level | where | test | note |", "|---|---|---|---|---|"]
+		found = rows.get(name, [])
+		cells = [join(r[i] for r in found).replace("|", "\\|") for i in (1, 2, 3)]
+		if not found:
+			cells[2] = "not claimed"
+		text.append(f"| {name} | {level} | {cells[0]} | {cells[1]} | {cells[2]} |")
+		following = list(levels)[list(levels).index(name) + 1:][:1]
+		if not following or following[0].split("-")[1] != group:
+			text.append("")
+	return "\n".join(text).rstrip("\n") + "\n"
+
+
+def main():
+	levels, rows, problems = load()
+	text = page(levels, rows)
+	if "--check" in sys.argv[1:]:
+		try:
+			with open(TARGET) as file:
+				current = file.read()
+		except OSError:
+			current = ""
+		if current != text:
+			problems.append("docs/conformance.md is not current: run scripts/lib/conformance.py")
+	else:
+		with open(TARGET, "w") as file:
+			file.write(text)
+	print("\n".join(problems) if problems else f"{len(levels)} requirements, {len(rows)} claimed")
+	return 1 if problems else 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())
