@@ -40,7 +40,8 @@ enum store_kind {                 /* values are on the disk: never renumber */
 int store_prepare(const char *directory, uid_t uid, gid_t gid);
 /*
  * Opens; `records` is the number of records to make room for. 0 and *store; -EBUSY another control
- * has it open; -EPERM the directory is not ours or is a link; -errno. The reason is logged.
+ * has it open; -EPERM the directory is not ours or is a link; -errno. The reason is logged. After
+ * privileges were given up: it starts a thread.
  */
 int store_open(struct store **store, const char *directory, uint64_t records);
 /* Commits nothing that is not committed; syncs to disk. */
