@@ -1,0 +1,108 @@
+/*
+ * Loading the configuration, from the file to a checked struct:
+ *
+ *   text     reads the file and widens numbers that libconfig 1.5 would cut off          text.c
+ *   parse    libconfig makes a tree with the line of every setting
+ *   load     walks the schema (schema.c) along the tree: types, ranges, unknown names    load.c
+ *   resolve  fills defaults that depend on other settings                                resolve.c
+ *   check    refuses contradictions, warns about what is merely unwise                   check.c, check_node.c
+ *
+ * Printing (print.c), the reload check (reload.c) and docs/settings.md (document.c) walk the same schema. The first error ends
+ * the load, with file and line; a half-loaded configuration is never seen outside.
+ */
+#include "config/config.h"
+
+#include "config/loader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* libconfig frees strings without wiping them. */
+static void wipe_keys(config_setting_t *setting)
+{
+	const char *name = config_setting_name(setting);
+
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name && strcmp(name, "key") == 0) {
+		char *text = (char *)(uintptr_t)config_setting_get_string(setting);
+		secret_wipe(text, strlen(text));
+	}
+	for (int i = 0; i < config_setting_length(setting); i++)
+		if (config_setting_is_aggregate(setting))
+			wipe_keys(config_setting_get_elem(setting, (unsigned)i));
+}
+
+static int parse(struct loader *loader, const char *text)
+{
+	char *prepared = text_prepare(loader, text);
+
+	if (!prepared)
+		return -EINVAL;
+	int read = config_read_string(&loader->tree, prepared);
+	text_free(prepared);
+	if (read != CONFIG_TRUE) {
+		int line = config_error_line(&loader->tree);
+		return loader_fail(loader, line > 0 ? (unsigned)line : 0, "%s", config_error_text(&loader->tree));
+	}
+	return 0;
+}
+
+static int load_steps(struct loader *loader, const char *text)
+{
+	int result = parse(loader, text);
+
+	if (!result)
+		result = load_root(loader);
+	if (result)
+		return result;
+	loader_index(loader);
+	result = resolve_defaults(loader);
+	if (!result)
+		result = check_config(loader);
+	if (!result)
+		result = check_nodes(loader);
+	return result;
+}
+
+int config_load_string(const char *text, const char *name, struct config **out, struct config_error *error, FILE *warnings)
+{
+	struct loader loader = {.name = name, .error = error, .warnings = warnings};
+
+	*out = NULL;
+	loader.config = secret_alloc(sizeof(*loader.config));
+	if (!loader.config)
+		return loader_fail(&loader, 0, "out of memory"), -ENOMEM;
+	snprintf(loader.config->file, sizeof(loader.config->file), "%s", name);
+	config_init(&loader.tree);
+	int result = load_steps(&loader, text);
+	if (config_root_setting(&loader.tree))
+		wipe_keys(config_root_setting(&loader.tree));
+	config_destroy(&loader.tree);
+	free(loader.places);
+	if (result) {
+		config_free(loader.config);
+		return result;
+	}
+	*out = loader.config;
+	return 0;
+}
+
+int config_load(const char *path, struct config **out, struct config_error *error, FILE *warnings)
+{
+	char *text = NULL;
+	int result = text_read(path, &text, error);
+
+	*out = NULL;
+	if (result)
+		return result;
+	result = config_load_string(text, path, out, error, warnings);
+	text_free(text);
+	return result;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	load_release(&schema_root, config);
+	secret_free(config, sizeof(*config));
+}

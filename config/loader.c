@@ -1,0 +1,103 @@
+#include "config/loader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define WARNINGS_MAX 100 /* a million nodes with the same slip are not a million lines */
+
+static int place(char *out, size_t size, const struct loader *loader, unsigned line)
+{
+	return line ? snprintf(out, size, "%s:%u: ", loader->name, line) : snprintf(out, size, "%s: ", loader->name);
+}
+
+int loader_fail(struct loader *loader, unsigned line, const char *format, ...)
+{
+	char *text = loader->error->text;
+	size_t size = sizeof(loader->error->text);
+	int used = place(text, size, loader, line);
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (used >= 0 && (size_t)used < size)
+		vsnprintf(text + used, size - (size_t)used, format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+void loader_warn(struct loader *loader, unsigned line, const char *format, ...)
+{
+	char text[sizeof(loader->error->text)];
+	int used = place(text, sizeof(text), loader, line);
+	va_list arguments;
+
+	if (!loader->warnings || loader->warning_count++ > WARNINGS_MAX)
+		return;
+	if (loader->warning_count > WARNINGS_MAX) {
+		fprintf(loader->warnings, "%s: more warnings are not shown\n", loader->name);
+		return;
+	}
+	va_start(arguments, format);
+	if (used >= 0 && (size_t)used < sizeof(text))
+		vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+	va_end(arguments);
+	fprintf(loader->warnings, "%s\n", text);
+}
+
+int loader_remember(struct loader *loader, const void *object, const config_setting_t *group)
+{
+	if (loader->place_count == loader->place_room) {
+		size_t room = loader->place_room ? 2 * loader->place_room : 64;
+		struct loader_place *grown = realloc(loader->places, room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		loader->places = grown;
+		loader->place_room = room;
+	}
+	loader->places[loader->place_count++] = (struct loader_place){object, group};
+	return 0;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct loader_place *x = a, *y = b;
+
+	return x->object < y->object ? -1 : x->object > y->object;
+}
+
+void loader_index(struct loader *loader)
+{
+	if (loader->place_count)
+		qsort(loader->places, loader->place_count, sizeof(*loader->places), compare_places);
+	loader->indexed = true;
+}
+
+static const config_setting_t *group_of(const struct loader *loader, const void *object)
+{
+	struct loader_place wanted = {.object = object};
+	const struct loader_place *found = NULL;
+
+	if (loader->indexed && loader->place_count)
+		found = bsearch(&wanted, loader->places, loader->place_count, sizeof(wanted), compare_places);
+	for (size_t i = loader->place_count; !loader->indexed && !found && i-- > 0;)
+		if (loader->places[i].object == object)
+			found = &loader->places[i];
+	return found ? found->group : NULL;
+}
+
+unsigned loader_line(const struct loader *loader, const void *object, const char *member)
+{
+	const config_setting_t *group = group_of(loader, object);
+	const config_setting_t *setting = group ? config_setting_get_member(group, member) : NULL;
+
+	if (setting)
+		return config_setting_source_line(setting);
+	return group ? config_setting_source_line(group) : 0;
+}
+
+bool loader_mentions(const struct loader *loader, const void *object, const char *member)
+{
+	const config_setting_t *group = group_of(loader, object);
+
+	return group && config_setting_get_member(group, member);
+}

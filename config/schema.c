@@ -1,0 +1,387 @@
+#include "config/schema.h"
+
+#define COUNT(rows)       (sizeof(rows) / sizeof((rows)[0]))
+#define AT(type, member)  .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+#define LIST(type, member, count) AT(type, member), .second = offsetof(struct type, count)
+#define SECTION(id, title, type, rows) \
+	const struct section schema_##id = {title, sizeof(struct type), rows, COUNT(rows)}
+
+static const char *const zone_words[] = {"external", "internal", NULL};
+static const char *const idle_words[] = {"adaptive", "poll", NULL};
+static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
+static const char *const algorithm_words[] = {"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
+static const char *const replay_words[] = {"timestamp", "nonce", NULL};
+static const char *const mn_aaa_words[] = {"ignore", "verify", "require", NULL};
+static const char *const away_source_words[] = {"accept", "log", "drop", NULL};
+static const char *const udp_checksum_words[] = {"off", "on", NULL};
+static const char *const log_level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+static const struct setting port_settings[] = {
+	{.name = "name", .kind = SETTING_TEXT, .restart = true, AT(config_port, name),
+		.help = "by which the rest of the file refers to the port; unique"},
+	{.name = "device", .kind = SETTING_TEXT, .restart = true, AT(config_port, device),
+		.help = "DPDK device: \"net_af_packet0,iface=eth0\", \"0000:01:00.0\", ..."},
+	{.name = "tap", .kind = SETTING_TEXT, .restart = true, AT(config_port, tap), .fallback = "",
+		.help = "interface name of the exception TAP; empty: the kernel has no side of this port"},
+	{.name = "zone", .kind = SETTING_WORD, .restart = true, AT(config_port, zone), .words = zone_words,
+		.fallback = "external", .help = "which side of the border the port is on (HA4-TNC-03)"},
+	{.name = "vrf", .kind = SETTING_INTEGER, .restart = true, AT(config_port, vrf), .max = 65535, .fallback = "0",
+		.help = "routing table of packets received here"},
+	{.name = "mtu", .kind = SETTING_INTEGER, .restart = true, AT(config_port, mtu), .min = 576, .max = 9600,
+		.fallback = "1500", .unit = "octets", .help = "largest IP datagram"},
+	{.name = "queue_size", .kind = SETTING_INTEGER, .restart = true, AT(config_port, queue_size), .min = 64, .max = 32768,
+		.fallback = "1024", .unit = "descriptors", .help = "of each receive and transmit queue"},
+	{.name = "checksum_check", .kind = SETTING_BOOLEAN, .restart = true, AT(config_port, checksum_check), .fallback = "true",
+		.help = "false: the peer hands over unfinished UDP and TCP checksums (veth)"},
+	{.name = "mac", .kind = SETTING_MAC, .restart = true, AT(config_port, mac), .second = offsetof(struct config_port, has_mac),
+		.fallback = "", .help = "Ethernet address instead of the device's own"},
+};
+SECTION(port, "port", config_port, port_settings);
+
+static const struct setting dataplane_settings[] = {
+	{.name = "socket", .kind = SETTING_TEXT, .restart = true, AT(config_dataplane, socket),
+		.fallback = "/run/homeport/dataplane.sock", .help = "where control attaches"},
+	{.name = "lcores", .kind = SETTING_TEXT, .restart = true, AT(config_dataplane, lcores), .fallback = "",
+		.help = "EAL --lcores value, the first is the main lcore; empty: made from workers"},
+	{.name = "workers", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, workers), .min = 1, .max = 16,
+		.fallback = "1", .help = "poll-mode threads"},
+	{.name = "huge_pages", .kind = SETTING_BOOLEAN, .restart = true, AT(config_dataplane, huge_pages), .fallback = "true",
+		.help = "false: ordinary memory, for benches and demonstrations"},
+	{.name = "memory_mb", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, memory_mb), .min = 64,
+		.max = 1048576, .fallback = "512", .unit = "MiB", .help = "DPDK memory"},
+	{.name = "file_prefix", .kind = SETTING_TEXT, .restart = true, AT(config_dataplane, file_prefix), .fallback = "homeport",
+		.help = "EAL --file-prefix; tells two dataplanes on one machine apart"},
+	{.name = "idle", .kind = SETTING_WORD, .restart = true, AT(config_dataplane, idle), .words = idle_words,
+		.fallback = "adaptive", .help = "adaptive: a worker without traffic sleeps; poll: it never does"},
+	{.name = "buffers", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, buffers), .min = 1024,
+		.max = 16777216, .fallback = "32768", .help = "packet buffers"},
+	{.name = "max_bindings", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_bindings), .min = 1,
+		.max = 16777216, .fallback = "100000", .help = "care-of addresses held at once, all instances"},
+	{.name = "max_prefixes", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_prefixes), .min = 1,
+		.max = 1048576, .fallback = "4096", .help = "mobile networks held at once"},
+	{.name = "max_routes", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_routes), .min = 1,
+		.max = 4194304, .fallback = "16384", .help = "routes, all VRFs"},
+	{.name = "max_neighbors", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_neighbors), .min = 1,
+		.max = 1048576, .fallback = "16384", .help = "neighbours, all ports"},
+	{.name = "max_reassembly", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_reassembly), .min = 1,
+		.max = 65536, .fallback = "1024", .unit = "datagrams", .help = "in reassembly at once, each worker"},
+	{.name = "reassembly_timeout_ms", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, reassembly_timeout_ms),
+		.min = 100, .max = 120000, .fallback = "30000", .unit = "ms", .help = "for all fragments to come"},
+	{.name = "punt_rate", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, punt_rate), .min = 1,
+		.max = 10000000, .fallback = "500", .unit = "1/s",
+		.help = "Mobile IP messages of one source address, before control's finer policing"},
+	{.name = "punt_burst", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, punt_burst), .min = 1,
+		.max = 10000000, .fallback = "1000", .help = "as many at once"},
+	{.name = "icmp_rate", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, icmp_rate), .min = 0, .max = 1000000,
+		.fallback = "100", .unit = "1/s", .help = "ICMP errors of one worker (HA4-MTU-13)"},
+	{.name = "icmp_source_rate", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, icmp_source_rate), .min = 0,
+		.max = 1000000, .fallback = "10", .unit = "1/s", .help = "ICMP errors to one address (HA4-MTU-13)"},
+	{.name = "path_mtu_floor", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, path_mtu_floor), .min = 68,
+		.max = 1500, .fallback = "576", .unit = "octets", .help = "smallest path MTU believed (HA4-MTU-06)"},
+	{.name = "path_mtu_timeout_s", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, path_mtu_timeout_s),
+		.min = 300, .max = 86400, .fallback = "600", .unit = "s",
+		.help = "until a lowered path MTU is forgotten (HA4-MTU-07)"},
+	{.name = "ports", .kind = SETTING_GROUPS, .restart = true, LIST(config_dataplane, ports, port_count), .max = 32,
+		.fallback = "", .section = &schema_port,
+		.help = "numbered in this order in every counter and log line"},
+};
+SECTION(dataplane, "dataplane", config_dataplane, dataplane_settings);
+
+static const struct setting control_settings[] = {
+	{.name = "socket", .kind = SETTING_TEXT, .restart = true, AT(config_control, socket),
+		.fallback = "/run/homeport/control.sock", .help = "where homeportctl connects"},
+	{.name = "user", .kind = SETTING_TEXT, .restart = true, AT(config_control, user), .fallback = "",
+		.help = "to run as after start; empty: stay"},
+	{.name = "group", .kind = SETTING_TEXT, .restart = true, AT(config_control, group), .fallback = "",
+		.help = "whose members may read the operator socket; empty: nobody but root and the user"},
+	{.name = "store", .kind = SETTING_TEXT, .restart = true, AT(config_control, store), .fallback = "",
+		.help = "directory of what survives a restart; empty: nothing does"},
+	{.name = "metrics", .kind = SETTING_TEXT, .restart = true, AT(config_control, metrics), .fallback = "",
+		.help = "loopback address and TCP port of the Prometheus page, \"127.0.0.1:9464\"; empty: off"},
+	{.name = "log_level", .kind = SETTING_TEXT, AT(config_control, log_level), .words = log_level_words, .fallback = "info",
+		.help = "the least important line that is logged"},
+	{.name = "kernel_mirror", .kind = SETTING_BOOLEAN, .restart = true, AT(config_control, kernel_mirror), .fallback = "true",
+		.help = "take routes and neighbours of the exception TAPs from the kernel"},
+};
+SECTION(control, "control", config_control, control_settings);
+
+static const struct setting home_network_settings[] = {
+	{.name = "prefix", .kind = SETTING_PREFIX, AT(config_home_network, prefix), .help = "home addresses"},
+	{.name = "port", .kind = SETTING_PORT, AT(config_home_network, port), .fallback = "",
+		.help = "port of the home link; empty: a virtual home network, its nodes are always away (HA4-ROLE-04)"},
+	{.name = "advertise", .kind = SETTING_BOOLEAN, AT(config_home_network, advertise), .late = true,
+		.fallback = "true on a link, false on a virtual one", .help = "send agent advertisements (HA4-HOME-14)"},
+	{.name = "advertise_prefix_lengths", .kind = SETTING_BOOLEAN, AT(config_home_network, advertise_prefix_lengths),
+		.fallback = "false", .help = "with the Prefix-Lengths extension; all agents of a subnet or none (HA4-HOME-18)"},
+	{.name = "advertise_interval_s", .kind = SETTING_INTEGER, AT(config_home_network, advertise_interval_s), .min = 1,
+		.max = 1800, .fallback = "5", .unit = "s", .help = "between advertisements, slightly randomised"},
+	{.name = "solicit_ttl1", .kind = SETTING_BOOLEAN, AT(config_home_network, solicit_ttl1), .fallback = "false",
+		.help = "ignore solicitations whose TTL is not 1 (HA4-HOME-19)"},
+	{.name = "broadcast_ports", .kind = SETTING_NUMBERS, AT(config_home_network, broadcast_ports), .min = 1, .max = 65535,
+		.fallback = "", .help = "UDP ports whose broadcasts follow nodes with B=1; [65535] = all (HA4-BCM-02)"},
+	{.name = "broadcast_rate", .kind = SETTING_INTEGER, AT(config_home_network, broadcast_rate), .min = 0, .max = 1000000,
+		.fallback = "100", .unit = "1/s", .help = "broadcast copies of one binding; 0 = none"},
+};
+SECTION(home_network, "home network", config_home_network, home_network_settings);
+
+static const struct setting pool_settings[] = {
+	{.name = "name", .kind = SETTING_TEXT, AT(config_pool, name), .help = "for logs and operators"},
+	{.name = "first", .kind = SETTING_ADDRESS, AT(config_pool, first), .help = "first home address of the pool"},
+	{.name = "last", .kind = SETTING_ADDRESS, AT(config_pool, last), .help = "last one, itself included"},
+};
+SECTION(pool, "pool", config_pool, pool_settings);
+
+static const struct setting instance_settings[] = {
+	{.name = "name", .kind = SETTING_TEXT, .restart = true, AT(config_instance, name), .help = "unique"},
+	{.name = "role", .kind = SETTING_WORD, .restart = true, AT(config_instance, role), .words = role_words, .fallback = "plain",
+		.help = "plain RFC 5944 home agent, or the internal or external one of RFC 5265 (HA4-ROLE-01)"},
+	{.name = "vrf", .kind = SETTING_INTEGER, .restart = true, AT(config_instance, vrf), .max = 65535, .fallback = "0",
+		.help = "routing table of its addresses and home networks"},
+	{.name = "addresses", .kind = SETTING_ADDRESSES, LIST(config_instance, addresses, address_count), .min = 1, .max = 64,
+		.help = "home agent addresses; the first answers requests that were broadcast"},
+	{.name = "home_networks", .kind = SETTING_GROUPS, LIST(config_instance, home_networks, home_network_count), .min = 1,
+		.max = 4096, .section = &schema_home_network, .help = "what it is home agent for"},
+	{.name = "pools", .kind = SETTING_GROUPS, LIST(config_instance, pools, pool_count), .max = 4096, .fallback = "",
+		.section = &schema_pool, .help = "home addresses to hand out to nodes that have a NAI (HA4-DYN-03)"},
+	{.name = "trusted", .kind = SETTING_PREFIXES, LIST(config_instance, trusted, trusted_count), .max = 4096, .fallback = "",
+		.help = "i-HA: subnets from which it accepts requests; empty: none (HA4-TNC-01)"},
+	{.name = "tunnel_inner", .kind = SETTING_PREFIXES, LIST(config_instance, tunnel_inner, tunnel_inner_count), .max = 4096,
+		.fallback = "", .help = "addresses that the VPN gives to its tunnels' inner side (TIA pools, HA4-TNC-04)"},
+	{.name = "services", .kind = SETTING_NAMES, LIST(config_instance, services, service_count), .max = 256, .fallback = "",
+		.help = "known services (RFC 5446); empty: the extension is skipped (HA4-XTN-05)"},
+	{.name = "redirect", .kind = SETTING_ADDRESSES, LIST(config_instance, redirect, redirect_count), .max = 64, .fallback = "",
+		.help = "home agents to which dynamic_ha sends nodes; empty: they stay here (HA4-DYN-13)"},
+	{.name = "max_lifetime_s", .kind = SETTING_INTEGER, AT(config_instance, max_lifetime_s), .min = 1, .max = 65535,
+		.fallback = "36000", .unit = "s", .help = "longest lifetime granted; 65535 allows infinite ones (HA4-BND-03)"},
+	{.name = "nat_max_lifetime_s", .kind = SETTING_INTEGER, AT(config_instance, nat_max_lifetime_s), .min = 1, .max = 65535,
+		.fallback = "60", .unit = "s", .help = "the same for bindings with a UDP tunnel (HA4-NAT-13)"},
+	{.name = "keepalive_s", .kind = SETTING_INTEGER, AT(config_instance, keepalive_s), .min = 0, .max = 65535, .fallback = "0",
+		.unit = "s", .help = "keepalive interval told to nodes behind a NAT; 0: their own default, else 10 or more (HA4-NAT-12)"},
+	{.name = "simultaneous_bindings", .kind = SETTING_INTEGER, AT(config_instance, simultaneous_bindings), .min = 1, .max = 8,
+		.fallback = "3", .help = "care-of addresses of one home address; 1 = unsupported (HA4-BND-08)"},
+	{.name = "max_bindings", .kind = SETTING_INTEGER, AT(config_instance, max_bindings), .min = 1, .max = 16777216, .late = true,
+		.fallback = "dataplane.max_bindings", .help = "code 130 beyond it (HA4-OPS-33)"},
+	{.name = "hold_down_s", .kind = SETTING_INTEGER, AT(config_instance, hold_down_s), .min = 0, .max = 86400, .fallback = "60",
+		.unit = "s", .help = "before a pool address goes to another node (HA4-DYN-06)"},
+	{.name = "revocation_retry_ms", .kind = SETTING_INTEGER, AT(config_instance, revocation_retry_ms), .min = 1000, .max = 60000,
+		.fallback = "1000", .unit = "ms", .help = "first retransmission of a Revocation, doubling (HA4-RVK-08)"},
+	{.name = "gre", .kind = SETTING_BOOLEAN, AT(config_instance, gre), .fallback = "true", .help = "GRE tunnels on request"},
+	{.name = "minimal", .kind = SETTING_BOOLEAN, AT(config_instance, minimal), .fallback = "true",
+		.help = "minimal encapsulation on request (RFC 2004)"},
+	{.name = "nat_traversal", .kind = SETTING_BOOLEAN, AT(config_instance, nat_traversal), .fallback = "true",
+		.help = "UDP tunnels (RFC 3519)"},
+	{.name = "nat_force", .kind = SETTING_BOOLEAN, AT(config_instance, nat_force), .fallback = "false",
+		.help = "grant the F bit: a UDP tunnel although no NAT was seen"},
+	{.name = "reverse_tunnel", .kind = SETTING_BOOLEAN, AT(config_instance, reverse_tunnel), .fallback = "true",
+		.help = "grant the T bit (RFC 3024)"},
+	{.name = "reverse_tunnel_mandatory", .kind = SETTING_BOOLEAN, AT(config_instance, reverse_tunnel_mandatory),
+		.fallback = "false", .help = "deny requests without the T bit"},
+	{.name = "source_mismatch_accept", .kind = SETTING_BOOLEAN, AT(config_instance, source_mismatch_accept),
+		.fallback = "false", .help = "accept a request whose source is neither care-of nor home address (HA4-REG-19)"},
+	{.name = "reply_auth_failure", .kind = SETTING_BOOLEAN, AT(config_instance, reply_auth_failure), .fallback = "true",
+		.help = "answer a bad authenticator with code 131 (HA4-AUTH-12)"},
+	{.name = "dynamic_ha", .kind = SETTING_BOOLEAN, AT(config_instance, dynamic_ha), .fallback = "false",
+		.help = "dynamic home agent assignment (RFC 4433, HA4-DYN-11)"},
+	{.name = "strict_reserved", .kind = SETTING_BOOLEAN, AT(config_instance, strict_reserved), .fallback = "false",
+		.help = "reserved bits that are set make a request poorly formed (HA4-DEC-02)"},
+	{.name = "nemo", .kind = SETTING_BOOLEAN, AT(config_instance, nemo), .fallback = "false", .help = "mobile networks (RFC 5177)"},
+	{.name = "revocation", .kind = SETTING_BOOLEAN, AT(config_instance, revocation), .fallback = "true",
+		.help = "registration revocation (RFC 3543)"},
+	{.name = "revocation_required", .kind = SETTING_BOOLEAN, AT(config_instance, revocation_required), .fallback = "false",
+		.help = "deny requests that do not offer it (HA4-RVK-04)"},
+	{.name = "challenge_copy", .kind = SETTING_BOOLEAN, AT(config_instance, challenge_copy), .fallback = "true",
+		.help = "copy the MN-FA Challenge into the reply (HA4-XTN-07)"},
+	{.name = "drop_internal", .kind = SETTING_BOOLEAN, AT(config_instance, drop_internal), .fallback = "false",
+		.help = "x-HA: ignore requests that came through a port of zone internal (HA4-TNC-08)"},
+	{.name = "mn_aaa", .kind = SETTING_WORD, AT(config_instance, mn_aaa), .words = mn_aaa_words, .fallback = "ignore",
+		.help = "what to do with a Mobile-AAA authentication extension (HA4-AUTH-15)"},
+	{.name = "replay_default", .kind = SETTING_WORD, AT(config_instance, replay_default), .words = replay_words,
+		.fallback = "timestamp", .help = "replay protection of security contexts that do not name one"},
+	{.name = "binding_check", .kind = SETTING_BOOLEAN, AT(config_instance, binding_check), .fallback = "true",
+		.help = "reverse tunnels: the outer source must be a care-of address of the inner one (HA4-REV-04)"},
+	{.name = "require_t", .kind = SETTING_BOOLEAN, AT(config_instance, require_t), .fallback = "false",
+		.help = "drop reverse-tunnelled datagrams of bindings without T (HA4-REV-05)"},
+	{.name = "ecn_compatibility", .kind = SETTING_BOOLEAN, AT(config_instance, ecn_compatibility), .fallback = "false",
+		.help = "outer ECN field 00 (RFC 6040 4.3)"},
+	{.name = "dscp_copy_in", .kind = SETTING_BOOLEAN, AT(config_instance, dscp_copy_in), .fallback = "false",
+		.help = "decapsulation: the outer DSCP replaces the inner one"},
+	{.name = "df_copy", .kind = SETTING_BOOLEAN, AT(config_instance, df_copy), .fallback = "false",
+		.help = "outer DF as the inner one; else always set"},
+	{.name = "fragment_after", .kind = SETTING_BOOLEAN, AT(config_instance, fragment_after), .fallback = "false",
+		.help = "fragment outside the tunnel header instead of inside (HA4-MTU-04)"},
+	{.name = "reverse_multicast", .kind = SETTING_BOOLEAN, AT(config_instance, reverse_multicast), .fallback = "false",
+		.help = "forward multicast out of reverse tunnels (HA4-BCM-05)"},
+	{.name = "mss_clamp", .kind = SETTING_BOOLEAN, AT(config_instance, mss_clamp), .fallback = "false",
+		.help = "lower the TCP MSS to what the tunnel carries (HA4-MTU-15)"},
+	{.name = "away_source", .kind = SETTING_WORD, AT(config_instance, away_source), .words = away_source_words,
+		.fallback = "accept", .help = "un-tunnelled datagrams from an away home address (HA4-REV-17)"},
+	{.name = "udp_tunnel_checksum", .kind = SETTING_WORD, AT(config_instance, udp_tunnel_checksum), .words = udp_checksum_words,
+		.fallback = "off", .help = "UDP checksum of tunnel data sent; off sends 0 (HA4-NAT-25)"},
+	{.name = "old_care_of_grace_ms", .kind = SETTING_INTEGER, AT(config_instance, old_care_of_grace_ms), .min = 0, .max = 5000,
+		.fallback = "0", .unit = "ms", .help = "after a handover, datagrams from the old care-of address are accepted (HA4-REV-16)"},
+	{.name = "tunnel_ttl", .kind = SETTING_INTEGER, AT(config_instance, tunnel_ttl), .min = 1, .max = 255, .fallback = "64",
+		.help = "TTL or hop limit of the outer header"},
+	{.name = "dscp", .kind = SETTING_INTEGER, AT(config_instance, dscp), .min = -1, .max = 63, .fallback = "-1",
+		.help = "outer DSCP; -1 copies the inner one"},
+	{.name = "police_endpoint_rate", .kind = SETTING_INTEGER, AT(config_instance, police_endpoint_rate), .min = 1,
+		.max = 10000000, .fallback = "5", .unit = "1/s", .help = "messages of one source address and port (HA4-OPS-30)"},
+	{.name = "police_endpoint_burst", .kind = SETTING_INTEGER, AT(config_instance, police_endpoint_burst), .min = 1,
+		.max = 10000000, .fallback = "10", .help = "as many at once"},
+	{.name = "police_source_rate", .kind = SETTING_INTEGER, AT(config_instance, police_source_rate), .min = 1, .max = 10000000,
+		.fallback = "500", .unit = "1/s", .help = "messages of one source address (HA4-OPS-30)"},
+	{.name = "police_instance_rate", .kind = SETTING_INTEGER, AT(config_instance, police_instance_rate), .min = 0,
+		.max = 10000000, .fallback = "0", .unit = "1/s", .help = "messages in all; 0 = no limit"},
+	{.name = "auth_failure_reply_rate", .kind = SETTING_INTEGER, AT(config_instance, auth_failure_reply_rate), .min = 0,
+		.max = 10000000, .fallback = "100", .unit = "1/s", .help = "replies to failed authentications in all (HA4-OPS-31)"},
+	{.name = "node_rate", .kind = SETTING_INTEGER, AT(config_instance, node_rate), .min = 0, .max = 10000000, .fallback = "1",
+		.unit = "1/s", .help = "registrations accepted of one node; 0 = no limit (HA4-OPS-32)"},
+	{.name = "node_burst", .kind = SETTING_INTEGER, AT(config_instance, node_burst), .min = 1, .max = 10000000, .fallback = "5",
+		.help = "as many at once"},
+	{.name = "nat_move_limit", .kind = SETTING_INTEGER, AT(config_instance, nat_move_limit), .min = 0, .max = 100000,
+		.fallback = "10", .unit = "1/min", .help = "changes of a NAT endpoint before they are logged and limited (HA4-NAT-27)"},
+	{.name = "gratuitous_arp_count", .kind = SETTING_INTEGER, AT(config_instance, gratuitous_arp_count), .min = 1, .max = 10,
+		.fallback = "3", .help = "gratuitous ARPs sent when a node leaves or comes home"},
+	{.name = "message", .kind = SETTING_TEXT, AT(config_instance, message), .fallback = "",
+		.help = "text of the Message String in denials; empty: none (HA4-XTN-03)"},
+};
+SECTION(instance, "instance", config_instance, instance_settings);
+
+static const struct setting security_settings[] = {
+	{.name = "spi", .kind = SETTING_INTEGER, AT(config_security, spi), .min = 256, .max = 4294967295,
+		.help = "security parameter index; 0-255 are reserved (HA4-AUTH-02)"},
+	{.name = "algorithm", .kind = SETTING_WORD, AT(config_security, algorithm), .words = algorithm_words, .fallback = "hmac-md5",
+		.help = "of the authenticator; keyed-md5 is the prefix+suffix mode of RFC 2002"},
+	{.name = "key", .kind = SETTING_KEY, AT(config_security, key), .fallback = "", .unit = "hex",
+		.help = "this or key_file; any octets, 16 to 128 recommended"},
+	{.name = "key_file", .kind = SETTING_TEXT, AT(config_security, key_file), .fallback = "",
+		.help = "file that holds the key in hex; must not be readable by group or others"},
+	{.name = "replay", .kind = SETTING_WORD, AT(config_security, replay), .words = replay_words, .late = true,
+		.fallback = "the instance's replay_default", .help = "style of replay protection (HA4-RPL-01)"},
+	{.name = "tolerance_s", .kind = SETTING_INTEGER, AT(config_security, tolerance_s), .min = 1, .max = 3600, .fallback = "7",
+		.unit = "s", .help = "clock difference of a timestamp; warned about below 4 and above 60 (HA4-RPL-05, -17)"},
+	{.name = "require_udp_checksum", .kind = SETTING_BOOLEAN, AT(config_security, require_udp_checksum), .fallback = "false",
+		.help = "refuse messages without a UDP checksum"},
+	{.name = "not_before", .kind = SETTING_INTEGER, AT(config_security, not_before), .max = 253402300799, .fallback = "0",
+		.unit = "Unix s", .help = "key rollover: first second of validity; 0 = open (HA4-AUTH-23)"},
+	{.name = "not_after", .kind = SETTING_INTEGER, AT(config_security, not_after), .max = 253402300799, .fallback = "0",
+		.unit = "Unix s", .help = "last second of validity; 0 = open"},
+};
+SECTION(security, "security context", config_security, security_settings);
+
+static const struct setting mobile_node_settings[] = {
+	{.name = "nai", .kind = SETTING_TEXT, AT(config_mobile_node, nai), .fallback = "",
+		.help = "\"user@realm\", or \"@realm\" for every user of a realm"},
+	{.name = "home_address", .kind = SETTING_HOME, AT(config_mobile_node, home_address), .fallback = "",
+		.help = "one home address, or a prefix for every node in it; this or nai"},
+	{.name = "instance", .kind = SETTING_INSTANCE, AT(config_mobile_node, instance), .fallback = "",
+		.help = "whose node it is; may be left out when there is one instance"},
+	{.name = "security", .kind = SETTING_GROUPS, LIST(config_mobile_node, security, security_count), .min = 1, .max = 16,
+		.section = &schema_security, .help = "shared security contexts; the first is the default (HA4-AUTH-13)"},
+	{.name = "home_addresses", .kind = SETTING_ADDRESSES, LIST(config_mobile_node, home_addresses, home_address_count),
+		.max = 256, .fallback = "", .help = "static home addresses of this NAI (HA4-DYN-09)"},
+	{.name = "networks", .kind = SETTING_PREFIXES, LIST(config_mobile_node, networks, network_count), .max = 64, .fallback = "",
+		.help = "mobile networks that it may register"},
+	{.name = "implicit_networks", .kind = SETTING_BOOLEAN, AT(config_mobile_node, implicit_networks), .fallback = "false",
+		.help = "register all of them without being asked (HA4-NEMO-01)"},
+	{.name = "care_of_allowed", .kind = SETTING_PREFIXES, LIST(config_mobile_node, care_of_allowed, care_of_allowed_count),
+		.max = 256, .fallback = "", .help = "where it may roam; empty: everywhere"},
+	{.name = "services", .kind = SETTING_NAMES, LIST(config_mobile_node, services, service_count), .max = 256, .fallback = "",
+		.help = "services it may select"},
+	{.name = "dynamic_address", .kind = SETTING_BOOLEAN, AT(config_mobile_node, dynamic_address), .fallback = "true",
+		.help = "may get a home address from a pool"},
+	{.name = "reverse_tunnel_mandatory", .kind = SETTING_BOOLEAN, AT(config_mobile_node, reverse_tunnel_mandatory),
+		.fallback = "false", .help = "deny its requests without the T bit"},
+	{.name = "nat_traversal", .kind = SETTING_BOOLEAN, AT(config_mobile_node, nat_traversal), .fallback = "true",
+		.help = "may use UDP tunnels, if the instance does"},
+	{.name = "nat_force", .kind = SETTING_BOOLEAN, AT(config_mobile_node, nat_force), .fallback = "false",
+		.help = "may force one with the F bit"},
+	{.name = "mobile_router", .kind = SETTING_BOOLEAN, AT(config_mobile_node, mobile_router), .fallback = "false",
+		.help = "may register mobile networks (RFC 5177)"},
+	{.name = "requires_ipsec", .kind = SETTING_BOOLEAN, AT(config_mobile_node, requires_ipsec), .fallback = "false",
+		.help = "its traffic passes under IPsec only (HA4-MODE-06)"},
+	{.name = "max_lifetime_s", .kind = SETTING_INTEGER, AT(config_mobile_node, max_lifetime_s), .max = 65535, .fallback = "0",
+		.unit = "s", .help = "longest lifetime granted; 0: the instance's"},
+	{.name = "max_bindings", .kind = SETTING_INTEGER, AT(config_mobile_node, max_bindings), .max = 8, .fallback = "0",
+		.help = "simultaneous bindings; 0: the instance's"},
+};
+SECTION(mobile_node, "mobile node", config_mobile_node, mobile_node_settings);
+
+static const struct setting foreign_agent_settings[] = {
+	{.name = "address", .kind = SETTING_ADDRESS, AT(config_foreign_agent, address), .help = "of the foreign agent"},
+	{.name = "instance", .kind = SETTING_INSTANCE, AT(config_foreign_agent, instance), .fallback = "",
+		.help = "that knows it; may be left out when there is one instance"},
+	{.name = "security", .kind = SETTING_GROUPS, LIST(config_foreign_agent, security, security_count), .max = 16, .fallback = "",
+		.section = &schema_security, .help = "shared security contexts; empty: known, but none shared"},
+};
+SECTION(foreign_agent, "foreign agent", config_foreign_agent, foreign_agent_settings);
+
+static const struct setting binding_settings[] = {
+	{.name = "home_address", .kind = SETTING_ADDRESS, AT(config_binding, home_address), .help = "bound for ever (HA4-BND-12)"},
+	{.name = "care_of_address", .kind = SETTING_ADDRESS, AT(config_binding, care_of_address), .help = "end of the tunnel"},
+	{.name = "instance", .kind = SETTING_INSTANCE, AT(config_binding, instance), .fallback = "",
+		.help = "that holds it; may be left out when there is one instance"},
+};
+SECTION(binding, "binding", config_binding, binding_settings);
+
+static const struct setting route_settings[] = {
+	{.name = "prefix", .kind = SETTING_PREFIX, AT(config_route, prefix), .help = "destinations"},
+	{.name = "via", .kind = SETTING_ADDRESS, AT(config_route, via), .fallback = "", .help = "next hop; empty: on the link itself"},
+	{.name = "port", .kind = SETTING_PORT, AT(config_route, port), .help = "out of which; the route is in the port's VRF"},
+};
+SECTION(route, "route", config_route, route_settings);
+
+static const struct setting neighbor_settings[] = {
+	{.name = "address", .kind = SETTING_ADDRESS, AT(config_neighbor, address), .help = "on the link"},
+	{.name = "port", .kind = SETTING_PORT, AT(config_neighbor, port), .help = "of the link"},
+	{.name = "mac", .kind = SETTING_MAC, AT(config_neighbor, mac), .second = SIZE_MAX, .help = "Ethernet address"},
+};
+SECTION(neighbor, "neighbor", config_neighbor, neighbor_settings);
+
+static const struct setting local_settings[] = {
+	{.name = "address", .kind = SETTING_ADDRESS, AT(config_local, address), .help = "of the kernel's side"},
+	{.name = "port", .kind = SETTING_PORT, AT(config_local, port), .help = "whose exception TAP receives what is sent to it"},
+};
+SECTION(local, "local address", config_local, local_settings);
+
+static const struct setting root_settings[] = {
+	{.name = "dataplane", .kind = SETTING_GROUP, AT(config, dataplane), .fallback = "", .section = &schema_dataplane,
+		.help = "the packet process; changes need its restart"},
+	{.name = "control", .kind = SETTING_GROUP, AT(config, control), .fallback = "", .section = &schema_control,
+		.help = "the registration process"},
+	{.name = "instances", .kind = SETTING_GROUPS, LIST(config, instances, instance_count), .max = 1024, .fallback = "",
+		.section = &schema_instance, .help = "home agents; a reload may add some at the end"},
+	{.name = "mobile_nodes", .kind = SETTING_GROUPS, LIST(config, mobile_nodes, mobile_node_count), .max = 4194304,
+		.fallback = "", .section = &schema_mobile_node, .help = "who may register, with which key"},
+	{.name = "foreign_agents", .kind = SETTING_GROUPS, LIST(config, foreign_agents, foreign_agent_count), .max = 65536,
+		.fallback = "", .section = &schema_foreign_agent, .help = "that relay registrations"},
+	{.name = "bindings", .kind = SETTING_GROUPS, LIST(config, bindings, binding_count), .max = 1048576, .fallback = "",
+		.section = &schema_binding, .help = "static permanent bindings"},
+	{.name = "routes", .kind = SETTING_GROUPS, LIST(config, routes, route_count), .max = 4194304, .fallback = "",
+		.section = &schema_route, .help = "static routes, for ports without a kernel side"},
+	{.name = "neighbors", .kind = SETTING_GROUPS, LIST(config, neighbors, neighbor_count), .max = 1048576, .fallback = "",
+		.section = &schema_neighbor, .help = "static neighbours"},
+	{.name = "locals", .kind = SETTING_GROUPS, LIST(config, locals, local_count), .max = 65536, .fallback = "",
+		.section = &schema_local, .help = "addresses of the kernel's side that netlink does not tell"},
+};
+SECTION(root, "configuration", config, root_settings);
+
+bool schema_is_list(const struct setting *setting)
+{
+	return setting->kind >= SETTING_ADDRESSES && setting->kind <= SETTING_GROUPS;
+}
+
+size_t schema_element_size(const struct setting *setting)
+{
+	switch (setting->kind) {
+	case SETTING_ADDRESSES:
+		return sizeof(struct ip_address);
+	case SETTING_PREFIXES:
+		return sizeof(struct ip_prefix);
+	case SETTING_NAMES:
+		return CONFIG_NAME_SIZE;
+	case SETTING_GROUPS:
+		return setting->section->size;
+	default:
+		return 0;
+	}
+}
