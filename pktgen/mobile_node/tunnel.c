@@ -1,0 +1,315 @@
+#include "pktgen/mobile_node/tunnel.h"
+
+#include "lib/wire/icmp.h"
+#include "lib/wire/mip4.h"
+#include "lib/wire/tunnel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#define PACKETS_AT_ONCE 64
+#define PACKET_SIZE_MAX 65535
+
+static int tun_open(struct tunnel *tunnel, const char *name)
+{
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+
+	tunnel->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (tunnel->tun < 0)
+		return -errno;
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(tunnel->tun, TUNSETIFF, &request) < 0)
+		return -errno;
+	memcpy(tunnel->tun_name, request.ifr_name, IFNAMSIZ);
+	tunnel->tun_ifindex = (int)if_nametoindex(tunnel->tun_name);
+	return tunnel->tun_ifindex ? 0 : -errno;
+}
+
+/*
+ * DF stays clear on the outside (RFC 3519 and RFC 2003 leave it to us): the TUN device's MTU keeps
+ * outer packets at 1500, and a narrower path fragments them instead of losing them.
+ */
+static int outer_socket(int type, int protocol, const char *access)
+{
+	const int off = IP_PMTUDISC_DONT;
+	const int on = 1;
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, access, (socklen_t)strlen(access)) < 0 ||
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &off, sizeof(off)) < 0 ||
+		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static int udp_open(struct tunnel *tunnel, const char *access, uint16_t port)
+{
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	tunnel->udp = outer_socket(SOCK_DGRAM, 0, access);
+	if (tunnel->udp < 0)
+		return tunnel->udp;
+	return bind(tunnel->udp, (const struct sockaddr *)&any, sizeof(any)) < 0 ? -errno : 0;
+}
+
+int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access, uint16_t port,
+	const char **what)
+{
+	memset(tunnel, 0, sizeof(*tunnel));
+	tunnel->tun = tunnel->udp = tunnel->raw = -1;
+	*what = "UDP socket on the access interface";
+	int error = udp_open(tunnel, access, port);
+	if (error == 0) {
+		*what = "IP-in-IP socket on the access interface";
+		tunnel->raw = outer_socket(SOCK_RAW, IPPROTO_IPIP, access);
+		error = tunnel->raw < 0 && tunnel->raw != -EPERM ? tunnel->raw : 0;
+	}
+	if (error == 0) {
+		*what = "TUN device";
+		error = tun_open(tunnel, tun_name);
+	}
+	if (error)
+		tunnel_close(tunnel);
+	return error;
+}
+
+void tunnel_close(struct tunnel *tunnel)
+{
+	int *const fds[] = {&tunnel->tun, &tunnel->udp, &tunnel->raw};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* One datagram to the home agent from a chosen source address, in up to two parts. */
+static int outer_send(const struct tunnel *tunnel, int fd, be32 source, uint16_t port,
+	const struct iovec parts[2])
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = tunnel->home_agent};
+	union {
+		struct cmsghdr header;
+		uint8_t space[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	} control;
+	struct msghdr message = {.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = (struct iovec *)parts,
+		.msg_iovlen = 2,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	const struct in_pktinfo info = {.ipi_spec_dst.s_addr = source};
+
+	memset(&control, 0, sizeof(control));
+	control.header.cmsg_level = IPPROTO_IP;
+	control.header.cmsg_type = IP_PKTINFO;
+	control.header.cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
+	return sendmsg(fd, &message, 0) < 0 ? -errno : 0;
+}
+
+int tunnel_signalling_send(struct tunnel *tunnel, const void *payload, size_t length, be32 source)
+{
+	const struct iovec parts[2] = {{(void *)payload, length}, {NULL, 0}};
+
+	return outer_send(tunnel, tunnel->udp, source, MIP4_PORT, parts);
+}
+
+void tunnel_up(
+	struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address)
+{
+	tunnel->form = form;
+	tunnel->home_address = home_address;
+	tunnel->care_of_address = care_of_address;
+	tunnel->keepalive_answered = true;
+	tunnel->first_packet = false;
+}
+
+void tunnel_down(struct tunnel *tunnel)
+{
+	tunnel->form = TUNNEL_DOWN;
+}
+
+static void inner_send(struct tunnel *tunnel, const uint8_t *packet, size_t length)
+{
+	static const uint8_t header[TUNNEL_MIP_SIZE] = {MIP4_TUNNEL_DATA, IP_PROTOCOL_IPV4, 0, 0};
+	struct iovec parts[2] = {{(void *)header, sizeof(header)}, {(void *)packet, length}};
+	int fd = tunnel->udp;
+	uint16_t port = MIP4_PORT;
+
+	if (tunnel->form == TUNNEL_IPIP) {
+		parts[0].iov_len = 0;
+		fd = tunnel->raw;
+		port = 0;
+	}
+	if (outer_send(tunnel, fd, tunnel->care_of_address, port, parts) != 0)
+		tunnel->dropped[TUNNEL_DROP_SEND]++;
+	else
+		tunnel->sent++;
+}
+
+void tunnel_keepalive_send(struct tunnel *tunnel)
+{
+	uint8_t packet[IPV4_HEADER_SIZE + ICMP_HEADER_SIZE + 8] = {0};
+	struct writer w = writer_make(packet, sizeof(packet));
+	const struct ipv4_header ip = {
+		.total_length = sizeof(packet),
+		.ttl = 64,
+		.protocol = IP_PROTOCOL_ICMP,
+		.source = tunnel->home_address,
+		.destination = tunnel->home_agent,
+	};
+	uint8_t data[8] = "homeport";
+
+	if (tunnel->form == TUNNEL_DOWN)
+		return;
+	tunnel->keepalive_sequence++;
+	tunnel->keepalive_answered = false;
+	const struct icmp_message echo = {
+		.type = ICMP_ECHO_REQUEST,
+		.rest = (uint32_t)tunnel->keepalive_identifier << 16 | tunnel->keepalive_sequence,
+		.data = data,
+		.data_length = sizeof(data),
+	};
+	ipv4_write(&w, &ip);
+	icmp_write(&w, &echo);
+	inner_send(tunnel, packet, writer_length(&w));
+}
+
+/* Our own keepalive's answer ends here; every other echo reply is the host's. */
+static bool keepalive_reply(struct tunnel *tunnel, const struct ipv4_header *ip)
+{
+	struct icmp_message icmp;
+
+	if (ip->protocol != IP_PROTOCOL_ICMP || ip->source != tunnel->home_agent ||
+		!icmp_parse(&icmp, ip->payload, ip->payload_length) ||
+		icmp.type != ICMP_ECHO_REPLY || icmp.rest >> 16 != tunnel->keepalive_identifier)
+		return false;
+	if ((uint16_t)icmp.rest == tunnel->keepalive_sequence)
+		tunnel->keepalive_answered = true;
+	return true;
+}
+
+static void inner_received(struct tunnel *tunnel, const uint8_t *packet, size_t length)
+{
+	struct ipv4_header ip;
+
+	if (ipv4_parse(&ip, packet, length) != IPV4_OK) {
+		tunnel->dropped[TUNNEL_DROP_INNER]++;
+		return;
+	}
+	if (ip.destination != tunnel->home_address) {
+		tunnel->dropped[TUNNEL_DROP_DESTINATION]++;
+		return;
+	}
+	tunnel->received++;
+	tunnel->first_packet = true;
+	if (!keepalive_reply(tunnel, &ip) && write(tunnel->tun, packet, ip.total_length) < 0)
+		tunnel->dropped[TUNNEL_DROP_SEND]++;
+}
+
+void tunnel_tun_readable(struct tunnel *tunnel)
+{
+	static uint8_t packet[PACKET_SIZE_MAX];
+
+	for (unsigned i = 0; i < PACKETS_AT_ONCE; i++) {
+		struct ipv4_header ip;
+		ssize_t got = read(tunnel->tun, packet, sizeof(packet));
+		if (got <= 0)
+			return;
+		if (tunnel->form == TUNNEL_DOWN)
+			tunnel->dropped[TUNNEL_DROP_NOT_UP]++;
+		else if (ipv4_parse(&ip, packet, (size_t)got) != IPV4_OK ||
+			 ip.source != tunnel->home_address)
+			tunnel->dropped[TUNNEL_DROP_SOURCE]++;
+		else
+			inner_send(tunnel, packet, (size_t)got);
+	}
+}
+
+static void udp_received(struct tunnel *tunnel, const struct sockaddr_in *from,
+	const uint8_t *payload, size_t length)
+{
+	struct tunnel_mip data;
+
+	if (from->sin_addr.s_addr != tunnel->home_agent || from->sin_port != htons(MIP4_PORT)) {
+		tunnel->dropped[TUNNEL_DROP_NOT_AGENT]++;
+		return;
+	}
+	if (length < 1 || payload[0] != MIP4_TUNNEL_DATA) {
+		tunnel->signalling(tunnel->context, payload, length);
+		return;
+	}
+	if (tunnel->form != TUNNEL_UDP || !tunnel_mip_parse(&data, payload, length) ||
+		data.next_header != IP_PROTOCOL_IPV4) {
+		tunnel->dropped[TUNNEL_DROP_FORM]++;
+		return;
+	}
+	inner_received(tunnel, data.packet, data.packet_length);
+}
+
+void tunnel_udp_readable(struct tunnel *tunnel)
+{
+	static uint8_t payload[PACKET_SIZE_MAX];
+
+	for (unsigned i = 0; i < PACKETS_AT_ONCE; i++) {
+		struct sockaddr_in from = {0};
+		socklen_t from_length = sizeof(from);
+		ssize_t got = recvfrom(tunnel->udp, payload, sizeof(payload), 0,
+			(struct sockaddr *)&from, &from_length);
+		if (got < 0 && errno != EAGAIN && errno != EINTR)
+			continue; /* an ICMP error about something we sent: the next call reads on
+				   */
+		if (got < 0)
+			return;
+		udp_received(tunnel, &from, payload, (size_t)got);
+	}
+}
+
+void tunnel_raw_readable(struct tunnel *tunnel)
+{
+	static uint8_t packet[PACKET_SIZE_MAX];
+
+	for (unsigned i = 0; i < PACKETS_AT_ONCE; i++) {
+		struct ipv4_header outer;
+		ssize_t got = read(tunnel->raw, packet, sizeof(packet));
+		if (got < 0)
+			return;
+		if (ipv4_parse(&outer, packet, (size_t)got) != IPV4_OK ||
+			outer.source != tunnel->home_agent)
+			tunnel->dropped[TUNNEL_DROP_NOT_AGENT]++;
+		else if (tunnel->form != TUNNEL_IPIP ||
+			 outer.destination != tunnel->care_of_address)
+			tunnel->dropped[TUNNEL_DROP_FORM]++;
+		else
+			inner_received(tunnel, outer.payload, outer.payload_length);
+	}
+}
+
+uint32_t tunnel_mtu(enum tunnel_form form)
+{
+	return 1500 - (form == TUNNEL_UDP ? TUNNEL_OVERHEAD_UDP : TUNNEL_OVERHEAD_IPIP);
+}
+
+const char *tunnel_drop_name(enum tunnel_drop drop)
+{
+	static const char *const names[TUNNEL_DROP_COUNT] = {
+		"not_up", "source", "send", "not_agent", "form", "inner", "destination"};
+	return names[drop];
+}
