@@ -6,7 +6,9 @@
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
 
+#include "dataplane/idle.h"
 #include "dataplane/table/tables.h"
+#include "dataplane/tsc_clock.h"
 
 #include "config/config.h"
 #include "lib/ipc/attach.h"
@@ -27,11 +29,17 @@ struct port {            /* read-only for workers after start, but for `up` */
 	bool has_exception;                     /* has a TAP */
 	bool checksum_check;                    /* verify UDP checksums of packets that end here */
 	bool tx_ipv4_checksum, tx_udp_checksum; /* device offloads in use */
+	bool tx_segments;                       /* the device takes chained mbufs */
 	_Atomic bool up;
 	char name[32];
 };
 
 struct worker; /* fields below are public to dataplane/ */
+
+struct rx_queue {
+	uint16_t port, ethdev, queue;
+};
+#define TX_HANDOFF UINT16_MAX
 
 struct tx_buffer {
 	uint16_t count;
@@ -59,14 +67,41 @@ struct worker {
 	struct rte_ring *exception_in;  /* mbufs the kernel sent, to be transmitted on mbuf->port */
 	struct rte_ring *
 		inject_in; /* mbufs control injected, metadata set (struct packet, inject fields) */
-	struct rte_ring *event_out; /* struct event by value is too big: pointers into a
-				       worker-owned pool, see link/event */
+	struct rte_ring *event_out; /* elements are struct event, see link/event */
 
 	struct reassembly *reassembly;         /* input/reassembly.c */
 	struct icmp_limiter *icmp_limiter;     /* forward/icmp_error.c */
 	struct neighbor_queue *neighbor_queue; /* output/neighbor.c */
 	struct punt_police *punt_police;       /* link/punt.c */
+	struct event_limiter *event_limiter;   /* link/event.c */
 	void *step_state;                      /* room for a step that needs more */
+
+	/* The loop's own (worker.c); a test that calls the pipeline as a function leaves them zero. */
+	struct rx_queue rx[REGION_PORTS_MAX];
+	unsigned rx_count;
+	uint16_t tx_queue[REGION_PORTS_MAX];      /* [ports]; TX_HANDOFF: the port's owner sends */
+	struct rte_ring *handoff[REGION_PORTS_MAX]; /* [ports] owner's handoff_in */
+	struct rte_ring *handoff_in;              /* frames that other workers send through our queues */
+	struct rte_rcu_qsbr *qsbr;
+	struct idle idle;
+	uint64_t clock_until_tsc; /* read CLOCK_MONOTONIC again */
+	struct tsc_clock clock;
 };
+
+/*
+ * Sets index, tables and what does not depend on ports; counters, rings, ports and pool are the caller's. Calls
+ * pipeline_worker_init, punt_worker_init. 0 or -errno.
+ */
+int worker_init(struct worker *worker, unsigned index, struct tables *tables,
+	const struct config_dataplane *settings);
+void worker_fini(struct worker *worker);
+/* Reads now_tsc and now_ns. */
+void worker_clock(struct worker *worker);
+/* Hands what waits in worker->tx to the devices; counts sent_port or drops tx_full. */
+void worker_flush(struct worker *worker);
+/* The loop, on the worker's lcore, until worker_stop. */
+int worker_run(void *worker);
+/* Any thread: every worker finishes its burst and returns. */
+void worker_stop(void);
 
 #endif
