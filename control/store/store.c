@@ -98,7 +98,7 @@ static int lock_directory(struct store *store, const char *directory)
 /* Looks at what is there before trusting it; moves it aside when it cannot be trusted. */
 static int vet_file(const char *path, size_t map_size)
 {
-	char aside[PATH_MAX];
+	char aside[PATH_MAX + 32];
 	struct stat status;
 
 	if (lstat(path, &status))
