@@ -105,7 +105,7 @@ def testpmd(huge, size):
 		path = os.path.join(folder, "in.pcap")
 		capture(path, size=size - 4)
 		command = ["dpdk-testpmd", "-m", "512", "--no-pci", "--no-telemetry", "-l", "0,1", "--file-prefix", f"hpbench{os.getpid()}",
-			"--vdev", f"net_pcap0,rx_pcap={path},infinite_rx=1"] + ([] if huge else ["--no-huge"]) + ["--", "--forward-mode=mac",
+			"--vdev", f"net_pcap0,rx_pcap={path},infinite_rx=1"] + (["--in-memory"] if huge else ["--no-huge"]) + ["--", "--forward-mode=mac",
 			"--record-core-cycles", "--port-topology=loop", "--total-num-mbufs=16384", "--auto-start"]
 		process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 		time.sleep(4)  # start and two seconds of forwarding; testpmd ends on Enter

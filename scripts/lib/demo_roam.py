@@ -112,8 +112,8 @@ class Demo:
 		self.gateway.start()
 
 	def start_node(self):
-		self.node = programs.mobile_node(self.network, "mn", self.arguments.build, interface="acc0", tun="mip0",
-			agent=AGENT, home_address=HOME_ADDRESS, home_prefix="10.1.0.0/16", nai=NAI, spi=SPI, key=KEY, keepalive=2)
+		self.node = programs.mobile_node(self.network, "mn", self.arguments.build, key=KEY, access="acc0", tun="mip0",
+			home_agent=AGENT, home_address=HOME_ADDRESS, home_prefix="10.1.0.0/16", nai=NAI, spi=SPI, keepalive=10)
 
 	def binding(self):
 		return self.gateway.binding(HOME_ADDRESS)

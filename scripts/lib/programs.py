@@ -221,9 +221,13 @@ mobile_nodes = (
 		return wrong
 
 
-def mobile_node(network, where, build, **settings):
-	"""Starts homeport-mobile-node; its settings are those of its command line."""
-	command = [binary(build, "homeport-mobile-node")]
+def mobile_node(network, where, build, key, more=(), **settings):
+	"""Starts homeport-mobile-node; its settings are those of its command line, the key goes through a file."""
+	path = network.path("mobile-node.key")
+	with open(path, "w") as file:
+		file.write(key + "\n")
+	os.chmod(path, 0o600)
+	command = [binary(build, "homeport-mobile-node"), "--key-file", path, *more]
 	for name, value in settings.items():
 		command += [f"--{name.replace('_', '-')}", str(value)]
 	return network.start(where, "mobile-node", *command)
