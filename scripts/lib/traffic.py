@@ -156,14 +156,16 @@ def pump(sock, seed, rate, end, last_word):
 	open_in = open_out = True
 	longest, last = 0.0, start
 	deadline = None
+	credit, before = 0.0, start
 	while open_in or open_out:
 		now = time.monotonic()
+		# No catching up after a pause: a burst would overflow queues and look like loss of the tunnel.
+		credit, before = min(credit + rate * (now - before), 4096), now
 		if end.is_set():
 			deadline = deadline or now + last_word
 			if now > deadline:
 				break
-		allowed = rate * (now - start) - sent
-		want = open_out and (out or allowed > 0 or end.is_set())
+		want = open_out and (credit > 0 or end.is_set())
 		readable, writable, _ = select.select([sock] if open_in else [], [sock] if want else [], [], 0.005)
 		if readable:
 			data = sock.recv(65536)
@@ -181,7 +183,8 @@ def pump(sock, seed, rate, end, last_word):
 				continue
 			if not out:
 				out = next(source)
-			count = sock.send(out)
+			count = sock.send(out[:4096])
+			credit -= count
 			sent_hash.update(out[:count])
 			sent += count
 			out = out[count:]
