@@ -14,6 +14,14 @@ FOLDER = os.path.join(ROOT, "docs", "conformance")
 TARGET = os.path.join(ROOT, "docs", "conformance.md")
 
 
+def expand(text):
+	"""HA4-REG-01, or HA4-REG-01..05 for five of them."""
+	match = re.fullmatch(r"\s*(HA4-[A-Z]+-)(\d+)\.\.(\d+)\s*", text)
+	if not match:
+		return [text.strip()]
+	return [f"{match.group(1)}{n:02d}" for n in range(int(match.group(2)), int(match.group(3)) + 1)]
+
+
 def load():
 	levels, rows, problems = {}, {}, []
 	with open(os.path.join(FOLDER, "HA4.ids")) as file:
@@ -27,17 +35,17 @@ def load():
 				if not line.strip() or line.startswith("#"):
 					continue
 				fields = (line.rstrip("\n").split("\t") + ["", "", ""])[:4]
-				name = fields[0].strip()
-				if name in ("ID", "id"):
+				names = expand(fields[0])
+				if names == ["ID"]:
 					continue
-				if name not in levels:
-					problems.append(f"{area}.tsv:{number}: no requirement {name}")
-					continue
+				problems += [f"{area}.tsv:{number}: no requirement {name}" for name in names if name not in levels]
+				name = names[0]
 				for field in fields[1:3]:
 					for word in re.split(r"[ ,;]+", field):
 						if "/" in word and re.search(r"\.(c|h|py|md|cfg|sh)$", word) and not os.path.exists(os.path.join(ROOT, word)):
 							problems.append(f"{area}.tsv:{number}: {name}: no file {word}")
-				rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
+				for name in names:
+					rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
 	return levels, rows, problems
 
 

@@ -7,6 +7,7 @@ Each rule comes from the style guide; a rule that cannot look (no static librari
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def headers():
 	flags = {}
 	for entry in commands:
 		path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), root)
-		flags.setdefault(path.split("/")[0], (entry["directory"], entry["command"].split()))
+		flags.setdefault(path.split("/")[0], (entry["directory"], shlex.split(entry["command"])))
 	problems = []
 	for path in sources(".h"):
 		top = path.split("/")[0]
@@ -125,7 +126,7 @@ def headers():
 				keep.append(word)
 		compiler = next(w for w in command if not w.endswith("ccache"))
 		keep = [word for word in keep if word != compiler]
-		result = subprocess.run([compiler, *keep, "-fsyntax-only", "-x", "c", "-include", os.path.join(root, path), "/dev/null"],
+		result = subprocess.run([compiler, *keep, "-fsyntax-only", "-fdiagnostics-color=never", "-x", "c", "-include", os.path.join(root, path), "/dev/null"],
 			cwd=directory, capture_output=True, text=True)
 		if result.returncode:
 			problems.append(f"{path}: {(result.stderr.splitlines() or ['?'])[0]}")
@@ -134,7 +135,8 @@ def headers():
 
 EXPORT_EXCEPTIONS = {"main", "LLVMFuzzerTestOneInput"}
 # Files of a pair of small objects, named after what they are for.
-EXPORT_PREFIXES = {"address": ["ip_"], "cursor": ["reader_", "writer_"]}
+EXPORT_PREFIXES = {"address": ["ip_"], "cursor": ["reader_", "writer_"], "timer_wheel": ["timer_"], "slab": ["retirement_"],
+	"document": ["schema_document"]}
 
 
 def names():
@@ -158,6 +160,12 @@ def names():
 		for cut in range(1, len(words)):
 			if os.path.isdir(os.path.join(root, folder, *words[:cut])) or os.path.isdir(os.path.join(root, folder, "_".join(words[:cut]))):
 				candidates.add("_".join(words[cut:]))
+		# tables_lookup.c is a part of what tables.h declares.
+		for name in list(candidates):
+			words = name.split("_")
+			candidates |= {"_".join(words[:cut]) for cut in range(1, len(words)) if any(
+				os.path.exists(os.path.join(root, folder, inner, "_".join(words[:cut]) + ".h"))
+				for inner in ("", file_name[:-len(name)].rstrip("_").replace("_", "/")))}
 		parent = os.path.basename(folder)
 		candidates |= {f"{parent}_{name}" for name in candidates}
 		result = subprocess.run(["nm", "--defined-only", "-g", path], capture_output=True, text=True).stdout
@@ -168,7 +176,7 @@ def names():
 			if symbol.startswith(tuple(EXPORT_PREFIXES.get(file_name, ["\0"]))):
 				continue
 			if not any(symbol == name or symbol.startswith(name + "_") or symbol.startswith(name.rstrip("s") + "_")
-				or symbol == name.rstrip("s") for name in candidates):
+				or symbol in (name.rstrip("s"), name + "s") for name in candidates):
 				problems.append(f"{relative}: {symbol}")
 	report("names: exports begin with the file's name", sorted(set(problems)))
 
