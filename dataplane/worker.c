@@ -146,6 +146,12 @@ static unsigned handoff_poll(struct worker *worker)
 	return count;
 }
 
+void worker_drain(struct worker *worker)
+{
+	while (handoff_poll(worker) > 0)
+		;
+}
+
 static unsigned ring_poll(struct worker *worker, struct rte_ring *ring,
 	void (*run)(struct worker *, struct rte_mbuf **, unsigned))
 {

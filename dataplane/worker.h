@@ -99,6 +99,8 @@ void worker_fini(struct worker *worker);
 void worker_clock(struct worker *worker);
 /* Hands what waits in worker->tx to the devices; counts sent_port or drops tx_full. */
 void worker_flush(struct worker *worker);
+/* Main lcore, after every worker has ended: sends what others handed to this one last. */
+void worker_drain(struct worker *worker);
 /* The loop, on the worker's lcore, until worker_stop. */
 int worker_run(void *worker);
 /* Any thread: every worker finishes its burst and returns. */
