@@ -21,7 +21,7 @@ static uint8_t prefix_mask_octet(unsigned length, unsigned octet)
 {
 	if (length >= 8 * octet + 8)
 		return 0xff;
-	return length <= 8 * octet ? 0 : (uint8_t)(0xff00u >> (length - 8 * octet));
+	return (uint8_t)(length <= 8 * octet ? 0 : 0xff00u >> (length - 8 * octet));
 }
 
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_address *a)
