@@ -1,8 +1,10 @@
 #include "control/dataplane_link.h"
 
+#include "config/config.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +24,7 @@ struct queue { /* FIFO of fixed-size records */
 
 struct dataplane_link {
 	struct loop *loop;
-	const char *path;
+	char path[CONFIG_PATH_SIZE];
 	struct mirror *mirror;
 	struct dataplane_link_callbacks callbacks;
 	bool attached;
@@ -149,7 +151,7 @@ int dataplane_link_new(struct loop *loop, const char *path, struct mirror *mirro
 	if (!link)
 		return -ENOMEM;
 	link->loop = loop;
-	link->path = path;
+	snprintf(link->path, sizeof(link->path), "%s", path);
 	link->mirror = mirror;
 	link->callbacks = *callbacks;
 	link->retry_ns = RETRY_FIRST_NS;

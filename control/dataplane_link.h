@@ -38,7 +38,7 @@ struct dataplane_link_statistics {
 	uint32_t deferred_now, waiting_now; /* in the two queues */
 };
 
-/* Starts to connect at once, from the loop. Path and mirror are borrowed. 0 or -errno. */
+/* Starts to connect at once, from the loop. The mirror is borrowed. 0 or -errno. */
 int dataplane_link_new(struct loop *loop, const char *path, struct mirror *mirror,
 	const struct dataplane_link_callbacks *callbacks, struct dataplane_link **out);
 void dataplane_link_free(struct dataplane_link *link);
