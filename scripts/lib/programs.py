@@ -156,7 +156,7 @@ mobile_nodes = (
 
 	@staticmethod
 	def synchronized(status):
-		return status.get("attached", True) and status.get("synchronized", True)
+		return status.get("attached", False) and status.get("synchronised", False)
 
 	# ---- questions
 
@@ -177,7 +177,7 @@ mobile_nodes = (
 
 	def bindings(self):
 		answer = self.ask("show", "bindings")
-		return answer["bindings"] if isinstance(answer, dict) else answer
+		return answer["rows"]
 
 	def bindings_text(self):
 		return self.ctl("show", "bindings").stdout
