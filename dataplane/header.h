@@ -1,11 +1,14 @@
 /*
- * Small changes of an IP header in place, the checksum kept right by the difference (RFC 1624 eqn. 3). Headers are at the start
- * of the given bytes, contiguous and valid. Any thread.
+ * Small changes of an IP header in place, the checksum kept right by the difference (RFC 1624 eqn.
+ * 3). Headers are at the start of the given bytes, contiguous and valid. Any thread.
  */
 #ifndef DATAPLANE_HEADER_H
 #define DATAPLANE_HEADER_H
 
 #include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include <stdbool.h>
 
 #define ECN_MASK    0x03
 #define ECN_NOT_ECT 0
@@ -13,7 +16,8 @@
 #define ECN_ECT_0   2
 #define ECN_CE      3
 
-/* Checksum after a 16-bit word of the covered octets changed from `before` to `after` (all as they lie in memory). */
+/* Checksum after a 16-bit word of the covered octets changed from `before` to `after` (all as they
+ * lie in memory). */
 static inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint16_t after)
 {
 	uint32_t sum = (uint16_t)~checksum + (uint32_t)(uint16_t)~before + after;
@@ -58,6 +62,27 @@ static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 static inline bool ipv4_checksum_right(const struct rte_ipv4_hdr *ip)
 {
 	return rte_raw_cksum(ip, rte_ipv4_hdr_len(ip)) == 0xffff;
+}
+
+/* Puts a plain IPv4 header (DF, identification 0) before the whole packet; addresses in network
+ * order. False without headroom. */
+static inline bool ipv4_prepend(struct rte_mbuf *packet, rte_be32_t source, rte_be32_t destination,
+	uint8_t protocol, uint8_t ttl, uint8_t tos)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(packet, sizeof(*ip));
+
+	if (ip == NULL)
+		return false;
+	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+		.type_of_service = tos,
+		.total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(packet)),
+		.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG),
+		.time_to_live = ttl,
+		.next_proto_id = protocol,
+		.src_addr = source,
+		.dst_addr = destination};
+	ipv4_checksum_set(ip);
+	return true;
 }
 
 #endif

@@ -75,7 +75,8 @@ static bool parse_ipv4(struct rte_mbuf *mbuf, struct packet *p)
 	return true;
 }
 
-/* Steps over extension headers up to a fragment header or what is none; false when one is cut off. */
+/* Steps over extension headers up to a fragment header or what is none; false when one is cut off.
+ */
 static bool skip_extensions(struct rte_mbuf *mbuf, struct packet *p)
 {
 	for (unsigned i = 0; i < EXTENSIONS_MAX; i++) {
@@ -155,7 +156,8 @@ bool packet_restore_frame(struct worker *worker, struct rte_mbuf *mbuf)
 		return false;
 	memcpy(ether->dst_addr.addr_bytes, worker->ports[p->port].mac, 6);
 	memcpy(ether->src_addr.addr_bytes, p->source_mac, 6);
-	ether->ether_type = rte_cpu_to_be_16(packet_is_ipv6(p) ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	ether->ether_type =
+		rte_cpu_to_be_16(packet_is_ipv6(p) ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	return true;
 }
 

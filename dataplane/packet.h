@@ -1,19 +1,23 @@
 /*
  * What is known about a packet besides its bytes: struct packet, in the private area of every mbuf.
  *
- * From input/ether on, an mbuf's data starts at the current IP (or ARP) header: decapsulation moves the start forward,
- * encapsulation back. The Ethernet header that a frame came with is only moved over, so a packet that was not changed can
- * be handed to the kernel as it came (packet_restore_frame). Steps keep source, destination, protocol and payload_offset in step
- * with the header at the data start; all of them are host values but for addresses and be16 fields.
+ * From input/ether on, an mbuf's data starts at the current IP (or ARP) header: decapsulation moves
+ * the start forward, encapsulation back. The Ethernet header that a frame came with is only moved
+ * over, so a packet that was not changed can be handed to the kernel as it came
+ * (packet_restore_frame). Steps keep source, destination, protocol and payload_offset in step with
+ * the header at the data start; all of them are host values but for addresses and be16 fields.
  *
- * A packet for control (STEP_PUNT) is cut so that the mbuf's data is exactly what punt_record.data gets; source, destination,
- * ports, ttl, flags, layers and punt_kind say the rest. A packet for the kernel (STEP_EXCEPTION) is a whole Ethernet frame again
- * (packet_restore_frame) when link/ sees it, with mbuf->port = p->port.
+ * A packet for control (STEP_PUNT) is cut so that the mbuf's data is exactly what punt_record.data
+ * gets; source, destination, ports, ttl, flags, layers and punt_kind say the rest. A packet for the
+ * kernel (STEP_EXCEPTION) is a whole Ethernet frame again (packet_restore_frame) when link/ sees
+ * it, with mbuf->port = p->port.
  *
- * The private area is not cleared by drivers: packet_init is called for every mbuf that enters the pipeline, and by whoever
- * makes a packet. Pointers into tables (tunnel, origin, route) are valid inside one burst only and never kept in a queue.
+ * The private area is not cleared by drivers: packet_init is called for every mbuf that enters the
+ * pipeline, and by whoever makes a packet. Pointers into tables (tunnel, origin, route) are valid
+ * inside one burst only and never kept in a queue.
  *
- * Every mbuf pool of the dataplane must have PACKET_PRIVATE_SIZE octets of private area and PACKET_HEADROOM of headroom.
+ * Every mbuf pool of the dataplane must have PACKET_PRIVATE_SIZE octets of private area and
+ * PACKET_HEADROOM of headroom.
  */
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
@@ -25,56 +29,64 @@
 #include <rte_mbuf.h>
 
 enum packet_flag {
-	PACKET_LOCAL = 1 << 0,            /* made by this gateway (kernel, control, own errors and replies): TTL stays, no loop rule */
-	PACKET_BYPASS_BINDING = 1 << 1,   /* never into a Mobile IP tunnel (HA4-MSG-11) */
-	PACKET_LINK_BROADCAST = 1 << 2,   /* frame was link broadcast or multicast */
-	PACKET_IP_BROADCAST = 1 << 3,     /* IP destination is broadcast or multicast */
+	PACKET_LOCAL = 1 << 0, /* made by this gateway (kernel, control, own errors and replies):
+				  TTL stays, no loop rule */
+	PACKET_BYPASS_BINDING = 1 << 1, /* never into a Mobile IP tunnel (HA4-MSG-11) */
+	PACKET_LINK_BROADCAST = 1 << 2, /* frame was link broadcast or multicast */
+	PACKET_IP_BROADCAST = 1 << 3,   /* IP destination is broadcast or multicast */
 	PACKET_REASSEMBLED = 1 << 4,
 	PACKET_UDP_ZERO_CHECKSUM = 1 << 5,
-	PACKET_CHECKSUM_UNFINISHED = 1 << 6, /* UDP checksum wrong, port says its peer leaves it to hardware */
-	PACKET_FRAGMENT = 1 << 7,         /* fragment of a larger datagram, first or not */
-	PACKET_FRAGMENT_LATER = 1 << 8,   /* its offset is not zero */
-	PACKET_FORWARDED = 1 << 9,        /* TTL was decremented: once a packet */
-	PACKET_VIA_TUNNEL = 1 << 10,      /* answer goes back through p->tunnel, whatever the tables say (HA4-NAT-20) */
-	PACKET_TUNNELLED = 1 << 11,       /* the header at the data start is a tunnel's outer header, ours */
-	PACKET_UDP_TUNNEL = 1 << 12,      /* and the tunnel is in UDP: never fragmented (HA4-MTU-05) */
-	PACKET_HOME_LINK = 1 << 13,       /* next hop is the destination itself on the home link */
-	PACKET_AS_IT_CAME = 1 << 14,      /* packet_restore_frame gives back the received frame */
-	PACKET_IPV6 = 1 << 15,            /* version of the header at the data start */
+	PACKET_CHECKSUM_UNFINISHED =
+		1 << 6,           /* UDP checksum wrong, port says its peer leaves it to hardware */
+	PACKET_FRAGMENT = 1 << 7, /* fragment of a larger datagram, first or not */
+	PACKET_FRAGMENT_LATER = 1 << 8, /* its offset is not zero */
+	PACKET_FORWARDED = 1 << 9,      /* TTL was decremented: once a packet */
+	PACKET_VIA_TUNNEL = 1 << 10, /* answer goes back through p->tunnel, whatever the tables say
+					(HA4-NAT-20) */
+	PACKET_TUNNELLED =
+		1 << 11, /* the header at the data start is a tunnel's outer header, ours */
+	PACKET_UDP_TUNNEL = 1 << 12, /* and the tunnel is in UDP: never fragmented (HA4-MTU-05) */
+	PACKET_HOME_LINK = 1 << 13,  /* next hop is the destination itself on the home link */
+	PACKET_AS_IT_CAME = 1 << 14, /* packet_restore_frame gives back the received frame */
+	PACKET_IPV6 = 1 << 15,       /* version of the header at the data start */
+	PACKET_KERNEL =
+		1 << 16, /* PACKET_LOCAL, and our own kernel sent it: it may be told of errors */
 };
 
 struct packet {
 	/* line 0: where it came from and what it is */
-	uint16_t port;            /* ingress; index of worker->ports */
+	uint16_t port; /* ingress; index of worker->ports */
 	uint16_t vrf;
-	uint16_t vlan;            /* 0 untagged */
-	uint16_t payload_offset;  /* of the transport header, from the data start */
-	uint32_t flags;           /* enum packet_flag */
-	uint8_t protocol;         /* of the transport header; ICMPv6 58 and so on */
-	uint8_t ttl;              /* or hop limit, as received */
-	uint8_t tos;              /* TOS octet or traffic class */
-	uint8_t link_length;      /* octets of the Ethernet header that was moved over */
-	uint8_t layer_count;      /* of layers[] */
-	uint8_t tunnel_count;     /* encapsulations done to it */
-	uint8_t outer_kind;       /* enum decap_kind of the layer that is being removed */
-	uint8_t outer_tos;        /* its TOS octet */
-	uint8_t outer_next;       /* enum encapsulation of what was inside (of the UDP or plain layer) */
-	uint8_t punt_kind;        /* enum punt_kind, for STEP_PUNT */
+	uint16_t vlan;           /* 0 untagged */
+	uint16_t payload_offset; /* of the transport header, from the data start */
+	uint32_t flags;          /* enum packet_flag */
+	uint8_t protocol;        /* of the transport header; ICMPv6 58 and so on */
+	uint8_t ttl;             /* or hop limit, as received */
+	uint8_t tos;             /* TOS octet or traffic class */
+	uint8_t link_length;     /* octets of the Ethernet header that was moved over */
+	uint8_t layer_count;     /* of layers[] */
+	uint8_t tunnel_count;    /* encapsulations done to it */
+	uint8_t outer_kind;      /* enum decap_kind of the layer that is being removed */
+	uint8_t outer_tos;       /* its TOS octet */
+	uint8_t outer_next; /* enum encapsulation of what was inside (of the UDP or plain layer) */
+	uint8_t punt_kind;  /* enum punt_kind, for STEP_PUNT */
 	be16 source_port, destination_port; /* of the UDP header, for STEP_PUNT and tunnel data */
-	uint16_t out_port;        /* egress, for the output steps */
+	uint16_t out_port;                  /* egress, for the output steps */
 	uint8_t source_mac[6];
-	uint8_t mac[6];           /* INJECT_DATAGRAM_TO_MAC: where to */
-	uint16_t inject_kind;     /* enum inject_kind */
-	uint16_t inject_flags;    /* enum inject_flag */
-	uint16_t out_mtu;         /* of the route */
+	uint8_t mac[6];        /* INJECT_DATAGRAM_TO_MAC: where to */
+	uint16_t inject_kind;  /* enum inject_kind */
+	uint16_t inject_flags; /* enum inject_flag */
+	uint16_t out_mtu;      /* of the route */
 	/* lines 1-: addresses of the header at the data start */
 	_Alignas(16) struct ip_address source, destination;
 	struct ip_address next_hop;
 	struct ip_address outer_source, outer_destination; /* of the layer that is being removed */
 	be16 outer_source_port, outer_destination_port;
-	be16 care_of_port;        /* not 0: answer to a half-bound tunnel goes to this port (HA4-NAT-21) */
+	be16 care_of_port; /* not 0: answer to a half-bound tunnel goes to this port (HA4-NAT-21) */
 	uint16_t fragment_offset, fragment_end; /* octets, while in reassembly */
-	const struct tunnel *tunnel; /* the way to go */
+	const struct tunnel *tunnel;            /* the way to go */
+	const struct tunnel *nested; /* the tunnel's care-of address is itself away: its way to go
+					(HA4-FWD-12) */
 	const struct tunnel *origin; /* tunnel it was last taken out of; NULL none */
 	const struct route *route;   /* of the outer destination, when known */
 	struct rte_mbuf *next;       /* in a queue of ours */
@@ -106,8 +118,9 @@ static inline bool packet_is_ipv6(const struct packet *p)
 }
 
 /*
- * Makes the first `length` octets contiguous, moving octets from later segments into the first one's tail. False when the
- * packet is shorter or there is no room; the packet is then unchanged in content.
+ * Makes the first `length` octets contiguous, moving octets from later segments into the first
+ * one's tail. False when the packet is shorter or there is no room; the packet is then unchanged in
+ * content.
  */
 bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
 
@@ -115,21 +128,25 @@ bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
 void packet_trim(struct rte_mbuf *mbuf, uint32_t length);
 
 /*
- * Fills p's fields from the IPv4 or IPv6 header at the data start, which the caller knows to be valid or has built:
- * version, addresses, protocol, payload_offset (IPv6: after the extension headers it may step over), ttl, tos, fragment flags.
- * False when the header does not parse (HA4-REV-06 conditions); checksum is not looked at.
+ * Fills p's fields from the IPv4 or IPv6 header at the data start, which the caller knows to be
+ * valid or has built: version, addresses, protocol, payload_offset (IPv6: after the extension
+ * headers it may step over), ttl, tos, fragment flags. False when the header does not parse
+ * (HA4-REV-06 conditions); checksum is not looked at.
  */
 bool packet_parse(struct rte_mbuf *mbuf, struct packet *p);
 
 /*
- * Puts an Ethernet header before the IP header so that the packet can be handed to the kernel on p->port: the received one
- * when the packet is as it came, else one addressed to the port. False when there is no headroom.
+ * Puts an Ethernet header before the IP header so that the packet can be handed to the kernel on
+ * p->port: the received one when the packet is as it came, else one addressed to the port. False
+ * when there is no headroom.
  */
 bool packet_restore_frame(struct worker *worker, struct rte_mbuf *mbuf);
 
-/* A copy in one new mbuf (or chain when longer), metadata included; counted in `created`. NULL when the pool is empty. */
+/* A copy in one new mbuf (or chain when longer), metadata included; counted in `created`. NULL when
+ * the pool is empty. */
 struct rte_mbuf *packet_copy(struct worker *worker, struct rte_mbuf *mbuf);
-/* An empty packet of our own, metadata as of `port`, counted in `created`. NULL when the pool is empty. */
+/* An empty packet of our own, metadata as of `port`, counted in `created`. NULL when the pool is
+ * empty. */
 struct rte_mbuf *packet_new(struct worker *worker, const struct port *port);
 
 #endif

@@ -1,15 +1,17 @@
 /*
- * A step takes one packet and says where it goes next: another step, or the reason it dies. Steps do not know each other; only
- * pipeline.c knows which function stands behind a name. Packets that a step makes besides (copies, fragments, errors) enter
- * through pipeline_emit.
+ * A step takes one packet and says where it goes next: another step, or the reason it dies. Steps
+ * do not know each other; only pipeline.c knows which function stands behind a name. Packets that a
+ * step makes besides (copies, fragments, errors) enter through pipeline_emit.
  *
- * Each step has two functions: x(worker, packet), which unit tests call on bytes, and x_burst, which first loads what the
- * packets of a burst need and then works. All on the worker's own lcore.
+ * Each step has two functions: x(worker, packet), which unit tests call on bytes, and x_burst,
+ * which first loads what the packets of a burst need and then works. All on the worker's own lcore.
  */
 #ifndef DATAPLANE_STEP_H
 #define DATAPLANE_STEP_H
 
 #include "dataplane/packet.h"
+
+#include "lib/ipc/event.h"
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
@@ -51,12 +53,20 @@ typedef int step_result;
 
 typedef step_result (*step_function)(struct worker *worker, struct rte_mbuf *packet);
 
-/* Puts a packet into the queue of a step; it is dropped as no_buffer when that is full. Takes ownership. */
-void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, enum step step);
+/* Sends a packet on as a step's result says: into the queue of a step, or to its end. Takes
+ * ownership. */
+void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result next);
+/* May the event `key` (a hash over all that counts) happen once more, at `rate` a second with
+ * `burst` at once? */
+bool pipeline_limit(struct worker *worker, uint64_t key, uint32_t rate, uint32_t burst);
+
+/* Hands an event to the main lcore through link/; lost when its ring is full (the state it tells of
+ * stays). */
+void pipeline_event(struct worker *worker, const struct event *event);
 
 /* The two loops of a step that needs nothing but the packets' own first lines. */
-static inline __attribute__((always_inline)) void step_burst(step_function function, struct worker *worker,
-	struct rte_mbuf **packets, unsigned count, step_result *next)
+static inline __attribute__((always_inline)) void step_burst(step_function function,
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	for (unsigned i = 0; i < count; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));

@@ -8,8 +8,8 @@ static bool parse(struct rte_mbuf *packet, struct rte_arp_hdr **arp)
 		return false;
 	*arp = rte_pktmbuf_mtod(packet, struct rte_arp_hdr *);
 	return (*arp)->arp_hardware == rte_cpu_to_be_16(RTE_ARP_HRD_ETHER) &&
-	       (*arp)->arp_protocol == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) && (*arp)->arp_hlen == 6 &&
-	       (*arp)->arp_plen == 4;
+	       (*arp)->arp_protocol == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
+	       (*arp)->arp_hlen == 6 && (*arp)->arp_plen == 4;
 }
 
 /* Is the address that of a node which is away from the link of `port`, now? */
@@ -67,8 +67,8 @@ step_result arp_input(struct worker *worker, struct rte_mbuf *packet)
 		p->punt_kind = PUNT_HOME_ARP;
 		return STEP_PUNT;
 	}
-	if (arp->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) || data->arp_sip == data->arp_tip ||
-		!is_away(worker, p, data->arp_tip))
+	if (arp->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) ||
+		data->arp_sip == data->arp_tip || !is_away(worker, p, data->arp_tip))
 		return STEP_EXCEPTION;
 	if (rte_is_multicast_ether_addr(&data->arp_sha))
 		return STEP_DROP(DROP_source_invalid);
@@ -79,7 +79,8 @@ step_result arp_input(struct worker *worker, struct rte_mbuf *packet)
 	return STEP_TRANSMIT;
 }
 
-void arp_input_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+void arp_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	step_burst(arp_input, worker, packets, count, next);
 }
@@ -91,9 +92,11 @@ bool arp_answer_kernel(struct worker *worker, struct rte_mbuf *packet)
 	uint8_t mac[6];
 
 	if (!parse(packet, &arp) || arp->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) ||
-		arp->arp_data.arp_sip == arp->arp_data.arp_tip || !is_away(worker, p, arp->arp_data.arp_tip))
+		arp->arp_data.arp_sip == arp->arp_data.arp_tip ||
+		!is_away(worker, p, arp->arp_data.arp_tip))
 		return false;
-	/* Not the port's own address, which the kernel would take for itself; it never reaches the wire. */
+	/* Not the port's own address, which the kernel would take for itself; it never reaches the
+	 * wire. */
 	memcpy(mac, worker->ports[p->port].mac, 6);
 	mac[0] ^= 0x02;
 	reply(arp, mac);

@@ -1,6 +1,7 @@
 /*
- * The first step. A frame for another station is dropped; what neither we nor a table knows is the kernel's business. Only
- * untagged and priority-tagged (VLAN 0) frames are ours: a VLAN is a port of its own to DPDK or to the kernel.
+ * The first step. A frame for another station is dropped; what neither we nor a table knows is the
+ * kernel's business. Only untagged and priority-tagged (VLAN 0) frames are ours: a VLAN is a port
+ * of its own to DPDK or to the kernel.
  */
 #include "dataplane/input/ether.h"
 
@@ -57,7 +58,8 @@ step_result ether_input(struct worker *worker, struct rte_mbuf *packet)
 	return by_type(type);
 }
 
-void ether_input_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+void ether_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	step_burst(ether_input, worker, packets, count, next);
 }

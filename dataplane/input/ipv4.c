@@ -15,7 +15,8 @@ static enum drop_reason check_header(struct rte_mbuf *packet)
 		return DROP_ipv4_header;
 	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	header_length = rte_ipv4_hdr_len(ip);
-	if (ip->version_ihl >> 4 != 4 || header_length < sizeof(*ip) || !packet_pull(packet, header_length))
+	if (ip->version_ihl >> 4 != 4 || header_length < sizeof(*ip) ||
+		!packet_pull(packet, header_length))
 		return DROP_ipv4_header;
 	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	if (!ipv4_checksum_right(ip))
@@ -46,7 +47,8 @@ static step_result classify(struct worker *worker, struct packet *p)
 	be32 source = ip_address_v4(&p->source), destination = ip_address_v4(&p->destination);
 	uint32_t source_net = NET(source), destination_net = NET(destination);
 
-	/* RFC 1812 5.3.7. 0.0.0.0 may only speak to us: DHCP, or a registration on the home link (HA4-BAD-13). */
+	/* RFC 1812 5.3.7. 0.0.0.0 may only speak to us: DHCP, or a registration on the home link
+	 * (HA4-BAD-13). */
 	if (source_net == 127 || source_net >= 224 || (source_net == 0 && source != 0))
 		return STEP_DROP(DROP_source_invalid);
 	if (destination_net == 0 || destination_net == 127 ||
@@ -77,7 +79,8 @@ step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)
 	return classify(worker, p);
 }
 
-void ipv4_input_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+void ipv4_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	step_burst(ipv4_input, worker, packets, count, next);
 }

@@ -4,8 +4,10 @@
 
 #include "dataplane/step.h"
 
-/* RFC 1812 5.2.2 (in its order), 5.3.4, 5.3.7; HA4-MSG-01. The data start is the IPv4 header; link padding is cut off. */
+/* RFC 1812 5.2.2 (in its order), 5.3.4, 5.3.7; HA4-MSG-01. The data start is the IPv4 header; link
+ * padding is cut off. */
 step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet);
-void ipv4_input_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
+void ipv4_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
 
 #endif

@@ -15,7 +15,8 @@ static bool is_link_local(const struct ip_address *a)
 
 static step_result classify(struct worker *worker, struct packet *p)
 {
-	/* A mapped address on the wire would stand for an IPv4 address in every table (RFC 6890: not forwardable). */
+	/* A mapped address on the wire would stand for an IPv4 address in every table (RFC 6890:
+	 * not forwardable). */
 	if (p->source.bytes[0] == 0xff || is_loopback(&p->source) || ip_address_is_v4(&p->source))
 		return STEP_DROP(DROP_source_invalid);
 	if (ip_address_is_unspecified(&p->destination) || is_loopback(&p->destination) ||
@@ -54,7 +55,8 @@ step_result ipv6_input(struct worker *worker, struct rte_mbuf *packet)
 	return classify(worker, p);
 }
 
-void ipv6_input_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+void ipv6_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	step_burst(ipv6_input, worker, packets, count, next);
 }

@@ -1,0 +1,107 @@
+#include "dataplane/encap/outer.h"
+
+#include "dataplane/header.h"
+
+#include <stdatomic.h>
+
+#define COUNTERS 4096
+
+/* Shared by the workers, so that two of them never use one number for one destination at a time.
+ * Only touched when DF is 0. */
+static _Atomic uint16_t identifications[COUNTERS];
+
+uint16_t outer_identification(be32 destination)
+{
+	uint32_t slot = destination * 0x9e3779b1u >> 20;
+	return atomic_fetch_add_explicit(
+		&identifications[slot % COUNTERS], 1, memory_order_relaxed);
+}
+
+struct inner outer_inner(const struct rte_mbuf *packet, const struct packet *p)
+{
+	struct inner inner = {.tos = p->tos, .df = true, .is_ipv6 = packet_is_ipv6(p)};
+
+	if (!inner.is_ipv6)
+		inner.df = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *)->fragment_offset &
+			   RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+	return inner;
+}
+
+uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t length)
+{
+	uint8_t *outer = (uint8_t *)rte_pktmbuf_prepend(packet, length);
+
+	if (outer != NULL)
+		memcpy(outer, t->outer, length);
+	return outer;
+}
+
+/* HA4-FWD-06, -07: ECN copied unless the far end is an old one, DSCP copied or fixed by the
+ * template. */
+static uint8_t outer_tos(const struct tunnel *t, uint8_t inner_tos, uint8_t template_tos)
+{
+	uint8_t tos = t->agent == NULL || t->agent->dscp == DSCP_COPY ? inner_tos : template_tos;
+	bool compatibility = t->flags & BINDING_ECN_COMPATIBILITY ||
+			     (t->agent != NULL && t->agent->flags & AGENT_ECN_COMPATIBILITY);
+
+	return (uint8_t)((tos & ~ECN_MASK) | (compatibility ? ECN_NOT_ECT : inner_tos & ECN_MASK));
+}
+
+static void finish_ipv4(struct rte_mbuf *packet, struct packet *p, const struct inner *inner)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+
+	ip->type_of_service = p->tos = outer_tos(p->tunnel, inner->tos, ip->type_of_service);
+	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(packet));
+	if (inner->df)
+		ip->fragment_offset |= RTE_BE16(RTE_IPV4_HDR_DF_FLAG); /* HA4-FWD-08 */
+	ip->packet_id = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)
+				? 0
+				: rte_cpu_to_be_16(outer_identification(ip->dst_addr));
+	ipv4_checksum_set(ip);
+	p->source = ip_address_from_v4(ip->src_addr);
+	p->destination = ip_address_from_v4(ip->dst_addr);
+	p->protocol = ip->next_proto_id;
+	p->payload_offset = rte_ipv4_hdr_len(ip);
+	p->ttl = ip->time_to_live;
+	p->flags &= ~(uint32_t)PACKET_IPV6;
+}
+
+static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct inner *inner)
+{
+	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);
+
+	p->tos = outer_tos(p->tunnel, inner->tos, (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20));
+	ipv6_tos_set(ip, p->tos);
+	ip->payload_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(packet) - sizeof(*ip)));
+	p->source = ip_address_from_v6(ip->src_addr);
+	p->destination = ip_address_from_v6(ip->dst_addr);
+	p->protocol = ip->proto;
+	p->payload_offset = sizeof(*ip);
+	p->ttl = ip->hop_limits;
+	p->flags |= PACKET_IPV6;
+}
+
+step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner)
+{
+	const uint32_t gone = PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_VIA_TUNNEL |
+			      PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_KERNEL |
+			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME;
+	struct packet *p = packet_get(packet);
+	bool udp = p->tunnel->flags & BINDING_UDP;
+
+	if (*rte_pktmbuf_mtod(packet, const uint8_t *) >> 4 == 4)
+		finish_ipv4(packet, p, inner);
+	else
+		finish_ipv6(packet, p, inner);
+	p->flags &= ~gone;
+	p->flags |= PACKET_LOCAL | PACKET_TUNNELLED | (udp ? PACKET_UDP_TUNNEL : 0);
+	p->care_of_port = 0;
+	p->tunnel_count++;
+	worker->counters->encapsulated++;
+	if (p->nested == NULL)
+		return STEP_ROUTE;
+	p->tunnel = p->nested;
+	p->nested = NULL;
+	return STEP_BINDING;
+}

@@ -1,0 +1,31 @@
+/*
+ * The outer header that all encapsulations share: the tunnel's template before the packet, then
+ * what changes with each packet (RFC 2003 3.1, RFC 6040 4.1, RFC 6864 4.1; HA4-FWD-02..09).
+ */
+#ifndef DATAPLANE_ENCAP_OUTER_H
+#define DATAPLANE_ENCAP_OUTER_H
+
+#include "dataplane/step.h"
+
+/* What the outer header takes over from the inner one; read before the packet changes. */
+struct inner {
+	uint8_t tos;
+	bool df; /* always for IPv6 */
+	bool is_ipv6;
+};
+
+struct inner outer_inner(const struct rte_mbuf *packet, const struct packet *p);
+/* Template octets 0..length-1 before the data start. NULL without headroom. */
+uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t length);
+/*
+ * Fills TOS, DF, identification, lengths and checksum of the outer IP header (protocol as it stands
+ * there) and turns struct packet to it. Returns the next step: the route, or the tunnel that the
+ * care-of address is itself behind.
+ */
+step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner);
+
+/* Identification of a datagram that may be fragmented: one counter a destination for all workers
+ * (HA4-FWD-09). */
+uint16_t outer_identification(be32 destination);
+
+#endif

@@ -1,0 +1,150 @@
+/*
+ * An agent's address serves tunnels and UDP 434; a kernel address serves nothing here. A broadcast
+ * or multicast is ours on a home link as far as Mobile IP goes (registration with dynamic home
+ * agent discovery, agent solicitation); the kernel gets it otherwise, and nodes that asked for
+ * broadcasts (B bit) get copies before.
+ */
+#include "dataplane/input/local_demux.h"
+
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#define MOBILE_IP_PORT 434
+#define BROADCAST_KEY  (UINT64_C(1) << 63)  /* beside binding ids */
+#define ALL_AGENTS     RTE_BE32(0xe000000b) /* 224.0.0.11 */
+#define ALL_ROUTERS    RTE_BE32(0xe0000002)
+
+/* What came out of a tunnel enters the kernel where the node would be at home, or where the address
+ * is. */
+static step_result to_kernel(struct packet *p, const struct local *local)
+{
+	if (p->origin != NULL && p->origin->home_port != PORT_NONE)
+		p->port = p->origin->home_port;
+	else if (p->layer_count > 0 && local->port != PORT_NONE)
+		p->port = local->port;
+	return STEP_EXCEPTION;
+}
+
+static step_result demux_agent(struct packet *p, const struct local *local)
+{
+	const struct agent *agent = local->agent;
+
+	switch (p->protocol) {
+	case IPPROTO_UDP:
+		return STEP_UDP;
+	case IPPROTO_IPIP:
+		return STEP_DECAP_IPIP;
+	case IPPROTO_IPV6:
+		return agent->flags & AGENT_IPV6_IN_TUNNEL ? STEP_DECAP_IPIP
+							   : STEP_DROP(DROP_tunnel_protocol);
+	case IPPROTO_GRE:
+		return agent->flags & AGENT_GRE ? STEP_DECAP_GRE : STEP_DROP(DROP_tunnel_protocol);
+	case ENCAPSULATION_MINIMAL:
+		return agent->flags & AGENT_MINIMAL && !packet_is_ipv6(p)
+			       ? STEP_DECAP_MINIMAL
+			       : STEP_DROP(DROP_tunnel_protocol);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return STEP_ICMP;
+	default:
+		return to_kernel(p, local);
+	}
+}
+
+static bool is_tunnel_or_udp(uint8_t protocol)
+{
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 ||
+	       protocol == IPPROTO_GRE || protocol == IPPROTO_ESP ||
+	       protocol == ENCAPSULATION_MINIMAL || protocol == IPPROTO_FRAGMENT;
+}
+
+/* UDP destination port of an unfragmented datagram, 0 when there is none. */
+static uint16_t udp_port(struct rte_mbuf *packet, const struct packet *p)
+{
+	if (p->protocol != IPPROTO_UDP || p->flags & PACKET_FRAGMENT_LATER ||
+		!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(struct rte_udp_hdr)))
+		return 0;
+	return rte_be_to_cpu_16(
+		rte_pktmbuf_mtod_offset(packet, struct rte_udp_hdr *, p->payload_offset)->dst_port);
+}
+
+static bool is_wanted(const struct home_network *network, uint16_t port)
+{
+	if (network->broadcast_ports[0] == 0xffff)
+		return true;
+	for (unsigned i = 0; i < RTE_DIM(network->broadcast_ports); i++)
+		if (port != 0 && network->broadcast_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* HA4-BCM-02, -03: a copy for every node of this link that is away and asked for broadcasts;
+ * multicast is not served (-04). */
+static void copy_to_bindings(struct worker *worker, struct rte_mbuf *packet,
+	const struct home_network *network, uint16_t port)
+{
+	struct packet *p = packet_get(packet);
+	const struct tunnel *t;
+	uint32_t cursor = 0;
+
+	if (!(network->flags & HOME_NETWORK_BROADCAST_FORWARD) || !is_wanted(network, port))
+		return;
+	while ((t = tables_broadcast_next(worker->tables, p->port, &cursor)) != NULL) {
+		struct rte_mbuf *copy;
+
+		if (t->expires_tsc <= worker->now_tsc || t->vrf != p->vrf ||
+			(network->broadcast_rate != 0 &&
+				!pipeline_limit(worker, BROADCAST_KEY | t->binding_id,
+					network->broadcast_rate, network->broadcast_rate)))
+			continue;
+		copy = packet_copy(worker, packet);
+		if (copy == NULL)
+			return;
+		packet_get(copy)->tunnel = t;
+		pipeline_emit(worker, copy, STEP_BINDING);
+	}
+}
+
+static step_result demux_broadcast(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	const struct home_network *network = tables_home_network_of_port(worker->tables, p->port);
+	be32 destination = ip_address_v4(&p->destination);
+	bool multicast = (destination & RTE_BE32(0xf0000000)) == RTE_BE32(0xe0000000);
+	uint16_t port;
+
+	if (p->layer_count > 0)
+		return STEP_DROP(DROP_rt_inner_multicast);
+	if (network == NULL || packet_is_ipv6(p))
+		return STEP_EXCEPTION;
+	port = udp_port(packet, p);
+	if (port == MOBILE_IP_PORT && (!multicast || destination == ALL_AGENTS))
+		return STEP_UDP;
+	if (p->protocol == IPPROTO_ICMP &&
+		(!multicast || destination == ALL_AGENTS || destination == ALL_ROUTERS))
+		return STEP_ICMP;
+	if (!multicast && !(p->flags & PACKET_FRAGMENT))
+		copy_to_bindings(worker, packet, network, port);
+	return STEP_EXCEPTION;
+}
+
+step_result local_demux(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	struct local local;
+
+	if (p->flags & PACKET_IP_BROADCAST)
+		return demux_broadcast(worker, packet);
+	local = tables_local_lookup(worker->tables, p->vrf, &p->destination);
+	if (local.kind != LOCAL_AGENT)
+		return to_kernel(p, &local);
+	if (p->flags & PACKET_FRAGMENT)
+		return is_tunnel_or_udp(p->protocol) ? STEP_REASSEMBLY : to_kernel(p, &local);
+	return demux_agent(p, &local);
+}
+
+void local_demux_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	step_burst(local_demux, worker, packets, count, next);
+}

@@ -1,0 +1,142 @@
+#include "dataplane/input/udp.h"
+
+#include "dataplane/header.h"
+
+#include <rte_udp.h>
+
+#define MOBILE_IP_PORT RTE_BE16(434)
+
+/* Sum of the pseudo header, not complemented (RFC 768). */
+static uint16_t pseudo_header_sum(const struct packet *p, uint16_t udp_length)
+{
+	uint32_t sum = rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(udp_length);
+
+	sum += rte_raw_cksum(&p->source.words[3], 4);
+	sum += rte_raw_cksum(&p->destination.words[3], 4);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* HA4-MSG-05, -06, HA4-NAT-25. IPv4 alone: Mobile IPv4 does not run over IPv6. */
+static bool is_checksum_right(struct worker *worker, struct rte_mbuf *packet, struct packet *p,
+	const struct rte_udp_hdr *udp, uint16_t length)
+{
+	uint16_t pseudo, sum;
+
+	if (udp->dgram_cksum == 0) {
+		p->flags |= PACKET_UDP_ZERO_CHECKSUM;
+		return true;
+	}
+	pseudo = pseudo_header_sum(p, length);
+	if (rte_raw_cksum_mbuf(packet, p->payload_offset, length, &sum) != 0)
+		return false;
+	if (((uint32_t)sum + pseudo) % 0xffff == 0)
+		return true;
+	/*
+	 * A veth peer leaves exactly the pseudo header's sum there for hardware to finish. Only
+	 * this one value, and only on a port whose configuration says so.
+	 */
+	if (!worker->ports[p->port].checksum_check && udp->dgram_cksum == pseudo) {
+		p->flags |= PACKET_CHECKSUM_UNFINISHED;
+		return true;
+	}
+	return false;
+}
+
+/* HA4-BAD-13: no registration comes from such an address. */
+static bool is_source_bad(struct worker *worker, const struct packet *p)
+{
+	if (ip_address_is_unspecified(&p->source))
+		return tables_home_network_of_port(worker->tables, p->port) == NULL;
+	return !ip_address_is_unicast(&p->source) ||
+	       tables_local_lookup(worker->tables, p->vrf, &p->source).kind != LOCAL_NONE;
+}
+
+/*
+ * HA4-REV-12 for a message that came out of its sender's tunnel in fragments: only now is it known
+ * to be signalling. The innermost layer must not be a binding of the home address that it speaks
+ * for.
+ */
+static bool is_own_signalling(struct worker *worker, const struct packet *p)
+{
+	const struct tunnel *t;
+
+	if (p->layer_count == 0 || !(p->flags & PACKET_REASSEMBLED))
+		return false;
+	t = tables_home_lookup(worker->tables, p->vrf, &p->source);
+	for (; t != NULL; t = tables_tunnel_next(worker->tables, t))
+		if (t->binding_id == p->layers[p->layer_count - 1].id)
+			return true;
+	return false;
+}
+
+static step_result punt(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t length, uint16_t least)
+{
+	struct packet *p = packet_get(packet);
+
+	if (length < least)
+		return STEP_DROP(DROP_rx_short);
+	if (p->source_port == 0)
+		return STEP_DROP(DROP_rx_source_port);
+	if (is_own_signalling(worker, p))
+		return STEP_DROP(DROP_rt_signalling);
+	if (is_source_bad(worker, p))
+		return STEP_DROP(DROP_rx_source_address);
+	rte_pktmbuf_adj(packet, (uint16_t)(p->payload_offset + sizeof(struct rte_udp_hdr)));
+	p->punt_kind = PUNT_MOBILE_IPV4;
+	return STEP_PUNT;
+}
+
+/* By the first octet of the message (HA4-MSG-02); `length` octets of it there are. */
+static step_result demux(struct worker *worker, struct rte_mbuf *packet, uint16_t length)
+{
+	const struct packet *p = packet_get(packet);
+	uint32_t at = p->payload_offset + (uint32_t)sizeof(struct rte_udp_hdr);
+
+	if (length < 1 || !packet_pull(packet, at + 1))
+		return STEP_DROP(DROP_rx_short);
+	switch (*rte_pktmbuf_mtod_offset(packet, const uint8_t *, at)) {
+	case 1:
+		return punt(worker, packet, length, 24);
+	case 3:
+		return STEP_DROP(DROP_rx_unexpected_rrp);
+	case 4:
+		return length < 4 ? STEP_DROP(DROP_rx_short) : STEP_DECAP_UDP;
+	case 7:
+		return punt(worker, packet, length, 20);
+	case 15:
+		return punt(worker, packet, length, 12);
+	default:
+		return STEP_DROP(DROP_rx_unknown_type);
+	}
+}
+
+step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	uint32_t payload = rte_pktmbuf_pkt_len(packet) - p->payload_offset;
+	const struct rte_udp_hdr *udp;
+	uint16_t length;
+
+	if (!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*udp)))
+		return STEP_DROP(DROP_udp_short);
+	udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, p->payload_offset);
+	if (udp->dst_port != MOBILE_IP_PORT || packet_is_ipv6(p))
+		return STEP_EXCEPTION;
+	length = rte_be_to_cpu_16(udp->dgram_len);
+	if (length < sizeof(*udp) || length > payload)
+		return STEP_DROP(DROP_udp_short);
+	p->source_port = udp->src_port;
+	p->destination_port = udp->dst_port;
+	if (!is_checksum_right(worker, packet, p, udp, length))
+		return STEP_DROP(DROP_udp_badsum);
+	packet_trim(packet, (uint32_t)p->payload_offset + length); /* HA4-MSG-08 */
+	return demux(worker, packet, (uint16_t)(length - sizeof(*udp)));
+}
+
+void udp_input_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	step_burst(udp_input, worker, packets, count, next);
+}

@@ -1,0 +1,32 @@
+#include "dataplane/output/link_mtu.h"
+
+#include "dataplane/forward/icmp_error.h"
+#include "dataplane/fragment.h"
+
+#include <rte_ip.h>
+
+static bool may_fragment(struct rte_mbuf *packet, const struct packet *p)
+{
+	return !packet_is_ipv6(p) && !(p->flags & PACKET_UDP_TUNNEL) &&
+	       !(rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *)->fragment_offset &
+		       RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
+}
+
+step_result link_mtu_output(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+
+	if (rte_pktmbuf_pkt_len(packet) <= p->out_mtu)
+		return STEP_NEIGHBOR;
+	if (may_fragment(packet, p))
+		return fragment_ipv4(worker, packet, p->out_mtu, STEP_NEIGHBOR);
+	icmp_error_send(worker, packet, ICMP_ERROR_TOO_BIG, p->out_mtu);
+	return STEP_DROP(DROP_mtu_df);
+}
+
+void link_mtu_output_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	for (unsigned i = 0; i < count; i++)
+		next[i] = link_mtu_output(worker, packets[i]);
+}

@@ -1,0 +1,379 @@
+/*
+ * The path of a packet, and the only file that knows all steps.
+ *
+ *   device ─> ether ─┬─> ipv4, ipv6 ─┬─> local_demux ─┬─> udp ─┬─> punt (to control)
+ *                    └─> arp         │                │        └─> decap/udp ──────┐
+ *                                    │   reassembly <─┤                            │
+ *                                    │                ├─> icmp                     │
+ *                                    │                ├─> decap/ipip, gre, minimal ┤
+ *                                    │                └─> exception (to kernel)    │
+ *                                    └─> destination <── decap/inner_check <───────┘
+ *                                          │   └─> binding ─> mtu_check ─┐
+ *                                          │          ^                  │
+ *                                          │          └── care-of is ────┤
+ *                                          │              itself away    │
+ *                                          └─> route <── encap/ipip, <───┘
+ *                                                │       gre, minimal, udp
+ *                                                └─> link_mtu ─> neighbor ─> transmit
+ *
+ * Every step has a queue. A turn takes the earliest step that has packets, runs a burst of them
+ * through it and puts each where its result says: the next step's queue, an end (punt, exception,
+ * drop) or nowhere, when the step kept it. So a burst moves through the steps together, each step's
+ * code and tables hot, and a packet that needs a step twice (a tunnel in a tunnel) simply stands in
+ * its queue again; depth is bounded by the steps themselves. Packets of one flow keep their order
+ * because they take the same queues.
+ *
+ * Ends count: drop_packet under its reason, link/ what it took over, whoever flushes worker->tx
+ * what was sent. What comes in is counted here (lib/ipc/counters.h has the sum).
+ */
+#include "dataplane/pipeline.h"
+
+#include "dataplane/decap/gre.h"
+#include "dataplane/decap/inner_check.h"
+#include "dataplane/decap/ipip.h"
+#include "dataplane/decap/minimal.h"
+#include "dataplane/decap/udp.h"
+#include "dataplane/drop.h"
+#include "dataplane/encap/gre.h"
+#include "dataplane/encap/ipip.h"
+#include "dataplane/encap/minimal.h"
+#include "dataplane/encap/mtu_check.h"
+#include "dataplane/encap/udp.h"
+#include "dataplane/forward/binding.h"
+#include "dataplane/forward/destination.h"
+#include "dataplane/forward/icmp_error.h"
+#include "dataplane/forward/route.h"
+#include "dataplane/input/arp.h"
+#include "dataplane/input/ether.h"
+#include "dataplane/input/icmp.h"
+#include "dataplane/input/ipv4.h"
+#include "dataplane/input/ipv6.h"
+#include "dataplane/input/local_demux.h"
+#include "dataplane/input/reassembly.h"
+#include "dataplane/input/udp.h"
+#include "dataplane/limiter.h"
+#include "dataplane/link/event.h"
+#include "dataplane/link/exception.h"
+#include "dataplane/link/punt.h"
+#include "dataplane/output/link_mtu.h"
+#include "dataplane/output/neighbor.h"
+#include "dataplane/output/transmit.h"
+
+#include <errno.h>
+#include <rte_ether.h>
+#include <stdlib.h>
+
+#define QUEUE_SIZE            512
+#define LIMITER_SLOTS         4096
+#define REASSEMBLY_DATAGRAMS  256
+#define REASSEMBLY_TIMEOUT_MS 30000 /* HA4-MTU-16 */
+#define ICMP_RATE             100   /* HA4-MTU-13 */
+#define ICMP_SOURCE_RATE      10
+
+typedef void (*burst_function)(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
+
+static const burst_function steps[STEP_PUNT] = {
+	[STEP_ETHER] = ether_input_burst,
+	[STEP_ARP] = arp_input_burst,
+	[STEP_IPV4] = ipv4_input_burst,
+	[STEP_IPV6] = ipv6_input_burst,
+	[STEP_REASSEMBLY] = reassembly_input_burst,
+	[STEP_LOCAL_DEMUX] = local_demux_burst,
+	[STEP_UDP] = udp_input_burst,
+	[STEP_ICMP] = icmp_input_burst,
+	[STEP_DECAP_IPIP] = ipip_decap_burst,
+	[STEP_DECAP_GRE] = gre_decap_burst,
+	[STEP_DECAP_MINIMAL] = minimal_decap_burst,
+	[STEP_DECAP_UDP] = udp_decap_burst,
+	[STEP_INNER_CHECK] = inner_check_burst,
+	[STEP_DESTINATION] = destination_forward_burst,
+	[STEP_BINDING] = binding_forward_burst,
+	[STEP_MTU_CHECK] = mtu_check_burst,
+	[STEP_ENCAP_IPIP] = ipip_encap_burst,
+	[STEP_ENCAP_GRE] = gre_encap_burst,
+	[STEP_ENCAP_MINIMAL] = minimal_encap_burst,
+	[STEP_ENCAP_UDP] = udp_encap_burst,
+	[STEP_ROUTE] = route_forward_burst,
+	[STEP_LINK_MTU] = link_mtu_output_burst,
+	[STEP_NEIGHBOR] = neighbor_output_burst,
+	[STEP_TRANSMIT] = transmit_output_burst,
+};
+
+struct queue {
+	unsigned head, tail;
+	struct rte_mbuf *packets[QUEUE_SIZE];
+};
+
+struct pipeline {       /* worker->step_state */
+	uint32_t ready; /* bit of each step whose queue is not empty */
+	struct limiter *limiter;
+	struct queue queues[STEP_PUNT];
+};
+
+int pipeline_worker_init(struct worker *worker)
+{
+	const struct config_dataplane *s = worker->settings;
+	uint32_t datagrams =
+		s != NULL && s->max_reassembly ? s->max_reassembly : REASSEMBLY_DATAGRAMS;
+	uint64_t timeout_ms = s != NULL && s->reassembly_timeout_ms ? s->reassembly_timeout_ms
+								    : REASSEMBLY_TIMEOUT_MS;
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+
+	worker->step_state = pipeline;
+	worker->reassembly = reassembly_new(datagrams, timeout_ms * worker->tsc_hz / 1000);
+	worker->icmp_limiter =
+		icmp_limiter_new(s != NULL && s->icmp_rate ? s->icmp_rate : ICMP_RATE,
+			s != NULL && s->icmp_source_rate ? s->icmp_source_rate : ICMP_SOURCE_RATE,
+			worker->tsc_hz);
+	worker->neighbor_queue = neighbor_queue_new();
+	if (pipeline != NULL)
+		pipeline->limiter = limiter_new(LIMITER_SLOTS);
+	if (pipeline == NULL || pipeline->limiter == NULL || worker->reassembly == NULL ||
+		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL) {
+		pipeline_worker_fini(worker);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void pipeline_worker_fini(struct worker *worker)
+{
+	struct pipeline *pipeline = worker->step_state;
+
+	reassembly_free(worker, worker->reassembly);
+	neighbor_queue_free(worker, worker->neighbor_queue);
+	icmp_limiter_free(worker->icmp_limiter);
+	if (pipeline != NULL)
+		limiter_free(pipeline->limiter);
+	free(pipeline);
+	worker->reassembly = NULL;
+	worker->neighbor_queue = NULL;
+	worker->icmp_limiter = NULL;
+	worker->step_state = NULL;
+}
+
+static void to_kernel_frame(struct worker *worker, struct rte_mbuf *frame)
+{
+	enum drop_reason reason;
+
+	frame->port = packet_get(frame)->port;
+	reason = exception_packet(worker, frame);
+	if (reason != DROP_NONE)
+		drop_packet(worker, frame, reason);
+}
+
+static void to_kernel(struct worker *worker, struct rte_mbuf *packet)
+{
+	if (packet_restore_frame(worker, packet))
+		to_kernel_frame(worker, packet);
+	else
+		drop_packet(worker, packet, DROP_no_headroom);
+}
+
+static void to_control(struct worker *worker, struct rte_mbuf *packet)
+{
+	enum drop_reason reason = punt_packet(worker, packet);
+
+	if (reason != DROP_NONE)
+		drop_packet(worker, packet, reason);
+}
+
+static void enqueue(struct worker *worker, struct rte_mbuf *packet, enum step step)
+{
+	struct pipeline *pipeline = worker->step_state;
+	struct queue *queue = &pipeline->queues[step];
+
+	if (queue->tail == QUEUE_SIZE && queue->head > 0) {
+		memmove(queue->packets, queue->packets + queue->head,
+			(queue->tail - queue->head) * sizeof(queue->packets[0]));
+		queue->tail -= queue->head;
+		queue->head = 0;
+	}
+	if (queue->tail == QUEUE_SIZE) {
+		drop_packet(worker, packet, DROP_no_buffer);
+		return;
+	}
+	queue->packets[queue->tail++] = packet;
+	pipeline->ready |= 1u << step;
+}
+
+void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result next)
+{
+	if (next < 0)
+		drop_packet(worker, packet, (enum drop_reason) - next);
+	else if (next < STEP_PUNT)
+		enqueue(worker, packet, (enum step)next);
+	else if (next == STEP_PUNT)
+		to_control(worker, packet);
+	else if (next == STEP_EXCEPTION)
+		to_kernel(worker, packet);
+}
+
+bool pipeline_limit(struct worker *worker, uint64_t key, uint32_t rate, uint32_t burst)
+{
+	struct pipeline *pipeline = worker->step_state;
+
+	return limiter_pass(pipeline->limiter, key, worker->now_tsc, worker->tsc_hz / rate, burst);
+}
+
+void pipeline_event(struct worker *worker, const struct event *event)
+{
+	if (worker->event_out != NULL)
+		event_emit(worker, event);
+}
+
+/* Runs until every queue is empty. */
+static void run(struct worker *worker)
+{
+	struct pipeline *pipeline = worker->step_state;
+
+	while (pipeline->ready != 0) {
+		unsigned step = (unsigned)__builtin_ctz(pipeline->ready);
+		struct queue *queue = &pipeline->queues[step];
+		unsigned count = RTE_MIN(queue->tail - queue->head, (unsigned)BURST_SIZE);
+		struct rte_mbuf *packets[BURST_SIZE];
+		step_result next[BURST_SIZE];
+
+		memcpy(packets, queue->packets + queue->head, count * sizeof(packets[0]));
+		queue->head += count;
+		if (queue->head == queue->tail) {
+			queue->head = queue->tail = 0;
+			pipeline->ready &= ~(1u << step);
+		}
+		steps[step](worker, packets, count, next);
+		for (unsigned i = 0; i < count; i++)
+			pipeline_emit(worker, packets[i], next[i]);
+	}
+}
+
+void pipeline_receive_burst(
+	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
+{
+	struct worker_counters *counters = worker->counters;
+
+	for (unsigned i = 0; i < count; i++)
+		rte_prefetch0(packet_get(packets[i]));
+	for (unsigned i = 0; i < count; i++) {
+		packet_init(packets[i], &worker->ports[port]);
+		counters->received_port_bytes += rte_pktmbuf_pkt_len(packets[i]);
+		enqueue(worker, packets[i], STEP_ETHER);
+	}
+	counters->received_port += count;
+	run(worker);
+}
+
+static bool is_away(struct worker *worker, const struct packet *p)
+{
+	const struct tunnel *t = tables_home_lookup(worker->tables, p->vrf, &p->destination);
+
+	if (t == NULL)
+		t = tables_prefix_lookup(worker->tables, p->vrf, &p->destination);
+	for (; t != NULL; t = tables_tunnel_next(worker->tables, t))
+		if (tables_tunnel_live(t, worker->now_tsc))
+			return true;
+	return false;
+}
+
+/* What the kernel sends goes out as it is, but for what it sends to a node that is away, and its
+ * questions for such a node. */
+static void from_kernel(struct worker *worker, struct rte_mbuf *frame)
+{
+	struct packet *p = packet_get(frame);
+	const struct rte_ether_hdr *ether;
+	uint16_t type;
+
+	if (!packet_pull(frame, sizeof(*ether))) {
+		drop_packet(worker, frame, DROP_rx_frame_short);
+		return;
+	}
+	ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
+	type = rte_be_to_cpu_16(ether->ether_type);
+	p->flags |= PACKET_LOCAL | PACKET_KERNEL;
+	rte_pktmbuf_adj(frame, sizeof(*ether));
+	if (type == RTE_ETHER_TYPE_ARP && arp_answer_kernel(worker, frame)) {
+		to_kernel_frame(worker, frame);
+		return;
+	}
+	if ((type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6) &&
+		packet_parse(frame, p) && is_away(worker, p)) {
+		memcpy(p->source_mac, worker->ports[p->port].mac, 6);
+		enqueue(worker, frame, STEP_DESTINATION);
+		return;
+	}
+	rte_pktmbuf_prepend(frame, sizeof(*ether));
+	enqueue(worker, frame, STEP_TRANSMIT);
+}
+
+void pipeline_exception_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		packet_init(packets[i], &worker->ports[packets[i]->port]);
+		worker->counters->received_exception++;
+		from_kernel(worker, packets[i]);
+	}
+	run(worker);
+}
+
+/* RFC 919 7, RFC 1112: no route is asked for these; they go out on the port that control names. */
+static bool is_group(const struct ip_address *a)
+{
+	if (ip_address_is_v4(a))
+		return a->bytes[12] >> 4 == 0xe || ip_address_v4(a) == UINT32_MAX;
+	return a->bytes[0] == 0xff;
+}
+
+static step_result inject_datagram(struct worker *worker, struct rte_mbuf *packet, struct packet *p)
+{
+	if (!packet_parse(packet, p))
+		return STEP_DROP(DROP_inject_bad);
+	if (p->inject_flags & INJECT_BYPASS_BINDING)
+		p->flags |= PACKET_BYPASS_BINDING;
+	if (is_group(&p->destination)) {
+		p->next_hop = p->destination;
+		p->out_mtu = worker->ports[p->out_port].mtu;
+		return STEP_LINK_MTU;
+	}
+	return STEP_DESTINATION;
+}
+
+static step_result inject_to_mac(struct worker *worker, struct rte_mbuf *packet, struct packet *p)
+{
+	struct rte_ether_hdr *ether;
+
+	if (!packet_parse(packet, p))
+		return STEP_DROP(DROP_inject_bad);
+	ether = (struct rte_ether_hdr *)rte_pktmbuf_prepend(packet, sizeof(*ether));
+	if (ether == NULL)
+		return STEP_DROP(DROP_no_headroom);
+	memcpy(ether->dst_addr.addr_bytes, p->mac, 6);
+	memcpy(ether->src_addr.addr_bytes, worker->ports[p->out_port].mac, 6);
+	ether->ether_type =
+		packet_is_ipv6(p) ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	return STEP_TRANSMIT;
+}
+
+void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct packet *p = packet_get(packets[i]);
+		step_result next = STEP_DROP(DROP_inject_bad);
+
+		worker->counters->received_inject++;
+		if (p->inject_kind == INJECT_FRAME)
+			next = STEP_TRANSMIT;
+		else if (p->inject_kind == INJECT_DATAGRAM)
+			next = inject_datagram(worker, packets[i], p);
+		else if (p->inject_kind == INJECT_DATAGRAM_TO_MAC)
+			next = inject_to_mac(worker, packets[i], p);
+		pipeline_emit(worker, packets[i], next);
+	}
+	run(worker);
+}
+
+void pipeline_tick(struct worker *worker)
+{
+	reassembly_tick(worker);
+	neighbor_tick(worker);
+	run(worker);
+}
