@@ -26,7 +26,6 @@ enum binding_state {
 	BINDING_FREE,
 	BINDING_PENDING,  /* sent to the dataplane, not acknowledged yet; no reply has left */
 	BINDING_ACTIVE,
-	BINDING_REVOKING, /* gone for the dataplane; kept until its revocation is acknowledged or it expires */
 };
 
 enum binding_nat {

@@ -72,9 +72,8 @@ struct mip4_event {
 };
 
 /*
- * What the engine needs from the process around it. A ticket is a rising number > 0 that mip4_engine_done will be called
- * with, in order, once each; it may be called before the function returned no ticket yet only through the loop, never from inside.
- * 0 = not taken (ring full and no memory to wait): the engine answers 128.
+ * What the engine needs from the process around it. A ticket is a rising number > 0 that mip4_engine_done is called with later,
+ * in order, never from inside one of these functions. 0 = not taken (nowhere to keep it): the engine answers 128.
  */
 struct mip4_ops {
 	void (*send)(void *context, const struct inject_record *record);
@@ -89,6 +88,8 @@ struct mip4_ops {
 	void (*store_delete)(void *context, const void *key, size_t key_length);
 	void (*event)(void *context, const struct mip4_event *event);
 	void (*random)(void *context, void *out, size_t length); /* from the OS; nonces (HA4-RPL-13) */
+	/* Whether this SA's peer was assigned this tunnel inner address (HA4-MODE-03). NULL: no IPsec here, nobody owns any. */
+	bool (*inner_address_owned)(void *context, uint32_t sa_id, const struct ip_address *address);
 };
 #define MIP4_STORE_KEY_MAX    272
 #define MIP4_STORE_RECORD_MAX 1024
@@ -112,7 +113,10 @@ int mip4_engine_configure(
 /* A PUNT_MOBILE_IPV4 record. Its contents are not trusted beyond `length`. */
 void mip4_engine_receive(
 	struct mip4_engine *engine, const struct punt_record *record, struct clock_now now);
-/* The dataplane applied (error 0) or refused (positive or negative errno) the command of this ticket. */
+/*
+ * The dataplane applied (error 0) or refused (positive or negative errno) the command of this ticket. Error 0 acknowledges every
+ * earlier ticket that was not refused, too: applied-up-to events need one call.
+ */
 void mip4_engine_done(
 	struct mip4_engine *engine, uint64_t ticket, int error, struct clock_now now);
 /* EVENT_BINDING_BOUND, EVENT_TUNNEL_UNREACHABLE, EVENT_TUNNEL_SPOOFED, EVENT_AWAY_SOURCE; others are ignored. */

@@ -1,0 +1,377 @@
+/*
+ * Life of an engine: made, reconfigured, ticking, asked by operators.
+ */
+#include "control/mip4/engine_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define EXPIRE_PER_TICK 2000 /* bounded work, so that a mass expiry does not stall registrations (HA4-BND-07) */
+#define SWEEP_PER_TICK  2000
+
+const char *mip4_cause_name(enum mip4_cause cause)
+{
+	static const char *const names[MIP4_CAUSE_COUNT] = {
+		[MIP4_CAUSE_DEREGISTERED] = "deregistered",
+		[MIP4_CAUSE_EXPIRED] = "expired",
+		[MIP4_CAUSE_REPLACED] = "replaced",
+		[MIP4_CAUSE_CLEARED] = "cleared",
+		[MIP4_CAUSE_REVOKED] = "revoked",
+		[MIP4_CAUSE_SERVICE] = "service",
+		[MIP4_CAUSE_REFUSED] = "refused",
+		[MIP4_CAUSE_CONFIG] = "configuration",
+	};
+	return (unsigned)cause < MIP4_CAUSE_COUNT ? names[cause] : "none";
+}
+
+const char *mip4_event_name(enum mip4_event_type type)
+{
+	static const char *const names[MIP4_EVENT_COUNT] = {
+		[MIP4_EVENT_BINDING_ADDED] = "binding added",
+		[MIP4_EVENT_BINDING_REFRESHED] = "binding refreshed",
+		[MIP4_EVENT_BINDING_MOVED] = "binding moved",
+		[MIP4_EVENT_BINDING_DELETED] = "binding deleted",
+		[MIP4_EVENT_DENIED] = "denied",
+		[MIP4_EVENT_SECURITY] = "security",
+		[MIP4_EVENT_ALARM] = "alarm",
+	};
+	return (unsigned)type < MIP4_EVENT_COUNT ? names[type] : "none";
+}
+
+void home_changed(struct mip4_engine *e, const struct binding *b, bool arrived, bool restored,
+	const struct transaction *t)
+{
+	struct mip4_home_change change = {
+		.home_address = b->home_address,
+		.instance = b->instance,
+		.vrf = e->config->instances[b->instance].vrf,
+		.port = b->home_port,
+		.restored = restored,
+	};
+
+	if (b->home_port == PORT_NONE) // HA4-ROLE-04
+		return;
+	if (t && t->has_mac) {
+		change.has_mac = true;
+		change.vlan = t->vlan;
+		memcpy(change.mac, t->mac, sizeof(change.mac));
+	}
+	if (arrived)
+		e->ops.home_arrived(e->context, &change);
+	else
+		e->ops.home_returned(e->context, &change);
+}
+
+static void pools_free(struct pool ***pools, const unsigned *counts, unsigned instances)
+{
+	for (unsigned i = 0; pools && i < instances; i++) {
+		for (unsigned p = 0; pools[i] && p < counts[i]; p++)
+			pool_free(pools[i][p]);
+		free(pools[i]);
+	}
+	free(pools);
+}
+
+static int pools_new(const struct config *config, struct pool ****out, unsigned **counts)
+{
+	unsigned n = config->instance_count;
+	struct pool ***pools = calloc(n + 1, sizeof(*pools));
+
+	*counts = calloc(n + 1, sizeof(**counts));
+	if (!pools || !*counts)
+		goto fail;
+	for (unsigned i = 0; i < n; i++) {
+		const struct config_instance *c = &config->instances[i];
+		pools[i] = calloc(c->pool_count + 1, sizeof(**pools));
+		if (!pools[i])
+			goto fail;
+		(*counts)[i] = c->pool_count;
+		for (unsigned p = 0; p < c->pool_count; p++) {
+			pools[i][p] = pool_new(&c->pools[p].first, &c->pools[p].last);
+			if (!pools[i][p])
+				goto fail;
+		}
+	}
+	*out = pools;
+	return 0;
+fail:
+	pools_free(pools, *counts ? *counts : &n, *counts ? n : 0);
+	free(*counts);
+	*counts = NULL;
+	return -ENOMEM;
+}
+
+/* Leases of live bindings move into the new pools. */
+static void pools_claim(struct mip4_engine *e)
+{
+	uint32_t cursor = 0;
+
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX);
+		struct node *n = b ? node_table_get(e->nodes, b->node) : NULL;
+		if (!n || b->instance >= e->config->instance_count || !n->pool ||
+			!ip_address_equal(&n->assigned, &b->home_address))
+			continue;
+		n->pool = 0;
+		for (unsigned p = 0; !n->pool && p < e->config->instances[b->instance].pool_count; p++)
+			if (pool_claim(e->pools[b->instance][p], identity_hash(n), &b->home_address))
+				n->pool = (uint16_t)(p + 1);
+	}
+}
+
+int mip4_engine_configure(struct mip4_engine *e, const struct config *config, struct clock_now now)
+{
+	struct profile_index *profiles;
+	struct pool ***pools = NULL;
+	unsigned *counts = NULL;
+	struct mip4_counters *counters = calloc(config->instance_count + 1, sizeof(*counters));
+
+	(void)now;
+	if (!counters || profile_index_new(config, &profiles) < 0) {
+		free(counters);
+		return -ENOMEM;
+	}
+	if (pools_new(config, &pools, &counts) < 0) {
+		free(counters);
+		profile_index_free(profiles);
+		return -ENOMEM;
+	}
+	/* Instances keep their index over a reload (config_reload_check); the last block is "no instance". */
+	for (unsigned i = 0; e->counters && i < e->config->instance_count && i < config->instance_count; i++)
+		counters[i] = e->counters[i];
+	if (e->counters)
+		counters[config->instance_count] = e->counters[e->config->instance_count];
+	free(e->counters);
+	profile_index_free(e->profiles);
+	pools_free(e->pools, e->pool_counts, e->pool_instances);
+	free(e->pool_counts);
+	e->counters = counters;
+	e->profiles = profiles;
+	e->pools = pools;
+	e->pool_counts = counts;
+	e->pool_instances = config->instance_count;
+	e->config = config;
+	e->generation++;
+	pools_claim(e);
+	e->sweep_cursor = 0;
+	return 0;
+}
+
+static void statics_set(struct mip4_engine *e, struct clock_now now)
+{
+	for (unsigned i = 0; i < e->config->binding_count; i++) {
+		const struct config_binding *s = &e->config->bindings[i];
+		const struct config_instance *c = &e->config->instances[s->instance];
+		struct binding_command command;
+
+		if (binding_cache_care_of(e->cache, s->instance, &s->home_address, &s->care_of_address))
+			continue;
+		struct binding *b = binding_cache_insert(e->cache, s->instance, &s->home_address);
+		if (!b)
+			return;
+		const struct config_home_network *network = home_network_of(c, &s->home_address);
+		b->care_of_field = s->care_of_address;
+		b->agent_address = b->agent_field = c->addresses[0];
+		b->lifetime_s = MIP4_LIFETIME_INFINITE;
+		b->flags = BINDING_STATIC | BINDING_REVERSE | BINDING_COLOCATED;
+		b->encapsulation = ENCAPSULATION_IPIP;
+		b->home_port = network ? network->port : PORT_NONE;
+		b->created_ns = b->refreshed_ns = now.monotonic_ns;
+		b->state = BINDING_ACTIVE;
+		binding_cache_endpoint_set(e->cache, b, &s->care_of_address, 0);
+		binding_command_fill(e, b, &command);
+		e->ops.binding_set(e->context, &command);
+		home_changed(e, b, true, false, NULL);
+	}
+}
+
+int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, void *context,
+	struct clock_now now, struct mip4_engine **out)
+{
+	struct mip4_engine *e = calloc(1, sizeof(*e));
+	uint32_t capacity = config->dataplane.max_bindings;
+	uint64_t seed = 0;
+	int error;
+
+	if (!e)
+		return -ENOMEM;
+	e->ops = *ops;
+	e->context = context;
+	e->transaction_free = TRANSACTION_NONE;
+	e->sweep_cursor = UINT32_MAX;
+	ops->random(context, &seed, sizeof(seed));
+	e->transactions = calloc(TRANSACTIONS_MAX, sizeof(*e->transactions));
+	e->tickets = calloc(TICKETS_MAX, sizeof(*e->tickets));
+	error = e->transactions && e->tickets ? 0 : -ENOMEM;
+	if (!error)
+		error = binding_cache_new(capacity, &e->cache);
+	/* Twice as many nodes as bindings: replay state outlives them (HA4-RPL-09). */
+	if (!error)
+		error = node_table_new(capacity > UINT32_MAX / 4 ? capacity : capacity * 2 + 64, &e->nodes);
+	if (!error)
+		error = network_table_new(config->dataplane.max_prefixes, &e->networks);
+	if (!error)
+		error = police_new(seed, &e->police);
+	if (!error)
+		error = authenticator_new(&e->authenticator);
+	if (!error)
+		error = revocations_new(&e->revocations);
+	if (!error)
+		error = mip4_engine_configure(e, config, now);
+	if (error) {
+		mip4_engine_free(e);
+		return error;
+	}
+	e->sweep_cursor = UINT32_MAX;
+	statics_set(e, now);
+	*out = e;
+	return 0;
+}
+
+void mip4_engine_free(struct mip4_engine *e)
+{
+	if (!e)
+		return;
+	for (uint32_t i = 0; e->transactions && i < e->transaction_used; i++)
+		free(e->transactions[i].waiting);
+	free(e->transactions);
+	free(e->tickets);
+	binding_cache_free(e->cache);
+	node_table_free(e->nodes);
+	network_table_free(e->networks);
+	profile_index_free(e->profiles);
+	police_free(e->police);
+	authenticator_free(e->authenticator);
+	revocations_free(e->revocations);
+	pools_free(e->pools, e->pool_counts, e->pool_instances);
+	free(e->pool_counts);
+	free(e->counters);
+	free(e);
+}
+
+void mip4_engine_started(struct mip4_engine *e, bool complete, struct clock_now now)
+{
+	e->identification_floor = complete ? 0 : clock_ntp_timestamp(now.wall_ns);
+}
+
+/* After a reload: bindings whose user or home prefix is gone (HA4-OPS-21). */
+static void sweep(struct mip4_engine *e, struct clock_now now)
+{
+	for (unsigned i = 0; i < SWEEP_PER_TICK && e->sweep_cursor != UINT32_MAX; i++) {
+		struct binding *b = binding_cache_iterate(e->cache, &e->sweep_cursor, SWEEP_PER_TICK);
+		if (!b || b->flags & BINDING_STATIC)
+			continue;
+		bool known = b->instance < e->config->instance_count && node_profile(e, b->node);
+		if (known && home_network_of(&e->config->instances[b->instance], &b->home_address))
+			continue;
+		if (b->instance >= e->config->instance_count)
+			continue; /* config_reload_check forbids it */
+		revocation_start(e, b, now);
+		count(e, b->instance, MIP4_BINDINGS_REVOKED);
+		binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
+	}
+}
+
+static void alarms(struct mip4_engine *e, monotonic now)
+{
+	uint64_t held = binding_cache_count(e->cache), most = binding_cache_capacity(e->cache);
+	bool high = held * 10 >= most * 9 && most;
+
+	if (high && !e->alarmed_bindings) {
+		struct mip4_event event = {
+			.type = MIP4_EVENT_ALARM, .nai = "", .text = "bindings at 90 % of the limit"};
+		event_emit(e, &event, false, now);
+	}
+	e->alarmed_bindings = high;
+}
+
+monotonic mip4_engine_tick(struct mip4_engine *e, struct clock_now now)
+{
+	monotonic next = now.monotonic_ns + CLOCK_NS_PER_S;
+	struct binding *b;
+	unsigned done = 0;
+
+	while (done < EXPIRE_PER_TICK && (b = binding_cache_expired(e->cache, now.monotonic_ns))) {
+		count(e, b->instance, MIP4_BINDINGS_EXPIRED);
+		binding_end(e, b, MIP4_CAUSE_EXPIRED, TRANSACTION_NONE, now);
+		done++;
+	}
+	sweep(e, now);
+	alarms(e, now.monotonic_ns);
+	monotonic revocation = revocation_tick(e, now);
+	if (done == EXPIRE_PER_TICK || e->sweep_cursor != UINT32_MAX)
+		return now.monotonic_ns;
+	monotonic expiry = binding_cache_deadline(e->cache, now.monotonic_ns);
+	if (expiry < next)
+		next = expiry;
+	return revocation < next ? revocation : next;
+}
+
+void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct clock_now now)
+{
+	struct binding *b = binding_cache_lookup(e->cache, event->id);
+
+	switch (event->type) {
+	case EVENT_BINDING_BOUND:
+		/* HA4-NAT-21, -22: the source address of the request alone may complete it. */
+		if (!b || !(b->flags & BINDING_HALF_BOUND) || !ip_address_equal(&b->source, &event->address))
+			return;
+		b->flags &= ~(uint32_t)BINDING_HALF_BOUND;
+		binding_cache_endpoint_set(e->cache, b, &event->address, event->udp_port);
+		count(e, b->instance, MIP4_BOUND);
+		struct binding_command command;
+		binding_command_fill(e, b, &command);
+		e->ops.binding_set(e->context, &command);
+		record_binding_put(e, b, now);
+		return;
+	case EVENT_TUNNEL_UNREACHABLE:
+		if (b)
+			b->unreachable = true; /* forwarding goes on (HA4-MTU-10) */
+		return;
+	default:
+		return;
+	}
+}
+
+int mip4_engine_clear(struct mip4_engine *e, uint32_t binding_id, struct clock_now now)
+{
+	struct binding *b = binding_cache_lookup(e->cache, binding_id);
+
+	if (!b)
+		return -ENOENT;
+	revocation_start(e, b, now);
+	count(e, b->instance, MIP4_BINDINGS_REVOKED);
+	binding_end(e, b, MIP4_CAUSE_CLEARED, TRANSACTION_NONE, now);
+	return 0;
+}
+
+unsigned mip4_engine_clear_home(struct mip4_engine *e, uint16_t instance,
+	const struct ip_address *home_address, struct clock_now now)
+{
+	struct binding *b;
+	unsigned done = 0;
+
+	while ((b = binding_cache_home(e->cache, instance, home_address))) {
+		mip4_engine_clear(e, b->id, now);
+		done++;
+	}
+	return done;
+}
+
+unsigned mip4_engine_clear_nai(
+	struct mip4_engine *e, uint16_t instance, const char *nai, struct clock_now now)
+{
+	unsigned done = 0, cursor = 0;
+	const struct binding *b;
+
+	while ((b = mip4_engine_find_nai(e, instance, nai, &cursor))) {
+		mip4_engine_clear(e, b->id, now);
+		done++;
+	}
+	return done;
+}
+
+void mip4_engine_drain(struct mip4_engine *e, bool on)
+{
+	e->draining = on;
+}

@@ -1,0 +1,324 @@
+/*
+ * Where a punted message comes in: which home agent, which type, may it come this way (HA4-MSG, HA4-TNC-02/03, HA4-BAD).
+ * Everything thrown away here gets no answer of any kind and one counter.
+ */
+#include "control/mip4/engine_state.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define EVENT_RATE  50 /* log lines a second beyond which they are counted only */
+#define EVENT_BURST 100
+
+void count(struct mip4_engine *e, unsigned instance, enum mip4_counter counter)
+{
+	e->counters[instance].value[counter]++;
+}
+
+struct mip4_event event_of(const struct request *r, enum mip4_event_type type, const char *text)
+{
+	struct mip4_event event = {
+		.type = type,
+		.instance = r->instance,
+		.source = r->record->source,
+		.nai = "",
+		.text = text,
+	};
+
+	if (r->facts.message)
+		event.home_address = r->facts.home_address;
+	return event;
+}
+
+void event_emit(struct mip4_engine *e, struct mip4_event *event, bool limited, monotonic now)
+{
+	if (limited && !token_bucket_peek(&e->events, EVENT_RATE, EVENT_BURST, now)) {
+		e->events_suppressed++;
+		return;
+	}
+	if (limited) {
+		token_bucket_take(&e->events);
+		event->suppressed += e->events_suppressed;
+		e->events_suppressed = 0;
+	}
+	e->ops.event(e->context, event);
+}
+
+void security_exception(
+	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *text)
+{
+	struct mip4_violation v = {
+		.source = r->record->source,
+		.instance = r->instance,
+		.counter = (uint16_t)reason,
+		.last_wall_ns = r->now.wall_ns,
+	};
+	char line[256], nai[64] = "";
+	struct mip4_authentication auth;
+	uint32_t suppressed;
+
+	if (r->facts.message) {
+		v.home_address = r->facts.home_address;
+		v.identification = r->facts.request.identification;
+		if (r->facts.first_auth >= 0 &&
+			mip4_authentication_read(&r->message,
+				&r->message.extensions[r->facts.first_auth], &auth))
+			v.spi = auth.spi;
+		if (r->facts.nai.at && nai_valid(r->facts.nai.at, r->facts.nai.length))
+			snprintf(nai, sizeof(nai), "%.*s", (int)r->facts.nai.length, r->facts.nai.at);
+	}
+	memcpy(v.nai, nai, sizeof(v.nai));
+	if (!violations_add(&e->violations, &v, r->now.monotonic_ns, &suppressed))
+		return;
+	snprintf(line, sizeof(line), "%s: %s, spi 0x%08x, identification %08x.%08x",
+		mip4_counter_name(reason), text, v.spi, (uint32_t)(v.identification >> 32),
+		(uint32_t)v.identification);
+	struct mip4_event event = event_of(r, MIP4_EVENT_SECURITY, line);
+	event.nai = nai;
+	event.suppressed = suppressed;
+	event_emit(e, &event, true, r->now.monotonic_ns);
+}
+
+static bool instance_has(const struct config_instance *config, const struct ip_address *address)
+{
+	for (unsigned i = 0; i < config->address_count; i++)
+		if (ip_address_equal(&config->addresses[i], address))
+			return true;
+	return false;
+}
+
+/* HA4-MSG-01: by address; a broadcast belongs to the instance with a home link on that port. */
+static bool instance_find(const struct mip4_engine *e, const struct punt_record *record, uint16_t *out)
+{
+	for (unsigned i = 0; i < e->config->instance_count; i++) {
+		const struct config_instance *c = &e->config->instances[i];
+		if (c->vrf != record->vrf)
+			continue;
+		bool ours = instance_has(c, &record->destination);
+		for (unsigned n = 0; !ours && (record->flags & PUNT_IP_BROADCAST) && n < c->home_network_count; n++)
+			ours = c->home_networks[n].port == record->port;
+		if (ours) {
+			*out = (uint16_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum mip4_counter received_counter(const struct mip4_message *m, enum mip4_status status)
+{
+	if (status != MIP4_OK)
+		return MIP4_RX_OTHER;
+	switch (m->type) {
+	case MIP4_REGISTRATION_REQUEST:
+		return m->request.lifetime_s ? MIP4_RX_REQUEST : MIP4_RX_DEREGISTRATION;
+	case MIP4_REVOCATION:
+		return MIP4_RX_REVOCATION;
+	case MIP4_REVOCATION_ACK:
+		return MIP4_RX_REVOCATION_ACK;
+	default:
+		return MIP4_RX_OTHER;
+	}
+}
+
+static enum mip4_counter status_counter(enum mip4_status status)
+{
+	switch (status) {
+	case MIP4_SHORT:
+		return MIP4_RX_SHORT;
+	case MIP4_EXT_OVERRUN:
+		return MIP4_EXT_OVERRUN_COUNT;
+	case MIP4_EXT_BADLEN:
+		return MIP4_EXT_BADLEN_COUNT;
+	case MIP4_EXT_UNKNOWN:
+		return MIP4_UNKNOWN_EXT_NONSKIP;
+	case MIP4_EXT_LIMIT:
+		return MIP4_EXT_LIMIT_COUNT;
+	default:
+		return MIP4_RX_UNKNOWN_TYPE;
+	}
+}
+
+/* HA4-BAD-13: 0.0.0.0 only where a home link is. */
+static bool source_good(const struct mip4_engine *e, const struct request *r)
+{
+	const struct ip_address *source = &r->record->source;
+
+	if (ip_address_is_unspecified(source)) {
+		for (unsigned n = 0; n < r->config->home_network_count; n++)
+			if (r->config->home_networks[n].port == r->record->port)
+				return r->record->port != PORT_NONE;
+		return false;
+	}
+	return ip_address_is_v4(source) && ip_address_is_unicast(source) &&
+	       !own_address(e, r->config->vrf, source);
+}
+
+static bool in_prefixes(const struct ip_prefix *list, unsigned count, const struct ip_address *a)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (ip_prefix_contains(&list[i], a))
+			return true;
+	return false;
+}
+
+/* The SA that the message came out of last, 0 when none. */
+static uint32_t arrival_sa(const struct punt_record *record)
+{
+	unsigned layers = record->layer_count < DECAP_LAYERS_MAX ? record->layer_count : DECAP_LAYERS_MAX;
+
+	if (layers == 0 || record->layers[layers - 1].kind != DECAP_ESP)
+		return 0;
+	return record->layers[layers - 1].id;
+}
+
+static bool inner_address_good(const struct mip4_engine *e, const struct request *r, const struct ip_address *a)
+{
+	if (!in_prefixes(r->config->tunnel_inner, r->config->tunnel_inner_count, a))
+		return true;
+	uint32_t sa = arrival_sa(r->record);
+	return sa && e->ops.inner_address_owned && e->ops.inner_address_owned(e->context, sa, a);
+}
+
+/* Step 3 of HA4-REG-01: did it come the right way for this role (HA4-TNC-02, -03, -08, HA4-MODE-03)? */
+static bool way_good(struct mip4_engine *e, const struct request *r)
+{
+	const struct config_instance *c = r->config;
+	bool external = r->record->port >= e->config->dataplane.port_count ||
+			e->config->dataplane.ports[r->record->port].zone == ZONE_EXTERNAL;
+	enum mip4_counter reason = MIP4_COUNTER_COUNT;
+
+	if (c->role == ROLE_INTERNAL_HA && !in_prefixes(c->trusted, c->trusted_count, &r->record->source))
+		reason = MIP4_UNTRUSTED_SOURCE;
+	else if (c->role == ROLE_INTERNAL_HA && external && !arrival_sa(r->record))
+		reason = MIP4_UNTRUSTED_ZONE;
+	else if (c->role == ROLE_EXTERNAL_HA && c->drop_internal && !external)
+		reason = MIP4_INTERNAL_SOURCE;
+	else if (!inner_address_good(e, r, &r->record->source) ||
+		 (r->message.type == MIP4_REGISTRATION_REQUEST && r->message.request.lifetime_s &&
+			 !inner_address_good(e, r, &r->facts.care_of_address)))
+		reason = MIP4_TUNNEL_INNER_SOURCE;
+	if (reason == MIP4_COUNTER_COUNT)
+		return true;
+	count(e, r->instance, reason);
+	security_exception(e, r, reason, "message came a way it must not come");
+	return false;
+}
+
+/* HA4-REV-12, second line behind the dataplane's: signalling out of the node's own tunnel. */
+static bool own_tunnel(const struct mip4_engine *e, const struct request *r)
+{
+	for (unsigned i = 0; i < r->record->layer_count && i < DECAP_LAYERS_MAX; i++) {
+		const struct decap_layer *l = &r->record->layers[i];
+		if (l->kind == DECAP_NONE || l->kind == DECAP_ESP)
+			continue;
+		const struct binding *b = binding_cache_lookup(e->cache, l->id);
+		if (b && ip_address_equal(&b->home_address, &r->record->source))
+			return true;
+	}
+	return false;
+}
+
+static void dispatch(struct mip4_engine *e, struct request *r)
+{
+	if (r->record->source_port == 0) {
+		count(e, r->instance, MIP4_RX_SOURCE_PORT);
+	} else if (!source_good(e, r)) {
+		count(e, r->instance, MIP4_RX_SOURCE_ADDRESS);
+	} else if (own_tunnel(e, r)) {
+		count(e, r->instance, MIP4_SIGNALLING_IN_TUNNEL);
+	} else if (r->message.type == MIP4_REGISTRATION_REPLY) {
+		count(e, r->instance, MIP4_RX_UNEXPECTED_RRP);
+	} else if (r->message.type == MIP4_TUNNEL_DATA) {
+		count(e, r->instance, MIP4_RX_TUNNEL_DATA);
+	} else if (way_good(e, r)) {
+		enum police_result police = police_request(e->police, r->config, r->instance,
+			&r->record->source, r->record->source_port, r->now.monotonic_ns);
+		static const enum mip4_counter policed[] = {
+			[POLICE_ENDPOINT] = MIP4_POLICED_ENDPOINT,
+			[POLICE_SOURCE] = MIP4_POLICED_SOURCE,
+			[POLICE_INSTANCE] = MIP4_POLICED_INSTANCE,
+		};
+		if (police != POLICE_PASS)
+			count(e, r->instance, policed[police]);
+		else if (r->message.type == MIP4_REGISTRATION_REQUEST)
+			request_walk(e, r);
+		else if (r->message.type == MIP4_REVOCATION)
+			revocation_receive(e, r);
+		else
+			revocation_ack_receive(e, r);
+	}
+}
+
+/* HA4-OPS-42: the two clocks must run alike. */
+static void clock_watch(struct mip4_engine *e, struct clock_now now)
+{
+	int64_t wall = (int64_t)(now.wall_ns - e->last_clock.wall_ns);
+	int64_t steady = (int64_t)(now.monotonic_ns - e->last_clock.monotonic_ns);
+	int64_t apart = wall > steady ? wall - steady : steady - wall;
+
+	if (e->clock_known && apart > (int64_t)(7 * CLOCK_NS_PER_S)) {
+		struct mip4_event event = {
+			.type = MIP4_EVENT_ALARM,
+			.nai = "",
+			.text = "the wall clock stepped: nodes with timestamps will see code 133",
+		};
+		e->counters[e->config->instance_count].value[MIP4_CLOCK_STEPS]++;
+		event_emit(e, &event, false, now.monotonic_ns);
+	}
+	e->clock_known = true;
+	e->last_clock = now;
+}
+
+void mip4_engine_receive(
+	struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
+{
+	struct request r = {
+		.record = record,
+		.instance = (uint16_t)e->config->instance_count,
+		.node = NODE_NONE,
+		.agent = PROFILE_NONE,
+		.now = now,
+	};
+
+	if (record->kind != PUNT_MOBILE_IPV4)
+		return;
+	clock_watch(e, now);
+	bool found = instance_find(e, record, &r.instance);
+	size_t length = record->length <= PACKET_RECORD_DATA_SIZE ? record->length : 0;
+	enum mip4_status status = mip4_parse(&r.message, record->data, length, true);
+
+	count(e, r.instance, received_counter(&r.message, status));
+	if (!found) {
+		count(e, r.instance, MIP4_RX_NO_INSTANCE);
+		return;
+	}
+	r.config = &e->config->instances[r.instance];
+	if (status != MIP4_OK) {
+		count(e, r.instance, status_counter(status));
+		return;
+	}
+	if (r.message.type == MIP4_REGISTRATION_REQUEST)
+		facts_read(&r.facts, &r.message);
+	dispatch(e, &r);
+}
+
+void request_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
+{
+	struct request r = {
+		.record = record,
+		.node = NODE_NONE,
+		.agent = PROFILE_NONE,
+		.now = now,
+	};
+
+	/* The configuration may have changed since; then it ends like any message for nobody. */
+	if (!instance_find(e, record, &r.instance) ||
+		mip4_parse(&r.message, record->data, record->length, true) != MIP4_OK) {
+		count(e, (unsigned)e->config->instance_count, MIP4_RX_NO_INSTANCE);
+		return;
+	}
+	r.config = &e->config->instances[r.instance];
+	facts_read(&r.facts, &r.message);
+	request_walk(e, &r);
+}

@@ -1,0 +1,389 @@
+/*
+ * Steps 5 to 8 of HA4-REG-01: who is it, is it really, is it fresh, is its foreign agent really who it says. Then the verdict
+ * and its execution. Nothing is remembered of a request that is not authentic (HA4-AUTH-10).
+ */
+#include "control/mip4/engine_state.h"
+
+#include <stdlib.h>
+
+#define AUTHENTICATORS_MAX 4 /* HMACs per message, HA4-BAD-14 */
+#define CHAP_SPI 2
+
+struct node_key profile_key(const struct config_mobile_node *profile, const struct facts_text *nai,
+	const struct ip_address *home_address, uint16_t instance)
+{
+	struct node_key key = {.instance = instance};
+
+	if (profile_is_exact(profile) && profile->nai[0]) {
+		key.nai = profile->nai;
+		key.nai_length = strlen(profile->nai);
+	} else if (profile->nai[0] && nai->at) {
+		key.nai = nai->at;
+		key.nai_length = nai->length;
+	} else {
+		key.home_address = *home_address;
+	}
+	return key;
+}
+
+uint64_t identity_hash(const struct node *n)
+{
+	uint64_t h = n->nai ? nai_hash(n->nai, strlen(n->nai)) : 0;
+
+	for (unsigned i = 0; !n->nai && i < 4; i++)
+		h = (h ^ n->home_address.words[i]) * 0xff51afd7ed558ccdull;
+	return h | 1;
+}
+
+const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t node)
+{
+	struct node *n = node_table_get(e->nodes, node);
+
+	if (!n)
+		return NULL;
+	if (n->generation != e->generation) {
+		n->generation = e->generation;
+		n->profile = n->nai ? profile_by_nai(e->profiles, n->instance, n->nai, strlen(n->nai))
+				    : profile_by_home_address(e->profiles, n->instance, &n->home_address);
+	}
+	return n->profile == PROFILE_NONE ? NULL : &e->config->mobile_nodes[n->profile];
+}
+
+struct identification_clock identification_clock_of(const struct mip4_engine *e, struct clock_now now)
+{
+	/* 2024-01-01: no build of this is older; a machine that boots in 1970 or 2000 has no time yet. */
+	return (struct identification_clock){
+		.wall_ns = now.wall_ns,
+		.wall_set = now.wall_ns / CLOCK_NS_PER_S >= 1704067200,
+		.floor = e->identification_floor,
+	};
+}
+
+/* Step 5. */
+static bool identity(struct mip4_engine *e, struct request *r)
+{
+	const struct facts *f = &r->facts;
+
+	if (f->nai.at && !nai_valid(f->nai.at, f->nai.length)) {
+		count(e, r->instance, MIP4_NO_IDENTITY);
+		return false;
+	}
+	if (!f->nai.at && f->request.home_address == 0) {
+		count(e, r->instance, MIP4_NO_IDENTITY);
+		return false;
+	}
+	r->profile_index = f->nai.at
+		? profile_by_nai(e->profiles, r->instance, f->nai.at, f->nai.length)
+		: profile_by_home_address(e->profiles, r->instance, &f->home_address);
+	if (r->profile_index == PROFILE_NONE ||
+		e->config->mobile_nodes[r->profile_index].security_count == 0) {
+		count(e, r->instance, MIP4_NO_MSA);
+		return false;
+	}
+	r->profile = &e->config->mobile_nodes[r->profile_index];
+	if (f->first_auth < 0) {
+		count(e, r->instance, MIP4_NO_AUTH_EXT);
+		return false;
+	}
+	r->key = profile_key(r->profile, &f->nai, &f->home_address, r->instance);
+	return true;
+}
+
+/* The foreign agent's association: by source, else by care-of field when the agent may be behind a NAT (HA4-AUTH-20). */
+static void agent_find(struct mip4_engine *e, struct request *r)
+{
+	r->agent = profile_foreign_agent(e->profiles, r->instance, &r->record->source);
+	if (r->agent == PROFILE_NONE && !(r->facts.request.flags & MIP4_D) && r->facts.udp_present &&
+		r->facts.udp_from_agent)
+		r->agent = profile_foreign_agent(e->profiles, r->instance, &r->facts.care_of_address);
+}
+
+static bool agent_verify(struct mip4_engine *e, struct request *r)
+{
+	struct mip4_authentication auth;
+
+	if (r->agent == PROFILE_NONE || r->facts.agent_auth < 0)
+		return false;
+	const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
+	if (!mip4_authentication_read(&r->message, &r->message.extensions[r->facts.agent_auth], &auth))
+		return false;
+	const struct config_security *context =
+		security_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
+	if (!context || !authenticator_check(e->authenticator, context, r->message.payload, auth.covered,
+				auth.authenticator, auth.authenticator_length))
+		return false;
+	r->agent_context = context;
+	r->agent_authentic = true;
+	return true;
+}
+
+/* Code 131 when it may be sent (HA4-AUTH-12, -13, HA4-OPS-31). */
+static void authentication_failed(struct mip4_engine *e, struct request *r, const char *why)
+{
+	const struct config_mobile_node *p = r->profile;
+	struct mip4_authentication auth;
+	struct node key_node = {.nai = NULL, .home_address = r->key.home_address};
+	uint64_t h = r->key.nai ? nai_hash(r->key.nai, r->key.nai_length) : identity_hash(&key_node);
+	monotonic now = r->now.monotonic_ns, *told = &e->failure_told_ns[h % 4096];
+
+	count(e, r->instance, MIP4_AUTH_FAIL);
+	security_exception(e, r, MIP4_AUTH_FAIL, why);
+	agent_find(e, r);
+	bool allowed = r->config->reply_auth_failure || agent_verify(e, r);
+	uint32_t rate = r->config->auth_failure_reply_rate;
+
+	mip4_authentication_read(&r->message, &r->message.extensions[r->facts.first_auth], &auth);
+	r->context = security_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+	if (!r->context)
+		r->context = security_default(p->security, p->security_count, r->now.wall_ns);
+	if (!allowed || !r->context || (*told && now - *told < CLOCK_NS_PER_S) ||
+		!token_bucket_peek(&e->failure_replies, rate, rate, now)) {
+		count(e, r->instance, MIP4_AUTH_FAIL_SILENT);
+		return;
+	}
+	token_bucket_take(&e->failure_replies);
+	*told = now ? now : 1;
+	r->reply_identification = r->facts.request.identification;
+	answer_deny(e, r, CODE_NODE_AUTHENTICATION, why);
+}
+
+static bool aaa_check(struct mip4_engine *e, struct request *r, const struct mip4_extension *x)
+{
+	const uint8_t *data = r->message.payload + x->data_offset;
+	uint32_t spi = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3];
+	const struct config_security *context = NULL;
+
+	for (unsigned i = 0; i < r->profile->security_count; i++)
+		if (r->profile->security[i].spi == spi && (spi >= 256 || spi == CHAP_SPI))
+			context = &r->profile->security[i];
+	return context && authenticator_check_aaa(e->authenticator, context, r->message.payload,
+				  x->data_offset + 4u, (const uint8_t *)r->facts.challenge.at,
+				  r->facts.challenge.length, data + 4, x->data_length - 4u);
+}
+
+/* Step 6: every authorization-enabling authenticator, each over what precedes it (HA4-AUTH-14). */
+static bool authenticate(struct mip4_engine *e, struct request *r)
+{
+	const struct config_mobile_node *p = r->profile;
+	unsigned checked = 0, aaa = 0;
+	bool aaa_good = true;
+
+	for (unsigned i = 0; i < r->message.extension_count; i++) {
+		const struct mip4_extension *x = &r->message.extensions[i];
+		struct mip4_authentication auth;
+		bool is_aaa = x->type == MIP4_EXT_GENERALIZED_AUTH;
+
+		if (is_aaa && r->config->mn_aaa == MN_AAA_IGNORE)
+			continue;
+		if (x->type != MIP4_EXT_MOBILE_HOME_AUTH && !is_aaa)
+			continue;
+		if (++checked > AUTHENTICATORS_MAX) {
+			authentication_failed(e, r, "too many authenticators");
+			return false;
+		}
+		if (is_aaa) {
+			aaa++;
+			aaa_good = aaa_good && aaa_check(e, r, x);
+			continue;
+		}
+		const struct config_security *context = NULL;
+		if (mip4_authentication_read(&r->message, x, &auth))
+			context = security_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+		if (!context) {
+			authentication_failed(e, r, "unknown SPI");
+			return false;
+		}
+		if (context->require_udp_checksum && (r->record->flags & PUNT_UDP_ZERO_CHECKSUM)) {
+			count(e, r->instance, MIP4_ZERO_CHECKSUM);
+			return false;
+		}
+		if (!authenticator_check(e->authenticator, context, r->message.payload, auth.covered,
+			    auth.authenticator, auth.authenticator_length)) {
+			authentication_failed(e, r, "invalid authenticator");
+			return false;
+		}
+		if (!r->context)
+			r->context = context;
+	}
+	if (aaa_good && (aaa || r->config->mn_aaa != MN_AAA_REQUIRE))
+		return true;
+	count(e, r->instance, MIP4_AUTH_FAIL);
+	security_exception(e, r, MIP4_AUTH_FAIL, "Mobile-AAA authenticator missing or wrong");
+	r->reply_identification = r->facts.request.identification;
+	answer_deny(e, r, CODE_AAA_AUTHENTICATION, "Mobile-AAA authenticator missing or wrong");
+	return false;
+}
+
+static void evicted(void *context, const struct node *node)
+{
+	record_node_delete(context, node);
+}
+
+/* A nonce-style retransmission of the request that made the current binding (HA4-RPL-15). */
+static bool duplicate_answered(struct mip4_engine *e, struct request *r)
+{
+	if (r->context->replay != REPLAY_NONCE || r->facts.request.lifetime_s == 0)
+		return false;
+	struct ip_address home = r->facts.home_address;
+	struct node *n = node_table_get(e->nodes, r->node);
+	if (ip_address_is_unspecified(&home))
+		home = n->assigned;
+	const struct binding *b =
+		binding_cache_care_of(e->cache, r->instance, &home, &r->facts.care_of_address);
+	monotonic now = r->now.monotonic_ns;
+
+	if (!b || b->node != r->node || b->state != BINDING_ACTIVE || b->expires_ns <= now ||
+		b->request_identification != r->facts.request.identification ||
+		b->source_port != r->record->source_port ||
+		!ip_address_equal(&b->source, &r->record->source))
+		return false;
+	uint16_t left = b->expires_ns == CLOCK_NEVER
+		? b->lifetime_s
+		: (uint16_t)((b->expires_ns - now + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S);
+	struct reply reply;
+	uint8_t code = decide_simultaneous(r->config, r->profile) > 1 ? 0 : 1;
+
+	r->home_address = home;
+	r->reply_identification = b->identification;
+	answer_prepare(e, r, code, left, &reply);
+	if (r->facts.udp_present && b->nat != BINDING_NAT_NONE) {
+		reply.udp_reply = true;
+		reply.udp_to_agent = r->facts.udp_from_agent;
+		reply.udp_forced = b->nat == BINDING_NAT_FORCED;
+		reply.keepalive_s = b->keepalive_s;
+	}
+	count(e, r->instance, MIP4_REG_DUPLICATE);
+	answer_send(e, &reply, r->now);
+	return true;
+}
+
+/* HA4-REG-24: one request of a node at a time; the newest waits, an older one gives way. */
+static bool held(struct mip4_engine *e, struct request *r)
+{
+	struct node *n = node_table_get(e->nodes, r->node);
+
+	if (n->transaction == TRANSACTION_NONE)
+		return false;
+	struct transaction *t = &e->transactions[n->transaction];
+	if (!t->waiting) {
+		t->waiting = malloc(sizeof(*t->waiting));
+		if (!t->waiting) {
+			count(e, r->instance, MIP4_SUPERSEDED);
+			return true;
+		}
+		e->waiting++;
+	} else {
+		count(e, r->instance, MIP4_SUPERSEDED);
+	}
+	*t->waiting = *r->record;
+	return true;
+}
+
+/* Step 7; the replay state moves here and nowhere else. */
+static bool fresh(struct mip4_engine *e, struct request *r)
+{
+	const struct config_security *c = r->context;
+	uint64_t identification = r->facts.request.identification;
+	struct node *n = node_table_get(e->nodes, r->node);
+	enum identification_result result = identification_check(
+		&n->replay, c, identification, identification_clock_of(e, r->now));
+	uint32_t nonce = 0;
+
+	if (result == IDENTIFICATION_OK && held(e, r))
+		return false;
+	if (result != IDENTIFICATION_OK && duplicate_answered(e, r))
+		return false;
+	if (c->replay == REPLAY_NONCE)
+		e->ops.random(e->context, &nonce, sizeof(nonce));
+	n->heard_ns = r->now.monotonic_ns;
+	if (result == IDENTIFICATION_OK)
+		identification_accept(&n->replay, c, identification);
+	r->reply_identification = identification_reply(
+		&n->replay, c, identification, result == IDENTIFICATION_OK, r->now.wall_ns, nonce);
+	if (result == IDENTIFICATION_OK || c->replay == REPLAY_NONCE)
+		record_node_put(e, n);
+	if (result == IDENTIFICATION_OK)
+		return true;
+	if (result == IDENTIFICATION_UNSET && !e->clock_unset_told) {
+		struct mip4_event alarm = event_of(r, MIP4_EVENT_ALARM, identification_text(result));
+		e->clock_unset_told = true;
+		event_emit(e, &alarm, false, r->now.monotonic_ns);
+	}
+	count(e, r->instance, MIP4_ID_MISMATCH);
+	security_exception(e, r, MIP4_ID_MISMATCH, identification_text(result));
+	answer_deny(e, r, CODE_IDENTIFICATION, identification_text(result));
+	return false;
+}
+
+/* Step 8, three different outcomes (HA4-AUTH-17, -18, -19). */
+static bool agent_good(struct mip4_engine *e, struct request *r)
+{
+	agent_find(e, r);
+	bool shared = r->agent != PROFILE_NONE &&
+		      e->config->foreign_agents[r->agent].security_count > 0;
+	bool present = r->facts.agent_auth_count > 0;
+
+	if (present && !shared) {
+		count(e, r->instance, MIP4_STRAY_FA_AUTH);
+		security_exception(e, r, MIP4_STRAY_FA_AUTH, "no association with this foreign agent");
+		return false;
+	}
+	if (!shared || r->facts.request.lifetime_s == 0)
+		return true;
+	if (r->facts.agent_auth_count == 1 && agent_verify(e, r))
+		return true;
+	const char *why = !present ? "Foreign-Home authenticator missing"
+		: r->facts.agent_auth_count > 1 ? "more than one Foreign-Home authenticator"
+						: "Foreign-Home authenticator wrong";
+	security_exception(e, r, MIP4_DENIED_132, why);
+	answer_deny(e, r, CODE_AGENT_AUTHENTICATION, why);
+	return false;
+}
+
+/* HA4-OPS-32, HA4-NAT-27: an authentic node that asks too often is told so. */
+static bool node_policed(struct mip4_engine *e, struct request *r)
+{
+	struct node *n = node_table_get(e->nodes, r->node);
+	struct token_bucket bucket = {
+		.at_ns = n->bucket_ns, .milli = n->bucket_milli, .started = n->bucket_ns != 0};
+
+	if (r->facts.request.lifetime_s == 0 || r->config->node_rate == 0)
+		return false;
+	bool pass = token_bucket_peek(
+		&bucket, r->config->node_rate, r->config->node_burst, r->now.monotonic_ns);
+	if (pass)
+		token_bucket_take(&bucket);
+	n->bucket_ns = bucket.at_ns;
+	n->bucket_milli = (uint32_t)bucket.milli;
+	if (pass)
+		return false;
+	answer_deny(e, r, CODE_RESOURCES, "too many registrations of this mobile node");
+	return true;
+}
+
+void request_walk(struct mip4_engine *e, struct request *r)
+{
+	struct decide_input input;
+	struct verdict verdict;
+	monotonic now = r->now.monotonic_ns;
+	monotonic idle = 120 * CLOCK_NS_PER_S; /* beyond every sensible tolerance (HA4-RPL-09) */
+
+	e->counters[r->instance].value[MIP4_UNKNOWN_EXT_SKIP] += r->message.skipped_unknown;
+	e->counters[r->instance].value[MIP4_EXT_BADLEN_SKIP] += r->message.skipped_badlen;
+	if (!identity(e, r) || !authenticate(e, r))
+		return;
+	r->node = node_table_get_or_add(e->nodes, &r->key, now > idle ? now - idle : 0, evicted, e);
+	if (r->node == NODE_NONE) {
+		r->reply_identification = r->facts.request.identification;
+		answer_deny(e, r, CODE_RESOURCES, "no room for another mobile node");
+		return;
+	}
+	node_profile(e, r->node);
+	if (!fresh(e, r) || !agent_good(e, r) || node_policed(e, r))
+		return;
+	if (r->facts.repeated)
+		count(e, r->instance, MIP4_DUP_EXT);
+	view_gather(e, r, &input);
+	decide(&input, &verdict);
+	commit(e, r, &input, &verdict);
+}
