@@ -37,7 +37,7 @@ int key_load(struct loader *loader, struct config_security *security)
 	return loader_fail(loader, loader_line(loader, security, "key"), "security context has neither key nor key_file");
 }
 
-void key_fingerprint(const struct secret *key, char text[SECRET_FINGERPRINT_SIZE])
+void config_fingerprint(const struct secret *key, char text[SECRET_FINGERPRINT_SIZE])
 {
 	static const char purpose[] = "homeport key fingerprint";
 	uint8_t input[sizeof(purpose) + SECRET_SIZE_MAX], hash[SHA256_DIGEST_LENGTH];

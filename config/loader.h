@@ -5,6 +5,7 @@
 #ifndef CONFIG_LOADER_H
 #define CONFIG_LOADER_H
 
+#include "config/fingerprint.h"
 #include "config/schema.h"
 
 #include <libconfig.h>
@@ -67,7 +68,5 @@ const void *check_find_twins(const void *elements, unsigned count, size_t size, 
 
 /* config/key.c: the key of a context from `key` or `key_file`. */
 int key_load(struct loader *loader, struct config_security *security);
-/* Eight hex digits of a hash over the key, to tell keys apart without telling them (HA4-AUTH-24). */
-void key_fingerprint(const struct secret *key, char text[SECRET_FINGERPRINT_SIZE]);
 
 #endif

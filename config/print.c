@@ -42,7 +42,7 @@ static void print_key(const struct printer *printer, const struct secret *key)
 	char fingerprint[SECRET_FINGERPRINT_SIZE];
 
 	if (!printer->with_keys) {
-		key_fingerprint(key, fingerprint);
+		config_fingerprint(key, fingerprint);
 		fprintf(printer->out, "\"\" /* not shown, fingerprint %s */", fingerprint);
 		return;
 	}

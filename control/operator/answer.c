@@ -1,0 +1,95 @@
+#include "control/operator/server.h"
+
+#include <stdio.h>
+
+typedef void command_handler(struct operator_server *server, const struct request *request, struct writer *out);
+
+static command_handler *const handlers[OPERATOR_COMMAND_COUNT] = {
+	[OPERATOR_SHOW_BINDINGS] = show_bindings,
+	[OPERATOR_SHOW_BINDING] = show_binding,
+	[OPERATOR_SHOW_COUNTERS] = show_counters,
+	[OPERATOR_SHOW_DROPS] = show_drops,
+	[OPERATOR_SHOW_PORTS] = show_ports,
+	[OPERATOR_SHOW_WORKERS] = show_workers,
+	[OPERATOR_SHOW_CONFIG] = show_config,
+	[OPERATOR_SHOW_STATUS] = show_status,
+	[OPERATOR_SHOW_VIOLATIONS] = show_violations,
+	[OPERATOR_SHOW_MOBILE_NODES] = show_mobile_nodes,
+	[OPERATOR_SHOW_INSTANCES] = show_instances,
+	[OPERATOR_SHOW_POOLS] = show_pools,
+	[OPERATOR_CLEAR_BINDINGS] = act_clear_bindings,
+	[OPERATOR_CLEAR_COUNTERS] = act_clear_counters,
+	[OPERATOR_REVOKE] = act_revoke,
+	[OPERATOR_DRAIN] = act_drain,
+	[OPERATOR_RELOAD] = act_reload,
+	[OPERATOR_HELP] = show_help,
+};
+
+void answer_error(struct writer *out, size_t start, const char *code, const char *text)
+{
+	out->used = start;
+	out->failed = false;
+	out->comma = false;
+	writer_object_begin(out, NULL);
+	writer_boolean(out, "ok", false);
+	writer_object_begin(out, "error");
+	writer_text(out, "code", code);
+	writer_text(out, "text", text);
+	writer_object_end(out);
+	writer_object_end(out);
+	writer_line_end(out);
+}
+
+void answer_begin(struct writer *out, const struct request *request)
+{
+	writer_object_begin(out, NULL);
+	writer_boolean(out, "ok", true);
+	writer_text(out, "command", request->row->words);
+}
+
+void answer_end(struct writer *out)
+{
+	writer_object_end(out);
+	writer_line_end(out);
+}
+
+void answer_page_end(struct writer *out, uint64_t cursor, bool more)
+{
+	if (more)
+		writer_unsigned(out, "cursor", cursor);
+	else
+		writer_null(out, "cursor");
+	answer_end(out);
+}
+
+void answer_request(struct operator_server *server, const struct request *request, struct writer *out)
+{
+	size_t start = out->used;
+
+	handlers[request->command](server, request, out);
+	if (out->failed)
+		answer_error(out, start, "too_large", "the answer does not fit");
+}
+
+bool select_instance(struct operator_server *server, const struct request *request, uint16_t *instance)
+{
+	const struct request_argument *argument = request_argument(request, "instance");
+	const struct config *config = server->provider->config(server->provider->context);
+
+	*instance = PROVIDER_INSTANCE_ANY;
+	if (!argument->given)
+		return true;
+	for (unsigned i = 0; i < config->instance_count; i++)
+		if (strcmp(config->instances[i].name, argument->text) == 0) {
+			*instance = (uint16_t)i;
+			return true;
+		}
+	return false;
+}
+
+const char *instance_name(struct operator_server *server, unsigned instance)
+{
+	const struct config *config = server->provider->config(server->provider->context);
+
+	return instance < config->instance_count ? config->instances[instance].name : NULL;
+}
