@@ -202,7 +202,8 @@ static void flood_does_not_starve_known_senders(void **state)
 	for (unsigned i = 0; i < 50; i++)
 		assert_true(ring_put(&w->region.punt[0], &record));
 	record.vrf = 1;
-	assert_true(ring_put(&w->region.punt[0], &record)); // a node with a binding behind all of them
+	assert_true(
+		ring_put(&w->region.punt[0], &record)); // a node with a binding behind all of them
 	turn_until(w, &w->known, 1);
 	// It had to wait for the ring, not for the strangers to be served.
 	assert_in_range(w->known_before_strangers, 0, 32 * 17);
@@ -225,7 +226,8 @@ static void injects_in_order_and_waits_for_room(void **state)
 	dataplane_start(w);
 	turn_until(w, &w->attached, 1);
 	for (unsigned i = 0; i < 200; i++) { // the ring has 64 slots
-		struct inject_record record = {.kind = INJECT_FRAME, .length = 14, .port = (uint16_t)i};
+		struct inject_record record = {
+			.kind = INJECT_FRAME, .length = 14, .port = (uint16_t)i};
 		assert_true(dataplane_link_send(w->link, &record));
 	}
 	struct inject_record got;

@@ -63,7 +63,8 @@ static void everything_once(void **state)
 	struct config config = make();
 	struct desired desired;
 	assert_int_equal(desired_new(&desired, &config), 0);
-	// 1 agent, 1 local (the other is an agent), 2 home networks, 2 routes + 1 connected, 1 neighbour
+	// 1 agent, 1 local (the other is an agent), 2 home networks, 2 routes + 1 connected, 1
+	// neighbour
 	assert_int_equal(desired.count, 8);
 	assert_true(desired_is_agent(&desired, 0, &addresses[0]));
 	assert_false(desired_is_agent(&desired, 1, &addresses[0]));
@@ -79,7 +80,8 @@ static void everything_once(void **state)
 	assert_int_equal(agent->old_care_of_grace_ns, 2000000000);
 	// On-link is ::, whatever was written.
 	static const uint8_t unspecified[16];
-	assert_memory_equal(find_route(&desired, "10.2.0.0/16")->route.next_hop.bytes, unspecified, 16);
+	assert_memory_equal(
+		find_route(&desired, "10.2.0.0/16")->route.next_hop.bytes, unspecified, 16);
 	assert_int_equal(find_route(&desired, "10.1.0.0/16")->route.port, 1);
 	assert_null(find_route(&desired, "10.3.0.0/16")); // virtual: no link
 	desired_free(&desired);

@@ -105,9 +105,10 @@ static void contents(void **state) // HA4-HOME-15, -16, -17, -20
 	assert_int_equal(icmp.type, 9);
 	assert_int_equal(icmp.code, 0);
 	assert_int_equal(icmp.rest, 1 << 24 | 2 << 16 | 12); // one router, lifetime three intervals
-	// Router and preference, then extension 16: length 6, sequence 0, lifetime, H|G|T|X; 19 with /16.
-	static const uint8_t expected[] = {10, 1, 0, 1, 0, 0, 0, 0, 16, 6, 0, 0, 0x8c, 0xa0, 0x25,
-		0x40, 19, 1, 16};
+	// Router and preference, then extension 16: length 6, sequence 0, lifetime, H|G|T|X; 19
+	// with /16.
+	static const uint8_t expected[] = {
+		10, 1, 0, 1, 0, 0, 0, 0, 16, 6, 0, 0, 0x8c, 0xa0, 0x25, 0x40, 19, 1, 16};
 	assert_int_equal(icmp.data_length, sizeof(expected));
 	assert_memory_equal(icmp.data, expected, sizeof(expected));
 	advertise_free(w->advertise);

@@ -1,4 +1,5 @@
-// control/kernel/tap_mirror against the real kernel, in a network namespace of its own. Needs root and ip(8).
+// control/kernel/tap_mirror against the real kernel, in a network namespace of its own. Needs root
+// and ip(8).
 #include "control/kernel/tap_mirror.h"
 
 #include <poll.h>
@@ -15,9 +16,10 @@
 
 #define SEEN_MAX 256
 
-static struct config_port ports[2] = {{.name = "outside", .tap = "hp-t0"}, {.name = "inside", .tap = "hp-t1"}};
-static struct config config = {.dataplane = {
-	.ports = ports, .port_count = 2, .max_routes = 1000, .max_neighbors = 1000}};
+static struct config_port ports[2] = {
+	{.name = "outside", .tap = "hp-t0"}, {.name = "inside", .tap = "hp-t1"}};
+static struct config config = {
+	.dataplane = {.ports = ports, .port_count = 2, .max_routes = 1000, .max_neighbors = 1000}};
 
 struct seen {
 	struct command commands[SEEN_MAX];
@@ -33,7 +35,7 @@ static bool same(const struct command *a, const struct command *b)
 	if (a->type == COMMAND_ROUTE_SET)
 		return ip_prefix_equal(&a->route.prefix, &b->route.prefix);
 	return ip_address_equal(&a->neighbor.address, &b->neighbor.address) &&
-		a->neighbor.port == b->neighbor.port;
+	       a->neighbor.port == b->neighbor.port;
 }
 
 static struct command *find(struct seen *seen, const struct command *key)
@@ -92,7 +94,8 @@ static void run(const char *command)
 }
 
 /* Runs the mirror until the key is there (or gone), five seconds at most. */
-static struct command *await(struct tap_mirror *mirror, struct seen *seen, struct command key, bool there)
+static struct command *await(
+	struct tap_mirror *mirror, struct seen *seen, struct command key, bool there)
 {
 	monotonic deadline = clock_read().monotonic_ns + 5 * CLOCK_NS_PER_S;
 	struct pollfd readable = {.fd = tap_mirror_fd(mirror), .events = POLLIN};
@@ -121,10 +124,13 @@ static int enter_namespace(void **state)
 static void follows_the_kernel(void **state)
 {
 	static struct seen seen;
-	struct tap_mirror_callbacks callbacks = {.context = &seen, .set = on_set, .remove = on_remove};
+	struct tap_mirror_callbacks callbacks = {
+		.context = &seen, .set = on_set, .remove = on_remove};
 	struct tap_mirror *mirror;
-	run("ip tuntap add hp-t0 mode tap && ip link set hp-t0 up && ip addr add 192.0.2.2/24 dev hp-t0");
-	run("ip link add hp-other type dummy && ip link set hp-other up && ip addr add 10.77.0.1/24 dev hp-other");
+	run("ip tuntap add hp-t0 mode tap && ip link set hp-t0 up && ip addr add 192.0.2.2/24 dev "
+	    "hp-t0");
+	run("ip tuntap add hp-other mode tap && ip link set hp-other up && ip addr add "
+	    "10.77.0.1/24 dev hp-other");
 	run("ip route add 10.50.0.0/16 via 192.0.2.254 mtu 1400");
 	run("ip route add blackhole 10.66.0.0/16");
 	run("ip neigh add 192.0.2.254 lladdr 02:00:00:00:00:fe dev hp-t0 nud permanent");
@@ -157,21 +163,24 @@ static void follows_the_kernel(void **state)
 	run("ip neigh del 192.0.2.253 dev hp-t0");
 	await(mirror, &seen, neighbor(0, "192.0.2.253"), false);
 
-	// Of two routes to a prefix the lower metric counts; when it goes, the other one comes back.
+	// Of two routes to a prefix the lower metric counts; when it goes, the other one comes
+	// back.
 	run("ip route add 10.52.0.0/16 via 192.0.2.1 metric 10");
 	await(mirror, &seen, route("10.52.0.0/16"), true);
 	run("ip route add 10.52.0.0/16 via 192.0.2.3 metric 20");
 	run("ip route add 10.53.0.0/16 via 192.0.2.1");
 	await(mirror, &seen, route("10.53.0.0/16"), true);
 	struct command key = route("10.52.0.0/16");
-	assert_string_equal(ip_address_format(&find(&seen, &key)->route.next_hop, text), "192.0.2.1");
+	assert_string_equal(
+		ip_address_format(&find(&seen, &key)->route.next_hop, text), "192.0.2.1");
 	run("ip route del 10.52.0.0/16 metric 10");
 	await(mirror, &seen, route("10.52.0.0/16"), false);
 	c = await(mirror, &seen, route("10.52.0.0/16"), true);
 	assert_string_equal(ip_address_format(&c->route.next_hop, text), "192.0.2.3");
 
 	// A TAP that appears later, dies and comes again; dual stack.
-	run("ip tuntap add hp-t1 mode tap && ip link set hp-t1 up && ip addr add 10.1.0.1/16 dev hp-t1"
+	run("ip tuntap add hp-t1 mode tap && ip link set hp-t1 up && ip addr add 10.1.0.1/16 dev "
+	    "hp-t1"
 	    " && ip addr add 2001:db8:1::1/64 dev hp-t1 nodad");
 	c = await(mirror, &seen, local("10.1.0.1"), true);
 	assert_int_equal(c->local.port, 1);
@@ -204,7 +213,8 @@ static int kernel_says(const char *command, const char *word)
 static void asks_and_tells_the_kernel(void **state) // HA4-HOME-11
 {
 	static struct seen seen;
-	struct tap_mirror_callbacks callbacks = {.context = &seen, .set = on_set, .remove = on_remove};
+	struct tap_mirror_callbacks callbacks = {
+		.context = &seen, .set = on_set, .remove = on_remove};
 	struct tap_mirror *mirror;
 	struct ip_address address;
 	assert_int_equal(tap_mirror_new(&config, &callbacks, &mirror), 0);
@@ -214,7 +224,8 @@ static void asks_and_tells_the_kernel(void **state) // HA4-HOME-11
 	tap_mirror_resolve(mirror, 9, &address); // no such port: nothing
 	// A TAP nobody reads has no carrier; the kernel knows that it was asked all the same.
 	assert_true(kernel_says("ip neigh show 192.0.2.77 dev hp-t0 nud all", "192.0.2.77"));
-	assert_true(tap_mirror_neighbor_set(mirror, 0, &address, (const uint8_t *)"\x02\x00\x00\x00\x00\x77"));
+	assert_true(tap_mirror_neighbor_set(
+		mirror, 0, &address, (const uint8_t *)"\x02\x00\x00\x00\x00\x77"));
 	struct command *c = await(mirror, &seen, neighbor(0, "192.0.2.77"), true);
 	assert_memory_equal(c->neighbor.mac, "\x02\x00\x00\x00\x00\x77", 6);
 	assert_true(tap_mirror_neighbor_set(mirror, 0, &address, NULL));
@@ -229,5 +240,6 @@ int main(void)
 		cmocka_unit_test(follows_the_kernel),
 		cmocka_unit_test(asks_and_tells_the_kernel),
 	};
-	return cmocka_run_group_tests_name("control/kernel/tap_mirror", tests, enter_namespace, NULL);
+	return cmocka_run_group_tests_name(
+		"control/kernel/tap_mirror", tests, enter_namespace, NULL);
 }
