@@ -133,3 +133,41 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	return 0;
 }
+
+#ifdef FUZZ_MUTATOR
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+/* Random octets hardly ever have a right checksum: repair those of every IPv4 header from `data`
+ * inwards. */
+static void headers_repair(uint8_t *data, size_t size)
+{
+	for (unsigned depth = 0; depth <= DEPTH_MAX && size >= IPV4_HEADER_SIZE; depth++) {
+		size_t header = (data[0] & 0xfu) * 4;
+		if (data[0] >> 4 != 4 || header < IPV4_HEADER_SIZE || header > size)
+			return;
+		ipv4_checksum_set(data, header);
+		size_t skip = header;
+		if (data[9] == IP_PROTOCOL_UDP && size >= header + UDP_HEADER_SIZE) {
+			memset(data + header + 6, 0, 2);
+			skip += UDP_HEADER_SIZE + TUNNEL_MIP_SIZE;
+		} else if (data[9] == IP_PROTOCOL_GRE) {
+			skip += TUNNEL_GRE_SIZE;
+		} else if (data[9] == IP_PROTOCOL_ICMP && size >= header + ICMP_HEADER_SIZE) {
+			skip += ICMP_HEADER_SIZE;
+		}
+		if (skip >= size)
+			return;
+		data += skip;
+		size -= skip;
+	}
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	size = LLVMFuzzerMutate(data, size, max_size);
+	if (size > ETHERNET_HEADER_SIZE && seed % 8)
+		headers_repair(data + ETHERNET_HEADER_SIZE, size - ETHERNET_HEADER_SIZE);
+	return size;
+}
+#endif
