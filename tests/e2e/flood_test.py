@@ -1,5 +1,5 @@
 """A flood of registrations without a valid authenticator neither delays a good one nor fills anything up."""
-import threading
+import multiprocessing
 
 from harness import *  # noqa: F403
 
@@ -11,7 +11,7 @@ def test_a_flood_does_not_delay_a_good_registration(bed):
 		message = bed.request(key="ff" * 16)
 		source = f"198.51.{100 + n % 4}.{n // 4 % 200 + 30}"
 		frames.append(bed.outside.frame(IP(src=source, dst=AGENT) / UDP(sport=1024 + n, dport=434) / Raw(message)))
-	end, count = threading.Event(), [0]
+	end, count = multiprocessing.Event(), multiprocessing.Value("q", 0)
 	flooder = bed.network.socket("outside", socket.AF_PACKET, socket.SOCK_RAW, 0)
 	flooder.bind(("wan", 0))
 
@@ -20,18 +20,19 @@ def test_a_flood_does_not_delay_a_good_registration(bed):
 			for start in range(0, len(frames), 20):
 				for frame in frames[start:start + 20]:
 					flooder.send(frame)
-				count[0] += 20
+				count.value += 20
 				if end.is_set():
-					return
+					os._exit(0)
 				time.sleep(0.002)
-	thread = threading.Thread(target=flood, daemon=True)
-	thread.start()
+		os._exit(0)
+	process = multiprocessing.get_context("fork").Process(target=flood, daemon=True)
+	process.start()
 	slow = []
 	try:
-		net.wait_for(lambda: count[0] > 2000, "the flood to run", 10)
+		net.wait_for(lambda: count.value > 2000, "the flood to run", 10)
 		for attempt in range(10):
 			message = bed.request(NODES[attempt % 2], care_of="198.51.100.250", lifetime=600)
-			start = time.monotonic_ns()
+			start = time.time_ns()
 			bed.send_request(message, "198.51.100.250", 5000 + attempt)
 			low = message[20:24]
 			reply = None
@@ -48,9 +49,9 @@ def test_a_flood_does_not_delay_a_good_registration(bed):
 			time.sleep(1.05)  # the node's own rate is one registration a second
 	finally:
 		end.set()
-		thread.join()
+		process.join()
 	bed.outside.all = bed.outside.all[-2000:]
-	print(f"# {count[0]} requests of the flood, good ones answered after {min(slow):.1f} to {max(slow):.1f} ms")
+	print(f"# {count.value} requests of the flood, good ones answered after {min(slow):.1f} to {max(slow):.1f} ms")
 	assert max(slow) < 100, slow
 
 

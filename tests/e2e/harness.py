@@ -10,6 +10,7 @@ import os
 import re
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ except ImportError as problem:
 	print(f"1..0 # SKIP no Scapy: {problem}")
 	sys.exit(0)
 
+SO_TIMESTAMPNS = 35
 AGENT, ROUTER = "192.0.2.1", "192.0.2.254"
 CORRESPONDENT, HOME_PREFIX = "10.1.0.5", "10.1.0.0/16"
 HOME_ADDRESS, CARE_OF = "10.1.0.10", "198.51.100.23"
@@ -47,6 +49,7 @@ class Wire:
 		self.bed, self.where, self.interface, self.tap = bed, where, interface, gateway_tap
 		self.sock = bed.network.socket(where, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 		self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+		self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 		self.sock.bind((interface, 0))
 		self.mac = bed.network.exec(where, "cat", f"/sys/class/net/{interface}/address").strip()
 		self.seen = []
@@ -66,13 +69,14 @@ class Wire:
 	def read(self):
 		"""Takes in what is waiting; only frames from the gateway."""
 		while select.select([self.sock], [], [], 0)[0]:
-			data, address = self.sock.recvfrom(65536)
+			data, extra, _, address = self.sock.recvmsg(65536, 128)
 			if address[2] == socket.PACKET_OUTGOING:
 				continue
 			if data[6:12] == bytes.fromhex(self.bed.macs[self.tap].replace(":", "")):
 				packet = Ether(data)
-				packet.time = time.time()
-				packet.at = time.monotonic_ns()
+				seconds, nanoseconds = struct.unpack_from("qq", extra[0][2])  # when the kernel had it
+				packet.time = seconds + nanoseconds / 1e9
+				packet.at = seconds * 10 ** 9 + nanoseconds
 				self.seen.append(packet)
 				self.all.append(packet)
 
