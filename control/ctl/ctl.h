@@ -1,0 +1,47 @@
+/* What the files of homeportctl share. One thread; everything may block. */
+#ifndef CONTROL_CTL_CTL_H
+#define CONTROL_CTL_CTL_H
+
+#include "lib/ipc/operator.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#define CTL_SOCKET "/run/homeport/control.sock"
+
+/* connection.c */
+struct connection {
+	int fd;
+	char *text;
+	size_t used, taken, size;
+};
+/* 0 or -errno. */
+int connection_open(struct connection *connection, const char *path);
+int connection_send(struct connection *connection, const json_t *request);
+/* One line without its newline, borrowed until the next call; NULL at the end. */
+const char *connection_read(struct connection *connection, size_t *length);
+void connection_close(struct connection *connection);
+
+/*
+ * arguments.c: command line words to a request. NULL with a sentence in error. Words may be cut while they stay unique.
+ */
+json_t *arguments_request(int count, char **words, const struct operator_command_row **row, char *error, size_t error_size);
+
+/* print.c */
+struct printer {
+	const struct operator_command_row *row;
+	bool as_json;
+	unsigned long long rows, count; /* printed; as the pages told it */
+	bool header;
+	json_t *rest; /* -j: the answer without its rows */
+};
+void print_answer(struct printer *printer, json_t *answer);
+void print_end(struct printer *printer);
+void print_event(const char *line, size_t length);
+
+/* completion.c */
+void completion_usage(FILE *out);
+/* "bash" or "markdown"; -EINVAL for other formats. */
+int completion_print(const char *format, FILE *out);
+
+#endif
