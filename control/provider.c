@@ -66,14 +66,7 @@ static void get_status(void *context, struct provider_status *out)
 
 static const char *state_name(uint8_t state)
 {
-	switch (state) {
-	case BINDING_PENDING:
-		return "pending";
-	case BINDING_REVOKING:
-		return "revoking";
-	default:
-		return "active";
-	}
+	return state == BINDING_PENDING ? "pending" : "active";
 }
 
 static const char *service_name(const struct process *p, const struct binding *b)

@@ -321,7 +321,7 @@ bool wiring_announce_some(struct process *process, const struct clock_now *now)
 		if (!b)
 			break;
 		// One announcement a home address: the first of its simultaneous bindings speaks.
-		if (b->state == BINDING_REVOKING || b->home_port == PORT_NONE ||
+		if (b->home_port == PORT_NONE ||
 			binding_cache_home(cache, b->instance, &b->home_address) != b)
 			continue;
 		struct mip4_home_change change = {.home_address = b->home_address,
