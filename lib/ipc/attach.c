@@ -349,31 +349,43 @@ static int take_hello(
 	return error;
 }
 
+int attach_receive(struct attachment *attachment, int connected_socket, int timeout_ms)
+{
+	struct attach_hello hello;
+	int fds[FDS_READ_MAX];
+
+	*attachment = (struct attachment){
+		.socket = connected_socket, .command_doorbell = -1, .event_doorbell = -1};
+	int error =
+		wait_hello(connected_socket, &hello, fds, clock_read().monotonic_ns, timeout_ms);
+	if (!error)
+		error = take_hello(attachment, &hello, fds);
+	if (error)
+		attach_close(attachment);
+	return error;
+}
+
 int attach_connect(struct attachment *attachment, const char *path, int timeout_ms)
 {
 	monotonic start = clock_read().monotonic_ns;
 	struct sockaddr_un address;
-	struct attach_hello hello;
-	int fds[FDS_READ_MAX];
 
 	*attachment =
 		(struct attachment){.socket = -1, .command_doorbell = -1, .event_doorbell = -1};
 	int error = socket_address(&address, path);
 	if (error)
 		return error;
-	attachment->socket = seqpacket_socket();
-	if (attachment->socket < 0)
-		return attachment->socket;
-	error = connect_within(attachment->socket, &address, start, timeout_ms);
+	int s = seqpacket_socket();
+	if (s < 0)
+		return s;
+	error = connect_within(s, &address, start, timeout_ms);
 	if (!error)
-		error = check_server(attachment->socket, path);
-	if (!error)
-		error = wait_hello(attachment->socket, &hello, fds, start, timeout_ms);
-	if (!error)
-		error = take_hello(attachment, &hello, fds);
-	if (error)
-		attach_close(attachment);
-	return error;
+		error = check_server(s, path);
+	if (error) {
+		close(s);
+		return error;
+	}
+	return attach_receive(attachment, s, time_left(start, timeout_ms));
 }
 
 void attach_close(struct attachment *attachment)

@@ -83,6 +83,11 @@ struct attachment {
  * timeout_ms. On error nothing stays open.
  */
 int attach_connect(struct attachment *attachment, const char *path, int timeout_ms);
+/*
+ * The second half of attach_connect: hello and region from a connected socket, which it owns from
+ * now on. For a peer that was connected some other way: tests and fuzzers.
+ */
+int attach_receive(struct attachment *attachment, int connected_socket, int timeout_ms);
 void attach_close(struct attachment *attachment);
 /* Sums over workers for one binding id; zeros when out of range. */
 struct binding_counters attach_binding_counters(
