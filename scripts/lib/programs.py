@@ -164,11 +164,13 @@ mobile_nodes = (
 		return subprocess.run([binary(self.build, "homeportctl"), "-s", self.operator_socket, *words], capture_output=True, text=True)
 
 	def ask(self, *words, quiet=False):
-		"""The answer as Python values; None when it was refused and quiet."""
+		"""The answer's data, or its rows; None when it was refused and quiet. With -j every row is a line, the answer the last."""
 		result = self.ctl("-j", *words)
 		try:
-			if result.returncode == 0:
-				return json.loads(result.stdout)
+			lines = [json.loads(line) for line in result.stdout.splitlines()]
+			if result.returncode == 0 and lines and lines[-1].get("ok"):
+				answer = lines.pop()
+				return answer["data"] if "data" in answer else lines
 		except ValueError:
 			pass
 		if quiet:
@@ -176,8 +178,7 @@ mobile_nodes = (
 		raise net.Failure(f"homeportctl {' '.join(words)}: status {result.returncode}: {(result.stderr or result.stdout).strip()[:300]}")
 
 	def bindings(self):
-		answer = self.ask("show", "bindings")
-		return answer["rows"]
+		return self.ask("show", "bindings")
 
 	def bindings_text(self):
 		return self.ctl("show", "bindings").stdout
@@ -194,14 +195,11 @@ mobile_nodes = (
 	# ---- the end
 
 	def conservation(self):
-		"""None when received + created = sent + dropped + punted + joined + held, else the two sums."""
-		c = self.counters()
-		c = c.get("counters", c)
-		left = sum(c[k] for k in ("received_port", "received_exception", "received_inject", "created"))
-		dropped = c["dropped"] if "dropped" in c else sum(c["drops"].values())
-		right = sum(c[k] for k in ("sent_port", "punted_control", "punted_exception", "joined", "held_reassembly",
-			"held_neighbor")) + dropped
-		return None if left == right else f"{left} in, {right} accounted for"
+		"""None when received + created = sent + dropped + punted + joined + held, else what each was."""
+		c = self.counters()["conservation"]
+		left = c["received"] + c["created"]
+		right = sum(c[k] for k in ("sent", "dropped", "punted", "joined", "held"))
+		return None if left == right else ", ".join(f"{name} {value}" for name, value in c.items())
 
 	def finish(self):
 		"""Stops both; returns what is wrong about the sums or the exit statuses."""

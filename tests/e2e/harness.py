@@ -179,11 +179,7 @@ class Bed:
 
 	def drops(self):
 		"""Counters by drop reason."""
-		answer = self.gateway.ask("show", "drops")
-		answer = answer.get("drops", answer)
-		if isinstance(answer, list):
-			return {row.get("reason", row.get("name")): row.get("packets", row.get("count")) for row in answer}
-		return answer
+		return {row["reason"]: row["packets"] for row in self.gateway.ask("show", "drops")}
 
 	def dropped(self, reason, before=0, seconds=3.0):
 		return net.wait_for(lambda: self.drops().get(reason, 0) > before, f"drop counted as {reason}", seconds)

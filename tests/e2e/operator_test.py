@@ -33,7 +33,7 @@ def test_another_user_may_not_clear(bed):
 	import subprocess
 	nobody = pwd.getpwnam("nobody")
 	os.chmod(bed.network.directory, 0o755)
-	command = [programs.binary(bed.gateway.build, "homeportctl"), "-s", bed.gateway.operator_socket, "-j", "clear", "binding", HOME_ADDRESS]
+	command = [programs.binary(bed.gateway.build, "homeportctl"), "-s", bed.gateway.operator_socket, "-j", "clear", "bindings", HOME_ADDRESS]
 	result = subprocess.run(command, capture_output=True, text=True, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
 	assert result.returncode != 0, result.stdout
 	assert bed.gateway.binding(HOME_ADDRESS), "an unprivileged user cleared a binding"
@@ -56,7 +56,7 @@ def test_a_bad_file_changes_nothing_on_reload(bed):
 
 # HA4-OPS-27
 def test_a_cleared_binding_is_gone_from_the_dataplane(bed):
-	bed.gateway.ask("clear", "binding", HOME_ADDRESS)
+	bed.gateway.ask("clear", "bindings", HOME_ADDRESS)
 	net.wait_for(lambda: bed.gateway.binding(HOME_ADDRESS) is None, "binding gone", 2)
 	bed.outside.clear()
 	bed.home.send(IP(src=CORRESPONDENT, dst=HOME_ADDRESS) / UDP(sport=9, dport=10) / Raw(b"nobody away"))
