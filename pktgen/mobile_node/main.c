@@ -39,6 +39,7 @@
 #define KEEPALIVE_RETRY    CLOCK_NS_PER_S
 #define KEEPALIVE_ATTEMPTS 3
 #define ONCE_TIMEOUT       (10 * CLOCK_NS_PER_S)
+#define HOLD_MAX           (3 * CLOCK_NS_PER_S)
 
 struct node {
 	struct options options;
@@ -54,7 +55,9 @@ struct node {
 	monotonic keepalive_deadline, keepalive_sent, keepalive_interval;
 	unsigned keepalive_attempt;
 	monotonic request_sent, once_deadline;
-	bool path_pending; /* registered, nothing came through the tunnel yet */
+	monotonic hold_deadline; /* until then packets wait in the TUN device's queue; CLOCK_NEVER:
+				    not held */
+	bool path_pending;       /* registered, nothing came through the tunnel yet */
 	int exit_code;
 	bool done;
 };
@@ -94,9 +97,24 @@ static void routes_set(struct node *node, bool add)
 	}
 }
 
+/*
+ * Between two places packets wait in the TUN device's queue instead of being read and dropped, but
+ * not for long: what is older than a few seconds is better lost than late.
+ */
+static void tun_hold(struct node *node, bool hold)
+{
+	struct epoll_event event = {.events = hold ? 0 : EPOLLIN, .data.fd = node->tunnel.tun};
+
+	if (hold == (node->hold_deadline != CLOCK_NEVER))
+		return;
+	node->hold_deadline = hold ? clock_read().monotonic_ns + HOLD_MAX : CLOCK_NEVER;
+	epoll_ctl(node->epoll, EPOLL_CTL_MOD, node->tunnel.tun, &event);
+}
+
 static void tun_withdraw(struct node *node)
 {
 	tunnel_down(&node->tunnel);
+	tun_hold(node, false);
 	node->keepalive_deadline = CLOCK_NEVER;
 	if (!node->tun_address)
 		return;
@@ -168,6 +186,7 @@ static void registered(struct node *node, const struct registration_event *event
 	}
 	tunnel_up(&node->tunnel, form, event->home_address, event->care_of_address);
 	tun_provide(node, form);
+	tun_hold(node, false);
 	node->keepalive_attempt = 0;
 	node->path_pending = true;
 	node->keepalive_deadline = CLOCK_NEVER;
@@ -246,7 +265,8 @@ static void registration_event(void *context, const struct registration_event *e
 	case REGISTRATION_EVENT_LOST:
 		home_address_leaves_access(node);
 		node->trust_known = false;
-		tunnel_down(&node->tunnel);
+		tunnel_expect(&node->tunnel, event->home_address, event->care_of_address);
+		tun_hold(node, true);
 		node->keepalive_deadline = CLOCK_NEVER;
 		break;
 	case REGISTRATION_EVENT_EXPIRED:
@@ -368,6 +388,8 @@ static int loop_timeout_ms(const struct node *node)
 		deadline = node->keepalive_deadline;
 	if (node->once_deadline < deadline)
 		deadline = node->once_deadline;
+	if (node->hold_deadline < deadline)
+		deadline = node->hold_deadline;
 	if (deadline == CLOCK_NEVER)
 		return -1;
 	if (deadline <= now)
@@ -384,6 +406,8 @@ static void loop_timers(struct node *node)
 	keepalive_timer(node, now);
 	if (now.monotonic_ns >= node->once_deadline)
 		node->done = true;
+	if (now.monotonic_ns >= node->hold_deadline)
+		tun_hold(node, false);
 }
 
 static void loop_run(struct node *node)
@@ -401,9 +425,10 @@ static void loop_run(struct node *node)
 			} else if (fd == node->tunnel.tun) {
 				tunnel_tun_readable(&node->tunnel);
 			} else {
-				if (fd == node->tunnel.udp)
-					tunnel_udp_readable(&node->tunnel);
-				else
+				/* The reply before the packets that follow it on the other socket.
+				 */
+				tunnel_udp_readable(&node->tunnel);
+				if (fd == node->tunnel.raw)
 					tunnel_raw_readable(&node->tunnel);
 				packets_received(node);
 			}
@@ -525,7 +550,9 @@ static void summary(struct node *node)
 
 int main(int argc, char **argv)
 {
-	static struct node node = {.keepalive_deadline = CLOCK_NEVER, .once_deadline = CLOCK_NEVER};
+	static struct node node = {.keepalive_deadline = CLOCK_NEVER,
+		.once_deadline = CLOCK_NEVER,
+		.hold_deadline = CLOCK_NEVER};
 	const struct registration_output output = {
 		.context = &node,
 		.send = registration_send,

@@ -135,6 +135,7 @@ void tunnel_up(
 	struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address)
 {
 	tunnel->form = form;
+	tunnel->expecting = false;
 	tunnel->home_address = home_address;
 	tunnel->care_of_address = care_of_address;
 	tunnel->keepalive_answered = true;
@@ -144,6 +145,20 @@ void tunnel_up(
 void tunnel_down(struct tunnel *tunnel)
 {
 	tunnel->form = TUNNEL_DOWN;
+	tunnel->expecting = false;
+}
+
+void tunnel_expect(struct tunnel *tunnel, be32 home_address, be32 care_of_address)
+{
+	tunnel->form = TUNNEL_DOWN;
+	tunnel->expecting = true;
+	tunnel->home_address = home_address;
+	tunnel->care_of_address = care_of_address;
+}
+
+static bool form_accepted(const struct tunnel *tunnel, enum tunnel_form form)
+{
+	return tunnel->form == form || (tunnel->form == TUNNEL_DOWN && tunnel->expecting);
 }
 
 static void inner_send(struct tunnel *tunnel, const uint8_t *packet, size_t length)
@@ -256,7 +271,7 @@ static void udp_received(struct tunnel *tunnel, const struct sockaddr_in *from,
 		tunnel->signalling(tunnel->context, payload, length);
 		return;
 	}
-	if (tunnel->form != TUNNEL_UDP || !tunnel_mip_parse(&data, payload, length) ||
+	if (!form_accepted(tunnel, TUNNEL_UDP) || !tunnel_mip_parse(&data, payload, length) ||
 		data.next_header != IP_PROTOCOL_IPV4) {
 		tunnel->dropped[TUNNEL_DROP_FORM]++;
 		return;
@@ -294,7 +309,7 @@ void tunnel_raw_readable(struct tunnel *tunnel)
 		if (ipv4_parse(&outer, packet, (size_t)got) != IPV4_OK ||
 			outer.source != tunnel->home_agent)
 			tunnel->dropped[TUNNEL_DROP_NOT_AGENT]++;
-		else if (tunnel->form != TUNNEL_IPIP ||
+		else if (!form_accepted(tunnel, TUNNEL_IPIP) ||
 			 outer.destination != tunnel->care_of_address)
 			tunnel->dropped[TUNNEL_DROP_FORM]++;
 		else

@@ -33,6 +33,7 @@ struct tunnel {
 	char tun_name[IF_NAMESIZE];
 	be32 home_agent, home_address, care_of_address;
 	enum tunnel_form form;
+	bool expecting; /* a request is out: the home agent may tunnel before we have read its reply */
 	uint16_t keepalive_identifier, keepalive_sequence;
 	bool keepalive_answered; /* the last keepalive has its reply */
 	bool first_packet; /* something came through since tunnel_up */
@@ -53,6 +54,8 @@ void tunnel_close(struct tunnel *tunnel);
 int tunnel_signalling_send(struct tunnel *tunnel, const void *payload, size_t length, be32 source);
 void tunnel_up(struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address);
 void tunnel_down(struct tunnel *tunnel);
+/* Down, but packets of either form that the home agent sends to this care-of address are taken already. */
+void tunnel_expect(struct tunnel *tunnel, be32 home_address, be32 care_of_address);
 /* ICMP echo request from the home address to the home agent, inside the tunnel (RFC 3519 4.9). */
 void tunnel_keepalive_send(struct tunnel *tunnel);
 /* What the loop calls when a descriptor is readable; each handles a bounded number of packets. */
