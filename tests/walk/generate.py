@@ -1,0 +1,761 @@
+#!/usr/bin/python3
+"""Writes tests/walk/cases: what goes into the dataplane and what must come out, both made with Scapy alone.
+
+Run it after changing a case and commit what it writes: generate.py [CASES]. The expected packets are built from the RFCs' rules,
+never taken from the program's output. Addresses are those of the Mobile IPv4 vectors.
+"""
+import json
+import os
+import shutil
+import sys
+
+from scapy.all import (ARP, GRE, ICMP, IP, TCP, UDP, Ether, IPv6, Raw, conf, wrpcap)
+from scapy.layers.inet import IPOption, IPerror, fragment
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded)
+from scapy.utils import checksum
+
+conf.verb = 0
+OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "cases")
+
+HA, HOA, COA, NAT, NATPORT, CN = "192.0.2.1", "10.1.0.10", "198.51.100.23", "203.0.113.7", 40007, "10.2.0.5"
+GATEWAY = "192.0.2.254"
+PORT = ["02:00:00:00:00:01", "02:00:00:00:01:01", "02:00:00:00:02:01"]  # outside, home link, inside
+ROUTER, CNMAC, HOST = "02:00:00:00:ee:fe", "02:00:00:00:ee:05", "02:00:00:00:ee:77"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+# enum agent_flag, enum binding_flag, enum punt_flag, enum event_type of lib/ipc
+GREF, MINIMALF, UDPF, NO_CHECK, REQUIRE_T, ECN_COMPAT, DSCP_IN, DF_COPY, AFTER, CHECKSUM, RMULTI, AWAY_DROP, AWAY_LOG, MSS, INTERNAL, SIX = (
+    1 << i for i in range(16))
+B_UDP, B_HALF, B_STALE, B_SUSPENDED, B_BROADCAST, B_REVERSE, B_COLOCATED, B_IPSEC, B_ECN, B_STATIC = (1 << i for i in range(10))
+EVENT_BOUND, EVENT_NEIGHBOR, EVENT_UNREACHABLE, EVENT_AWAY, EVENT_SPOOFED = 2, 3, 5, 6, 7
+
+DROPS = ["none"]
+with open(os.path.join(os.path.dirname(__file__), "../../lib/ipc/drop_reasons.h")) as header:
+    for line in header:
+        if line.strip().startswith("X("):
+            DROPS.append(line.split("(")[1].split(",")[0])
+
+VECTORS = {}
+path = os.environ.get("MIP4_VECTORS", "/work/shared/vectors/mip4_vectors.json")
+if not os.path.exists(path):
+    path = os.path.join(os.path.dirname(__file__), "../vectors/mip4_vectors.json")
+with open(path) as source:
+    for v in json.load(source)["vectors"]:
+        VECTORS[v["name"].split("-")[0]] = bytes.fromhex(v["hex"])
+
+
+def agent(flags=GREF | MINIMALF | UDPF | CHECKSUM, **more):
+    return {"agent": dict(flags=flags, **more)}
+
+
+def binding(**more):
+    return {"binding": more}
+
+
+def udp_binding(**more):
+    return {"binding": dict(dict(care_of=NAT, care_of_field="192.168.1.23", care_of_port=NATPORT, agent_port=434, flags=B_UDP), **more)}
+
+
+LINKS = [{"home_network": {"prefix": "10.1.0.0/16", "port": 1}},
+         {"route": {"prefix": "0.0.0.0/0", "via": GATEWAY, "port": 0}},
+         {"route": {"prefix": "10.2.0.0/16", "port": 2}},
+         {"neighbor": {"address": GATEWAY, "port": 0, "mac": 0xfe}},
+         {"neighbor": {"address": CN, "port": 2, "mac": 0x05}}]
+
+
+def base(*more, flags=None):
+    return [agent() if flags is None else agent(flags)] + LINKS + list(more)
+
+
+def fresh(packet):
+    """Every length and checksum computed again."""
+    return packet.__class__(bytes(packet))
+
+
+def stamped(frame):
+    frame = Raw(bytes(frame))
+    frame.time = 0
+    return frame
+
+
+class Case:
+    def __init__(self, name, setup, about=""):
+        self.name, self.about = name, about
+        self.steps = list(setup)
+        self.files, self.sent, self.kernel = {}, {}, {}
+        self.counters, self.drops, self.bindings = {}, {}, {}
+        self.punted, self.events = [], []
+
+    def count(self, **counters):
+        for name, n in counters.items():
+            self.counters[name] = self.counters.get(name, 0) + n
+        return self
+
+    def step(self, step):
+        self.steps.append(step)
+        return self
+
+    def _feed(self, step, frames):
+        name = "in%d.pcap" % len([f for f in self.files if f.startswith("in")])
+        self.files[name] = frames
+        self.steps.append(dict(step, pcap=name))
+
+    def receive(self, port, *frames):
+        self._feed({"receive": port}, list(frames))
+        return self.count(received_port=len(frames))
+
+    def ip(self, port, *packets, src=None):
+        return self.receive(port, *[Ether(dst=PORT[port], src=src or [ROUTER, HOST, CNMAC][port]) / p for p in packets])
+
+    def from_kernel(self, port, *frames):
+        self._feed({"kernel": port}, list(frames))
+        return self.count(received_exception=len(frames))
+
+    def inject(self, kind, port, frame, flags=0):
+        self._feed({"inject": kind, "port": port, "flags": flags}, [frame])
+        return self.count(received_inject=1)
+
+    def out(self, port, *packets, dst=None):
+        dst = dst or [ROUTER, HOST, CNMAC][port]
+        self.sent.setdefault(port, []).extend(Ether(dst=dst, src=PORT[port]) / p for p in packets)
+        return self.count(sent_port=len(packets))
+
+    def frames_out(self, port, *frames):
+        self.sent.setdefault(port, []).extend(frames)
+        return self.count(sent_port=len(frames))
+
+    def to_kernel(self, port, *frames):
+        self.kernel.setdefault(port, []).extend(frames)
+        return self.count(punted_exception=len(frames))
+
+    def drop(self, reason, n=1):
+        assert reason in DROPS, reason
+        self.drops[reason] = self.drops.get(reason, 0) + n
+        return self
+
+    def spoofed(self, reason, source, udp_port=0):
+        self.events.append(dict(type=EVENT_SPOOFED, id=DROPS.index(reason), address=source, udp_port=udp_port))
+        return self.drop(reason)
+
+    def event(self, type, **more):
+        self.events.append(dict(type=type, **more))
+        return self
+
+    def punt(self, kind, data, **more):
+        self.punted.append(dict(kind=kind, hex=bytes(data).hex(), **more))
+        return self.count(punted_control=1)
+
+    def forward(self, id, *sizes):
+        b = self.bindings.setdefault(str(id), [0, 0, 0, 0])
+        b[0] += len(sizes)
+        b[1] += sum(sizes)
+        return self.count(encapsulated=len(sizes))
+
+    def forward_octets(self, id, packets, octets):
+        b = self.bindings.setdefault(str(id), [0, 0, 0, 0])
+        b[0] += packets
+        b[1] += octets
+        return self
+
+    def reverse(self, id, *sizes):
+        b = self.bindings.setdefault(str(id), [0, 0, 0, 0])
+        b[2] += len(sizes)
+        b[3] += sum(sizes)
+        return self.count(decapsulated=len(sizes))
+
+    def write(self):
+        folder = os.path.join(OUT, self.name)
+        os.makedirs(folder)
+        for what, table in (("sent", self.sent), ("kernel", self.kernel)):
+            for port, frames in table.items():
+                self.files["%s%d.pcap" % (what, port)] = frames
+        for name, frames in self.files.items():
+            # One fixed time stamp: writing the same case twice gives the same file.
+            wrpcap(os.path.join(folder, name), [stamped(f) for f in frames], linktype=1)
+        case = dict(about=self.about, steps=self.steps,
+                    sent={str(p): "sent%d.pcap" % p for p in self.sent}, kernel={str(p): "kernel%d.pcap" % p for p in self.kernel},
+                    counters=self.counters, drops=self.drops, bindings=self.bindings, punted=self.punted, events=self.events)
+        with open(os.path.join(folder, "case.json"), "w") as file:
+            json.dump({k: v for k, v in case.items() if v}, file, indent=1)
+            file.write("\n")
+
+
+CASES = []
+
+
+def case(name, setup, about=""):
+    c = Case(name, setup, about)
+    CASES.append(c)
+    return c
+
+
+def data(src=CN, dst=HOA, size=0, ttl=64, **more):
+    return IP(src=src, dst=dst, ttl=ttl, **more) / UDP(sport=5000, dport=6000) / Raw(bytes(i & 0xff for i in range(size)))
+
+
+def less(packet, by=1):
+    """The packet after forwarding."""
+    p = packet.copy()
+    if isinstance(p, IPv6):
+        p.hlim -= by
+    else:
+        p.ttl -= by
+        del p.chksum
+    return fresh(p)
+
+
+def ipip(inner, src=HA, dst=COA, ttl=64, df=True, tos=None, **more):
+    tos = tos if tos is not None else inner.tc if isinstance(inner, IPv6) else inner.tos
+    proto = 41 if isinstance(inner, IPv6) else 4
+    return IP(src=src, dst=dst, ttl=ttl, id=0, flags="DF" if df else 0, tos=tos, proto=proto, **more) / Raw(bytes(inner))
+
+
+def gre(inner, src=HA, dst=COA, tos=0):
+    return IP(src=src, dst=dst, ttl=64, id=0, flags="DF", tos=tos) / GRE() / inner
+
+
+def mip_udp(inner, src=HA, dst=NAT, sport=434, dport=NATPORT, nh=4, tos=None, checksum_on=True, payload=None):
+    u = UDP(sport=sport, dport=dport) if checksum_on else UDP(sport=sport, dport=dport, chksum=0)
+    return IP(src=src, dst=dst, ttl=64, id=0, flags="DF", tos=inner.tos if tos is None else tos) / u / Raw(
+        bytes([4, nh, 0, 0]) + (bytes(inner) if payload is None else payload))
+
+
+def minimal(inner, src=HA, dst=COA, s=True):
+    inner = fresh(inner)
+    raw = bytes(inner)
+    head = inner.ihl * 4
+    m = bytes([inner.proto, 0x80 if s else 0, 0, 0]) + raw[16:20] + (raw[12:16] if s else b"")
+    c = checksum(m)
+    m = m[:2] + bytes([c >> 8, c & 255]) + m[4:]
+    outer = inner.copy()
+    outer.remove_payload()
+    outer.proto, outer.src, outer.dst = 55, src, dst
+    del outer.chksum
+    del outer.len
+    return outer / Raw(m + raw[head:])
+
+
+def icmp_error(type, code, about, to, src=HA, mtu=0, id=0):
+    return IP(src=src, dst=to, ttl=64, id=id, tos=0xc0) / ICMP(type=type, code=code, nexthopmtu=mtu) / Raw(bytes(about)[:548]) if type == 3 else \
+        IP(src=src, dst=to, ttl=64, id=id, tos=0xc0) / ICMP(type=type, code=code) / Raw(bytes(about)[:548])
+
+
+# ---- the vectors: HA4-MSG, HA4-REV, HA4-FWD, HA4-NAT, HA4-BAD ----
+
+def vector(name):
+    return IP(VECTORS[name])
+
+
+inner = IP(VECTORS["V22"][20:])
+case("V22-ipip-reverse", base(binding())).ip(0, vector("V22")).reverse(0, 44).out(2, less(inner))
+inner = IP(VECTORS["V07"][32:])
+case("V07-udp-reverse", base(udp_binding())).ip(0, vector("V07")).reverse(0, 44).out(2, less(inner))
+case("V23-gre-reverse", base(binding(encapsulation=47))).ip(0, vector("V23")).reverse(0, 44).out(2, less(IP(VECTORS["V23"][24:])))
+inner = IP(src=HOA, dst=CN, ttl=64, id=0x42, proto=1) / Raw(VECTORS["V24"][32:])
+case("V24-minimal-reverse", base(binding(encapsulation=55))).ip(0, vector("V24")).reverse(0, 44).out(2, less(fresh(inner)))
+# HA4-NAT-20, V06 but for the samples' outer identification
+reply = IP(VECTORS["V06"][32:])
+keepalive_reply = mip_udp(reply)
+case("V05-keepalive", base(udp_binding())).ip(0, vector("V05")).reverse(0, 44).forward(0, 44).out(0, keepalive_reply).count(
+    keepalives_answered=1)
+v21 = IP(VECTORS["V21"][20:])
+before = v21.copy()
+before.ttl = 64
+del before.chksum
+case("V21-ipip-forward", base(binding())).ip(2, fresh(before)).forward(0, 44).out(0, vector("V21"))
+v35 = IP(VECTORS["V35"][32:])
+before = v35.copy()
+before.ttl = 64
+del before.chksum
+case("V35-udp-forward", base(udp_binding())).ip(2, fresh(before)).forward(0, 44).out(0, mip_udp(v35))
+v08 = VECTORS["V08"]
+case("V08-dereg-home", base(binding()), "HA4-MSG-15: TTL 1 does not matter").receive(
+    1, Ether(dst=PORT[1], src=HOST) / IP(v08)).punt(1, v08[28:], source=HOA, destination=HA, source_port=5434, ttl=1, port=1)
+v01 = VECTORS["V01"]
+case("V01-registration", base()).ip(0, vector("V01")).punt(1, v01[28:], source=COA, destination=HA, source_port=5434, ttl=IP(v01).ttl)
+n15 = VECTORS["N15"]
+case("N15-zero-checksum", base()).ip(0, vector("N15")).punt(1, n15[28:], source=COA, destination=HA, source_port=5434, ttl=IP(n15).ttl,
+                                                          flags=4)
+v16 = VECTORS["V16"]
+case("V10-garp-sent", base(), "gratuitous ARP that control injects").inject(
+    1, 1, Ether(dst=BROADCAST, src=PORT[1], type=0x806) / Raw(VECTORS["V10"])).frames_out(
+        1, Ether(dst=BROADCAST, src=PORT[1], type=0x806) / Raw(VECTORS["V10"]))
+for name, reason, setup in (("N14", "udp_badsum", []), ("N23", "rx_short", [udp_binding()]), ("N26", "rt_inner_bad", [binding()]),
+                            ("N27", "rx_unknown_type", []), ("N28", "rx_unexpected_rrp", []), ("N29", "rt_signalling", [binding()]),
+                            ("N36", "ecn_drop", [binding()])):
+    c = case(name + "-" + reason.replace("_", "-"), base(*setup)).ip(0, vector(name)).drop(reason)
+    if name == "N36":
+        c.count(ecn_anomalies=1)
+case("N21-wrong-next-header", base(udp_binding())).ip(0, vector("N21")).spoofed("udp_tun_nh_mismatch", NAT, NATPORT)
+case("N22-wrong-port", base(udp_binding()), "HA4-NAT-16: the endpoint does not move").ip(0, vector("N22")).spoofed(
+    "rt_no_binding", NAT, NATPORT + 1).ip(2, data(size=20)).forward(0, 48).out(0, mip_udp(less(data(size=20))))
+case("N24-wrong-care-of", base(binding())).ip(0, vector("N24")).spoofed("rt_no_binding", "198.51.100.99")
+case("N25-wrong-inner", base(binding())).ip(0, vector("N25")).spoofed("rt_no_binding", COA)
+case("N35-loop", base(binding())).ip(0, vector("N35")).drop("fwd_encapsulated_loop")
+
+# ---- input ----
+
+case("input-headers", base()).receive(
+    0, Raw(bytes(10)), Ether(dst="02:00:00:00:99:99", src=ROUTER) / data(),
+    Ether(dst=PORT[0], src=ROUTER, type=0x8100) / Raw(b"\x00\x07\x08\x00" + bytes(data())),
+    Ether(dst=PORT[0], src=ROUTER) / Raw(b"\x45" + bytes(10)),
+    Ether(dst=PORT[0], src=ROUTER, type=0x800) / Raw(bytes(IP(src=CN, dst=HOA, ttl=9, chksum=0x1234))),
+    Ether(dst=PORT[0], src=ROUTER, type=0x800) / Raw(bytes(IP(src=CN, dst=HOA, len=2000) / Raw(bytes(20)))),
+    Ether(dst=PORT[0], src=ROUTER) / IP(src="127.0.0.1", dst=HOA), Ether(dst=PORT[0], src=ROUTER) / IP(src="224.1.1.1", dst=HOA),
+    Ether(dst=PORT[0], src=ROUTER) / IP(src="240.1.1.1", dst=HOA), Ether(dst=PORT[0], src=ROUTER) / IP(src="0.0.0.0", dst=HOA),
+    Ether(dst=PORT[0], src=ROUTER) / IP(src=CN, dst="127.0.0.1"), Ether(dst=PORT[0], src=ROUTER) / IP(src=CN, dst="0.1.2.3"),
+    Ether(dst=BROADCAST, src=ROUTER) / data()).drop("rx_frame_short").drop("rx_not_for_us").drop("rx_vlan_unknown").drop(
+        "ipv4_checksum").drop("ipv4_header", 1).drop("source_invalid", 4).drop("destination_invalid", 2).drop("link_broadcast_unicast")
+CASES[-1].drop("ipv4_header")
+CASES[-1].files["in0.pcap"][3] = Ether(dst=PORT[0], src=ROUTER, type=0x800) / Raw(b"\x45" + bytes(10))
+arp_kernel = Ether(dst=BROADCAST, src=ROUTER) / ARP(op=1, hwsrc=ROUTER, psrc=GATEWAY, pdst=HA)
+ssh = Ether(dst=PORT[0], src=ROUTER) / IP(src=COA, dst=HA) / TCP(dport=22, flags="S")
+other = Ether(dst=PORT[0], src=ROUTER, type=0x88cc) / Raw(bytes(46))
+case("exception", base()).receive(0, arp_kernel, ssh, other).to_kernel(0, arp_kernel, ssh, other)
+case("exception-without-tap", base({"port": {"index": 0, "tap": 0}})).receive(0, ssh).drop("exception_none")
+padded = Ether(dst=PORT[0], src=ROUTER) / IP(src=COA, dst=HA) / TCP(dport=22, flags="S")
+case("padding-is-cut", base(binding())).receive(
+    2, Ether(dst=PORT[2], src=CNMAC) / IP(bytes(data(size=1)) + bytes(17))).forward(0, 29).out(0, ipip(less(data(size=1))))
+v6kernel = Ether(dst="33:33:00:00:00:01", src=ROUTER) / IPv6(src="fe80::1", dst="ff02::1", hlim=255) / ICMPv6EchoRequest()
+case("ipv6-headers", base()).receive(
+    0, v6kernel, Ether(dst=PORT[0], src=ROUTER) / IPv6(src="::ffff:10.1.0.10", dst="2001:db8::1") / UDP(),
+    Ether(dst=PORT[0], src=ROUTER) / IPv6(src="2001:db8::1", dst="::ffff:10.1.0.10") / UDP(),
+    Ether(dst=PORT[0], src=ROUTER) / IPv6(src="ff02::1", dst="2001:db8::1") / UDP(),
+    Ether(dst=PORT[0], src=ROUTER) / IPv6(src="2001:db8::1", dst="2001:db8::2", plen=900)).to_kernel(0, v6kernel).drop(
+        "source_invalid", 2).drop("destination_invalid").drop("ipv6_header")
+
+rrq = VECTORS["V01"][28:]
+
+
+def request(src=COA, dst=HA, sport=5434, payload=rrq, **more):
+    return IP(src=src, dst=dst, **more) / UDP(sport=sport, dport=434) / Raw(payload)
+
+
+case("registration-bad-source", base(), "HA4-BAD-03, -12, -13").ip(
+    0, request(sport=0), request(src=HA), request(src="0.0.0.0"), request(payload=rrq[:23]), request(payload=b""),
+    request(payload=bytes([7]) * 19), request(payload=bytes([15]) * 11)).drop("rx_source_port").drop("rx_source_address", 2).drop("rx_short", 4)
+long_udp = IP(src=COA, dst=HA) / UDP(sport=5434, dport=434, len=500) / Raw(rrq)
+short_udp = IP(src=COA, dst=HA) / UDP(sport=5434, dport=434, len=7) / Raw(rrq)
+trailing = IP(bytes(IP(src=COA, dst=HA, len=28 + len(rrq) + 5) / UDP(sport=5434, dport=434, len=8 + len(rrq), chksum=0) / Raw(rrq + b"extra")))
+case("registration-udp-length", base(), "HA4-MSG-08").ip(0, long_udp, short_udp, trailing).drop("udp_short", 2).punt(
+    1, rrq, source=COA, destination=HA, source_port=5434, ttl=64, flags=4)
+case("registration-broadcast", base(), "HA4-MSG-01, HA4-BAD-13: on the home link alone").receive(
+    1, Ether(dst=BROADCAST, src=HOST) / request(src="0.0.0.0", dst="255.255.255.255"),
+    Ether(dst=BROADCAST, src=HOST) / request(src=HOA, dst="10.1.255.255"),
+    Ether(dst="01:00:5e:00:00:0b", src=HOST) / request(src=HOA, dst="224.0.0.11")).punt(
+        1, rrq, source="0.0.0.0", destination="255.255.255.255", source_port=5434, ttl=64, flags=3, port=1).punt(
+            1, rrq, source=HOA, destination="10.1.255.255", source_port=5434, ttl=64, flags=3, port=1).punt(
+                1, rrq, source=HOA, destination="224.0.0.11", source_port=5434, ttl=64, flags=3, port=1)
+outside = Ether(dst=BROADCAST, src=ROUTER) / request(dst="255.255.255.255")
+case("registration-broadcast-outside", base()).receive(0, outside).to_kernel(0, outside)
+case("registration-transit", base(), "HA4-MSG-12").ip(2, request(src=CN, dst="192.0.2.77")).out(0, less(request(src=CN, dst="192.0.2.77")))
+unfinished = request()
+pseudo = 0
+raw = bytes(fresh(unfinished))
+for i in range(12, 20, 2):
+    pseudo += raw[i] << 8 | raw[i + 1]
+pseudo += 17 + 8 + len(rrq)
+pseudo = (pseudo & 0xffff) + (pseudo >> 16)
+unfinished[UDP].chksum = pseudo
+case("registration-unfinished", base({"port": {"index": 0, "checksum_check": 0}})).ip(0, unfinished, vector("N14")).punt(
+    1, rrq, source=COA, destination=HA, source_port=5434, ttl=64).drop("udp_badsum")
+case("registration-unfinished-strict", base()).ip(0, unfinished).drop("udp_badsum")
+fragments = fragment(request(src=COA, dst=HA, payload=rrq + bytes(700), id=77), 400)
+case("registration-fragments", base(), "HA4-MSG-14").ip(0, *fragments).punt(
+    1, rrq + bytes(700), source=COA, destination=HA, source_port=5434, ttl=64, flags=8).count(reassembled=1, joined=len(fragments) - 1)
+solicit = IP(src="10.1.0.99", dst="255.255.255.255", ttl=1) / ICMP(type=10)
+case("solicitation", base()).receive(1, Ether(dst=BROADCAST, src=HOST) / solicit).punt(
+    2, bytes(solicit), source="10.1.0.99", destination="255.255.255.255", ttl=1, port=1, flags=3)
+
+# ---- ARP: HA4-HOME-01, -02, -13 ----
+
+who = Ether(dst=BROADCAST, src=HOST) / ARP(op=1, hwsrc=HOST, psrc="10.1.0.99", pdst=HOA)
+case("arp-proxy", base(binding())).receive(1, who).count(proxy_arp_sent=1).frames_out(
+    1, Ether(dst=HOST, src=PORT[1]) / ARP(op=2, hwsrc=PORT[1], psrc=HOA, hwdst=HOST, pdst="10.1.0.99"))
+case("arp-not-bound", base()).receive(1, who).to_kernel(1, who)
+case("arp-expired", base(binding(expires_ms=5000))).step({"advance_ms": 5200}).receive(1, who).to_kernel(1, who)
+case("arp-other-link", base(binding())).receive(2, who).to_kernel(2, who)
+own = Ether(dst=BROADCAST, src=HOST) / ARP(op=1, hwsrc=HOST, psrc=HOA, pdst=HOA)
+ask = Ether(dst=BROADCAST, src=HOST) / ARP(op=1, hwsrc=HOST, psrc=HOA, pdst=HA)
+case("arp-own", base(binding())).receive(1, own, ask).punt(
+    3, bytes(own)[14:], source=HOA, destination=HOA, port=1, flags=1).to_kernel(1, ask)
+mine = Ether(dst=BROADCAST, src=PORT[1]) / ARP(op=1, hwsrc=PORT[1], psrc="10.1.0.1", pdst=HOA)
+case("arp-from-kernel", base(binding())).from_kernel(1, mine).to_kernel(
+    1, Ether(dst=PORT[1], src="00:00:00:00:01:01") / ARP(op=2, hwsrc="00:00:00:00:01:01", psrc=HOA, hwdst=PORT[1], pdst="10.1.0.1"))
+
+# ---- forward ----
+
+small = data(size=30)
+case("forward-gre", base(binding(encapsulation=47))).ip(2, small).forward(0, 58).out(0, gre(less(small)))
+case("forward-minimal", base(binding(encapsulation=55))).ip(2, small).forward(0, 58).out(0, minimal(less(small)))
+case("forward-udp-gre", base(udp_binding(encapsulation=47))).ip(2, small).forward(0, 58).out(
+    0, mip_udp(less(small), nh=47, payload=b"\0\0\x08\0" + bytes(less(small))))
+m = bytes(minimal(less(small)))
+case("forward-udp-minimal", base(udp_binding(encapsulation=55))).ip(2, small).forward(0, 58).out(
+    0, mip_udp(less(small), nh=55, payload=m[20:]))
+case("forward-udp-no-checksum", base(udp_binding(), flags=UDPF)).ip(2, small).forward(0, 58).out(0, mip_udp(less(small), checksum_on=False))
+case("forward-ttl", base(binding()), "HA4-FWD-03").ip(2, data(ttl=1), data(ttl=0)).drop("ttl", 2).count(icmp_sent=2, created=2).out(
+    2, icmp_error(11, 0, data(ttl=1), CN), icmp_error(11, 0, data(ttl=0), CN, id=1))
+case("forward-ttl-2", base(binding())).ip(2, data(ttl=2)).forward(0, 28).out(0, ipip(less(data(ttl=2))))
+case("forward-tos", base(binding()), "HA4-FWD-06, -07").ip(2, data(tos=0xb9)).forward(0, 28).out(0, ipip(less(data(tos=0xb9))))
+case("forward-dscp-fixed", [agent(dscp=10)] + LINKS + [binding()]).ip(2, data(tos=0xb9)).forward(0, 28).out(
+    0, ipip(less(data(tos=0xb9)), tos=10 << 2 | 1))
+case("forward-ecn-compatibility", base(binding(flags=B_ECN))).ip(2, data(tos=0xb9)).forward(0, 28).out(
+    0, ipip(less(data(tos=0xb9)), tos=0xb8))
+case("forward-df-copy", base(binding(), flags=DF_COPY)).ip(2, data(flags="DF")).forward(0, 28).out(0, ipip(less(data(flags="DF"))))
+case("forward-options", base(binding()), "options stay inside (HA4-FWD-02, -05)").ip(
+    2, data(options=IPOption(b"\x94\x04\0\0"))).forward(0, 32).out(0, ipip(less(fresh(data(options=IPOption(b"\x94\x04\0\0"))))))
+case("forward-loop-own", base(binding(), {"local": {"address": "10.2.0.1", "port": 2}}), "HA4-FWD-10").ip(
+    2, data(src="10.2.0.1"), data(src=COA), data(src=HA)).drop("fwd_loop", 3)
+case("forward-nested-ipip", base(binding()), "HA4-FWD-11: another's IP-in-IP is encapsulated once more").ip(
+    2, IP(src="10.2.0.9", dst=HOA, ttl=64) / data(src="10.3.0.1", dst="10.4.0.1")).forward(0, 48).out(
+        0, ipip(less(fresh(IP(src="10.2.0.9", dst=HOA, ttl=64) / data(src="10.3.0.1", dst="10.4.0.1")))))
+for flag, reason in ((B_HALF | B_UDP, "fwd_half_bound"), (B_STALE, "fwd_stale_nat"), (B_SUSPENDED, "fwd_suspended"), (B_IPSEC, "fwd_needs_ipsec")):
+    make = udp_binding if flag & B_UDP else binding
+    case("forward-" + reason[4:].replace("_", "-"), base(make(flags=flag))).ip(2, small).drop(reason)
+case("forward-expired", base(binding(expires_ms=1000)), "HA4-BND-06: control is dead, the binding ends").ip(2, small).step(
+    {"advance_ms": 1100}).step({"neighbor": {"address": HOA, "port": 1, "mac": 0x77}}).ip(2, small).forward(0, 58).out(
+        0, ipip(less(small))).out(1, less(small))
+two = [binding(), binding(id=1, care_of="198.51.100.99"), udp_binding(id=2)]
+c = case("forward-simultaneous", base(*two), "HA4-BND-08, -09, HA4-FWD-13").ip(2, small).count(created=2)
+for id in range(3):
+    c.forward(id, 58)
+case("forward-to-other-node", base(binding(), binding(id=1, home="10.1.0.11", care_of="198.51.100.99")), "HA4-FWD-14").ip(
+    0, ipip(data(src=HOA, dst="10.1.0.11"), src=COA, dst=HA)).reverse(0, 28).forward(1, 28).out(
+        0, ipip(less(data(src=HOA, dst="10.1.0.11")), dst="198.51.100.99"))
+case("forward-prefix", base(binding(), {"prefix": {"prefix": "172.16.5.0/24", "id": 0}}), "HA4-FWD-01, NEMO").ip(
+    2, data(dst="172.16.5.9")).forward(0, 28).out(0, ipip(less(data(dst="172.16.5.9")))).ip(
+        0, ipip(data(src="172.16.5.9", dst=CN), src=COA, dst=HA)).reverse(0, 28).out(2, less(data(src="172.16.5.9", dst=CN)))
+nest = [binding(), binding(id=1, home="10.1.0.11", care_of=HOA)]
+case("forward-nested", base(*nest), "HA4-FWD-12").ip(2, data(dst="10.1.0.11")).forward(1, 28).forward(0, 48).out(
+    0, ipip(ipip(less(data(dst="10.1.0.11")), dst=HOA)))
+case("forward-nested-loop", base(binding(care_of="10.1.0.11"), binding(id=1, home="10.1.0.11", care_of=HOA))).ip(2, small).forward_octets(
+    0, 1, 58).drop("fwd_nest")
+fr = fragment(data(size=60, id=9), 32)
+c = case("forward-fragments", base(binding()), "HA4-FWD-15").ip(2, *fr).forward(0, *[len(f) for f in fr]).out(0, *[ipip(less(fresh(f))) for f in fr])
+fm = case("forward-minimal-fragments", base(binding(encapsulation=55)), "HA4-ALT-08").ip(2, *fr).forward(0, *[len(f) for f in fr]).out(
+    0, *[ipip(less(fresh(f))) for f in fr])
+case("home-link", base({"neighbor": {"address": HOA, "port": 1, "mac": 0x77}}), "HA4-HOME-10").ip(2, small).out(1, less(small))
+case("home-virtual", [agent(), {"home_network": {"prefix": "10.1.0.0/16"}}] + LINKS[1:], "HA4-HOME-10").ip(2, small).drop(
+    "home_unreachable").count(icmp_sent=1, created=1).out(2, icmp_error(3, 1, less(small), CN))
+case("home-directed-broadcast", base()).ip(2, data(dst="10.1.255.255")).drop("broadcast")
+case("away-source-accept", base(binding())).ip(1, data(src=HOA, dst=CN)).out(2, less(data(src=HOA, dst=CN)))
+case("away-source-log", base(binding(), flags=AWAY_LOG)).ip(1, data(src=HOA, dst=CN)).out(2, less(data(src=HOA, dst=CN))).event(
+    EVENT_AWAY, id=0, address=HOA)
+case("away-source-drop", base(binding(), flags=AWAY_DROP)).ip(1, data(src=HOA, dst=CN)).drop("away_source").event(EVENT_AWAY, id=0, address=HOA)
+case("route-missing", [agent(), LINKS[2], LINKS[4]]).ip(2, data(dst="8.8.8.8")).drop("no_route").count(icmp_sent=1, created=1).out(
+    2, icmp_error(3, 0, less(data(dst="8.8.8.8")), CN))
+case("route-flags", base({"route": {"prefix": "10.66.0.0/16", "port": 0, "flags": 1}}, {"route": {"prefix": "10.67.0.0/16", "port": 0, "flags": 2}})).ip(
+    2, data(dst="10.66.0.1"), data(dst="10.67.0.1")).drop("route_blackhole").drop("no_route").count(icmp_sent=1, created=1).out(
+        2, icmp_error(3, 1, less(data(dst="10.67.0.1")), CN))
+case("port-down", base({"port": {"index": 2, "up": 0}})).ip(0, data(src=COA, dst=CN)).drop("port_down")
+
+# ---- reverse ----
+
+def reverse_case(name, setup, outer, reason=None, about="", spoof=None, udp_port=0, anomalies=0):
+    c = case(name, setup, about).ip(0, outer)
+    if spoof:
+        c.spoofed(reason, spoof, udp_port)
+    else:
+        c.drop(reason)
+    if anomalies:
+        c.count(ecn_anomalies=anomalies)
+    return c
+
+
+inner = data(src=HOA, dst=CN)
+reverse_case("reverse-gre-on-ipip", base(binding()), gre(inner, src=COA, dst=HA), "rt_encap_mismatch", "HA4-ALT-10", COA)
+reverse_case("reverse-ipip-on-gre", base(binding(encapsulation=47)), ipip(inner, src=COA, dst=HA), "rt_encap_mismatch", "", COA)
+reverse_case("reverse-ipip-on-udp", base(udp_binding()), ipip(inner, src=NAT, dst=HA), "rt_encap_mismatch", "", NAT)
+reverse_case("reverse-udp-on-ipip", base(binding()), mip_udp(inner, src=COA, dst=HA, sport=434, dport=434), "rt_encap_mismatch", "", COA, 434)
+reverse_case("reverse-expired", base(binding(expires_ms=1000), {"advance_ms": 1100}), ipip(inner, src=COA, dst=HA), "rt_no_binding", "HA4-BND-06", COA)
+reverse_case("reverse-other-agent", base(binding(), agent(address="192.0.2.2")), ipip(inner, src=COA, dst="192.0.2.2"), "rt_no_binding", "", COA)
+reverse_case("reverse-gre-off", base(binding(), flags=0), gre(inner, src=COA, dst=HA), "tunnel_protocol")
+reverse_case("reverse-ipv6-inside", base(binding()), ipip(IPv6(src="2001:db8::1", dst="2001:db8::2"), src=COA, dst=HA), "tunnel_protocol", "HA4-REV-15")
+reverse_case("reverse-proto4-version6", base(binding()), IP(src=COA, dst=HA, proto=4) / Raw(bytes(IPv6(src="2001:db8::1", dst="2001:db8::2"))), "tunnel_protocol")
+reverse_case("reverse-inner-checksum", base(binding()), ipip(data(src=HOA, dst=CN, chksum=0x1111), src=COA, dst=HA), "rt_inner_bad")
+reverse_case("reverse-inner-source", base(binding()), ipip(data(src="127.0.0.1", dst=CN), src=COA, dst=HA), "rt_inner_source", "HA4-REV-10")
+reverse_case("reverse-inner-destination", base(binding()), ipip(data(src=HOA, dst="127.0.0.1"), src=COA, dst=HA), "rt_inner_destination")
+reverse_case("reverse-multicast", base(binding()), ipip(data(src=HOA, dst="224.0.0.9"), src=COA, dst=HA), "rt_inner_multicast", "HA4-BCM-05").reverse(0, 28)
+reverse_case("reverse-ttl-0", base(binding()), ipip(data(src=HOA, dst=CN, ttl=0), src=COA, dst=HA), "ttl", "HA4-REV-07")
+reverse_case("reverse-needs-ipsec", base(binding(flags=B_IPSEC)), ipip(inner, src=COA, dst=HA), "rt_needs_ipsec")
+reverse_case("reverse-require-t", base(binding(), flags=REQUIRE_T), ipip(inner, src=COA, dst=HA), "rt_not_granted", "HA4-REV-05")
+case("reverse-require-t-granted", base(binding(flags=B_REVERSE), flags=REQUIRE_T)).ip(0, ipip(inner, src=COA, dst=HA)).reverse(0, 28).out(2, less(inner))
+case("reverse-multicast-on", base(binding(), flags=RMULTI)).ip(0, ipip(data(src=HOA, dst="224.0.0.9", ttl=1), src=COA, dst=HA)).reverse(0, 28).out(
+    1, data(src=HOA, dst="224.0.0.9", ttl=1), dst="01:00:5e:00:00:09")
+case("reverse-no-check", base(binding(), flags=NO_CHECK), "HA4-REV-04: others' tunnels, never a bound address from elsewhere").ip(
+    0, ipip(data(src="10.7.0.1", dst=CN), src="198.51.100.77", dst=HA), ipip(inner, src="198.51.100.77", dst=HA)).count(decapsulated=1).out(
+        2, less(data(src="10.7.0.1", dst=CN))).spoofed("rt_no_binding", "198.51.100.77")
+case("reverse-grace", [agent(grace_ms=2000)] + LINKS + [binding(), binding(care_of="198.51.100.99")], "HA4-REV-16").ip(
+    0, ipip(inner, src=COA, dst=HA)).step({"advance_ms": 2500}).ip(0, ipip(inner, src=COA, dst=HA)).reverse(0, 28).out(2, less(inner)).spoofed(
+        "rt_no_binding", COA)
+case("reverse-no-grace", base(binding(), binding(care_of="198.51.100.99"))).ip(0, ipip(inner, src=COA, dst=HA)).spoofed("rt_no_binding", COA)
+case("reverse-simultaneous", base(binding(), binding(id=1, care_of="198.51.100.99")), "HA4-BND-11").ip(
+    0, ipip(inner, src="198.51.100.99", dst=HA)).reverse(1, 28).out(2, less(inner))
+case("reverse-ttl-1", base(binding()), "HA4-REV-07, HA4-MTU-14: the error goes through the tunnel").ip(
+    0, ipip(data(src=HOA, dst=CN, ttl=1), src=COA, dst=HA)).reverse(0, 28).drop("ttl").count(icmp_sent=1, created=1).forward(0, 56).out(
+        0, ipip(icmp_error(11, 0, data(src=HOA, dst=CN, ttl=1), HOA), df=True))
+nested_inner = data(src="10.1.0.11", dst=CN)
+case("reverse-nested", base(*nest), "HA4-REV-13").ip(0, ipip(ipip(nested_inner, src=HOA, dst=HA), src=COA, dst=HA)).reverse(0, 48).reverse(1, 28).out(
+    2, less(nested_inner))
+deep, layers = data(src="10.1.0.14", dst=CN), []
+chain = [binding(id=0, home="10.1.0.10", care_of=COA)] + [binding(id=i, home="10.1.0.%d" % (10 + i), care_of="10.1.0.%d" % (9 + i)) for i in range(1, 5)]
+packet, sizes = deep, []
+for i in range(4, -1, -1):
+    sizes.insert(0, len(packet))
+    packet = ipip(packet, src=COA if i == 0 else "10.1.0.%d" % (9 + i), dst=HA)
+c = case("reverse-too-deep", base(*chain), "HA4-REV-13").ip(0, packet).drop("rt_nest")
+for i in range(4):
+    c.reverse(i, sizes[i])
+case("reverse-dscp-in", base(binding(), flags=DSCP_IN), "HA4-REV-09").ip(0, ipip(data(src=HOA, dst=CN, tos=0x02), src=COA, dst=HA, tos=0xb8 | 2)).reverse(
+    0, 28).out(2, less(data(src=HOA, dst=CN, tos=0xba)))
+TABLE = {0: [0, 0, 0, None], 2: [2, 1, 2, 3], 1: [1, 1, 1, 3], 3: [3, 3, 3, 3]}  # RFC 6040 figure 4: inner -> by outer value 0, 1, 2, 3
+ODD = {(0, 1), (0, 2), (0, 3), (1, 2), (3, 1)}
+c = case("reverse-ecn", base(binding()), "HA4-REV-08: all 16 combinations")
+for i in range(4):
+    for o in range(4):
+        packet = data(src=HOA, dst=CN, tos=0x28 | i, id=16 * i + o)
+        c.ip(0, ipip(packet, src=COA, dst=HA, tos=0x48 | o))
+        if (i, o) in ODD:
+            c.count(ecn_anomalies=1)
+        if TABLE[i][o] is None:
+            c.drop("ecn_drop")
+            continue
+        packet.tos = 0x28 | TABLE[i][o]
+        c.reverse(0, 28).out(2, less(fresh(packet)))
+big = data(src=HOA, dst=CN, size=900)
+fr = fragment(fresh(ipip(big, src=COA, dst=HA, df=False)), 400)
+c = case("reverse-outer-fragments", base(binding()), "HA4-REV-19").ip(0, fr[2], fr[0], fr[1]).reverse(0, 928).out(2, less(fresh(big))).count(
+    reassembled=1, joined=2)
+case("reverse-echo", base(binding()), "an agent answers a ping out of the tunnel").ip(
+    0, ipip(IP(src=HOA, dst=HA, id=5) / ICMP(type=8, id=1, seq=2) / Raw(b"abc"), src=COA, dst=HA)).reverse(0, 31).forward(0, 31).count(
+        keepalives_answered=1).out(0, ipip(IP(src=HA, dst=HOA, id=6) / ICMP(type=0, id=1, seq=2) / Raw(b"abc")))
+tcp = IP(src=HOA, dst=HA) / TCP(dport=22, flags="S")
+case("reverse-to-kernel", base(binding()), "HA4-REV-11").ip(0, ipip(tcp, src=COA, dst=HA)).reverse(0, 40).to_kernel(1, Ether(dst=PORT[1], src=ROUTER) / tcp)
+case("kernel-to-away", base(binding()), "what the kernel answers goes into the tunnel, TTL untouched").from_kernel(
+    1, Ether(dst="00:00:00:00:01:01", src=PORT[1]) / IP(src=HA, dst=HOA, ttl=64) / TCP(sport=22, flags="SA")).forward(0, 40).out(
+        0, ipip(IP(src=HA, dst=HOA, ttl=64) / TCP(sport=22, flags="SA")))
+kernel_frame = Ether(dst=ROUTER, src=PORT[0]) / IP(src=HA, dst="198.51.100.1") / TCP()
+case("kernel-frame", base(binding())).from_kernel(0, kernel_frame).frames_out(0, kernel_frame)
+
+# ---- NAT: HA4-NAT-20..22 ----
+
+half = udp_binding(flags=B_UDP | B_HALF, care_of_port=5434)
+case("half-bound-keepalive", base(half), "HA4-NAT-21: the answer goes where the keepalive came from").ip(0, vector("V05")).reverse(0, 44).forward(
+    0, 44).count(keepalives_answered=1).event(EVENT_BOUND, id=0, address=NAT, udp_port=NATPORT).out(0, keepalive_reply)
+case("half-bound-data", base(half)).ip(0, vector("V07")).spoofed("rt_no_binding", NAT, NATPORT)
+other = mip_udp(IP(VECTORS["V05"][32:]), src="203.0.113.99", dst=HA, sport=NATPORT, dport=434)
+case("half-bound-other-source", base(half), "HA4-NAT-22").ip(0, other).spoofed("rt_no_binding", "203.0.113.99", NATPORT)
+case("nat-shared-address", base(udp_binding(), udp_binding(id=1, home="10.1.0.11", care_of_port=40008)), "HA4-NAT-17").ip(
+    0, mip_udp(data(src="10.1.0.11", dst=CN), src=NAT, dst=HA, sport=40008, dport=434)).reverse(1, 28).out(2, less(data(src="10.1.0.11", dst=CN))).ip(
+        0, mip_udp(data(src="10.1.0.11", dst=CN), src=NAT, dst=HA, sport=NATPORT, dport=434)).spoofed("rt_no_binding", NAT, NATPORT)
+bad = mip_udp(inner, src=NAT, dst=HA, sport=NATPORT, dport=434)
+bad[UDP].chksum = 0x1234
+case("nat-checksum", base(udp_binding()), "HA4-NAT-25").ip(0, bad, mip_udp(inner, src=NAT, dst=HA, sport=NATPORT, dport=434, checksum_on=False)).drop(
+    "udp_badsum").reverse(0, 28).out(2, less(inner))
+case("nat-signalling-type4-same-tuple", base(udp_binding()), "HA4-MSG-03").ip(0, request(src=NAT, sport=NATPORT)).punt(
+    1, rrq, source=NAT, destination=HA, source_port=NATPORT, ttl=64)
+case("reverse-keepalive-without-t", base(udp_binding(), flags=REQUIRE_T | UDPF | CHECKSUM), "HA4-NAT-20: also with T=0").ip(0, vector("V05")).reverse(
+    0, 44).forward(0, 44).out(0, keepalive_reply).count(keepalives_answered=1)
+
+# ---- MTU: HA4-MTU-02..08 ----
+
+for name, make, over, wrap in (("ipip", binding, 20, ipip), ("gre", lambda: binding(encapsulation=47), 24, gre), ("udp", udp_binding, 32, mip_udp)):
+    fits, big = data(size=1500 - over - 28, flags="DF"), data(size=1500 - over - 27, flags="DF")
+    case("mtu-%s" % name, base(make()), "HA4-MTU-03: the last that fits, the first that does not").ip(2, fits, big).forward(
+        0, len(fits)).forward_octets(0, 1, len(big)).out(0, wrap(less(fits))).drop("mtu_df").count(icmp_sent=1, created=1).out(
+            2, icmp_error(3, 4, less(big), CN, mtu=1500 - over))
+    whole = data(size=2000 - 28, id=300)
+    parts = fragment(less(fresh(whole)), (1500 - over - 20) // 8 * 8)
+    case("mtu-%s-fragments" % name, base(make()), "HA4-MTU-04").receive(
+        2, *[Ether(dst=PORT[2], src=CNMAC) / whole]).forward_octets(0, 1, 2000).count(
+            encapsulated=2, fragments_made=2, created=1).out(0, *[wrap(fresh(p)) for p in parts])
+fits = data(size=1500 - 12 - 28, flags="DF")
+big = data(size=1500 - 12 - 27, flags="DF")
+case("mtu-minimal", base(binding(encapsulation=55))).ip(2, fits, big).forward(0, 1488).forward_octets(0, 1, 1489).out(0, minimal(less(fits))).drop(
+    "mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big), CN, mtu=1488))
+for size in (576, 1006, 1280, 1400, 1492):
+    case("mtu-cap-%d" % size, base(binding(path_mtu=size))).ip(2, data(size=size - 48, flags="DF"), data(size=size - 47, flags="DF")).forward(
+        0, size - 20).forward_octets(0, 1, size - 19).out(0, ipip(less(data(size=size - 48, flags="DF")))).drop("mtu_df").count(
+            icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(data(size=size - 47, flags="DF")), CN, mtu=size - 20))
+
+
+def about_tunnel(type, code, mtu=0, quoted=None, extra=b""):
+    quoted = quoted or ipip(data(size=1452))
+    return IP(src="198.51.100.1", dst=HA) / ICMP(type=type, code=code, nexthopmtu=mtu) / Raw(bytes(fresh(quoted))[:28] + extra)
+
+
+def kernel_copy(c, packet):
+    return c.to_kernel(0, Ether(dst=PORT[0], src=ROUTER) / packet)
+
+
+big = data(size=1400 - 47, flags="DF")
+c = case("path-mtu-learned", base(binding()), "HA4-MTU-06, -08")
+e = about_tunnel(3, 4, 1400)
+kernel_copy(c.ip(0, e), e)
+c.ip(2, big).forward_octets(0, 1, len(big)).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big), CN, mtu=1380))
+c = case("path-mtu-floor", base(binding()), "HA4-MTU-06: never under 576")
+e = about_tunnel(3, 4, 100)
+kernel_copy(c.ip(0, e), e)
+c.ip(2, big).forward_octets(0, 1, len(big)).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big), CN, mtu=556))
+c = case("path-mtu-plateau", base(binding()), "HA4-MTU-06: a router that tells no MTU")
+e = about_tunnel(3, 4, 0)
+kernel_copy(c.ip(0, e), e)
+big2 = data(size=1492 - 47, flags="DF")
+c.ip(2, big2).forward_octets(0, 1, len(big2)).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big2), CN, mtu=1472))
+c = case("path-mtu-raise-ignored", base(binding()))
+for m in (1400, 1450):
+    e = about_tunnel(3, 4, m)
+    kernel_copy(c.ip(0, e), e)
+c.ip(2, big).forward_octets(0, 1, len(big)).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big), CN, mtu=1380))
+c = case("path-mtu-forgotten", base(binding()), "HA4-MTU-07")
+e = about_tunnel(3, 4, 1400)
+kernel_copy(c.ip(0, e), e)
+c.step({"advance_ms": 601000}).ip(2, big).forward(0, len(big)).out(0, ipip(less(big)))
+c = case("path-mtu-not-ours", base(binding()), "HA4-MTU-06: other quotes change nothing")
+wrong = [about_tunnel(3, 4, 600, ipip(data(), src="192.0.2.9")), about_tunnel(3, 4, 600, ipip(data(), dst="198.51.100.24")),
+         about_tunnel(3, 4, 600, gre(data())), about_tunnel(3, 4, 600, mip_udp(data(), dst=COA))]
+for e in wrong:
+    kernel_copy(c.ip(0, e), e)
+c.ip(2, big).forward(0, len(big)).out(0, ipip(less(big)))
+c = case("path-mtu-udp-ports", base(udp_binding()), "HA4-MTU-06: the ports too")
+for e in (about_tunnel(3, 4, 600, mip_udp(data(), dport=NATPORT + 1)), about_tunnel(3, 4, 600, mip_udp(data(), sport=435))):
+    kernel_copy(c.ip(0, e), e)
+e = about_tunnel(3, 4, 1200, mip_udp(data()))
+c.ip(2, big).forward(0, len(big)).out(0, mip_udp(less(big)))
+kernel_copy(c.ip(0, e), e)
+c.ip(2, big).forward_octets(0, 1, len(big)).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(big), CN, mtu=1168))
+c = case("path-unreachable", base(binding()), "HA4-MTU-09, -11: tunnelled all the same, the sender is told")
+e = about_tunnel(3, 2)
+kernel_copy(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=HOA, value=3 << 8 | 2)
+c.ip(2, small).forward(0, 58).out(0, ipip(less(small))).count(icmp_sent=1, created=1).out(2, icmp_error(3, 1, less(small), CN))
+c.ip(0, ipip(inner, src=COA, dst=HA)).reverse(0, 28).out(2, less(inner))
+c.ip(2, small).forward(0, 58).out(0, ipip(less(small)))
+c = case("path-unreachable-ends", base(binding()), "HA4-MTU-11: after 60 s")
+e = about_tunnel(11, 0)
+kernel_copy(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=HOA, value=11 << 8)
+c.step({"advance_ms": 61000}).ip(2, small).forward(0, 58).out(0, ipip(less(small)))
+c = case("path-port-unreachable", base(udp_binding()), "HA4-MTU-10: told to control, never to a sender")
+e = about_tunnel(3, 3, 0, mip_udp(data()))
+kernel_copy(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=HOA, value=3 << 8 | 3)
+c.ip(2, small).forward(0, 58).out(0, mip_udp(less(small)))
+c = case("icmp-to-us", base())
+e = IP(src=COA, dst=HA) / ICMP(type=8) / Raw(b"x")
+kernel_copy(c.ip(0, e), e)
+c = case("icmp-suppressed", base(binding()), "HA4-MTU-12")
+later = IP(bytes(IP(src=CN, dst=HOA, ttl=1, frag=5) / Raw(bytes(20))))
+err = IP(src=CN, dst=HOA, ttl=1) / ICMP(type=3, code=1) / Raw(bytes(data()))
+c.ip(2, later, err).drop("ttl", 2).count(icmp_suppressed=2)
+c = case("icmp-rate", base(binding()), "HA4-MTU-13: ten of one source at once")
+many = [data(ttl=1, id=i) for i in range(14)]
+c.ip(2, *many).drop("ttl", 14).count(icmp_sent=10, icmp_suppressed=4, created=10).out(2, *[icmp_error(11, 0, many[i], CN, id=i) for i in range(10)])
+c = case("icmp-quote", base(binding()), "HA4-MTU-13: 576 octets")
+long = data(size=1400, ttl=1)
+c.ip(2, long).drop("ttl").count(icmp_sent=1, created=1).out(2, icmp_error(11, 0, long, CN))
+assert len(icmp_error(11, 0, long, CN)) == 576
+c = case("kernel-too-big", base(binding(), {"local": {"address": "10.1.0.1", "port": 1}}), "our own kernel is told of the tunnel's MTU")
+big3 = IP(src="10.1.0.1", dst=HOA, flags="DF") / TCP() / Raw(bytes(1460))
+c.from_kernel(1, Ether(dst="00:00:00:00:01:01", src=PORT[1]) / big3).forward_octets(0, 1, 1500).drop("mtu_df").count(icmp_sent=1, created=1).to_kernel(
+    1, Ether(dst=PORT[1], src="00:00:00:00:00:00") / icmp_error(3, 4, big3, "10.1.0.1", mtu=1480))
+syn = IP(src=CN, dst=HOA) / TCP(flags="S", options=[("NOP", None), ("MSS", 1460)])
+clamped = IP(src=CN, dst=HOA) / TCP(flags="S", options=[("NOP", None), ("MSS", 1440)])
+case("mss-clamp", base(binding(), flags=MSS), "HA4-MTU-15").ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(clamped))))
+case("mss-clamp-off", base(binding())).ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(syn))))
+
+# ---- links ----
+
+whole = data(src=COA, dst=CN, size=1472, id=300)
+parts = fragment(less(fresh(whole)), 976)
+case("link-fragments", base({"port": {"index": 2, "mtu": 1000}})).ip(0, whole).count(fragments_made=2, created=1).out(2, *[fresh(p) for p in parts])
+df = data(src=COA, dst=CN, size=1472, flags="DF")
+case("link-df", base({"port": {"index": 2, "mtu": 1000}})).ip(0, df).drop("mtu_df").count(icmp_sent=1, created=1).out(
+    0, icmp_error(3, 4, less(df), COA, mtu=1000))
+unknown = data(src=COA, dst="10.2.0.77")
+case("neighbor-late", base(), "held until control tells, in order").ip(0, unknown, data(src=COA, dst="10.2.0.77", id=2)).step(
+    {"neighbor": {"address": "10.2.0.77", "port": 2, "mac": 0x4d}}).step({"advance_ms": 100}).event(EVENT_NEIGHBOR, address="10.2.0.77").out(
+        2, less(unknown), less(data(src=COA, dst="10.2.0.77", id=2)), dst="02:00:00:00:ee:4d")
+c = case("neighbor-never", base()).ip(0, *[data(src=COA, dst="10.2.0.77", id=i) for i in range(10)]).step({"advance_ms": 3500})
+c.drop("neighbor_queue_full", 2).drop("neighbor_unresolved", 8).count(icmp_sent=8, created=8)
+for i in range(8):
+    c.out(0, icmp_error(3, 1, less(data(src=COA, dst="10.2.0.77", id=i)), COA, id=i))
+for i in range(3):
+    c.event(EVENT_NEIGHBOR, address="10.2.0.77")
+c = case("neighbor-held", base()).ip(0, unknown).count(held_neighbor=1).event(EVENT_NEIGHBOR, address="10.2.0.77")
+
+# ---- reassembly: HA4-MTU-16 ----
+
+outer = fresh(ipip(data(src=HOA, dst=CN, size=900), src=COA, dst=HA, df=False, ))
+fr = fragment(outer, 400)
+case("reassembly-held", base(binding())).ip(0, fr[0], fr[2]).count(held_reassembly=2)
+case("reassembly-timeout", base(binding())).ip(0, fr[0], fr[2]).step({"advance_ms": 30500}).drop("reasm_timeout", 2)
+overlap = IP(bytes(fr[1]))
+overlap.frag -= 8
+del overlap.chksum
+case("reassembly-overlap", base(binding()), "the whole datagram is gone").ip(0, fr[0], overlap, fr[1], fr[2]).drop("reasm_overlap", 2).count(
+    held_reassembly=2)
+case("reassembly-duplicate", base(binding())).ip(0, fr[0], fr[0], fr[1], fr[2]).drop("reasm_overlap").count(reassembled=1, joined=2).reverse(0, 928).out(
+    2, less(fresh(data(src=HOA, dst=CN, size=900))))
+tiny = IP(src=COA, dst=HA, proto=4, flags="MF", id=3) / Raw(bytes(8))
+case("reassembly-tiny", base(binding())).ip(0, tiny).drop("reasm_tiny")
+case("reassembly-too-long", base(binding())).ip(0, IP(bytes(IP(src=COA, dst=HA, proto=4, frag=8190, id=3) / Raw(bytes(100))))).drop("ipv4_header")
+flood = [IP(src=COA, dst=HA, proto=4, flags="MF", id=i) / Raw(bytes(64)) for i in range(12)]
+case("reassembly-limit", base(binding()), "an eighth of the table for one source").ip(0, *flood).drop("reasm_limit", 4).count(held_reassembly=8)
+
+# ---- broadcast: HA4-BCM ----
+
+dhcp = IP(src="10.1.0.50", dst="10.1.255.255", ttl=1) / UDP(sport=137, dport=137) / Raw(b"name")
+frame = Ether(dst=BROADCAST, src=HOST) / dhcp
+network = {"home_network": {"prefix": "10.1.0.0/16", "port": 1, "flags": 2, "broadcast_port": 137}}
+case("broadcast-b0", [agent()] + LINKS + [network, binding()], "HA4-BCM-01").receive(1, frame).to_kernel(1, frame)
+case("broadcast-b1-d1", [agent()] + LINKS + [network, binding(flags=B_BROADCAST | B_COLOCATED)], "HA4-BCM-02, -03").receive(1, frame).to_kernel(
+    1, frame).count(created=1).forward(0, len(dhcp)).out(0, ipip(dhcp))
+case("broadcast-b1-d0", [agent()] + LINKS + [network, binding(flags=B_BROADCAST)], "HA4-BCM-03: to the home address first").receive(1, frame).to_kernel(
+    1, frame).count(created=1).forward(0, len(dhcp)).out(0, ipip(ipip(dhcp, dst=HOA)))
+off = {"home_network": {"prefix": "10.1.0.0/16", "port": 1, "flags": 2, "broadcast_port": 138}}
+case("broadcast-other-port", [agent()] + LINKS + [off, binding(flags=B_BROADCAST)]).receive(1, frame).to_kernel(1, frame)
+case("broadcast-frame-unicast", base(binding()), "HA4-BCM-06").receive(1, Ether(dst=BROADCAST, src=HOST) / data(src="10.1.0.50")).drop(
+    "link_broadcast_unicast")
+
+# ---- inject ----
+
+rrp = IP(src=HA, dst=HOA, ttl=64) / UDP(sport=434, dport=5434) / Raw(b"reply")
+case("inject-bypass", base(binding(), {"neighbor": {"address": HOA, "port": 1, "mac": 0x77}}), "HA4-MSG-11").inject(
+    2, 0, Ether(dst=HOST, src=PORT[0]) / rrp, flags=1).out(1, rrp)
+case("inject-tunnelled", base(binding())).inject(2, 0, Ether(dst=HOST, src=PORT[0]) / rrp).forward(0, len(rrp)).out(0, ipip(rrp))
+case("inject-to-mac", base(binding())).inject(3, 1, Ether(dst=HOST, src=PORT[1]) / rrp).out(1, rrp)
+case("inject-bad", base()).inject(2, 0, Ether(dst=HOST, src=PORT[0]) / Raw(bytes(30))).drop("inject_bad")
+
+# ---- IPv6 through the same steps ----
+
+H6, C6, N6 = "2001:db8:1::10", "2001:db8:9::23", "2001:db8:2::5"
+SIXLINKS = [{"agent": {"address": "2001:db8::1", "flags": SIX}}, {"home_network": {"prefix": "2001:db8:1::/48", "port": 1}},
+            {"route": {"prefix": "::/0", "via": "2001:db8::fe", "port": 0}}, {"route": {"prefix": "2001:db8:2::/48", "port": 2}},
+            {"neighbor": {"address": "2001:db8::fe", "port": 0, "mac": 0xfe}}, {"neighbor": {"address": N6, "port": 2, "mac": 5}},
+            {"binding": {"home": H6, "care_of": C6, "agent": "2001:db8::1", "encapsulation": 41}}]
+six = IPv6(src=N6, dst=H6, hlim=64) / UDP(sport=1, dport=2) / Raw(b"six")
+six_out = IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(bytes(less(six)))
+case("ipv6-forward", SIXLINKS).ip(2, six).forward(0, len(six)).out(0, six_out)
+six_in = IPv6(src=H6, dst=N6, hlim=64) / UDP(sport=2, dport=1) / Raw(b"six")
+case("ipv6-reverse", SIXLINKS).ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(bytes(six_in))).reverse(0, len(six_in)).out(2, less(six_in))
+case("ipv6-reverse-spoofed", SIXLINKS).ip(0, IPv6(src="2001:db8:9::24", dst="2001:db8::1", nh=41) / Raw(bytes(six_in))).spoofed(
+    "rt_no_binding", "2001:db8:9::24")
+case("ipv6-hop-limit", SIXLINKS).ip(2, IPv6(src=N6, dst=H6, hlim=1) / UDP()).drop("ttl").count(icmp_sent=1, created=1).out(
+    2, IPv6(src="2001:db8::1", dst=N6, hlim=64, tc=0xc0) / ICMPv6TimeExceeded() / Raw(bytes(IPv6(src=N6, dst=H6, hlim=1) / UDP())))
+big6 = IPv6(src=N6, dst=H6) / UDP() / Raw(bytes(1440))
+case("ipv6-too-big", SIXLINKS).ip(2, big6).forward_octets(0, 1, len(big6)).drop("mtu_df").count(icmp_sent=1, created=1).out(
+    2, IPv6(src="2001:db8::1", dst=N6, hlim=64, tc=0xc0) / ICMPv6PacketTooBig(mtu=1460) / Raw(bytes(less(big6))[:1232]))
+case("ipv6-echo", SIXLINKS).ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(bytes(IPv6(src=H6, dst="2001:db8::1") / ICMPv6EchoRequest(id=1, data=b"x")))).reverse(
+    0, 49).forward(0, 49).count(keepalives_answered=1).out(0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(
+        bytes(IPv6(src="2001:db8::1", dst=H6, hlim=64) / ICMPv6EchoReply(id=1, data=b"x"))))
+
+# Copies leave step by step: IP-in-IP ones first, then UDP; among them the newest binding first, as the table chains them.
+sim = next(c for c in CASES if c.name == "forward-simultaneous")
+sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))
+
+if __name__ == "__main__":
+    shutil.rmtree(OUT, ignore_errors=True)
+    names = [c.name for c in CASES]
+    assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
+    for c in CASES:
+        c.write()
+    print("%d cases" % len(CASES))

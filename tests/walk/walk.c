@@ -1,0 +1,456 @@
+/*
+ * Runs the cases of tests/walk/cases: frames in, frames out, and exactly these counters.
+ *
+ * A case is a folder with case.json and pcaps (Ethernet), written by generate.py with Scapy, which
+ * knows nothing of this code:
+ *
+ *   "steps":    in order: {"agent": {...}}, {"local": ...}, {"home_network": ...}, {"binding":
+ * ...}, {"prefix": ...}, {"route": ...},
+ *               {"neighbor": ...}, {"port": ...}; {"receive": port, "pcap": file}, {"kernel": port,
+ * "pcap": file}, {"inject": kind,
+ *               {"advance_ms": n}, and any setup command
+ *   "sent", "kernel": {port: file}; a port that is not named must stay silent
+ *   "punted":   [{"kind": n, "hex": data, ...}]      "events": [type, ...]
+ *   "counters": every counter that moved, but for octets (checked against the pcaps); "drops":
+ * {reason: n} "bindings": {id: [forward packets, forward octets, reverse packets, reverse octets]}
+ */
+#include "tests/walk/world.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <rte_byteorder.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char message[512];
+
+static bool wrong(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+struct frame {
+	uint32_t length;
+	uint8_t octets[65536];
+};
+
+/* Classic pcap, either byte order is not needed: Scapy writes the host's. */
+static FILE *pcap_open(const char *folder, const char *name)
+{
+	char path[640];
+	uint8_t header[24];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "rb");
+	if (file != NULL && fread(header, sizeof(header), 1, file) != 1) {
+		fclose(file);
+		return NULL;
+	}
+	return file;
+}
+
+static bool pcap_read(FILE *file, struct frame *frame)
+{
+	uint32_t record[4];
+
+	if (fread(record, sizeof(record), 1, file) != 1 || record[2] > sizeof(frame->octets))
+		return false;
+	frame->length = record[2];
+	return fread(frame->octets, 1, frame->length, file) == frame->length;
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static json_int_t number(const json_t *object, const char *key, json_int_t otherwise)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+static struct ip_address address_of(const json_t *object, const char *key, const char *otherwise)
+{
+	struct ip_address a = {.words = {0}};
+	const char *value = text(object, key);
+
+	if (value == NULL)
+		value = otherwise;
+	if (value != NULL && ip_address_parse(value, &a) != 0)
+		abort();
+	return a;
+}
+
+static void set_binding(struct world *world, const json_t *o)
+{
+	json_int_t expires_ms = number(o, "expires_ms", -1);
+	struct command c = {.type = COMMAND_BINDING_SET,
+		.binding = {.home_address = address_of(o, "home", "10.1.0.10"),
+			.care_of_address = address_of(o, "care_of", "198.51.100.23"),
+			.care_of_field = address_of(o, "care_of_field", text(o, "care_of")),
+			.agent_address = address_of(o, "agent", "192.0.2.1"),
+			.expires_ns = expires_ms < 0 ? CLOCK_NEVER
+						     : world->worker.now_ns +
+							       (uint64_t)expires_ms * 1000000,
+			.binding_id = (uint32_t)number(o, "id", 0),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.home_port = (uint16_t)number(o, "home_port", 1),
+			.care_of_port = rte_cpu_to_be_16((uint16_t)number(o, "care_of_port", 0)),
+			.agent_port = rte_cpu_to_be_16((uint16_t)number(o, "agent_port", 0)),
+			.path_mtu = (uint16_t)number(o, "path_mtu", 0),
+			.encapsulation = (uint8_t)number(o, "encapsulation", 4)}};
+	if (world_apply(world, &c) != 0)
+		abort();
+}
+
+static void set_agent(struct world *world, const json_t *o)
+{
+	struct command c = {.type = COMMAND_AGENT_SET,
+		.agent = {.address = address_of(o, "address", "192.0.2.1"),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.old_care_of_grace_ns = (uint64_t)number(o, "grace_ms", 0) * 1000000,
+			.tunnel_ttl = (uint8_t)number(o, "ttl", 64),
+			.dscp = (uint8_t)number(o, "dscp", DSCP_COPY)}};
+	if (world_apply(world, &c) != 0)
+		abort();
+}
+
+static void set_home_network(struct world *world, const json_t *o)
+{
+	struct command c = {.type = COMMAND_HOME_NETWORK_SET,
+		.home_network = {.port = (uint16_t)number(o, "port", PORT_NONE),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.broadcast_ports = {(uint16_t)number(o, "broadcast_port", 0)},
+			.broadcast_rate = (uint32_t)number(o, "broadcast_rate", 0)}};
+	if (c.home_network.port == PORT_NONE)
+		c.home_network.flags |= HOME_NETWORK_VIRTUAL;
+	if (ip_prefix_parse(text(o, "prefix"), &c.home_network.prefix) != 0 ||
+		world_apply(world, &c) != 0)
+		abort();
+}
+
+static void set_prefix(struct world *world, const json_t *o)
+{
+	struct command c = {
+		.type = COMMAND_PREFIX_SET, .prefix = {.binding_id = (uint32_t)number(o, "id", 0)}};
+	if (ip_prefix_parse(text(o, "prefix"), &c.prefix.prefix) != 0 ||
+		world_apply(world, &c) != 0)
+		abort();
+}
+
+static void set_route(struct world *world, const json_t *o)
+{
+	struct command c = {.type = COMMAND_ROUTE_SET,
+		.route = {.port = (uint16_t)number(o, "port", 0),
+			.mtu = (uint16_t)number(o, "mtu", 0),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.next_hop = address_of(o, "via", NULL)}};
+	if (ip_prefix_parse(text(o, "prefix"), &c.route.prefix) != 0 || world_apply(world, &c) != 0)
+		abort();
+}
+
+static void feed(struct world *world, const char *folder, const json_t *step, const char *how)
+{
+	FILE *file = pcap_open(folder, text(step, "pcap"));
+	uint16_t port = (uint16_t)number(step, how, 0);
+	static struct frame frame;
+
+	if (file == NULL)
+		abort();
+	while (pcap_read(file, &frame)) {
+		if (strcmp(how, "receive") == 0)
+			world_receive(world, port, frame.octets, frame.length);
+		else if (strcmp(how, "kernel") == 0)
+			world_kernel(world, port, frame.octets, frame.length);
+		else /* the pcap's frame: its Ethernet header names the MAC, the rest is the
+			datagram */
+			world_inject(world, (uint16_t)number(step, "inject", 0),
+				(uint16_t)number(step, "flags", 0),
+				(uint16_t)number(step, "port", 0), frame.octets,
+				number(step, "inject", 0) == INJECT_FRAME ? frame.octets
+									  : frame.octets + 14,
+				number(step, "inject", 0) == INJECT_FRAME ? frame.length
+									  : frame.length - 14);
+	}
+	fclose(file);
+}
+
+static void set_port(struct world *world, const json_t *o)
+{
+	struct port *port = &world->ports[number(o, "index", 0)];
+	port->mtu = (uint16_t)number(o, "mtu", port->mtu);
+	port->up = number(o, "up", 1) != 0;
+	port->has_exception = number(o, "tap", 1) != 0;
+	port->checksum_check = number(o, "checksum_check", 1) != 0;
+}
+
+static void do_step(struct world *world, const char *folder, const json_t *step)
+{
+	const json_t *o;
+
+	if (json_object_get(step, "receive"))
+		feed(world, folder, step, "receive");
+	else if (json_object_get(step, "kernel"))
+		feed(world, folder, step, "kernel");
+	else if (json_object_get(step, "inject"))
+		feed(world, folder, step, "inject");
+	else if (json_object_get(step, "advance_ms"))
+		world_advance(world, (uint64_t)number(step, "advance_ms", 0));
+	else if ((o = json_object_get(step, "agent")))
+		set_agent(world, o);
+	else if ((o = json_object_get(step, "local")))
+		world_local(world, text(o, "address"), (uint16_t)number(o, "port", 0));
+	else if ((o = json_object_get(step, "home_network")))
+		set_home_network(world, o);
+	else if ((o = json_object_get(step, "binding")))
+		set_binding(world, o);
+	else if ((o = json_object_get(step, "prefix")))
+		set_prefix(world, o);
+	else if ((o = json_object_get(step, "route")))
+		set_route(world, o);
+	else if ((o = json_object_get(step, "neighbor")))
+		world_neighbor(world, text(o, "address"), (uint16_t)number(o, "port", 0),
+			(uint8_t)number(o, "mac", 0));
+	else if ((o = json_object_get(step, "port")))
+		set_port(world, o);
+	else
+		abort();
+}
+
+static bool check_frames(const char *folder, const char *what, const json_t *expected,
+	uint16_t port, const struct world_frame *frames, unsigned count)
+{
+	char key[8];
+	const char *name;
+	static struct frame frame;
+	FILE *file = NULL;
+	unsigned i = 0, n = 0;
+
+	snprintf(key, sizeof(key), "%u", port);
+	name = text(expected, key);
+	if (name != NULL && (file = pcap_open(folder, name)) == NULL)
+		return wrong("cannot read %s", name);
+	while (file != NULL && pcap_read(file, &frame)) {
+		n++;
+		while (i < count && frames[i].port != port)
+			i++;
+		if (i == count) {
+			fclose(file);
+			return wrong("%s %u: frame %u of %s did not come", what, port, n, name);
+		}
+		if (frames[i].length != frame.length ||
+			memcmp(frames[i].octets, frame.octets, frame.length) != 0) {
+			uint32_t at = 0;
+			while (at < frame.length && at < frames[i].length &&
+				frames[i].octets[at] == frame.octets[at])
+				at++;
+			fclose(file);
+			return wrong("%s %u: frame %u differs from %s at octet %u (%u octets, %u "
+				     "expected; %02x, %02x)",
+				what, port, n, name, at, frames[i].length, frame.length,
+				frames[i].octets[at], frame.octets[at]);
+		}
+		i++;
+	}
+	if (file != NULL)
+		fclose(file);
+	for (; i < count; i++)
+		if (frames[i].port == port)
+			return wrong("%s %u: a frame of %u octets too many", what, port,
+				frames[i].length);
+	return true;
+}
+
+struct named {
+	const char *name;
+	size_t offset;
+};
+#define COUNTER(field)                                                                             \
+	{                                                                                          \
+#field, offsetof(struct worker_counters, field)                                    \
+	}
+static const struct named named[] = {COUNTER(received_port), COUNTER(received_exception),
+	COUNTER(received_inject), COUNTER(created), COUNTER(sent_port), COUNTER(punted_control),
+	COUNTER(punted_exception), COUNTER(joined), COUNTER(held_reassembly),
+	COUNTER(held_neighbor), COUNTER(icmp_sent), COUNTER(icmp_suppressed),
+	COUNTER(keepalives_answered), COUNTER(proxy_arp_sent), COUNTER(fragments_made),
+	COUNTER(reassembled), COUNTER(encapsulated), COUNTER(decapsulated), COUNTER(ecn_anomalies)};
+
+static bool check_counters(const struct world *world, const json_t *expected)
+{
+	const json_t *drops = json_object_get(expected, "drops"),
+		     *counters = json_object_get(expected, "counters");
+	size_t used = 0;
+
+	for (size_t i = 0; i < RTE_DIM(named); i++) {
+		uint64_t value =
+			*(const uint64_t *)((const char *)&world->counters + named[i].offset);
+		json_int_t wanted = number(counters, named[i].name, 0);
+		used += json_object_get(counters, named[i].name) != NULL;
+		if (value != (uint64_t)wanted)
+			return wrong(
+				"%s is %lu, not %lld", named[i].name, (unsigned long)value, wanted);
+	}
+	if (used != json_object_size(counters))
+		return wrong("case names a counter that there is not");
+	used = 0;
+	for (unsigned i = 1; i < DROP_REASON_COUNT; i++) {
+		json_int_t wanted = number(drops, drop_reason_name(i), 0);
+		used += wanted != 0;
+		if (world->counters.drops[i] != (uint64_t)wanted)
+			return wrong("drop %s is %lu, not %lld", drop_reason_name(i),
+				(unsigned long)world->counters.drops[i], wanted);
+	}
+	if (used != json_object_size(drops))
+		return wrong("case names a drop reason that there is not");
+	if (world->counters.received_port_bytes != world->received_bytes)
+		return wrong("received_port_bytes");
+	return true;
+}
+
+static bool check_bindings(const struct world *world, const json_t *expected)
+{
+	for (unsigned i = 0; i < WORLD_BINDINGS; i++) {
+		const uint64_t *values = (const uint64_t *)&world->bindings[i];
+		char key[8];
+		snprintf(key, sizeof(key), "%u", i);
+		const json_t *wanted = json_object_get(expected, key);
+		for (size_t f = 0; f < 4; f++)
+			if (values[f] != (uint64_t)json_integer_value(json_array_get(wanted, f)))
+				return wrong("binding %u counter %zu is %lu", i, f,
+					(unsigned long)values[f]);
+	}
+	return true;
+}
+
+static bool check_punted(const struct world *world, const json_t *expected)
+{
+	if (world->punted_count != json_array_size(expected))
+		return wrong("%u punted, not %zu", world->punted_count, json_array_size(expected));
+	for (unsigned i = 0; i < world->punted_count; i++) {
+		const struct punt_record *r = &world->punted[i];
+		const json_t *e = json_array_get(expected, i);
+		const char *hex = text(e, "hex");
+		struct ip_address source = address_of(e, "source", NULL),
+				  destination = address_of(e, "destination", NULL);
+		if (r->kind != number(e, "kind", 0) || r->flags != number(e, "flags", 0) ||
+			r->ttl != number(e, "ttl", 0) || r->port != number(e, "port", 0) ||
+			r->layer_count != number(e, "layers", 0))
+			return wrong("punted %u: kind %u flags %u ttl %u port %u layers %u", i,
+				r->kind, r->flags, r->ttl, r->port, r->layer_count);
+		if (!ip_address_equal(&r->source, &source) ||
+			!ip_address_equal(&r->destination, &destination) ||
+			r->source_port != rte_cpu_to_be_16((uint16_t)number(e, "source_port", 0)))
+			return wrong("punted %u: addresses or port", i);
+		if (strlen(hex) != r->length * 2u)
+			return wrong("punted %u: %u octets", i, r->length);
+		for (unsigned o = 0; o < r->length; o++) {
+			unsigned value;
+			if (sscanf(hex + 2 * (size_t)o, "%2x", &value) != 1 || value != r->data[o])
+				return wrong("punted %u: octet %u", i, o);
+		}
+	}
+	return true;
+}
+
+static bool check_events(const struct world *world, const json_t *expected)
+{
+	if (world->event_count != json_array_size(expected))
+		return wrong("%u events, not %zu", world->event_count, json_array_size(expected));
+	for (unsigned i = 0; i < world->event_count; i++) {
+		const json_t *e = json_array_get(expected, i);
+		const struct event *event = &world->events[i];
+		if (event->type != number(e, "type", 0) || event->id != number(e, "id", 0) ||
+			event->value != (uint64_t)number(e, "value", 0) ||
+			event->udp_port != rte_cpu_to_be_16((uint16_t)number(e, "udp_port", 0)))
+			return wrong("event %u: type %u id %u value %lu port %u", i, event->type,
+				event->id, (unsigned long)event->value,
+				rte_be_to_cpu_16(event->udp_port));
+		struct ip_address address = address_of(e, "address", NULL);
+		if (!ip_address_equal(&event->address, &address))
+			return wrong("event %u: address", i);
+	}
+	return true;
+}
+
+static bool check(const struct world *world, const char *folder, const json_t *c)
+{
+	for (uint16_t port = 0; port < WORLD_PORTS; port++)
+		if (!check_frames(folder, "sent", json_object_get(c, "sent"), port, world->sent,
+			    world->sent_count) ||
+			!check_frames(folder, "kernel", json_object_get(c, "kernel"), port,
+				world->kernel, world->kernel_count))
+			return false;
+	if (world_balance(world) != 0)
+		return wrong("sum is off by %ld", (long)world_balance(world));
+	return check_counters(world, c) && check_bindings(world, json_object_get(c, "bindings")) &&
+	       check_punted(world, json_object_get(c, "punted")) &&
+	       check_events(world, json_object_get(c, "events"));
+}
+
+static bool run_case(const char *folder)
+{
+	char path[640];
+	json_error_t error;
+	json_t *c, *step;
+	size_t i;
+	struct world *world;
+	bool passed;
+
+	snprintf(path, sizeof(path), "%s/case.json", folder);
+	c = json_load_file(path, 0, &error);
+	if (c == NULL)
+		return wrong("%s:%d: %s", path, error.line, error.text);
+	world = world_new();
+	json_array_foreach(json_object_get(c, "steps"), i, step) do_step(world, folder, step);
+	passed = check(world, folder, c);
+	if (!world_free(world) && passed)
+		passed = wrong("a packet was lost or leaked at the end");
+	json_decref(c);
+	return passed;
+}
+
+static int is_case(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* walk CASES [NAME]: all cases, or one. */
+int main(int argc, char **argv)
+{
+	struct dirent **entries;
+	int count, failed = 0, ran = 0;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: walk CASES [NAME]\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	count = scandir(argv[1], &entries, is_case, alphasort);
+	if (count <= 0) {
+		fprintf(stderr, "walk: no cases in %s\n", argv[1]);
+		return 1;
+	}
+	for (int i = 0; i < count; i++) {
+		char folder[512];
+		bool passed;
+		if (argc > 2 && strcmp(entries[i]->d_name, argv[2]) != 0)
+			continue;
+		snprintf(folder, sizeof(folder), "%s/%s", argv[1], entries[i]->d_name);
+		passed = run_case(folder);
+		printf("%s %d - %s%s%s\n", passed ? "ok" : "not ok", ++ran, entries[i]->d_name,
+			passed ? "" : ": ", passed ? "" : message);
+		failed += !passed;
+	}
+	printf("1..%d\n", ran);
+	return failed > 0 || ran == 0;
+}
