@@ -77,8 +77,7 @@ void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause
 
 	networks_drop(e, b, transaction);
 	binding_command_fill(e, b, &command);
-	if (cause != MIP4_CAUSE_REFUSED)
-		ticket_add(e, e->ops.binding_remove(e->context, &command), transaction, TICKET_REST, 0);
+	ticket_add(e, e->ops.binding_remove(e->context, &command), transaction, TICKET_REST, 0);
 	record_binding_delete(e, b);
 	event_emit(e, &event, false, now.monotonic_ns);
 	struct binding *first = binding_cache_home(e->cache, b->instance, &b->home_address);

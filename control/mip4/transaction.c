@@ -103,10 +103,14 @@ static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock
 	count(e, t->reply.instance, MIP4_REFUSED);
 	if (b && t->had_before) {
 		struct binding before = t->before;
+		struct binding_command command;
 		binding_cache_endpoint_set(e->cache, b, &before.care_of_address, before.care_of_port);
 		binding_cache_schedule(e->cache, b, before.expires_ns);
 		/* The cache's own links stay as they are now; they are the struct's tail. */
 		memcpy(b, &before, offsetof(struct binding, ticking));
+		/* The dataplane still has this one; what it is meant to have must say so again. */
+		binding_command_fill(e, b, &command);
+		e->ops.binding_set(e->context, &command);
 	} else if (b) {
 		binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
 	}
