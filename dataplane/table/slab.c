@@ -6,21 +6,22 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM ((size_t)16 << 20) /* smaller maps would only waste memory and time to clear it */
 
 static size_t page_round(size_t size)
 {
 	return (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 }
 
-/* Small maps are rounded up to 4 KiB pages only: a walk test makes many tables. */
+/* Small maps in 4 KiB pages: a walk test makes many tables. */
 static size_t map_round(size_t size)
 {
-	return size >= HUGE_PAGE ? page_round(size) : (size + 4095) & ~(size_t)4095;
+	return size >= HUGE_FROM ? page_round(size) : (size + 4095) & ~(size_t)4095;
 }
 
 void *slab_map(size_t size)
 {
-	bool huge = size >= HUGE_PAGE;
+	bool huge = size >= HUGE_FROM;
 	size_t wanted = map_round(size);
 	size_t reserved = wanted + (huge ? HUGE_PAGE : 0);
 	uint8_t *memory = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
