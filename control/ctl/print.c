@@ -12,7 +12,7 @@ struct column {
 
 static const struct {
 	const char *words;
-	struct column columns[10];
+	struct column columns[11]; /* ends with a row of zeros */
 } tables[] = {
 	{"show bindings", {{"home_address", "HOME ADDRESS", 15}, {"care_of_address", "CARE-OF ADDRESS", 15}, {"care_of_port", "PORT", 5},
 				  {"encapsulation", "TUNNEL", 8}, {"nat", "NAT", 10}, {"flags", "FLAGS", 6}, {"state", "STATE", 8},

@@ -4,8 +4,10 @@ Each run has its own sockets, store and EAL file prefix in its own directory: no
 """
 import json
 import os
+import resource
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import network as net  # noqa: E402
@@ -160,8 +162,16 @@ mobile_nodes = (
 
 	# ---- questions
 
-	def ctl(self, *words):
-		return subprocess.run([binary(self.build, "homeportctl"), "-s", self.operator_socket, *words], capture_output=True, text=True)
+	def ctl(self, *words, seconds=30, limit=1 << 26):
+		"""homeportctl, bounded in time and output: what it prints is under test as well."""
+		command = [binary(self.build, "homeportctl"), "-s", self.operator_socket, *words]
+		with tempfile.TemporaryFile("w+", dir=self.network.directory) as out, tempfile.TemporaryFile("w+", dir=self.network.directory) as err:
+			def limited():
+				resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+			result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=seconds, preexec_fn=limited)
+			out.seek(0)
+			err.seek(0)
+			return subprocess.CompletedProcess(command, result.returncode, out.read(), err.read())
 
 	def ask(self, *words, quiet=False):
 		"""The answer's data, or its rows; None when it was refused and quiet. With -j every row is a line, the answer the last."""

@@ -15,6 +15,15 @@ def test_every_show_answers_in_json(bed):
 	assert HOME_ADDRESS in json.dumps(answer)
 
 
+def test_every_table_has_its_lines(bed):
+	for words in ("bindings", "ports", "workers", "drops", "mobile-nodes", "instances"):
+		result = bed.gateway.ctl("show", words)
+		lines = result.stdout.splitlines()
+		assert result.returncode == 0 and 1 <= len(lines) < 20, (words, result)
+		assert all(len(line) < 400 for line in lines), words
+	assert HOME_ADDRESS in bed.gateway.bindings_text()
+
+
 # HA4-AUTH-24
 def test_keys_never_leave(bed):
 	for words in (["show", "config"], ["-j", "show", "config"], ["-j", "show", "binding", HOME_ADDRESS]):
