@@ -6,7 +6,7 @@
  * (without FCS 60 and 508). TSC cycles a packet, median of five rounds, source and sink included;
  * the source copies the frame into a fresh mbuf.
  *
- *   ipip_bench [BINDINGS]     default 1000000; huge pages when there are any
+ *   ipip_bench [BINDINGS [PACKETS]]     default 1000000 each; huge pages when there are any
  */
 #include "dataplane/drop.h"
 #include "dataplane/packet.h"
@@ -21,7 +21,6 @@
 #include <stdlib.h>
 
 #define ROUNDS   5
-#define PACKETS  1000000u
 #define HOME_NET 0x0a000000u /* 10/8 */
 #define CARE_NET 0x0b000000u
 
@@ -38,7 +37,7 @@ static struct port ports[1] = {
 	{.mtu = 1500, .mac = {2, 0, 0, 0, 0, 1}, .up = true, .name = "bench"}};
 static struct tx_buffer tx[1];
 static struct worker worker;
-static uint32_t bindings = 1000000;
+static uint32_t bindings = 1000000, packet_count = 1000000;
 
 /* The sink: what would go to the device is counted and freed. */
 void worker_flush(struct worker *w)
@@ -146,7 +145,7 @@ static double round_cycles(enum path path, uint16_t size, bool run)
 	struct rte_mbuf *packets[BURST_SIZE];
 	uint64_t random = 88172645463325252ull, from = rte_rdtsc();
 
-	for (uint32_t done = 0; done < PACKETS; done += BURST_SIZE) {
+	for (uint32_t done = 0; done < packet_count; done += BURST_SIZE) {
 		if (rte_pktmbuf_alloc_bulk(worker.pool, packets, BURST_SIZE))
 			exit(1);
 		for (unsigned i = 0; i < BURST_SIZE; i++) {
@@ -161,7 +160,7 @@ static double round_cycles(enum path path, uint16_t size, bool run)
 		pipeline_receive_burst(&worker, 0, packets, BURST_SIZE);
 		worker_flush(&worker);
 	}
-	return (double)(rte_rdtsc() - from) / PACKETS;
+	return (double)(rte_rdtsc() - from) / packet_count;
 }
 
 static int compare(const void *a, const void *b)
@@ -244,6 +243,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		bindings = (uint32_t)strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		packet_count = (uint32_t)strtoul(argv[2], NULL, 0);
+	if (bindings == 0 || packet_count < BURST_SIZE)
+		return 64;
 	if (pages && fscanf(pages, "%u", &free_pages) != 1)
 		free_pages = 0;
 	if (pages)

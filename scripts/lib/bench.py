@@ -21,6 +21,7 @@ BENCHES = {
 	"ring": ("commands a second through the shared ring", ["ring_bench"], []),
 	"insert": ("1,000,000 bindings through control and rings", ["insert_bench", "binding_insert_bench"], []),
 	"registrations": ("authenticated registrations a second on one core", ["registration_bench"], []),
+	"tables": ("lookups and inserts of the binding table alone", ["tables_bench"], []),
 	"ipip": ("cycles a packet, 1,000,000 bindings in random order", ["ipip_bench", "dataplane_bench"], []),
 }
 HUGE_PAGES = 1024
