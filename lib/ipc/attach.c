@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#define ERRNO_MAX    4095
 #define HELLO_FDS    3  /* region, command doorbell, event doorbell */
 #define FDS_READ_MAX 64 /* room for what a rogue peer sends too much, so that it can be closed */
 
@@ -254,12 +255,11 @@ static int receive_hello(int s, struct attach_hello *hello, int fds[FDS_READ_MAX
 	if (!length)
 		error = -ECONNRESET;
 	else if (length != sizeof(*hello) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-		 hello->magic != REGION_MAGIC || hello->layout_version != REGION_LAYOUT_VERSION)
+		 hello->magic != REGION_MAGIC || hello->layout_version != REGION_LAYOUT_VERSION ||
+		 hello->error > ERRNO_MAX || (!hello->error && count != HELLO_FDS))
 		error = -EPROTO;
-	else if (hello->error)
-		error = hello->error <= 4095 ? -(int)hello->error : -EPROTO;
-	else if (count != HELLO_FDS)
-		error = -EPROTO;
+	else
+		error = -(int)hello->error;
 	if (error)
 		close_all(fds, count);
 	return error;
@@ -352,7 +352,7 @@ static int take_hello(
 int attach_receive(struct attachment *attachment, int connected_socket, int timeout_ms)
 {
 	struct attach_hello hello;
-	int fds[FDS_READ_MAX];
+	int fds[FDS_READ_MAX] = {-1, -1, -1};
 
 	*attachment = (struct attachment){
 		.socket = connected_socket, .command_doorbell = -1, .event_doorbell = -1};
