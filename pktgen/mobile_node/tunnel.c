@@ -156,9 +156,13 @@ void tunnel_expect(struct tunnel *tunnel, be32 home_address, be32 care_of_addres
 	tunnel->care_of_address = care_of_address;
 }
 
-static bool form_accepted(const struct tunnel *tunnel, enum tunnel_form form)
+/*
+ * Either form while there is a tunnel or soon will be one: what the home agent sent to the last
+ * place just before a move is still good.
+ */
+static bool inbound_open(const struct tunnel *tunnel)
 {
-	return tunnel->form == form || (tunnel->form == TUNNEL_DOWN && tunnel->expecting);
+	return tunnel->form != TUNNEL_DOWN || tunnel->expecting;
 }
 
 static void inner_send(struct tunnel *tunnel, const uint8_t *packet, size_t length)
@@ -271,7 +275,7 @@ static void udp_received(struct tunnel *tunnel, const struct sockaddr_in *from,
 		tunnel->signalling(tunnel->context, payload, length);
 		return;
 	}
-	if (!form_accepted(tunnel, TUNNEL_UDP) || !tunnel_mip_parse(&data, payload, length) ||
+	if (!inbound_open(tunnel) || !tunnel_mip_parse(&data, payload, length) ||
 		data.next_header != IP_PROTOCOL_IPV4) {
 		tunnel->dropped[TUNNEL_DROP_FORM]++;
 		return;
@@ -309,8 +313,7 @@ void tunnel_raw_readable(struct tunnel *tunnel)
 		if (ipv4_parse(&outer, packet, (size_t)got) != IPV4_OK ||
 			outer.source != tunnel->home_agent)
 			tunnel->dropped[TUNNEL_DROP_NOT_AGENT]++;
-		else if (!form_accepted(tunnel, TUNNEL_IPIP) ||
-			 outer.destination != tunnel->care_of_address)
+		else if (!inbound_open(tunnel))
 			tunnel->dropped[TUNNEL_DROP_FORM]++;
 		else
 			inner_received(tunnel, outer.payload, outer.payload_length);

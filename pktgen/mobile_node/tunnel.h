@@ -21,7 +21,7 @@ enum tunnel_drop { /* why a packet of either direction went no further */
 	TUNNEL_DROP_SOURCE,        /* from the TUN device, source not the home address */
 	TUNNEL_DROP_SEND,          /* the kernel refused it */
 	TUNNEL_DROP_NOT_AGENT,     /* from the network, but not from the home agent('s port 434) */
-	TUNNEL_DROP_FORM,          /* other encapsulation than agreed, or not a tunnel message */
+	TUNNEL_DROP_FORM,          /* no tunnel at present, or not IPv4 inside */
 	TUNNEL_DROP_INNER,         /* inner packet malformed */
 	TUNNEL_DROP_DESTINATION,   /* inner destination not the home address */
 	TUNNEL_DROP_COUNT
