@@ -752,10 +752,33 @@ case("ipv6-echo", SIXLINKS).ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(b
 sim = next(c for c in CASES if c.name == "forward-simultaneous")
 sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))
 
+def write_corpus(name, wanted):
+    """What the cases receive, as inputs of tests/fuzz/NAME_fuzz.c: port, kind, length, octets; kind 3 is time."""
+    folder = os.path.join(os.path.dirname(__file__), "../fuzz/corpus", name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for c in CASES:
+        records = b""
+        for step in c.steps:
+            kind = 0 if "receive" in step else 1 if "kernel" in step else 2 if step.get("inject") == 2 else None
+            if "advance_ms" in step:
+                records += bytes([0, 3]) + min(step["advance_ms"] // 8, 4095).to_bytes(2, "big")
+            elif kind is not None and "pcap" in step:
+                for frame in c.files[step["pcap"]]:
+                    raw = bytes(frame)[14 if kind == 2 else 0:]
+                    records += bytes([step.get("receive", step.get("kernel", step.get("port", 0))), kind]) + len(raw).to_bytes(2, "big") + raw
+        if records and wanted(c.name) and len(records) < 8192:
+            with open(os.path.join(folder, c.name), "wb") as file:
+                file.write(records)
+
+
 if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     names = [c.name for c in CASES]
     assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
     for c in CASES:
         c.write()
+    write_corpus("input_path", lambda name: True)
+    write_corpus("icmp", lambda name: name.startswith(("path-", "icmp", "solicitation", "V05", "reverse-echo")))
+    write_corpus("reassembly", lambda name: "reassembly" in name or "outer-fragments" in name)
     print("%d cases" % len(CASES))

@@ -62,6 +62,9 @@ void world_inject(struct world *world, uint16_t kind, uint16_t flags, uint16_t p
 	const uint8_t mac[6], const void *data, uint32_t length);
 /* Moves the worker's clock and ticks. */
 void world_advance(struct world *world, uint64_t milliseconds);
+/* Lets everything held time out; true when every buffer is back in the pool and the sum is right.
+ */
+bool world_settle(struct world *world);
 /* 0 when every packet is accounted for. */
 int64_t world_balance(const struct world *world);
 /* Forgets what was caught so far. */
