@@ -39,7 +39,7 @@ struct node {
 	uint16_t instance;
 	uint16_t pool;                  /* pool index + 1 of `assigned`; 0: static */
 	uint8_t denied_code;
-	bool used, moves_started, greeted;
+	bool used;
 };
 
 struct node_key {

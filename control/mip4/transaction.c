@@ -211,6 +211,11 @@ static void finish_accept(struct mip4_engine *e, struct transaction *t, struct b
 	b->state = BINDING_ACTIVE;
 	b->prefix_count = (uint8_t)network_table_of(e->networks, b->id, list, NETWORKS_PER_BINDING_MAX);
 	n->accepted_ns = now.monotonic_ns;
+	if (now.monotonic_ns - n->moves_since_ns > 60 * CLOCK_NS_PER_S) { // HA4-NAT-27
+		n->moves_since_ns = now.monotonic_ns;
+		n->moves = 0;
+	}
+	n->moves += moved;
 	count(e, b->instance, !t->had_before ? MIP4_BINDINGS_ADDED : moved ? MIP4_BINDINGS_MOVED : MIP4_BINDINGS_REFRESHED);
 	stale_others(e, b);
 	record_binding_put(e, b, now);

@@ -347,7 +347,14 @@ static bool node_policed(struct mip4_engine *e, struct request *r)
 	struct token_bucket bucket = {
 		.at_ns = n->bucket_ns, .milli = n->bucket_milli, .started = n->bucket_ns != 0};
 
-	if (r->facts.request.lifetime_s == 0 || r->config->node_rate == 0)
+	if (r->facts.request.lifetime_s == 0)
+		return false;
+	if (r->config->nat_move_limit && n->moves > r->config->nat_move_limit &&
+		r->now.monotonic_ns - n->moves_since_ns <= 60 * CLOCK_NS_PER_S) {
+		answer_deny(e, r, CODE_RESOURCES, "tunnel end moved too often within a minute");
+		return true;
+	}
+	if (r->config->node_rate == 0)
 		return false;
 	bool pass = token_bucket_peek(
 		&bucket, r->config->node_rate, r->config->node_burst, r->now.monotonic_ns);

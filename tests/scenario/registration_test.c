@@ -793,6 +793,34 @@ static void networks(void **state)
 	end(h);
 }
 
+/* HA4-NAT-27, HA4-OPS-32. */
+static void restless_node(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = natted(udp_request);
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) { /* the first is no move, then ten and the one too many */
+		ask.source_port = (uint16_t)(40000 + i);
+		assert_int_equal(ask_send(h, &ask), 0);
+	}
+	ask.source_port = 41000;
+	assert_int_equal(ask_send(h, &ask), 130);
+	home_pass(h, 61);
+	assert_int_equal(ask_send(h, &ask), 0);
+	end(h);
+	h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; police_endpoint_rate = 1000;"
+		" police_endpoint_burst = 1000; node_rate = 1; node_burst = 5;"
+		" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" NODES(NODE("home_address = \"10.1.0.10\";")));
+	ask = plain;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(ask_send(h, &ask), 130); /* answered, not dropped: HA4-ROLE-05 */
+	ask.lifetime_s = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -807,6 +835,7 @@ int main(void)
 		cmocka_unit_test(key_rollover), cmocka_unit_test(expiry), cmocka_unit_test(simultaneous),
 		cmocka_unit_test(dynamic_addresses), cmocka_unit_test(revocations), cmocka_unit_test(flood),
 		cmocka_unit_test(internal_agent), cmocka_unit_test(clock_steps), cmocka_unit_test(networks),
+		cmocka_unit_test(restless_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

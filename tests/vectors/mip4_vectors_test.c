@@ -26,6 +26,7 @@ struct vector {
 
 static struct vector vectors[128];
 static unsigned vector_count;
+static json_t *vector_root; /* names borrow from it */
 static const char *tests_folder;
 
 static const struct vector *vector_find(const char *prefix)
@@ -577,7 +578,7 @@ static void vector_test(void **state)
 static bool vectors_load(const char *path)
 {
 	json_error_t error;
-	json_t *root = json_load_file(path, 0, &error), *item;
+	json_t *root = vector_root = json_load_file(path, 0, &error), *item;
 	size_t index;
 
 	json_array_foreach(json_object_get(root, "vectors"), index, item)
@@ -608,5 +609,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < vector_count; i++)
 		tests[i] = (struct CMUnitTest){
 			.name = vectors[i].name, .test_func = vector_test, .initial_state = &vectors[i]};
-	return _cmocka_run_group_tests("mip4_vectors", tests, vector_count, NULL, NULL);
+	int failed = _cmocka_run_group_tests("mip4_vectors", tests, vector_count, NULL, NULL);
+	json_decref(vector_root);
+	return failed;
 }
