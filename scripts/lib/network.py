@@ -6,6 +6,7 @@ so a test stays one program.
 """
 import atexit
 import ctypes
+import multiprocessing
 import os
 import re
 import shutil
@@ -104,12 +105,17 @@ class Network:
 			signal.signal(number, self.interrupted)
 
 	def interrupted(self, number, frame):
-		raise SystemExit(128 + number)
+		print(f"interrupted by signal {number}: cleaning up", flush=True)
+		self.close()
+		os._exit(128 + number)
 
 	def close(self):
 		if self.closed or os.getpid() != int(self.prefix.rsplit("-", 1)[1]):
 			return
 		self.closed = True
+		for part in multiprocessing.active_children():
+			part.kill()
+			part.join()
 		for process in reversed(self.processes):
 			process.stop(5)
 		for name in reversed(self.names):
