@@ -27,6 +27,19 @@ void connection_close(struct connection *connection);
  */
 json_t *arguments_request(int count, char **words, const struct operator_command_row **row, char *error, size_t error_size);
 
+/*
+ * split.c: the rows of an answer's line, one after another, without making a tree of them: a million rows would take longer to parse
+ * than to fetch.
+ */
+struct split {
+	const char *rows, *tail, *end;
+	size_t head_length;
+};
+/* False when the line has no "rows": parse it whole. The line must stay as it is while it is split. */
+bool split_rows(const char *line, size_t length, struct split *split);
+/* The next row, not NUL-terminated; NULL after the last. */
+const char *split_next(struct split *split, size_t *length);
+
 /* print.c */
 struct printer {
 	const struct operator_command_row *row;
@@ -35,6 +48,9 @@ struct printer {
 	bool header;
 	json_t *rest; /* -j: the answer without its rows */
 };
+/* One row, as it came. */
+void print_row(struct printer *printer, const char *row, size_t length);
+/* The answer without its rows; the last one is kept for print_end. */
 void print_answer(struct printer *printer, json_t *answer);
 void print_end(struct printer *printer);
 void print_event(const char *line, size_t length);

@@ -3,7 +3,8 @@
  * stays unique: "sh bi 10.1.0.10" is `show binding 10.1.0.10`. It sends one request, follows the cursor of paged answers, and prints
  * tables, or with -j the JSON rows as they come.
  *
- *   arguments.c  words to a request        connection.c  socket, lines        print.c  tables        completion.c  bash, help, Markdown
+ *   arguments.c  words to a request    connection.c  socket, lines    split.c  rows of an answer
+ *   print.c      tables                completion.c  bash, help, Markdown
  *
  * Exit status: 0 done; 1 the daemon said no; 64 usage; 69 no daemon or connection lost; 77 not allowed.
  */
@@ -45,12 +46,38 @@ static int lost(bool as_json)
 	return EX_UNAVAILABLE;
 }
 
-static json_t *read_answer(struct connection *connection)
+/* What is left of an answer when its rows are taken out. */
+static json_t *parse_rest(const char *line, const struct split *split)
 {
-	size_t length;
-	const char *line = connection_read(connection, &length);
+	size_t tail_length = (size_t)(split->end - split->tail);
+	char *text = malloc(split->head_length + 1 + tail_length);
+	json_t *answer = NULL;
 
-	return line ? json_loadb(line, length, 0, NULL) : NULL;
+	if (text) {
+		memcpy(text, line, split->head_length);
+		text[split->head_length] = ']';
+		memcpy(text + split->head_length + 1, split->tail, tail_length);
+		answer = json_loadb(text, split->head_length + 1 + tail_length, 0, NULL);
+	}
+	free(text);
+	return answer;
+}
+
+/* Rows go straight to the printer; `printer` NULL: there are none. */
+static json_t *read_answer(struct connection *connection, struct printer *printer)
+{
+	size_t length, row_length;
+	const char *line = connection_read(connection, &length), *row;
+	struct split split;
+
+	if (!line)
+		return NULL;
+	if (!printer || !split_rows(line, length, &split))
+		return json_loadb(line, length, 0, NULL);
+	json_t *answer = parse_rest(line, &split);
+	while (answer && (row = split_next(&split, &row_length)))
+		print_row(printer, row, row_length);
+	return answer;
 }
 
 /* Event lines until the daemon or the user ends it. */
@@ -77,7 +104,7 @@ static int run(struct connection *connection, json_t *request, const struct oper
 	for (;;) {
 		if (connection_send(connection, request))
 			return lost(as_json);
-		json_t *answer = read_answer(connection);
+		json_t *answer = read_answer(connection, &printer);
 		if (!answer)
 			return lost(as_json);
 		if (!json_is_true(json_object_get(answer, "ok"))) {
@@ -89,8 +116,8 @@ static int run(struct connection *connection, json_t *request, const struct oper
 			json_decref(answer);
 			return watch(connection, as_json);
 		}
-		print_answer(&printer, answer);
 		json_t *cursor = json_incref(json_object_get(answer, "cursor"));
+		print_answer(&printer, answer);
 		json_decref(answer);
 		if (!json_is_integer(cursor)) {
 			json_decref(cursor);
@@ -114,7 +141,7 @@ static int greet(struct connection *connection, const char *path, bool as_json)
 		print_error(as_json, result == -EACCES ? "forbidden" : "unavailable", text);
 		return result == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 	}
-	json_t *hello = read_answer(connection);
+	json_t *hello = read_answer(connection, NULL);
 	if (!hello)
 		return lost(as_json);
 	int status = 0;

@@ -12,7 +12,7 @@ struct column {
 
 static const struct {
 	const char *words;
-	struct column columns[11]; /* ends with a row of zeros */
+	struct column columns[12]; /* ends with a key of NULL */
 } tables[] = {
 	{"show bindings", {{"home_address", "HOME ADDRESS", 15}, {"care_of_address", "CARE-OF ADDRESS", 15}, {"care_of_port", "PORT", 5},
 				  {"encapsulation", "TUNNEL", 8}, {"nat", "NAT", 10}, {"flags", "FLAGS", 6}, {"state", "STATE", 8},
@@ -97,7 +97,7 @@ static void print_header(const struct column *columns)
 		printf("%-*s%s", columns->width, columns->title, columns[1].key ? " " : "\n");
 }
 
-static void print_row(const struct column *columns, const json_t *row)
+static void print_columns(const struct column *columns, const json_t *row)
 {
 	for (; columns->key; columns++) {
 		int width = put_value(stdout, json_object_get(row, columns->key));
@@ -133,36 +133,33 @@ static void print_block(const json_t *object, int depth)
 	}
 }
 
-static void print_rows(struct printer *printer, const json_t *rows)
+void print_row(struct printer *printer, const char *row, size_t length)
 {
 	const struct column *columns = columns_of(printer->row->words);
-	size_t i;
-	json_t *row;
 
-	json_array_foreach (rows, i, row) {
-		printer->rows++;
-		if (printer->as_json) {
-			json_dumpf(row, stdout, JSON_COMPACT);
-			putchar('\n');
-		} else if (columns) {
-			if (!printer->header)
-				print_header(columns);
-			printer->header = true;
-			print_row(columns, row);
-		} else {
-			if (printer->rows > 1)
-				putchar('\n');
-			print_block(row, 0);
-		}
+	printer->rows++;
+	if (printer->as_json) {
+		fwrite(row, 1, length, stdout);
+		putchar('\n');
+		return;
 	}
+	json_t *parsed = json_loadb(row, length, 0, NULL);
+	if (columns && !printer->header)
+		print_header(columns);
+	printer->header = true;
+	if (columns) {
+		print_columns(columns, parsed);
+	} else {
+		if (printer->rows > 1)
+			putchar('\n');
+		print_block(parsed, 0);
+	}
+	json_decref(parsed);
 }
 
 void print_answer(struct printer *printer, json_t *answer)
 {
-	const json_t *count = json_object_get(answer, "count");
-
-	print_rows(printer, json_object_get(answer, "rows"));
-	printer->count += (unsigned long long)json_integer_value(count);
+	printer->count += (unsigned long long)json_integer_value(json_object_get(answer, "count"));
 	json_object_del(answer, "rows");
 	json_object_del(answer, "cursor");
 	json_decref(printer->rest);

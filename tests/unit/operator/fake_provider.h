@@ -1,0 +1,23 @@
+/* A control process of straw: as many bindings as asked for, made up from their number. */
+#ifndef TESTS_UNIT_OPERATOR_FAKE_PROVIDER_H
+#define TESTS_UNIT_OPERATOR_FAKE_PROVIDER_H
+
+#include "control/operator/provider.h"
+
+struct fake {
+	struct config *config;
+	uint32_t bindings;      /* numbers 0..bindings-1, home address 10.0.0.0 + number */
+	uint32_t gone_below;    /* numbers below it are empty slots */
+	unsigned cleared, drained, reloads;
+	bool refuse_reload, detached;
+	uint64_t epoch;
+	struct worker_counters workers[2];
+	struct port_counters ports[2];
+	uint64_t control[2][3];
+	struct provider provider;
+};
+
+void fake_init(struct fake *fake, uint32_t bindings);
+void fake_fini(struct fake *fake);
+
+#endif
