@@ -1,13 +1,15 @@
 /*
  * Slots, two chained hash indexes and a wheel.
  *
- * The hash tables have as many heads as slots (rounded up to a power of two), so chains stay short at full load without
- * ever being resized: a registration storm never meets a pause. Links are slot numbers, not pointers.
+ * The hash tables have as many heads as slots (rounded up to a power of two), so chains stay short
+ * at full load without ever being resized: a registration storm never meets a pause. Links are slot
+ * numbers, not pointers.
  *
- * The wheel has one bucket per second and 65536 of them: every finite Mobile IPv4 lifetime is below one lap, so a
- * bucket is visited when it is due and holds hardly anything else; longer ones (Mobile IPv6) are left for their lap.
- * A deadline is rounded up to its second: a binding may go up to a second late, never early (HA4-BND-04); the dataplane
- * holds the exact deadline itself (HA4-BND-06).
+ * The wheel has one bucket per second and 65536 of them: every finite Mobile IPv4 lifetime is below
+ * one lap, so a bucket is visited when it is due and holds hardly anything else; longer ones
+ * (Mobile IPv6) are left for their lap. A deadline is rounded up to its second: a binding may go up
+ * to a second late, never early (HA4-BND-04); the dataplane holds the exact deadline itself
+ * (HA4-BND-06).
  */
 #include "control/binding/binding_cache.h"
 
@@ -247,8 +249,8 @@ struct binding *binding_cache_endpoint_next(const struct binding_cache *c, const
 		&b->care_of_address, b->care_of_port);
 }
 
-void binding_cache_endpoint_set(struct binding_cache *c, struct binding *b,
-	const struct ip_address *address, be16 port)
+void binding_cache_endpoint_set(
+	struct binding_cache *c, struct binding *b, const struct ip_address *address, be16 port)
 {
 	endpoint_unlink(c, b);
 	b->care_of_address = *address;
@@ -328,7 +330,8 @@ uint32_t binding_cache_capacity(const struct binding_cache *c)
 	return c->capacity;
 }
 
-struct binding *binding_cache_iterate(const struct binding_cache *c, uint32_t *cursor, uint32_t look)
+struct binding *binding_cache_iterate(
+	const struct binding_cache *c, uint32_t *cursor, uint32_t look)
 {
 	while (*cursor < c->capacity && look--) {
 		struct binding *b = &c->slots[(*cursor)++];

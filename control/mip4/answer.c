@@ -91,8 +91,10 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 		};
 	if (r->agent != PROFILE_NONE && e->config->foreign_agents[r->agent].security_count) {
 		const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
-		const struct config_security *context = r->agent_context ? r->agent_context
-			: security_default(fa->security, fa->security_count, r->now.wall_ns);
+		const struct config_security *context =
+			r->agent_context ? r->agent_context
+					 : security_default(fa->security, fa->security_count,
+						   r->now.wall_ns);
 		out->agent = context ? r->agent : PROFILE_NONE;
 		out->agent_spi = context ? context->spi : 0;
 	}
@@ -100,14 +102,15 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 
 void answer_count(struct mip4_engine *e, const struct reply *reply)
 {
-	static const uint8_t codes[] = {128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140,
-		141, 142, 143, 144, 147, 148, 151};
+	static const uint8_t codes[] = {128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139,
+		140, 141, 142, 143, 144, 147, 148, 151};
 	unsigned counter = MIP4_DENIED_128;
 
 	if (reply->code <= CODE_ACCEPTED_NOSIM) {
-		count(e, reply->instance, reply->deregistration
-			? (reply->code ? MIP4_DEREG_ACCEPTED_NOSIM : MIP4_DEREG_ACCEPTED)
-			: (reply->code ? MIP4_REG_ACCEPTED_NOSIM : MIP4_REG_ACCEPTED));
+		count(e, reply->instance,
+			reply->deregistration
+				? (reply->code ? MIP4_DEREG_ACCEPTED_NOSIM : MIP4_DEREG_ACCEPTED)
+				: (reply->code ? MIP4_REG_ACCEPTED_NOSIM : MIP4_REG_ACCEPTED));
 		return;
 	}
 	for (unsigned i = 0; i < sizeof(codes); i++)
@@ -129,9 +132,11 @@ void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now no
 	}
 	if (reply->agent < e->config->foreign_agent_count) {
 		const struct config_foreign_agent *fa = &e->config->foreign_agents[reply->agent];
-		agent_context = security_find(fa->security, fa->security_count, reply->agent_spi, now.wall_ns);
+		agent_context = security_find(
+			fa->security, fa->security_count, reply->agent_spi, now.wall_ns);
 	}
-	/* Without a context (reloaded away meanwhile) nothing could be authentic: nothing is sent. */
+	/* Without a context (reloaded away meanwhile) nothing could be authentic: nothing is sent.
+	 */
 	if (!context ||
 		!reply_build(e->authenticator, reply, context, agent_context, now.wall_ns, &record))
 		return;

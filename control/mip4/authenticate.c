@@ -5,7 +5,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#define CHAP_SPI 2 // RFC 4721 8
+#define CHAP_SPI  2 // RFC 4721 8
 #define CHAP_TAIL 237
 
 struct authenticator {
@@ -101,8 +101,8 @@ bool authenticator_make(struct authenticator *a, const struct config_security *c
 		return md5_of(a, parts, 3, out);
 	}
 	EVP_MAC_CTX *mac = a->contexts[context->algorithm];
-	return EVP_MAC_init(mac, key->bytes, key->length, NULL) && EVP_MAC_update(mac, data, length) &&
-	       EVP_MAC_final(mac, out, &size, size);
+	return EVP_MAC_init(mac, key->bytes, key->length, NULL) &&
+	       EVP_MAC_update(mac, data, length) && EVP_MAC_final(mac, out, &size, size);
 }
 
 bool authenticator_check(struct authenticator *a, const struct config_security *context,

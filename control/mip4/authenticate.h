@@ -1,6 +1,7 @@
 /*
- * Authenticators (RFC 5944 3.5, 5.1; RFC 4721 5; HA4-AUTH). Algorithms are fetched from OpenSSL once. A comparison is
- * constant-time and of the algorithm's whole output, never of a prefix (HA4-AUTH-09).
+ * Authenticators (RFC 5944 3.5, 5.1; RFC 4721 5; HA4-AUTH). Algorithms are fetched from OpenSSL
+ * once. A comparison is constant-time and of the algorithm's whole output, never of a prefix
+ * (HA4-AUTH-09).
  */
 #ifndef CONTROL_MIP4_AUTHENTICATE_H
 #define CONTROL_MIP4_AUTHENTICATE_H
@@ -13,7 +14,8 @@
 
 struct authenticator;
 
-int authenticator_new(struct authenticator **out); /* -ENOTSUP when the library lacks one of the algorithms */
+int authenticator_new(
+	struct authenticator **out); /* -ENOTSUP when the library lacks one of the algorithms */
 void authenticator_free(struct authenticator *a);
 
 /* Octets of output: 16, 20 or 32. */
@@ -24,16 +26,17 @@ bool authenticator_make(struct authenticator *a, const struct config_security *c
 bool authenticator_check(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *have, size_t have_length);
 /*
- * Mobile-AAA, 36/1 (RFC 4721 5, 8): `data` up to and including its SPI; SPI 2 is the CHAP form with the challenge (one zero
- * octet when there was none), any other HMAC-MD5.
+ * Mobile-AAA, 36/1 (RFC 4721 5, 8): `data` up to and including its SPI; SPI 2 is the CHAP form with
+ * the challenge (one zero octet when there was none), any other HMAC-MD5.
  */
 bool authenticator_check_aaa(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *challenge, size_t challenge_length,
 	const uint8_t *have, size_t have_length);
 
-/* The context of an SPI, valid now (HA4-AUTH-23); SPI 0..255 never (HA4-AUTH-02). NULL when not held. */
-const struct config_security *security_find(const struct config_security *contexts, unsigned count,
-	uint32_t spi, uint64_t wall_ns);
+/* The context of an SPI, valid now (HA4-AUTH-23); SPI 0..255 never (HA4-AUTH-02). NULL when not
+ * held. */
+const struct config_security *security_find(
+	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns);
 /* The default context: the first that is valid now. */
 const struct config_security *security_default(
 	const struct config_security *contexts, unsigned count, uint64_t wall_ns);

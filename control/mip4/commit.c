@@ -1,11 +1,14 @@
 /*
- * Carrying out a verdict: the binding cache first, then the dataplane, and only when that has it, the reply (HA4-REG-21).
+ * Carrying out a verdict: the binding cache first, then the dataplane, and only when that has it,
+ * the reply (HA4-REG-21).
  *
- *   accepted -> binding_set ----done----> prefixes, removal of other bindings ----done----> store, ARP, event, reply
+ *   accepted -> binding_set ----done----> prefixes, removal of other bindings ----done----> store,
+ * ARP, event, reply
  *                     \---refused---> the cache as it was before, reply 128 or 130
  *
- * A handover reuses the slot of the binding it replaces: for the dataplane it is one store (HA4-REG-22). What a transaction
- * waits for is a count of tickets; they are acknowledged in their order.
+ * A handover reuses the slot of the binding it replaces: for the dataplane it is one store
+ * (HA4-REG-22). What a transaction waits for is a count of tickets; they are acknowledged in their
+ * order.
  */
 #include "control/mip4/engine_state.h"
 
@@ -43,12 +46,14 @@ void networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transactio
 			.vrf = e->config->instances[b->instance].vrf,
 			.binding_id = b->id};
 		network_table_remove(e->networks, b->instance, &list[i]);
-		ticket_add(e, e->ops.prefix_remove(e->context, &command), transaction, TICKET_REST, 0);
+		ticket_add(
+			e, e->ops.prefix_remove(e->context, &command), transaction, TICKET_REST, 0);
 	}
 	b->prefix_count = 0;
 }
 
-static void lease_release(struct mip4_engine *e, struct node *n, const struct binding *b, monotonic now)
+static void lease_release(
+	struct mip4_engine *e, struct node *n, const struct binding *b, monotonic now)
 {
 	if (!n->pool || !ip_address_equal(&n->assigned, &b->home_address))
 		return;
@@ -99,7 +104,8 @@ static void deregister(struct mip4_engine *e, struct request *r, const struct ve
 	struct transaction *t = transaction_take(e, r->node, &index);
 
 	if (!t) {
-		answer_deny(e, r, CODE_UNSPECIFIED, "too many registrations wait for the dataplane");
+		answer_deny(
+			e, r, CODE_UNSPECIFIED, "too many registrations wait for the dataplane");
 		return;
 	}
 	answer_prepare(e, r, v->code, 0, &t->reply);
@@ -122,8 +128,8 @@ static void deregister(struct mip4_engine *e, struct request *r, const struct ve
 			binding_end(e, b, MIP4_CAUSE_DEREGISTERED, index, r->now);
 		b = next;
 	}
-	t->home_return = t->was_away &&
-			 !binding_cache_home(e->cache, r->instance, &r->home_address);
+	t->home_return =
+		t->was_away && !binding_cache_home(e->cache, r->instance, &r->home_address);
 	transaction_advance(e, t, r->now); /* nothing was there: at once */
 }
 
@@ -135,19 +141,23 @@ static uint8_t nat_of(const struct verdict *v, const struct request *r)
 	return v->forced || !mismatch ? BINDING_NAT_FORCED : BINDING_NAT_DETECTED;
 }
 
-/* HA4-REG-07: everything new, nothing inherited but the slot, the creation time and the cache's links. */
-static void binding_fill(struct mip4_engine *e, struct binding *b, struct request *r, const struct verdict *v)
+/* HA4-REG-07: everything new, nothing inherited but the slot, the creation time and the cache's
+ * links. */
+static void binding_fill(
+	struct mip4_engine *e, struct binding *b, struct request *r, const struct verdict *v)
 {
 	const struct facts *f = &r->facts;
 	const struct config_home_network *network = home_network_of(r->config, &r->home_address);
 	bool agent_field_ours = own_address(e, r->config->vrf, &f->home_agent);
 	monotonic now = r->now.monotonic_ns;
-	unsigned layers = r->record->layer_count < DECAP_LAYERS_MAX ? r->record->layer_count : DECAP_LAYERS_MAX;
+	unsigned layers = r->record->layer_count < DECAP_LAYERS_MAX ? r->record->layer_count
+								    : DECAP_LAYERS_MAX;
 
 	b->node = r->node;
 	b->care_of_field = f->care_of_address;
 	b->agent_field = agent_field_ours ? f->home_agent : r->record->destination;
-	/* HA4-FWD-02: the Home Agent field; HA4-NAT-19: in UDP the address the request was sent to. */
+	/* HA4-FWD-02: the Home Agent field; HA4-NAT-19: in UDP the address the request was sent to.
+	 */
 	b->agent_address = v->udp ? r->record->destination : b->agent_field;
 	b->source = r->record->source;
 	b->source_port = r->record->source_port;
@@ -167,17 +177,21 @@ static void binding_fill(struct mip4_engine *e, struct binding *b, struct reques
 	b->keepalive_s = v->udp ? (uint16_t)r->config->keepalive_s : 0;
 	b->nat = nat_of(v, r);
 	b->unreachable = false;
-	b->sa_id = b->flags & BINDING_REQUIRES_IPSEC && layers && r->record->layers[layers - 1].kind == DECAP_ESP
-		? r->record->layers[layers - 1].id : 0;
+	b->sa_id = b->flags & BINDING_REQUIRES_IPSEC && layers &&
+				   r->record->layers[layers - 1].kind == DECAP_ESP
+			   ? r->record->layers[layers - 1].id
+			   : 0;
 	b->revocation = (struct binding_revocation){
 		.peer_timestamp = f->revocation_timestamp,
-		.negotiated = r->config->revocation && ((f->revocation_agent && r->agent_authentic) ||
-			(f->revocation_node && (f->request.flags & MIP4_D))),
+		.negotiated = r->config->revocation &&
+			      ((f->revocation_agent && r->agent_authentic) ||
+				      (f->revocation_node && (f->request.flags & MIP4_D))),
 	};
 	b->revocation.inform = b->revocation.negotiated && f->revocation_inform;
 	binding_cache_endpoint_set(e->cache, b, &v->effective, v->effective_port);
-	binding_cache_schedule(e->cache, b, v->lifetime_s == MIP4_LIFETIME_INFINITE
-		? CLOCK_NEVER : now + v->lifetime_s * CLOCK_NS_PER_S);
+	binding_cache_schedule(e->cache, b,
+		v->lifetime_s == MIP4_LIFETIME_INFINITE ? CLOCK_NEVER
+							: now + v->lifetime_s * CLOCK_NS_PER_S);
 }
 
 static void reply_fill(struct mip4_engine *e, const struct request *r, const struct verdict *v,
@@ -206,9 +220,12 @@ static void reply_fill(struct mip4_engine *e, const struct request *r, const str
 		};
 	if (f->network_count || !r->profile->mobile_router || !r->profile->implicit_networks)
 		return;
-	for (; implicit < r->profile->network_count && out->network_count < NETWORKS_PER_BINDING_MAX; implicit++) {
+	for (; implicit < r->profile->network_count &&
+		out->network_count < NETWORKS_PER_BINDING_MAX;
+		implicit++) {
 		const struct ip_prefix *p = &r->profile->networks[implicit];
-		bool free_for = network_table_free_for(e->networks, r->instance, p, &r->home_address);
+		bool free_for =
+			network_table_free_for(e->networks, r->instance, p, &r->home_address);
 		out->networks[out->network_count++] = (struct reply_network){
 			.prefix = ip_address_v4(&p->address),
 			.length = (uint8_t)(p->length - 96),
@@ -218,15 +235,18 @@ static void reply_fill(struct mip4_engine *e, const struct request *r, const str
 	}
 }
 
-static void accept(struct mip4_engine *e, struct request *r, const struct decide_input *in, const struct verdict *v)
+static void accept(struct mip4_engine *e, struct request *r, const struct decide_input *in,
+	const struct verdict *v)
 {
-	struct binding *b = binding_cache_care_of(e->cache, r->instance, &r->home_address, &r->facts.care_of_address);
+	struct binding *b = binding_cache_care_of(
+		e->cache, r->instance, &r->home_address, &r->facts.care_of_address);
 	struct binding_command command;
 	uint32_t index;
 	struct transaction *t = transaction_take(e, r->node, &index);
 
 	if (!t) {
-		answer_deny(e, r, CODE_UNSPECIFIED, "too many registrations wait for the dataplane");
+		answer_deny(
+			e, r, CODE_UNSPECIFIED, "too many registrations wait for the dataplane");
 		return;
 	}
 	t->was_away = binding_cache_home(e->cache, r->instance, &r->home_address) != NULL;
@@ -235,7 +255,8 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 	t->had_before = b != NULL;
 	if (b) {
 		t->before = *b;
-		t->before_network_count = network_table_of(e->networks, b->id, t->before_networks, NETWORKS_PER_BINDING_MAX);
+		t->before_network_count = network_table_of(
+			e->networks, b->id, t->before_networks, NETWORKS_PER_BINDING_MAX);
 	} else {
 		b = binding_cache_insert(e->cache, r->instance, &r->home_address);
 		if (!b) {
@@ -262,7 +283,8 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 	transaction_advance(e, t, r->now);
 }
 
-void commit(struct mip4_engine *e, struct request *r, const struct decide_input *in, const struct verdict *v)
+void commit(struct mip4_engine *e, struct request *r, const struct decide_input *in,
+	const struct verdict *v)
 {
 	char why[160];
 

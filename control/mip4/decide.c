@@ -1,6 +1,7 @@
 /*
- * One function for each step of HA4-REG-01, in a table in the order of that list. A step returns true to go on, false with
- * the verdict filled. A deregistration leaves the walk after step 14 (step 15 of the list).
+ * One function for each step of HA4-REG-01, in a table in the order of that list. A step returns
+ * true to go on, false with the verdict filled. A deregistration leaves the walk after step 14
+ * (step 15 of the list).
  */
 #include "control/mip4/decide.h"
 
@@ -19,7 +20,8 @@ static bool is_deregistration(const struct decide_input *in)
 unsigned decide_simultaneous(
 	const struct config_instance *instance, const struct config_mobile_node *profile)
 {
-	uint32_t limit = profile->max_bindings ? profile->max_bindings : instance->simultaneous_bindings;
+	uint32_t limit =
+		profile->max_bindings ? profile->max_bindings : instance->simultaneous_bindings;
 	return limit < 1 ? 1 : limit > 8 ? 8 : limit;
 }
 
@@ -29,13 +31,15 @@ static bool form(const struct decide_input *in, struct verdict *v)
 	bool colocated = f->request.flags & MIP4_D;
 
 	if (f->misplaced_auth)
-		return deny(v, CODE_POORLY_FORMED, "another authenticator before the Mobile-Home one");
+		return deny(
+			v, CODE_POORLY_FORMED, "another authenticator before the Mobile-Home one");
 	if (f->repeated)
 		return deny(v, CODE_POORLY_FORMED, "single-instance extension repeated");
 	if (f->udp_present && !f->udp_from_agent && !colocated)
 		return deny(v, CODE_POORLY_FORMED, "UDP Tunnel Request of a node with D=0");
 	if (f->udp_present && f->udp_from_agent && colocated)
-		return deny(v, CODE_POORLY_FORMED, "UDP Tunnel Request of a foreign agent with D=1");
+		return deny(
+			v, CODE_POORLY_FORMED, "UDP Tunnel Request of a foreign agent with D=1");
 	if (in->instance->strict_reserved && (f->request.flags & (MIP4_R | MIP4_X)))
 		return deny(v, CODE_POORLY_FORMED, "reserved bits set (strict-reserved)");
 	if (f->networks_overflow)
@@ -46,9 +50,11 @@ static bool form(const struct decide_input *in, struct verdict *v)
 static bool vendor(const struct decide_input *in, struct verdict *v)
 {
 	if (in->facts->vendor_node)
-		return deny(v, CODE_VENDOR_NODE, "vendor extension of the mobile node not understood");
+		return deny(
+			v, CODE_VENDOR_NODE, "vendor extension of the mobile node not understood");
 	if (in->facts->vendor_agent)
-		return deny(v, CODE_VENDOR_AGENT, "vendor extension of the foreign agent not understood");
+		return deny(v, CODE_VENDOR_AGENT,
+			"vendor extension of the foreign agent not understood");
 	return true;
 }
 
@@ -74,13 +80,15 @@ static bool home_agent(const struct decide_input *in, struct verdict *v)
 	if (!in->instance->dynamic_ha)
 		return deny(v, CODE_UNKNOWN_HOME_AGENT, "dynamic home agent assignment is off");
 	if (!f->nai.at)
-		return deny(v, CODE_UNKNOWN_HOME_AGENT, "dynamic home agent asked for without a NAI");
+		return deny(
+			v, CODE_UNKNOWN_HOME_AGENT, "dynamic home agent asked for without a NAI");
 	return true;
 }
 
 static bool redirect(const struct decide_input *in, struct verdict *v)
 {
-	/* Only new registrations; with a Home Agent field of ours nobody is redirected (HA4-DYN-15). */
+	/* Only new registrations; with a Home Agent field of ours nobody is redirected
+	 * (HA4-DYN-15). */
 	if (is_deregistration(in) || !all_zero_one(in->facts) || !in->instance->redirect_count)
 		return true;
 	v->redirected = true;
@@ -100,7 +108,8 @@ static bool home_address(const struct decide_input *in, struct verdict *v)
 	case HOME_TAKEN:
 		return deny(v, CODE_PROHIBITED, "home address bound to another identity");
 	case HOME_RESERVED_ADDRESS:
-		return deny(v, CODE_PROHIBITED, "home address is a network, broadcast or own address");
+		return deny(
+			v, CODE_PROHIBITED, "home address is a network, broadcast or own address");
 	case HOME_NO_DYNAMIC:
 		return deny(v, CODE_PROHIBITED, "no dynamic home address for this user");
 	default:
@@ -190,17 +199,22 @@ static bool encapsulation(const struct decide_input *in, struct verdict *v)
 	bool gre = in->instance->gre && (flags & MIP4_G);
 	bool minimal = in->instance->minimal && (flags & MIP4_M);
 
-	v->encapsulation = gre ? ENCAPSULATION_GRE : minimal ? ENCAPSULATION_MINIMAL : ENCAPSULATION_IPIP;
+	v->encapsulation = gre       ? ENCAPSULATION_GRE
+			   : minimal ? ENCAPSULATION_MINIMAL
+				     : ENCAPSULATION_IPIP;
 	if (wants_udp(in) && f->udp.encapsulation != 0) {
 		uint8_t asked = f->udp.encapsulation;
-		if (asked != ENCAPSULATION_IPIP && !(asked == ENCAPSULATION_GRE && in->instance->gre) &&
+		if (asked != ENCAPSULATION_IPIP &&
+			!(asked == ENCAPSULATION_GRE && in->instance->gre) &&
 			!(asked == ENCAPSULATION_MINIMAL && in->instance->minimal))
-			return deny(v, CODE_UDP_ENCAPSULATION, "encapsulation in UDP not supported");
+			return deny(
+				v, CODE_UDP_ENCAPSULATION, "encapsulation in UDP not supported");
 		v->encapsulation = asked; /* exactly that one (HA4-NAT-09) */
 		return true;
 	}
 	if ((flags & (MIP4_G | MIP4_M)) && !gre && !minimal && (flags & MIP4_T))
-		return deny(v, CODE_ENCAPSULATION, "none of the encapsulations asked for is enabled");
+		return deny(
+			v, CODE_ENCAPSULATION, "none of the encapsulations asked for is enabled");
 	return true;
 }
 
@@ -217,7 +231,8 @@ static bool source(const struct decide_input *in, struct verdict *v)
 		return deny(v, CODE_PROHIBITED, "behind a NAT, and traversal is not allowed");
 	if (!f->udp_present && mismatch(in) && !in->instance->source_mismatch_accept &&
 		!(in->view.agent_known && (f->request.flags & MIP4_D)))
-		return deny(v, CODE_PROHIBITED, "source is not the care-of address, no UDP tunnel asked");
+		return deny(v, CODE_PROHIBITED,
+			"source is not the care-of address, no UDP tunnel asked");
 	if (!f->udp_present || !traversal(in))
 		return true;
 	v->udp_reply = true;
@@ -241,8 +256,9 @@ static bool reverse_tunnel(const struct decide_input *in, struct verdict *v)
 {
 	bool reverse = in->facts->request.flags & MIP4_T;
 
-	if (!reverse && (in->instance->reverse_tunnel_mandatory || in->profile->reverse_tunnel_mandatory ||
-				in->view.care_of_inner || (v->udp && in->view.source_inner)))
+	if (!reverse &&
+		(in->instance->reverse_tunnel_mandatory || in->profile->reverse_tunnel_mandatory ||
+			in->view.care_of_inner || (v->udp && in->view.source_inner)))
 		return deny(v, CODE_REVERSE_MANDATORY, "reverse tunnel is mandatory");
 	if (reverse && !in->instance->reverse_tunnel)
 		return deny(v, CODE_REVERSE_UNAVAILABLE, "reverse tunnel is switched off");
@@ -289,7 +305,8 @@ static uint16_t lifetime(const struct decide_input *in, const struct verdict *v)
 
 	if (most < granted)
 		granted = most;
-	if (v->udp && in->instance->nat_max_lifetime_s && in->instance->nat_max_lifetime_s < granted)
+	if (v->udp && in->instance->nat_max_lifetime_s &&
+		in->instance->nat_max_lifetime_s < granted)
 		granted = in->instance->nat_max_lifetime_s;
 	return (uint16_t)granted;
 }
@@ -299,7 +316,8 @@ static void accept(const struct decide_input *in, struct verdict *v)
 	uint8_t flags = in->facts->request.flags;
 	bool inner = in->view.care_of_inner || (v->udp && in->view.source_inner);
 
-	v->code = decide_simultaneous(in->instance, in->profile) > 1 ? CODE_ACCEPTED : CODE_ACCEPTED_NOSIM;
+	v->code = decide_simultaneous(in->instance, in->profile) > 1 ? CODE_ACCEPTED
+								     : CODE_ACCEPTED_NOSIM;
 	v->step = 20;
 	v->why = "accepted";
 	if (is_deregistration(in))
@@ -318,9 +336,18 @@ void decide(const struct decide_input *in, struct verdict *v)
 		uint8_t step;
 		bool (*check)(const struct decide_input *in, struct verdict *v);
 	} steps[] = {
-		{9, form}, {10, vendor}, {11, home_agent}, {12, redirect}, {13, home_address},
-		{13, care_of}, {14, service},
-		{16, encapsulation}, {17, source}, {18, reverse_tunnel}, {19, networks}, {19, resources},
+		{9, form},
+		{10, vendor},
+		{11, home_agent},
+		{12, redirect},
+		{13, home_address},
+		{13, care_of},
+		{14, service},
+		{16, encapsulation},
+		{17, source},
+		{18, reverse_tunnel},
+		{19, networks},
+		{19, resources},
 	};
 
 	*v = (struct verdict){.encapsulation = ENCAPSULATION_IPIP};

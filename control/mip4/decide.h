@@ -1,7 +1,7 @@
 /*
- * The verdict on an authenticated, fresh request: steps 9 to 19 of HA4-REG-01 in that order, the first failure decides.
- * Pure: facts of the request, policy, and what the caches hold, gathered beforehand in struct decide_view; no clock, no
- * socket, nothing changed.
+ * The verdict on an authenticated, fresh request: steps 9 to 19 of HA4-REG-01 in that order, the
+ * first failure decides. Pure: facts of the request, policy, and what the caches hold, gathered
+ * beforehand in struct decide_view; no clock, no socket, nothing changed.
  */
 #ifndef CONTROL_MIP4_DECIDE_H
 #define CONTROL_MIP4_DECIDE_H
@@ -42,20 +42,29 @@ enum network_code { // RFC 5177 4.3
 	NETWORK_FAILED = 3,
 };
 
-enum decide_home { HOME_GRANTED, HOME_NOT_SERVED, HOME_NOT_ALLOWED, HOME_TAKEN, HOME_RESERVED_ADDRESS, HOME_NO_DYNAMIC, HOME_POOL_EMPTY };
+enum decide_home {
+	HOME_GRANTED,
+	HOME_NOT_SERVED,
+	HOME_NOT_ALLOWED,
+	HOME_TAKEN,
+	HOME_RESERVED_ADDRESS,
+	HOME_NO_DYNAMIC,
+	HOME_POOL_EMPTY
+};
 
 struct decide_view {
 	enum decide_home home;
-	bool broadcast;            /* the request's IP destination */
-	bool agent_field_ours;     /* Home Agent field is a unicast address of this instance */
-	bool agent_known;          /* source is a configured foreign agent */
-	bool agent_authentic;      /* its authenticator verified */
+	bool broadcast;               /* the request's IP destination */
+	bool agent_field_ours;        /* Home Agent field is a unicast address of this instance */
+	bool agent_known;             /* source is a configured foreign agent */
+	bool agent_authentic;         /* its authenticator verified */
 	bool care_of_own, source_own; /* an address of this gateway */
-	bool care_of_cycle, source_cycle; /* would close a chain of care-of addresses (HA4-REG-12) */
+	bool care_of_cycle,
+		source_cycle; /* would close a chain of care-of addresses (HA4-REG-12) */
 	bool care_of_inner, source_inner; /* in a tunnel inner address pool */
-	bool same_care_of;         /* a binding with this care-of field exists */
+	bool same_care_of;                /* a binding with this care-of field exists */
 	bool instance_full, draining;
-	unsigned bindings;         /* live ones of the home address */
+	unsigned bindings;                          /* live ones of the home address */
 	uint8_t networks[NETWORKS_PER_BINDING_MAX]; /* enum network_code of each requested one */
 };
 
@@ -72,17 +81,18 @@ struct decide_input {
 
 struct verdict {
 	uint8_t code;
-	uint8_t step;           /* of HA4-REG-01 */
-	const char *why;        /* rule and reason, for log and watch (HA4-CODE-04) */
-	uint16_t lifetime_s;    /* granted */
-	bool keep_others;       /* S granted */
-	bool delete_bindings;   /* a failed service re-authorization takes the binding with it (HA4-XTN-06) */
+	uint8_t step;         /* of HA4-REG-01 */
+	const char *why;      /* rule and reason, for log and watch (HA4-CODE-04) */
+	uint16_t lifetime_s;  /* granted */
+	bool keep_others;     /* S granted */
+	bool delete_bindings; /* a failed service re-authorization takes the binding with it
+				 (HA4-XTN-06) */
 	bool udp, forced, half_bound;
-	bool udp_reply;         /* extension 44 belongs in the reply */
+	bool udp_reply; /* extension 44 belongs in the reply */
 	uint8_t udp_reply_code;
-	uint8_t encapsulation;  /* enum encapsulation */
-	uint8_t service;        /* index + 1 */
-	uint32_t binding_flags; /* enum binding_flag */
+	uint8_t encapsulation;       /* enum encapsulation */
+	uint8_t service;             /* index + 1 */
+	uint32_t binding_flags;      /* enum binding_flag */
 	struct ip_address effective; /* tunnel end */
 	be16 effective_port;
 	bool redirected;

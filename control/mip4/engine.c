@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define EXPIRE_PER_TICK 2000 /* bounded work, so that a mass expiry does not stall registrations (HA4-BND-07) */
-#define SWEEP_PER_TICK  2000
+#define EXPIRE_PER_TICK                                                                            \
+	2000 /* bounded work, so that a mass expiry does not stall registrations (HA4-BND-07) */
+#define SWEEP_PER_TICK 2000
 
 const char *mip4_cause_name(enum mip4_cause cause)
 {
@@ -113,8 +114,10 @@ static void pools_claim(struct mip4_engine *e)
 			!ip_address_equal(&n->assigned, &b->home_address))
 			continue;
 		n->pool = 0;
-		for (unsigned p = 0; !n->pool && p < e->config->instances[b->instance].pool_count; p++)
-			if (pool_claim(e->pools[b->instance][p], identity_hash(n), &b->home_address))
+		for (unsigned p = 0; !n->pool && p < e->config->instances[b->instance].pool_count;
+			p++)
+			if (pool_claim(
+				    e->pools[b->instance][p], identity_hash(n), &b->home_address))
 				n->pool = (uint16_t)(p + 1);
 	}
 }
@@ -136,8 +139,10 @@ int mip4_engine_configure(struct mip4_engine *e, const struct config *config, st
 		profile_index_free(profiles);
 		return -ENOMEM;
 	}
-	/* Instances keep their index over a reload (config_reload_check); the last block is "no instance". */
-	for (unsigned i = 0; e->counters && i < e->config->instance_count && i < config->instance_count; i++)
+	/* Instances keep their index over a reload (config_reload_check); the last block is "no
+	 * instance". */
+	for (unsigned i = 0;
+		e->counters && i < e->config->instance_count && i < config->instance_count; i++)
 		counters[i] = e->counters[i];
 	if (e->counters)
 		counters[config->instance_count] = e->counters[e->config->instance_count];
@@ -164,7 +169,8 @@ static void statics_set(struct mip4_engine *e, struct clock_now now)
 		const struct config_instance *c = &e->config->instances[s->instance];
 		struct binding_command command;
 
-		if (binding_cache_care_of(e->cache, s->instance, &s->home_address, &s->care_of_address))
+		if (binding_cache_care_of(
+			    e->cache, s->instance, &s->home_address, &s->care_of_address))
 			continue;
 		struct binding *b = binding_cache_insert(e->cache, s->instance, &s->home_address);
 		if (!b)
@@ -207,7 +213,8 @@ int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, voi
 		error = binding_cache_new(capacity, &e->cache);
 	/* Twice as many nodes as bindings: replay state outlives them (HA4-RPL-09). */
 	if (!error)
-		error = node_table_new(capacity > UINT32_MAX / 4 ? capacity : capacity * 2 + 64, &e->nodes);
+		error = node_table_new(
+			capacity > UINT32_MAX / 4 ? capacity : capacity * 2 + 64, &e->nodes);
 	if (!error)
 		error = network_table_new(config->dataplane.max_prefixes, &e->networks);
 	if (!error)
@@ -258,7 +265,8 @@ void mip4_engine_started(struct mip4_engine *e, bool complete, struct clock_now 
 static void sweep(struct mip4_engine *e, struct clock_now now)
 {
 	for (unsigned i = 0; i < SWEEP_PER_TICK && e->sweep_cursor != UINT32_MAX; i++) {
-		struct binding *b = binding_cache_iterate(e->cache, &e->sweep_cursor, SWEEP_PER_TICK);
+		struct binding *b =
+			binding_cache_iterate(e->cache, &e->sweep_cursor, SWEEP_PER_TICK);
 		if (!b || b->flags & BINDING_STATIC)
 			continue;
 		bool known = b->instance < e->config->instance_count && node_profile(e, b->node);
@@ -278,8 +286,9 @@ static void alarms(struct mip4_engine *e, monotonic now)
 	bool high = held * 10 >= most * 9 && most;
 
 	if (high && !e->alarmed_bindings) {
-		struct mip4_event event = {
-			.type = MIP4_EVENT_ALARM, .nai = "", .text = "bindings at 90 % of the limit"};
+		struct mip4_event event = {.type = MIP4_EVENT_ALARM,
+			.nai = "",
+			.text = "bindings at 90 % of the limit"};
 		event_emit(e, &event, false, now);
 	}
 	e->alarmed_bindings = high;
@@ -314,7 +323,8 @@ void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct 
 	switch (event->type) {
 	case EVENT_BINDING_BOUND:
 		/* HA4-NAT-21, -22: the source address of the request alone may complete it. */
-		if (!b || !(b->flags & BINDING_HALF_BOUND) || !ip_address_equal(&b->source, &event->address))
+		if (!b || !(b->flags & BINDING_HALF_BOUND) ||
+			!ip_address_equal(&b->source, &event->address))
 			return;
 		b->flags &= ~(uint32_t)BINDING_HALF_BOUND;
 		binding_cache_endpoint_set(e->cache, b, &event->address, event->udp_port);

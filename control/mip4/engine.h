@@ -1,14 +1,18 @@
 /*
- * The Mobile IPv4 home agent (RFC 5944, 3519, 3024, 3543, 4433, 5177, 5265) without sockets, files or clocks.
+ * The Mobile IPv4 home agent (RFC 5944, 3519, 3024, 3543, 4433, 5177, 5265) without sockets, files
+ * or clocks.
  *
- * In: punted messages, events and acknowledgements from the dataplane, operators' orders, the time as a value. Out: the
- * functions of struct mip4_ops. So a scenario runs a day in a second, and a fuzzer the whole of it.
+ * In: punted messages, events and acknowledgements from the dataplane, operators' orders, the time
+ * as a value. Out: the functions of struct mip4_ops. So a scenario runs a day in a second, and a
+ * fuzzer the whole of it.
  *
- * The walk of a registration, by file: receive (which message, which instance) -> facts (what the extensions say) ->
- * police -> node (who is it) -> authenticate -> identification -> view + decide (pure: verdict) -> commit (binding cache,
- * binding_set) ... mip4_engine_done -> reply. The reply leaves only after the dataplane acknowledged (HA4-REG-21).
+ * The walk of a registration, by file: receive (which message, which instance) -> facts (what the
+ * extensions say) -> police -> node (who is it) -> authenticate -> identification -> view + decide
+ * (pure: verdict) -> commit (binding cache, binding_set) ... mip4_engine_done -> reply. The reply
+ * leaves only after the dataplane acknowledged (HA4-REG-21).
  *
- * One thread, never blocks. The configuration is borrowed and must outlive the engine or its replacement.
+ * One thread, never blocks. The configuration is borrowed and must outlive the engine or its
+ * replacement.
  */
 #ifndef CONTROL_MIP4_ENGINE_H
 #define CONTROL_MIP4_ENGINE_H
@@ -25,12 +29,12 @@ struct mip4_engine;
 enum mip4_cause { /* why a binding went */
 	MIP4_CAUSE_DEREGISTERED,
 	MIP4_CAUSE_EXPIRED,
-	MIP4_CAUSE_REPLACED,  /* handover, S=0 */
-	MIP4_CAUSE_CLEARED,   /* operator */
-	MIP4_CAUSE_REVOKED,   /* by the foreign agent */
-	MIP4_CAUSE_SERVICE,   /* service no longer allowed (HA4-XTN-06) */
-	MIP4_CAUSE_REFUSED,   /* by the dataplane */
-	MIP4_CAUSE_CONFIG,    /* user or prefix left the configuration (HA4-OPS-21) */
+	MIP4_CAUSE_REPLACED, /* handover, S=0 */
+	MIP4_CAUSE_CLEARED,  /* operator */
+	MIP4_CAUSE_REVOKED,  /* by the foreign agent */
+	MIP4_CAUSE_SERVICE,  /* service no longer allowed (HA4-XTN-06) */
+	MIP4_CAUSE_REFUSED,  /* by the dataplane */
+	MIP4_CAUSE_CONFIG,   /* user or prefix left the configuration (HA4-OPS-21) */
 	MIP4_CAUSE_COUNT
 };
 const char *mip4_cause_name(enum mip4_cause cause);
@@ -39,10 +43,11 @@ const char *mip4_cause_name(enum mip4_cause cause);
 struct mip4_home_change {
 	struct ip_address home_address;
 	uint16_t instance, vrf;
-	uint16_t port;   /* home link's port, never PORT_NONE */
+	uint16_t port; /* home link's port, never PORT_NONE */
 	uint16_t vlan;
-	bool restored;   /* arrival after a restart: pace it (HA4-HOME-12) */
-	bool has_mac;    /* return: the node's own MAC is known: announce it (HA4-HOME-06); else only stop repeating */
+	bool restored; /* arrival after a restart: pace it (HA4-HOME-12) */
+	bool has_mac;  /* return: the node's own MAC is known: announce it (HA4-HOME-06); else only
+			  stop repeating */
 	uint8_t mac[6];
 };
 
@@ -62,18 +67,19 @@ struct mip4_event {
 	enum mip4_event_type type;
 	enum mip4_cause cause;
 	uint16_t instance;
-	uint8_t code;                  /* reply code of a denial */
+	uint8_t code;                   /* reply code of a denial */
 	struct ip_address home_address; /* unspecified when unknown */
 	struct ip_address source;
 	const char *nai;               /* "" when none; borrowed for the call */
 	const struct binding *binding; /* NULL when none; borrowed for the call */
 	const char *text;              /* one line for the log, borrowed */
-	uint32_t suppressed;           /* lines like this left out since the last one (rate limit) */
+	uint32_t suppressed; /* lines like this left out since the last one (rate limit) */
 };
 
 /*
- * What the engine needs from the process around it. A ticket is a rising number > 0 that mip4_engine_done is called with later,
- * in order, never from inside one of these functions. 0 = not taken (nowhere to keep it): the engine answers 128.
+ * What the engine needs from the process around it. A ticket is a rising number > 0 that
+ * mip4_engine_done is called with later, in order, never from inside one of these functions. 0 =
+ * not taken (nowhere to keep it): the engine answers 128.
  */
 struct mip4_ops {
 	void (*send)(void *context, const struct inject_record *record);
@@ -83,30 +89,39 @@ struct mip4_ops {
 	uint64_t (*prefix_remove)(void *context, const struct prefix_command *command);
 	void (*home_arrived)(void *context, const struct mip4_home_change *change);
 	void (*home_returned)(void *context, const struct mip4_home_change *change);
-	/* Records that survive a restart; `key` identifies, put replaces. Never contain keys of an MSA. */
-	void (*store_put)(void *context, const void *key, size_t key_length, const void *record, size_t length);
+	/* Records that survive a restart; `key` identifies, put replaces. Never contain keys of an
+	 * MSA. */
+	void (*store_put)(void *context, const void *key, size_t key_length, const void *record,
+		size_t length);
 	void (*store_delete)(void *context, const void *key, size_t key_length);
 	void (*event)(void *context, const struct mip4_event *event);
-	void (*random)(void *context, void *out, size_t length); /* from the OS; nonces (HA4-RPL-13) */
-	/* Whether this SA's peer was assigned this tunnel inner address (HA4-MODE-03). NULL: no IPsec here, nobody owns any. */
-	bool (*inner_address_owned)(void *context, uint32_t sa_id, const struct ip_address *address);
+	void (*random)(
+		void *context, void *out, size_t length); /* from the OS; nonces (HA4-RPL-13) */
+	/* Whether this SA's peer was assigned this tunnel inner address (HA4-MODE-03). NULL: no
+	 * IPsec here, nobody owns any. */
+	bool (*inner_address_owned)(
+		void *context, uint32_t sa_id, const struct ip_address *address);
 };
 #define MIP4_STORE_KEY_MAX    272
 #define MIP4_STORE_RECORD_MAX 1024
 
-/* 0 or -errno. Static bindings of the configuration are set at once. Call mip4_engine_started after the last restore. */
+/* 0 or -errno. Static bindings of the configuration are set at once. Call mip4_engine_started after
+ * the last restore. */
 int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, void *context,
 	struct clock_now now, struct mip4_engine **out);
 void mip4_engine_free(struct mip4_engine *engine);
 /*
- * One record as store_put gave it, before mip4_engine_started; order does not matter. -EINVAL: not ours, another version, or the
- * node is no longer configured (the caller may delete it); bindings already expired are dropped with 0. Restored bindings are set in the dataplane again.
+ * One record as store_put gave it, before mip4_engine_started; order does not matter. -EINVAL: not
+ * ours, another version, or the node is no longer configured (the caller may delete it); bindings
+ * already expired are dropped with 0. Restored bindings are set in the dataplane again.
  */
 int mip4_engine_restore(struct mip4_engine *engine, const void *key, size_t key_length,
 	const void *record, size_t length, struct clock_now now);
-/* `complete`: the store was there and whole. If not, timestamps up to now are refused for unknown nodes (HA4-RPL-10). */
+/* `complete`: the store was there and whole. If not, timestamps up to now are refused for unknown
+ * nodes (HA4-RPL-10). */
 void mip4_engine_started(struct mip4_engine *engine, bool complete, struct clock_now now);
-/* New configuration (SIGHUP). Bindings stay; those without a user or prefix are revoked in later ticks. 0 or -ENOMEM, then nothing changed. */
+/* New configuration (SIGHUP). Bindings stay; those without a user or prefix are revoked in later
+ * ticks. 0 or -ENOMEM, then nothing changed. */
 int mip4_engine_configure(
 	struct mip4_engine *engine, const struct config *config, struct clock_now now);
 
@@ -114,18 +129,19 @@ int mip4_engine_configure(
 void mip4_engine_receive(
 	struct mip4_engine *engine, const struct punt_record *record, struct clock_now now);
 /*
- * The dataplane applied (error 0) or refused (positive or negative errno) the command of this ticket. Error 0 acknowledges every
- * earlier ticket that was not refused, too: applied-up-to events need one call.
+ * The dataplane applied (error 0) or refused (positive or negative errno) the command of this
+ * ticket. Error 0 acknowledges every earlier ticket that was not refused, too: applied-up-to events
+ * need one call.
  */
-void mip4_engine_done(
-	struct mip4_engine *engine, uint64_t ticket, int error, struct clock_now now);
-/* EVENT_BINDING_BOUND, EVENT_TUNNEL_UNREACHABLE, EVENT_TUNNEL_SPOOFED, EVENT_AWAY_SOURCE; others are ignored. */
-void mip4_engine_event(
-	struct mip4_engine *engine, const struct event *event, struct clock_now now);
+void mip4_engine_done(struct mip4_engine *engine, uint64_t ticket, int error, struct clock_now now);
+/* EVENT_BINDING_BOUND, EVENT_TUNNEL_UNREACHABLE, EVENT_TUNNEL_SPOOFED, EVENT_AWAY_SOURCE; others
+ * are ignored. */
+void mip4_engine_event(struct mip4_engine *engine, const struct event *event, struct clock_now now);
 /* Timers; bounded work. Returns when to call again (at the latest). */
 monotonic mip4_engine_tick(struct mip4_engine *engine, struct clock_now now);
 
-/* Operators. Clear removes with Revocation where negotiated (HA4-RVK-05); -ENOENT when the id is not live. */
+/* Operators. Clear removes with Revocation where negotiated (HA4-RVK-05); -ENOENT when the id is
+ * not live. */
 int mip4_engine_clear(struct mip4_engine *engine, uint32_t binding_id, struct clock_now now);
 /* All of a home address, or of a NAI; the count removed. */
 unsigned mip4_engine_clear_home(struct mip4_engine *engine, uint16_t instance,
@@ -140,7 +156,8 @@ const struct binding_cache *mip4_engine_cache(const struct mip4_engine *engine);
 const struct config *mip4_engine_config(const struct mip4_engine *engine);
 /* NAI of a binding's node, "" when it has none. Borrowed until the node goes. */
 const char *mip4_engine_nai(const struct mip4_engine *engine, const struct binding *binding);
-/* The first binding of a NAI (exact user part, realm case-insensitive); *cursor 0 at first; NULL at the end. */
+/* The first binding of a NAI (exact user part, realm case-insensitive); *cursor 0 at first; NULL at
+ * the end. */
 const struct binding *mip4_engine_find_nai(
 	const struct mip4_engine *engine, uint16_t instance, const char *nai, unsigned *cursor);
 /* Mobile networks of a binding into `out`; how many. */

@@ -74,7 +74,7 @@ struct request {
 	uint64_t reply_identification;
 	const struct ip_address *redirect; /* Redirected HA of a denial */
 	const uint8_t *denied_networks;    /* codes of a denial with 147 */
-	bool pool_reserved;    /* home_address was taken from a pool for this request */
+	bool pool_reserved;                /* home_address was taken from a pool for this request */
 	struct clock_now now;
 };
 
@@ -92,7 +92,7 @@ struct mip4_engine {
 	struct revocations *revocations;
 	struct violations violations;
 	struct mip4_counters *counters; /* instance_count + 1 */
-	struct pool ***pools; /* [instance][pool] */
+	struct pool ***pools;           /* [instance][pool] */
 	unsigned *pool_counts, pool_instances;
 	struct transaction *transactions;
 	uint32_t transaction_free, transaction_used;
@@ -100,14 +100,15 @@ struct mip4_engine {
 	struct ticket *tickets; /* ring */
 	uint32_t ticket_head, ticket_count;
 	struct token_bucket failure_replies; /* HA4-OPS-31 */
-	monotonic failure_told_ns[4096];     /* last 131 per mobile node, by hash: a collision only suppresses */
+	monotonic failure_told_ns[4096];     /* last 131 per mobile node, by hash: a collision only
+						suppresses */
 	struct token_bucket events;          /* rate of log lines */
 	uint32_t events_suppressed;
-	uint64_t identification_floor;       /* HA4-RPL-10 */
+	uint64_t identification_floor; /* HA4-RPL-10 */
 	bool draining, alarmed_bindings;
-	struct clock_now last_clock;         /* for steps of the wall clock (HA4-OPS-42) */
+	struct clock_now last_clock; /* for steps of the wall clock (HA4-OPS-42) */
 	bool clock_known, clock_unset_told;
-	uint32_t sweep_cursor;               /* after a reload; UINT32_MAX: done */
+	uint32_t sweep_cursor; /* after a reload; UINT32_MAX: done */
 };
 
 /* receive.c */
@@ -119,7 +120,8 @@ void security_exception(
 	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *text);
 
 /* engine.c */
-void home_changed(struct mip4_engine *e, const struct binding *b, bool arrived, bool restored, const struct transaction *t);
+void home_changed(struct mip4_engine *e, const struct binding *b, bool arrived, bool restored,
+	const struct transaction *t);
 
 /* view.c: what decide wants to know. */
 void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *input);
@@ -130,10 +132,11 @@ const struct config_home_network *home_network_of(
 /* commit.c: carries a verdict out; done. */
 void commit(struct mip4_engine *e, struct request *r, const struct decide_input *input,
 	const struct verdict *verdict);
-void binding_command_fill(const struct mip4_engine *e, const struct binding *b, struct binding_command *out);
+void binding_command_fill(
+	const struct mip4_engine *e, const struct binding *b, struct binding_command *out);
 /* Takes a binding away for good: dataplane, networks, indexes, store, pool lease, event. */
-void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause, uint32_t transaction,
-	struct clock_now now);
+void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
+	uint32_t transaction, struct clock_now now);
 void networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction);
 
 /* transaction.c: what waits for the dataplane. NULL when TRANSACTIONS_MAX wait already. */
@@ -142,10 +145,12 @@ struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint3
 void transaction_end(struct mip4_engine *e, struct transaction *t, struct clock_now now);
 /* Goes on when nothing is outstanding any more. */
 void transaction_advance(struct mip4_engine *e, struct transaction *t, struct clock_now now);
-void ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction, enum ticket_role role, uint8_t network);
+void ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction, enum ticket_role role,
+	uint8_t network);
 
 /* answer.c: reply facts of a request, and their sending. */
-void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code, uint16_t lifetime_s, struct reply *out);
+void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code,
+	uint16_t lifetime_s, struct reply *out);
 void answer_deny(struct mip4_engine *e, struct request *r, uint8_t code, const char *why);
 void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now now);
 void answer_count(struct mip4_engine *e, const struct reply *reply);
@@ -156,12 +161,14 @@ void record_binding_delete(struct mip4_engine *e, const struct binding *b);
 void record_node_put(struct mip4_engine *e, const struct node *n);
 void record_node_delete(struct mip4_engine *e, const struct node *n);
 
-/* walk.c: an authenticated request is held while an older one of its node waits; run again from here. */
+/* walk.c: an authenticated request is held while an older one of its node waits; run again from
+ * here. */
 void request_walk(struct mip4_engine *e, struct request *r);
 const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t node);
 struct node_key profile_key(const struct config_mobile_node *profile, const struct facts_text *nai,
 	const struct ip_address *home_address, uint16_t instance);
 uint64_t identity_hash(const struct node *n);
-struct identification_clock identification_clock_of(const struct mip4_engine *e, struct clock_now now);
+struct identification_clock identification_clock_of(
+	const struct mip4_engine *e, struct clock_now now);
 
 #endif

@@ -67,7 +67,8 @@ static void udp_read(struct facts *f, const struct mip4_extension *e, bool from_
 {
 	struct mip4_udp_tunnel_request udp;
 
-	/* HA4-NAT-01: another Sub-Type is skipped; Reserved 3 not zero counts as absent (HA4-DEC-16). */
+	/* HA4-NAT-01: another Sub-Type is skipped; Reserved 3 not zero counts as absent
+	 * (HA4-DEC-16). */
 	if (!mip4_udp_tunnel_request_read(f->message, e, &udp) || udp.reserved3 != 0)
 		return;
 	f->udp_present = true;
@@ -163,9 +164,9 @@ void facts_read(struct facts *f, const struct mip4_message *m)
 	f->agent_auth = mip4_extension_find(m, MIP4_EXT_FOREIGN_HOME_AUTH, 0);
 	for (int i = 0; i < m->extension_count; i++) {
 		const struct mip4_extension *e = &m->extensions[i];
-		enum zone zone = f->first_auth < 0 || i < f->first_auth ? ZONE_NODE
-			: f->agent_auth >= 0 && i >= f->agent_auth	? ZONE_BEYOND
-									: ZONE_AGENT;
+		enum zone zone = f->first_auth < 0 || i < f->first_auth     ? ZONE_NODE
+				 : f->agent_auth >= 0 && i >= f->agent_auth ? ZONE_BEYOND
+									    : ZONE_AGENT;
 		if (e->type == MIP4_EXT_FOREIGN_HOME_AUTH)
 			f->agent_auth_count++;
 		if (is_authentication(e->type) && zone == ZONE_NODE)

@@ -1,7 +1,7 @@
 /*
- * What a registration request says: its extensions read by zone (HA4-EXT-11), nothing acted on. MN zone: before the first
- * Mobile-Home authenticator; FA zone: after it and before a Foreign-Home one; what follows that one does not exist.
- * Pure; pointers borrow from the message.
+ * What a registration request says: its extensions read by zone (HA4-EXT-11), nothing acted on. MN
+ * zone: before the first Mobile-Home authenticator; FA zone: after it and before a Foreign-Home
+ * one; what follows that one does not exist. Pure; pointers borrow from the message.
  */
 #ifndef CONTROL_MIP4_FACTS_H
 #define CONTROL_MIP4_FACTS_H
@@ -25,11 +25,11 @@ struct facts {
 	struct ip_address home_address, home_agent, care_of_address;
 	struct facts_text nai, service, challenge;
 	bool service_from_agent;
-	int first_auth;                 /* index of the first type 32, -1 none */
-	int agent_auth;                 /* index of the first type 34, -1 none */
+	int first_auth; /* index of the first type 32, -1 none */
+	int agent_auth; /* index of the first type 34, -1 none */
 	unsigned agent_auth_count;
-	bool misplaced_auth;            /* 33, 34 or 36 before the first 32 */
-	bool repeated;                  /* a single-instance extension twice in one authenticated zone */
+	bool misplaced_auth; /* 33, 34 or 36 before the first 32 */
+	bool repeated;       /* a single-instance extension twice in one authenticated zone */
 	bool udp_present, udp_from_agent;
 	struct mip4_udp_tunnel_request udp;
 	bool dynamic_ha, dynamic_short; /* Requested HA, and in the short layout */

@@ -23,7 +23,8 @@ static enum identification_result timestamp_check(const struct node_replay *repl
 {
 	if (!clock.wall_set)
 		return IDENTIFICATION_UNSET;
-	int32_t apart = (int32_t)((uint32_t)(identification >> 32) - clock_ntp_seconds(clock.wall_ns));
+	int32_t apart =
+		(int32_t)((uint32_t)(identification >> 32) - clock_ntp_seconds(clock.wall_ns));
 	int64_t tolerance = context->tolerance_s; /* never off, not even at 0 (HA4-RPL-17) */
 
 	if (apart > tolerance || apart < -tolerance)
@@ -50,8 +51,8 @@ enum identification_result identification_check(const struct node_replay *replay
 	return IDENTIFICATION_NONCE;
 }
 
-void identification_accept(struct node_replay *replay, const struct config_security *context,
-	uint64_t identification)
+void identification_accept(
+	struct node_replay *replay, const struct config_security *context, uint64_t identification)
 {
 	uint32_t high = (uint32_t)(identification >> 32);
 

@@ -74,8 +74,7 @@ static uint32_t *binding_head(const struct network_table *t, uint32_t binding_id
 	return &t->binding_heads[binding_id & t->mask];
 }
 
-static uint32_t find(
-	const struct network_table *t, uint16_t instance, const struct ip_prefix *p)
+static uint32_t find(const struct network_table *t, uint16_t instance, const struct ip_prefix *p)
 {
 	uint32_t at = *head_of(t, instance, p);
 
@@ -85,8 +84,7 @@ static uint32_t find(
 	return at;
 }
 
-static bool held_by_other(
-	const struct entry *e, const struct ip_address *home_address)
+static bool held_by_other(const struct entry *e, const struct ip_address *home_address)
 {
 	return !ip_address_equal(&e->home_address, home_address);
 }
@@ -141,8 +139,8 @@ void network_table_remove(
 	t->free_head = index;
 }
 
-bool network_table_set(struct network_table *t, uint16_t instance,
-	const struct ip_prefix *prefix, const struct ip_address *home_address, uint32_t binding_id)
+bool network_table_set(struct network_table *t, uint16_t instance, const struct ip_prefix *prefix,
+	const struct ip_address *home_address, uint32_t binding_id)
 {
 	uint32_t index;
 
@@ -171,8 +169,8 @@ bool network_table_set(struct network_table *t, uint16_t instance,
 	return true;
 }
 
-unsigned network_table_of(const struct network_table *t, uint32_t binding_id,
-	struct ip_prefix *out, unsigned size)
+unsigned network_table_of(
+	const struct network_table *t, uint32_t binding_id, struct ip_prefix *out, unsigned size)
 {
 	unsigned count = 0;
 

@@ -1,5 +1,6 @@
 /*
- * Mobile networks behind bindings (RFC 5177, HA4-NEMO-06): which prefix is active for which binding. Bounded.
+ * Mobile networks behind bindings (RFC 5177, HA4-NEMO-06): which prefix is active for which
+ * binding. Bounded.
  */
 #ifndef CONTROL_MIP4_NETWORK_H
 #define CONTROL_MIP4_NETWORK_H
@@ -12,7 +13,8 @@ struct network_table;
 
 int network_table_new(uint32_t capacity, struct network_table **out);
 void network_table_free(struct network_table *table);
-/* May `binding_id` (of `home_address`) have this prefix: no other home address holds it or an overlapping one? */
+/* May `binding_id` (of `home_address`) have this prefix: no other home address holds it or an
+ * overlapping one? */
 bool network_table_free_for(const struct network_table *table, uint16_t instance,
 	const struct ip_prefix *prefix, const struct ip_address *home_address);
 /* false when the table is full. Setting the same again moves it to the binding. */

@@ -128,7 +128,8 @@ static uint32_t slot_take(struct node_table *t, monotonic idle_before,
 }
 
 uint32_t node_table_get_or_add(struct node_table *t, const struct node_key *key,
-	monotonic idle_before, void (*evicted)(void *context, const struct node *node), void *context)
+	monotonic idle_before, void (*evicted)(void *context, const struct node *node),
+	void *context)
 {
 	uint32_t index = node_table_lookup(t, key);
 

@@ -1,10 +1,11 @@
 /*
- * Mobile nodes as control remembers them: what must outlive a binding (HA4-RPL-09), above all the replay state. Keyed by
- * (instance, NAI) when the configured node has one, else by (instance, home address) (HA4-DYN-10), so that the same node
- * with and without a NAI extension is one node.
+ * Mobile nodes as control remembers them: what must outlive a binding (HA4-RPL-09), above all the
+ * replay state. Keyed by (instance, NAI) when the configured node has one, else by (instance, home
+ * address) (HA4-DYN-10), so that the same node with and without a NAI extension is one node.
  *
- * A node is made after its first authenticated request, never before (HA4-AUTH-10). When the table is full, a node without
- * bindings whose last word is old enough is given up; there the clock's tolerance alone forbids a replay.
+ * A node is made after its first authenticated request, never before (HA4-AUTH-10). When the table
+ * is full, a node without bindings whose last word is old enough is given up; there the clock's
+ * tolerance alone forbids a replay.
  */
 #ifndef CONTROL_MIP4_NODE_H
 #define CONTROL_MIP4_NODE_H
@@ -28,16 +29,16 @@ struct node {
 	struct ip_address assigned;     /* dynamic home address, unspecified: none (HA4-DYN-05) */
 	struct node_replay replay;
 	monotonic heard_ns, accepted_ns, denied_ns;
-	monotonic bucket_ns;            /* HA4-OPS-32 */
-	monotonic moves_since_ns;       /* HA4-NAT-27 */
-	uint32_t bucket_milli;          /* tokens in thousandths */
+	monotonic bucket_ns;      /* HA4-OPS-32 */
+	monotonic moves_since_ns; /* HA4-NAT-27 */
+	uint32_t bucket_milli;    /* tokens in thousandths */
 	uint32_t moves;
-	uint32_t profile, generation;   /* index, and of which configuration */
+	uint32_t profile, generation; /* index, and of which configuration */
 	uint32_t bindings;
-	uint32_t transaction;           /* waiting for the dataplane; UINT32_MAX none */
-	uint32_t next;                  /* hash chain */
+	uint32_t transaction; /* waiting for the dataplane; UINT32_MAX none */
+	uint32_t next;        /* hash chain */
 	uint16_t instance;
-	uint16_t pool;                  /* pool index + 1 of `assigned`; 0: static */
+	uint16_t pool; /* pool index + 1 of `assigned`; 0: static */
 	uint8_t denied_code;
 	bool used;
 };
@@ -56,11 +57,12 @@ void node_table_free(struct node_table *table);
 struct node *node_table_get(const struct node_table *table, uint32_t index);
 uint32_t node_table_lookup(const struct node_table *table, const struct node_key *key);
 /*
- * The node, made when it is new. NODE_NONE: full or out of memory. A victim must be silent since before `idle_before`;
- * `evicted` receives it for the store's sake, before it goes.
+ * The node, made when it is new. NODE_NONE: full or out of memory. A victim must be silent since
+ * before `idle_before`; `evicted` receives it for the store's sake, before it goes.
  */
 uint32_t node_table_get_or_add(struct node_table *table, const struct node_key *key,
-	monotonic idle_before, void (*evicted)(void *context, const struct node *node), void *context);
+	monotonic idle_before, void (*evicted)(void *context, const struct node *node),
+	void *context);
 uint32_t node_table_count(const struct node_table *table);
 
 #endif

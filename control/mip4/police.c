@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SETS 16384u
-#define WAYS 4u
+#define SETS          16384u
+#define WAYS          4u
 #define INSTANCES_MAX 1024 /* as the configuration allows */
 
 struct slot {

@@ -1,7 +1,8 @@
 /*
- * Token buckets before any HMAC (HA4-OPS-30): per source address and port, per source address, per instance. The tables
- * are of fixed size; a new source takes the place of the one silent longest in its set, so a flood from made-up sources costs memory
- * nobody else needs and the instance's own bucket holds it.
+ * Token buckets before any HMAC (HA4-OPS-30): per source address and port, per source address, per
+ * instance. The tables are of fixed size; a new source takes the place of the one silent longest in
+ * its set, so a flood from made-up sources costs memory nobody else needs and the instance's own
+ * bucket holds it.
  */
 #ifndef CONTROL_MIP4_POLICE_H
 #define CONTROL_MIP4_POLICE_H

@@ -1,6 +1,7 @@
 /*
- * Addresses never leased are counted up from the start; addresses given back queue in the order their hold-down ends,
- * which is the order they came, because the hold-down is one value per instance. Both are looked at their head only.
+ * Addresses never leased are counted up from the start; addresses given back queue in the order
+ * their hold-down ends, which is the order they came, because the hold-down is one value per
+ * instance. Both are looked at their head only.
  */
 #include "control/mip4/pool.h"
 
@@ -29,7 +30,8 @@ struct pool *pool_new(const struct ip_address *first, const struct ip_address *l
 {
 	uint32_t from = ntohl(ip_address_v4(first)), to = ntohl(ip_address_v4(last));
 
-	if (!ip_address_is_v4(first) || !ip_address_is_v4(last) || to < from || to - from >= POOL_MAX)
+	if (!ip_address_is_v4(first) || !ip_address_is_v4(last) || to < from ||
+		to - from >= POOL_MAX)
 		return NULL;
 	struct pool *p = calloc(1, sizeof(*p) + (to - from + 1) * sizeof(struct slot));
 	if (!p)

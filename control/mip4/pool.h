@@ -1,6 +1,7 @@
 /*
- * Home address pools (HA4-DYN-03, -06). A lease is reserved before the reply leaves; freed, the address is held down, so
- * that only the same identity gets it back within that time. Every step is constant time whatever the pool's size.
+ * Home address pools (HA4-DYN-03, -06). A lease is reserved before the reply leaves; freed, the
+ * address is held down, so that only the same identity gets it back within that time. Every step is
+ * constant time whatever the pool's size.
  */
 #ifndef CONTROL_MIP4_POOL_H
 #define CONTROL_MIP4_POOL_H
@@ -15,10 +16,12 @@ struct pool;
 /* IPv4 addresses first..last, at most 2^20. NULL when out of memory or not a range. */
 struct pool *pool_new(const struct ip_address *first, const struct ip_address *last);
 void pool_free(struct pool *pool);
-/* An address for `owner` (an identity's hash, not 0); false when there is none. `wanted` is preferred when it is the owner's. */
+/* An address for `owner` (an identity's hash, not 0); false when there is none. `wanted` is
+ * preferred when it is the owner's. */
 bool pool_take(struct pool *pool, uint64_t owner, const struct ip_address *wanted, monotonic now,
 	struct ip_address *out);
-/* This very address (restored lease); false when another identity holds it or it is not of this pool. */
+/* This very address (restored lease); false when another identity holds it or it is not of this
+ * pool. */
 bool pool_claim(struct pool *pool, uint64_t owner, const struct ip_address *address);
 void pool_release(struct pool *pool, const struct ip_address *address, monotonic hold_until);
 bool pool_contains(const struct pool *pool, const struct ip_address *address);

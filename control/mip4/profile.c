@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct entry { /* one key of one configured node */
+struct entry {         /* one key of one configured node */
 	uint32_t next; /* entry + 1; 0 ends the chain */
 	uint32_t target;
 	uint16_t instance;
@@ -150,7 +150,9 @@ static void prefixes_sort(struct profile_index *x)
 
 	for (uint32_t i = 1; i < x->prefix_count; i++) {
 		uint32_t v = x->prefixes[i], j = i;
-		for (; j && nodes[x->prefixes[j - 1]].home_address.length < nodes[v].home_address.length; j--)
+		for (; j && nodes[x->prefixes[j - 1]].home_address.length <
+				    nodes[v].home_address.length;
+			j--)
 			x->prefixes[j] = x->prefixes[j - 1];
 		x->prefixes[j] = v;
 	}
@@ -178,7 +180,8 @@ int profile_index_new(const struct config *config, struct profile_index **out)
 	for (uint32_t i = 0; i < config->foreign_agent_count; i++) {
 		const struct config_foreign_agent *fa = &config->foreign_agents[i];
 		index_add(&x->agent, address_hash(fa->instance, &fa->address),
-			(struct entry){.target = i, .instance = fa->instance, .address = fa->address});
+			(struct entry){
+				.target = i, .instance = fa->instance, .address = fa->address});
 	}
 	prefixes_sort(x);
 	*out = x;
@@ -234,8 +237,8 @@ static uint32_t address_find(
 	return PROFILE_NONE;
 }
 
-uint32_t profile_by_home_address(const struct profile_index *x, uint16_t instance,
-	const struct ip_address *home_address)
+uint32_t profile_by_home_address(
+	const struct profile_index *x, uint16_t instance, const struct ip_address *home_address)
 {
 	uint32_t found = address_find(&x->home, instance, home_address);
 
@@ -248,8 +251,8 @@ uint32_t profile_by_home_address(const struct profile_index *x, uint16_t instanc
 	return found;
 }
 
-uint32_t profile_foreign_agent(const struct profile_index *x, uint16_t instance,
-	const struct ip_address *address)
+uint32_t profile_foreign_agent(
+	const struct profile_index *x, uint16_t instance, const struct ip_address *address)
 {
 	return address_find(&x->agent, instance, address);
 }

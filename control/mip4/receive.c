@@ -1,6 +1,6 @@
 /*
- * Where a punted message comes in: which home agent, which type, may it come this way (HA4-MSG, HA4-TNC-02/03, HA4-BAD).
- * Everything thrown away here gets no answer of any kind and one counter.
+ * Where a punted message comes in: which home agent, which type, may it come this way (HA4-MSG,
+ * HA4-TNC-02/03, HA4-BAD). Everything thrown away here gets no answer of any kind and one counter.
  */
 #include "control/mip4/engine_state.h"
 
@@ -61,11 +61,12 @@ void security_exception(
 		v.home_address = r->facts.home_address;
 		v.identification = r->facts.request.identification;
 		if (r->facts.first_auth >= 0 &&
-			mip4_authentication_read(&r->message,
-				&r->message.extensions[r->facts.first_auth], &auth))
+			mip4_authentication_read(
+				&r->message, &r->message.extensions[r->facts.first_auth], &auth))
 			v.spi = auth.spi;
 		if (r->facts.nai.at && nai_valid(r->facts.nai.at, r->facts.nai.length))
-			snprintf(nai, sizeof(nai), "%.*s", (int)r->facts.nai.length, r->facts.nai.at);
+			snprintf(nai, sizeof(nai), "%.*s", (int)r->facts.nai.length,
+				r->facts.nai.at);
 	}
 	memcpy(v.nai, nai, sizeof(v.nai));
 	if (!violations_add(&e->violations, &v, r->now.monotonic_ns, &suppressed))
@@ -88,14 +89,17 @@ static bool instance_has(const struct config_instance *config, const struct ip_a
 }
 
 /* HA4-MSG-01: by address; a broadcast belongs to the instance with a home link on that port. */
-static bool instance_find(const struct mip4_engine *e, const struct punt_record *record, uint16_t *out)
+static bool instance_find(
+	const struct mip4_engine *e, const struct punt_record *record, uint16_t *out)
 {
 	for (unsigned i = 0; i < e->config->instance_count; i++) {
 		const struct config_instance *c = &e->config->instances[i];
 		if (c->vrf != record->vrf)
 			continue;
 		bool ours = instance_has(c, &record->destination);
-		for (unsigned n = 0; !ours && (record->flags & PUNT_IP_BROADCAST) && n < c->home_network_count; n++)
+		for (unsigned n = 0;
+			!ours && (record->flags & PUNT_IP_BROADCAST) && n < c->home_network_count;
+			n++)
 			ours = c->home_networks[n].port == record->port;
 		if (ours) {
 			*out = (uint16_t)i;
@@ -165,14 +169,16 @@ static bool in_prefixes(const struct ip_prefix *list, unsigned count, const stru
 /* The SA that the message came out of last, 0 when none. */
 static uint32_t arrival_sa(const struct punt_record *record)
 {
-	unsigned layers = record->layer_count < DECAP_LAYERS_MAX ? record->layer_count : DECAP_LAYERS_MAX;
+	unsigned layers =
+		record->layer_count < DECAP_LAYERS_MAX ? record->layer_count : DECAP_LAYERS_MAX;
 
 	if (layers == 0 || record->layers[layers - 1].kind != DECAP_ESP)
 		return 0;
 	return record->layers[layers - 1].id;
 }
 
-static bool inner_address_good(const struct mip4_engine *e, const struct request *r, const struct ip_address *a)
+static bool inner_address_good(
+	const struct mip4_engine *e, const struct request *r, const struct ip_address *a)
 {
 	if (!in_prefixes(r->config->tunnel_inner, r->config->tunnel_inner_count, a))
 		return true;
@@ -180,7 +186,8 @@ static bool inner_address_good(const struct mip4_engine *e, const struct request
 	return sa && e->ops.inner_address_owned && e->ops.inner_address_owned(e->context, sa, a);
 }
 
-/* Step 3 of HA4-REG-01: did it come the right way for this role (HA4-TNC-02, -03, -08, HA4-MODE-03)? */
+/* Step 3 of HA4-REG-01: did it come the right way for this role (HA4-TNC-02, -03, -08,
+ * HA4-MODE-03)? */
 static bool way_good(struct mip4_engine *e, const struct request *r)
 {
 	const struct config_instance *c = r->config;
@@ -188,7 +195,8 @@ static bool way_good(struct mip4_engine *e, const struct request *r)
 			e->config->dataplane.ports[r->record->port].zone == ZONE_EXTERNAL;
 	enum mip4_counter reason = MIP4_COUNTER_COUNT;
 
-	if (c->role == ROLE_INTERNAL_HA && !in_prefixes(c->trusted, c->trusted_count, &r->record->source))
+	if (c->role == ROLE_INTERNAL_HA &&
+		!in_prefixes(c->trusted, c->trusted_count, &r->record->source))
 		reason = MIP4_UNTRUSTED_SOURCE;
 	else if (c->role == ROLE_INTERNAL_HA && external && !arrival_sa(r->record))
 		reason = MIP4_UNTRUSTED_ZONE;

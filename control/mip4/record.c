@@ -1,9 +1,11 @@
 /*
- * Records that survive a restart (HA4-OPS-19): one per binding, one per mobile node with its replay state (HA4-RPL-10).
- * Written in network order with a version, so that a file from another build is refused, not misread. Never a key.
+ * Records that survive a restart (HA4-OPS-19): one per binding, one per mobile node with its replay
+ * state (HA4-RPL-10). Written in network order with a version, so that a file from another build is
+ * refused, not misread. Never a key.
  *
- * A remaining lifetime is told twice: by the monotonic clock, right while the machine stayed up, and by the wall
- * clock for a reboot in between. Which one counts is seen from whether both clocks agree about the time that passed.
+ * A remaining lifetime is told twice: by the monotonic clock, right while the machine stayed up,
+ * and by the wall clock for a reboot in between. Which one counts is seen from whether both clocks
+ * agree about the time that passed.
  */
 #include "control/mip4/engine_state.h"
 
@@ -41,7 +43,8 @@ void record_node_put(struct mip4_engine *e, const struct node *n)
 
 	writer_u8(&w, VERSION);
 	writer_u8(&w, (uint8_t)((n->replay.has_identification ? 1 : 0) |
-		(n->replay.has_nonce_success ? 2 : 0) | (n->replay.has_nonce_failure ? 4 : 0)));
+				(n->replay.has_nonce_success ? 2 : 0) |
+				(n->replay.has_nonce_failure ? 4 : 0)));
 	writer_u64(&w, n->replay.last_identification);
 	writer_u32(&w, n->replay.nonce_success);
 	writer_u32(&w, n->replay.nonce_failure);
@@ -87,8 +90,8 @@ void record_binding_put(struct mip4_engine *e, const struct binding *b, struct c
 	writer_u64(&w, b->identification);
 	writer_u64(&w, b->request_identification);
 	writer_u32(&w, b->revocation.peer_timestamp);
-	writer_u8(&w, (uint8_t)((b->revocation.negotiated ? 1 : 0) | (b->revocation.inform ? 2 : 0) |
-		(b->relayed ? 4 : 0)));
+	writer_u8(&w, (uint8_t)((b->revocation.negotiated ? 1 : 0) |
+				(b->revocation.inform ? 2 : 0) | (b->relayed ? 4 : 0)));
 	writer_u32(&w, b->spi);
 	writer_u32(&w, b->flags);
 	writer_u32(&w, b->sa_id);
@@ -127,7 +130,8 @@ static void address_read(struct reader *r, struct ip_address *out)
 static uint32_t node_restore(struct mip4_engine *e, uint16_t instance, const char *nai,
 	size_t length, const struct ip_address *home, struct clock_now now)
 {
-	struct node_key key = {.nai = length ? nai : NULL, .nai_length = length, .instance = instance};
+	struct node_key key = {
+		.nai = length ? nai : NULL, .nai_length = length, .instance = instance};
 	uint32_t profile = length ? profile_by_nai(e->profiles, instance, nai, length)
 				  : profile_by_home_address(e->profiles, instance, home);
 
@@ -142,7 +146,8 @@ static uint32_t node_restore(struct mip4_engine *e, uint16_t instance, const cha
 	return index;
 }
 
-static int node_record_read(struct mip4_engine *e, struct reader *key, struct reader *r, struct clock_now now)
+static int node_record_read(
+	struct mip4_engine *e, struct reader *key, struct reader *r, struct clock_now now)
 {
 	uint16_t instance = reader_u16(key);
 	bool named = reader_u8(key);
@@ -176,7 +181,8 @@ static monotonic expiry(monotonic expires, monotonic put, uint64_t put_wall, str
 {
 	if (expires == CLOCK_NEVER)
 		return CLOCK_NEVER;
-	int64_t steady = (int64_t)(now.monotonic_ns - put), wall = (int64_t)(now.wall_ns - put_wall);
+	int64_t steady = (int64_t)(now.monotonic_ns - put),
+		wall = (int64_t)(now.wall_ns - put_wall);
 	int64_t apart = steady > wall ? steady - wall : wall - steady;
 	if (put <= now.monotonic_ns && apart < (int64_t)(5 * CLOCK_NS_PER_S))
 		return expires > now.monotonic_ns ? expires : 0;
@@ -226,7 +232,8 @@ static void networks_restore(struct mip4_engine *e, struct binding *b, struct re
 		address_read(r, &command.prefix.address);
 		command.prefix.length = reader_u8(r);
 		if (r->short_read || command.prefix.length > 128 ||
-			!network_table_set(e->networks, b->instance, &command.prefix, &b->home_address, b->id))
+			!network_table_set(
+				e->networks, b->instance, &command.prefix, &b->home_address, b->id))
 			return;
 		b->prefix_count++;
 		e->ops.prefix_set(e->context, &command);
@@ -272,7 +279,8 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	for (unsigned i = 0; !n->pool && i < e->config->instances[b->instance].pool_count; i++) {
 		struct pool *pool = e->pools[b->instance][i];
 		const struct config_mobile_node *p = node_profile(e, node);
-		if (p && p->dynamic_address && pool && pool_claim(pool, identity_hash(n), &b->home_address)) {
+		if (p && p->dynamic_address && pool &&
+			pool_claim(pool, identity_hash(n), &b->home_address)) {
 			n->pool = (uint16_t)(i + 1);
 			n->assigned = b->home_address;
 		}
@@ -281,7 +289,8 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	e->ops.binding_set(e->context, &command);
 }
 
-static int binding_record_read(struct mip4_engine *e, struct reader *key, struct reader *r, struct clock_now now)
+static int binding_record_read(
+	struct mip4_engine *e, struct reader *key, struct reader *r, struct clock_now now)
 {
 	struct binding facts = {.id = reader_u32(key)};
 	struct ip_address home = {.words = {0}};
@@ -305,7 +314,8 @@ static int binding_record_read(struct mip4_engine *e, struct reader *key, struct
 	uint32_t node = node_restore(e, facts.instance, nai, length, &home, now);
 	if (node == NODE_NONE)
 		return -EINVAL;
-	struct binding *b = binding_cache_insert_at(e->cache, facts.id, facts.instance, &facts.home_address);
+	struct binding *b =
+		binding_cache_insert_at(e->cache, facts.id, facts.instance, &facts.home_address);
 	if (!b)
 		return -EINVAL;
 	binding_revive(e, b, &facts, node, expires);

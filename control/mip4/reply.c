@@ -4,9 +4,9 @@
 
 #include <arpa/inet.h>
 
-#define TTL     64
+#define TTL      64
 #define DSCP_CS6 0xc0 /* class selector 6: network control */
-#define IP_UDP  17
+#define IP_UDP   17
 
 static uint32_t sum16(const uint8_t *p, size_t length, uint32_t sum)
 {

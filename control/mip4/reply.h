@@ -1,5 +1,6 @@
 /*
- * Registration replies (RFC 5944 3.4, 3.8.3; HA4-RRP): from facts that outlive the request to a datagram ready to inject.
+ * Registration replies (RFC 5944 3.4, 3.8.3; HA4-RRP): from facts that outlive the request to a
+ * datagram ready to inject.
  */
 #ifndef CONTROL_MIP4_REPLY_H
 #define CONTROL_MIP4_REPLY_H
@@ -41,20 +42,25 @@ struct reply { /* nothing borrowed but the contexts of the configuration */
 	bool revocation, revocation_to_agent, revocation_inform;
 	uint8_t challenge[255];
 	uint8_t challenge_length;
-	/* authentication: SPIs; the contexts are looked up again when it is built, for a reload may come between */
+	/* authentication: SPIs; the contexts are looked up again when it is built, for a reload may
+	 * come between */
 	uint32_t node, spi;
-	uint32_t agent, agent_spi; /* configured foreign agent; UINT32_MAX: no Foreign-Home authenticator */
+	uint32_t agent,
+		agent_spi; /* configured foreign agent; UINT32_MAX: no Foreign-Home authenticator */
 };
 
-/* Builds the datagram into *out. `wall_ns`: for the timestamp of extension 137. False when it cannot be built. */
+/* Builds the datagram into *out. `wall_ns`: for the timestamp of extension 137. False when it
+ * cannot be built. */
 bool reply_build(struct authenticator *a, const struct reply *reply,
 	const struct config_security *context, const struct config_security *agent_context,
 	uint64_t wall_ns, struct inject_record *out);
 
-/* IPv4 and UDP header before `length` octets of payload that already lie at data + 28 (HA4-MSG-07, HA4-RRP-15). */
+/* IPv4 and UDP header before `length` octets of payload that already lie at data + 28 (HA4-MSG-07,
+ * HA4-RRP-15). */
 void reply_frame(struct inject_record *out, const struct ip_address *source, be16 source_port,
 	const struct ip_address *destination, be16 destination_port, size_t length);
-/* Appends an authenticator over everything in the writer. False on overflow or a failing library. */
+/* Appends an authenticator over everything in the writer. False on overflow or a failing library.
+ */
 bool reply_authenticate(struct authenticator *a, struct writer *w, uint8_t type,
 	const struct config_security *context);
 #define REPLY_HEADERS 28

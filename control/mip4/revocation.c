@@ -1,7 +1,7 @@
 /*
- * Revocation (RFC 3543). An outstanding one of ours is kept apart from the binding, whose slot is free at once: the dataplane
- * forgets the node before its foreign agent hears of it. Both tables are bounded; when ours is full the agent
- * learns from the next packet it tunnels in vain.
+ * Revocation (RFC 3543). An outstanding one of ours is kept apart from the binding, whose slot is
+ * free at once: the dataplane forgets the node before its foreign agent hears of it. Both tables
+ * are bounded; when ours is full the agent learns from the next packet it tunnels in vain.
  */
 #include "control/mip4/engine_state.h"
 
@@ -101,7 +101,8 @@ static void transmit(struct mip4_engine *e, struct outstanding *o, struct clock_
 	struct writer w = writer_make(record.data + REPLY_HEADERS, MIP4_PAYLOAD_MAX);
 	mip4_revocation_write(&w, &message);
 	if (!context || !reply_authenticate(e->authenticator, &w,
-				o->relayed ? MIP4_EXT_FOREIGN_HOME_AUTH : MIP4_EXT_MOBILE_HOME_AUTH, context))
+				o->relayed ? MIP4_EXT_FOREIGN_HOME_AUTH : MIP4_EXT_MOBILE_HOME_AUTH,
+				context))
 		return;
 	reply_frame(&record, &o->agent_address, (be16)__builtin_bswap16(MIP4_PORT), &o->peer,
 		o->peer_port, writer_length(&w));
@@ -127,7 +128,8 @@ void revocation_start(struct mip4_engine *e, const struct binding *b, struct clo
 	if (i == OUTSTANDING_MAX)
 		return;
 	bool udp = b->flags & BINDING_UDP && b->care_of_port;
-	uint64_t first = (uint64_t)(c->revocation_retry_ms < 1000 ? 1000 : c->revocation_retry_ms) * 1000000;
+	uint64_t first =
+		(uint64_t)(c->revocation_retry_ms < 1000 ? 1000 : c->revocation_retry_ms) * 1000000;
 	struct outstanding *o = &r->out[i];
 	*o = (struct outstanding){
 		.home_address = b->home_address,
@@ -143,7 +145,8 @@ void revocation_start(struct mip4_engine *e, const struct binding *b, struct clo
 		.instance = b->instance,
 		.vrf = c->vrf,
 		.used = true,
-		.inform = b->revocation.inform || !b->relayed, // HA4-RVK-06: a direct node is told itself
+		.inform = b->revocation.inform ||
+			  !b->relayed, // HA4-RVK-06: a direct node is told itself
 		.relayed = b->relayed,
 		.spi = b->relayed ? 0 : b->spi,
 	};
@@ -166,7 +169,8 @@ monotonic revocation_tick(struct mip4_engine *e, struct clock_now now)
 		struct outstanding *o = &r->out[i];
 		if (!o->used)
 			continue;
-		if (o->ends_ns <= now.monotonic_ns) { /* HA4-RVK-08: never for an expired registration */
+		if (o->ends_ns <=
+			now.monotonic_ns) { /* HA4-RVK-08: never for an expired registration */
 			o->used = false;
 			r->count--;
 			continue;
@@ -193,11 +197,13 @@ static bool authentic(struct mip4_engine *e, const struct request *r, uint8_t ty
 	int index = mip4_extension_find(&r->message, type, 0);
 	struct mip4_authentication auth;
 
-	if (index < 0 || !mip4_authentication_read(&r->message, &r->message.extensions[index], &auth))
+	if (index < 0 ||
+		!mip4_authentication_read(&r->message, &r->message.extensions[index], &auth))
 		return false;
-	const struct config_security *context = security_find(list, list_count, auth.spi, r->now.wall_ns);
-	return context && authenticator_check(e->authenticator, context, r->message.payload, auth.covered,
-				  auth.authenticator, auth.authenticator_length);
+	const struct config_security *context =
+		security_find(list, list_count, auth.spi, r->now.wall_ns);
+	return context && authenticator_check(e->authenticator, context, r->message.payload,
+				  auth.covered, auth.authenticator, auth.authenticator_length);
 }
 
 void revocation_ack_receive(struct mip4_engine *e, struct request *r)
@@ -247,10 +253,11 @@ static void acknowledge(struct mip4_engine *e, const struct request *r, bool inf
 	mip4_revocation_ack_write(&w, &ack);
 	const struct config_security *context =
 		security_default(fa->security, fa->security_count, r->now.wall_ns);
-	if (!context || !reply_authenticate(e->authenticator, &w, MIP4_EXT_FOREIGN_HOME_AUTH, context))
+	if (!context ||
+		!reply_authenticate(e->authenticator, &w, MIP4_EXT_FOREIGN_HOME_AUTH, context))
 		return;
-	reply_frame(&record, &r->record->destination, r->record->destination_port, &r->record->source,
-		r->record->source_port, writer_length(&w));
+	reply_frame(&record, &r->record->destination, r->record->destination_port,
+		&r->record->source, r->record->source_port, writer_length(&w));
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = r->record->vrf;
@@ -272,7 +279,8 @@ static struct remembered *remembered_find(struct revocations *all, const struct 
 	return NULL;
 }
 
-static void refuse(struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *why)
+static void refuse(
+	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *why)
 {
 	count(e, r->instance, reason);
 	security_exception(e, r, reason, why);
@@ -291,9 +299,11 @@ static bool acceptable(struct mip4_engine *e, struct request *r)
 		r->agent = profile_foreign_agent(e->profiles, r->instance, &foreign);
 	for (unsigned i = 0; i < r->config->address_count; i++)
 		ours = ours || ip_address_equal(&r->config->addresses[i], &domain);
-	if (!r->config->revocation || r->agent == PROFILE_NONE || (m->flags & MIP4_REVOCATION_A) || !ours)
+	if (!r->config->revocation || r->agent == PROFILE_NONE || (m->flags & MIP4_REVOCATION_A) ||
+		!ours)
 		return false;
-	return authentic(e, r, MIP4_EXT_FOREIGN_HOME_AUTH, e->config->foreign_agents[r->agent].security,
+	return authentic(e, r, MIP4_EXT_FOREIGN_HOME_AUTH,
+		e->config->foreign_agents[r->agent].security,
 		e->config->foreign_agents[r->agent].security_count);
 }
 
@@ -304,7 +314,8 @@ void revocation_receive(struct mip4_engine *e, struct request *r)
 	struct ip_address care_of = ip_address_from_v4(m->foreign_domain_address);
 
 	if (!acceptable(e, r)) {
-		refuse(e, r, MIP4_REVOCATION_BAD, "revocation not authentic, reflected or not for us");
+		refuse(e, r, MIP4_REVOCATION_BAD,
+			"revocation not authentic, reflected or not for us");
 		return;
 	}
 	struct binding *b = binding_cache_care_of(e->cache, r->instance, &home, &care_of);
@@ -315,7 +326,8 @@ void revocation_receive(struct mip4_engine *e, struct request *r)
 	}
 	if (!b || !b->relayed) {
 		if (!before || b) {
-			refuse(e, r, MIP4_REVOCATION_NO_BINDING, "no such binding through this agent");
+			refuse(e, r, MIP4_REVOCATION_NO_BINDING,
+				"no such binding through this agent");
 			return;
 		}
 		before->identifier = m->identifier; /* its acknowledgment was lost */
@@ -323,12 +335,15 @@ void revocation_receive(struct mip4_engine *e, struct request *r)
 		acknowledge(e, r, before->inform && (m->flags & MIP4_REVOCATION_I));
 		return;
 	}
-	if (!b->revocation.negotiated || (int32_t)(m->identifier - b->revocation.peer_timestamp) <= 0) {
+	if (!b->revocation.negotiated ||
+		(int32_t)(m->identifier - b->revocation.peer_timestamp) <= 0) {
 		refuse(e, r, MIP4_REVOCATION_REPLAY, "revocation older than the registration");
 		return;
 	}
 	bool inform = b->revocation.inform;
-	struct remembered *d = before ? before : &e->revocations->done[e->revocations->done_next++ % REMEMBERED_MAX];
+	struct remembered *d =
+		before ? before
+		       : &e->revocations->done[e->revocations->done_next++ % REMEMBERED_MAX];
 	*d = (struct remembered){
 		.home_address = home,
 		.peer = r->record->source,

@@ -1,6 +1,7 @@
 /*
- * Registration revocation (RFC 3543, HA4-RVK): ours to a foreign agent or a direct mobile node, repeated until acknowledged or
- * the binding's natural end; theirs, carried out and acknowledged, again for a while when the acknowledgment was lost.
+ * Registration revocation (RFC 3543, HA4-RVK): ours to a foreign agent or a direct mobile node,
+ * repeated until acknowledged or the binding's natural end; theirs, carried out and acknowledged,
+ * again for a while when the acknowledgment was lost.
  */
 #ifndef CONTROL_MIP4_REVOCATION_H
 #define CONTROL_MIP4_REVOCATION_H
@@ -15,7 +16,8 @@ struct revocations;
 int revocations_new(struct revocations **out);
 void revocations_free(struct revocations *r);
 
-/* Starts revoking; the binding still has its facts and is removed by the caller right after. Nothing when not negotiated. */
+/* Starts revoking; the binding still has its facts and is removed by the caller right after.
+ * Nothing when not negotiated. */
 void revocation_start(struct mip4_engine *e, const struct binding *b, struct clock_now now);
 /* Messages 7 and 15; each counts where it ended. */
 void revocation_receive(struct mip4_engine *e, struct request *r);

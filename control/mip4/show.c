@@ -25,7 +25,8 @@ const struct binding *mip4_engine_find_nai(
 	struct node_key key = {.nai = nai, .nai_length = strlen(nai), .instance = instance};
 	uint32_t node = node_table_lookup(e->nodes, &key), at = *cursor;
 
-	/* A node's bindings are not chained; walking the slots is the operators' price, not the registrations'. */
+	/* A node's bindings are not chained; walking the slots is the operators' price, not the
+	 * registrations'. */
 	while (node != NODE_NONE && node_table_get(e->nodes, node)->bindings && at != UINT32_MAX) {
 		const struct binding *b = binding_cache_iterate(e->cache, &at, UINT32_MAX);
 		if (b && b->node == node) {
@@ -37,8 +38,8 @@ const struct binding *mip4_engine_find_nai(
 	return NULL;
 }
 
-unsigned mip4_engine_networks(const struct mip4_engine *e, const struct binding *b,
-	struct ip_prefix *out, unsigned size)
+unsigned mip4_engine_networks(
+	const struct mip4_engine *e, const struct binding *b, struct ip_prefix *out, unsigned size)
 {
 	return network_table_of(e->networks, b->id, out, size);
 }
@@ -71,7 +72,8 @@ bool mip4_engine_draining(const struct mip4_engine *e)
 bool mip4_engine_pool(
 	const struct mip4_engine *e, uint16_t instance, unsigned pool, struct mip4_pool_view *out)
 {
-	if (instance >= e->config->instance_count || pool >= e->config->instances[instance].pool_count)
+	if (instance >= e->config->instance_count ||
+		pool >= e->config->instances[instance].pool_count)
 		return false;
 	const struct config_pool *c = &e->config->instances[instance].pools[pool];
 	const struct pool *p = e->pools[instance][pool];

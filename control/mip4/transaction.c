@@ -1,5 +1,6 @@
 /*
- * What waits for the dataplane: transactions, their tickets, and what happens when the last one comes in.
+ * What waits for the dataplane: transactions, their tickets, and what happens when the last one
+ * comes in.
  */
 #include "control/mip4/engine_state.h"
 
@@ -19,7 +20,8 @@ struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint3
 	struct transaction *t = &e->transactions[*index];
 	/* Only what every transaction reads; the big arrays are written before they are read. */
 	t->outstanding = 0;
-	t->refused = t->deregistration = t->keep_others = t->had_before = t->home_return = t->has_mac = t->was_away = false;
+	t->refused = t->deregistration = t->keep_others = t->had_before = t->home_return =
+		t->has_mac = t->was_away = false;
 	t->error = 0;
 	t->waiting = NULL;
 	t->before_network_count = 0;
@@ -58,7 +60,8 @@ void ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction, en
 	e->transactions[transaction].outstanding++;
 }
 
-static void event_binding(struct mip4_engine *e, enum mip4_event_type type, const struct binding *b, monotonic now)
+static void event_binding(
+	struct mip4_engine *e, enum mip4_event_type type, const struct binding *b, monotonic now)
 {
 	struct mip4_event event = {
 		.type = type,
@@ -77,7 +80,8 @@ static void stale_others(struct mip4_engine *e, const struct binding *b)
 {
 	if (!(b->flags & BINDING_UDP) || b->care_of_port == 0)
 		return;
-	struct binding *other = binding_cache_endpoint(e->cache, b->instance, &b->care_of_address, b->care_of_port);
+	struct binding *other =
+		binding_cache_endpoint(e->cache, b->instance, &b->care_of_address, b->care_of_port);
 	for (; other; other = binding_cache_endpoint_next(e->cache, other)) {
 		struct binding_command command;
 		if (other->node == b->node || (other->relayed && b->relayed) ||
@@ -89,7 +93,6 @@ static void stale_others(struct mip4_engine *e, const struct binding *b)
 		e->ops.binding_set(e->context, &command);
 	}
 }
-
 
 /* The dataplane did not take it: everything as it was, code 130 when it has no room, else 128. */
 static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock_now now)
@@ -104,7 +107,8 @@ static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock
 	if (b && t->had_before) {
 		struct binding before = t->before;
 		struct binding_command command;
-		binding_cache_endpoint_set(e->cache, b, &before.care_of_address, before.care_of_port);
+		binding_cache_endpoint_set(
+			e->cache, b, &before.care_of_address, before.care_of_port);
 		binding_cache_schedule(e->cache, b, before.expires_ns);
 		/* The cache's own links stay as they are now; they are the struct's tail. */
 		memcpy(b, &before, offsetof(struct binding, ticking));
@@ -153,8 +157,10 @@ static void networks_update(struct mip4_engine *e, struct transaction *t, struct
 			continue;
 		struct ip_address a = ip_address_from_v4(n->prefix);
 		command.prefix = ip_prefix_make(&a, (uint8_t)(96 + n->length));
-		uint64_t ticket = network_table_set(e->networks, b->instance, &command.prefix, &b->home_address, b->id)
-			? e->ops.prefix_set(e->context, &command) : 0;
+		uint64_t ticket = network_table_set(e->networks, b->instance, &command.prefix,
+					  &b->home_address, b->id)
+					  ? e->ops.prefix_set(e->context, &command)
+					  : 0;
 		if (ticket)
 			ticket_add(e, ticket, index, TICKET_PREFIX, (uint8_t)i);
 		else
@@ -162,7 +168,8 @@ static void networks_update(struct mip4_engine *e, struct transaction *t, struct
 	}
 }
 
-static void start_rest(struct mip4_engine *e, struct transaction *t, struct binding *b, struct clock_now now)
+static void start_rest(
+	struct mip4_engine *e, struct transaction *t, struct binding *b, struct clock_now now)
 {
 	uint32_t index = (uint32_t)(t - e->transactions);
 
@@ -172,7 +179,8 @@ static void start_rest(struct mip4_engine *e, struct transaction *t, struct bind
 	if (t->had_before && t->before.relayed &&
 		!ip_address_equal(&t->before.care_of_field, &b->care_of_field))
 		revocation_start(e, &t->before, now);
-	struct binding *other = t->keep_others ? NULL : binding_cache_home(e->cache, b->instance, &b->home_address);
+	struct binding *other =
+		t->keep_others ? NULL : binding_cache_home(e->cache, b->instance, &b->home_address);
 	while (other) {
 		struct binding *next = binding_cache_home_next(e->cache, other);
 		if (other != b) {
@@ -193,10 +201,12 @@ static bool networks_failed(const struct transaction *t)
 	return t->reply.network_count > 0;
 }
 
-static void finish_accept(struct mip4_engine *e, struct transaction *t, struct binding *b, struct clock_now now)
+static void finish_accept(
+	struct mip4_engine *e, struct transaction *t, struct binding *b, struct clock_now now)
 {
-	bool moved = t->had_before && (t->before.care_of_port != b->care_of_port ||
-		!ip_address_equal(&t->before.care_of_address, &b->care_of_address));
+	bool moved = t->had_before &&
+		     (t->before.care_of_port != b->care_of_port ||
+			     !ip_address_equal(&t->before.care_of_address, &b->care_of_address));
 	struct node *n = node_table_get(e->nodes, t->node);
 	struct ip_prefix list[NETWORKS_PER_BINDING_MAX];
 
@@ -209,21 +219,29 @@ static void finish_accept(struct mip4_engine *e, struct transaction *t, struct b
 		return;
 	}
 	b->state = BINDING_ACTIVE;
-	b->prefix_count = (uint8_t)network_table_of(e->networks, b->id, list, NETWORKS_PER_BINDING_MAX);
+	b->prefix_count =
+		(uint8_t)network_table_of(e->networks, b->id, list, NETWORKS_PER_BINDING_MAX);
 	n->accepted_ns = now.monotonic_ns;
 	if (now.monotonic_ns - n->moves_since_ns > 60 * CLOCK_NS_PER_S) { // HA4-NAT-27
 		n->moves_since_ns = now.monotonic_ns;
 		n->moves = 0;
 	}
 	n->moves += moved;
-	count(e, b->instance, !t->had_before ? MIP4_BINDINGS_ADDED : moved ? MIP4_BINDINGS_MOVED : MIP4_BINDINGS_REFRESHED);
+	count(e, b->instance,
+		!t->had_before ? MIP4_BINDINGS_ADDED
+		: moved        ? MIP4_BINDINGS_MOVED
+			       : MIP4_BINDINGS_REFRESHED);
 	stale_others(e, b);
 	record_binding_put(e, b, now);
 	if (!t->was_away)
-		home_changed(e, b, true, false, NULL); // HA4-HOME-03; a refresh sends none, HA4-HOME-05
+		home_changed(
+			e, b, true, false, NULL); // HA4-HOME-03; a refresh sends none, HA4-HOME-05
 	answer_count(e, &t->reply);
 	answer_send(e, &t->reply, now);
-	event_binding(e, !t->had_before ? MIP4_EVENT_BINDING_ADDED : moved ? MIP4_EVENT_BINDING_MOVED : MIP4_EVENT_BINDING_REFRESHED,
+	event_binding(e,
+		!t->had_before ? MIP4_EVENT_BINDING_ADDED
+		: moved        ? MIP4_EVENT_BINDING_MOVED
+			       : MIP4_EVENT_BINDING_REFRESHED,
 		b, now.monotonic_ns);
 }
 
@@ -236,7 +254,8 @@ void transaction_advance(struct mip4_engine *e, struct transaction *t, struct cl
 	if (t->deregistration) {
 		answer_count(e, &t->reply);
 		if (t->home_return)
-			home_changed(e, &t->before, false, false, t); // HA4-HOME-06: proxy ARP is off by now
+			home_changed(e, &t->before, false, false,
+				t); // HA4-HOME-06: proxy ARP is off by now
 		answer_send(e, &t->reply, now);
 		transaction_end(e, t, now);
 		return;
@@ -260,7 +279,8 @@ void transaction_advance(struct mip4_engine *e, struct transaction *t, struct cl
 	transaction_end(e, t, now);
 }
 
-static void ticket_done(struct mip4_engine *e, const struct ticket *ticket, int error, struct clock_now now)
+static void ticket_done(
+	struct mip4_engine *e, const struct ticket *ticket, int error, struct clock_now now)
 {
 	struct transaction *t = &e->transactions[ticket->transaction];
 
@@ -288,7 +308,8 @@ static struct ticket *ticket_at(struct mip4_engine *e, uint32_t i)
 
 void mip4_engine_done(struct mip4_engine *e, uint64_t number, int error, struct clock_now now)
 {
-	/* A refusal may overtake the acknowledgement of earlier tickets: it is noted and waits its turn. */
+	/* A refusal may overtake the acknowledgement of earlier tickets: it is noted and waits its
+	 * turn. */
 	for (uint32_t i = 0; error && i < e->ticket_count; i++) {
 		struct ticket *t = ticket_at(e, i);
 		if (t->number != number)

@@ -1,6 +1,6 @@
 /*
- * What decide wants to know of the caches, gathered before it is asked. The only thing changed here is a pool's reservation,
- * which answer_deny gives back.
+ * What decide wants to know of the caches, gathered before it is asked. The only thing changed here
+ * is a pool's reservation, which answer_deny gives back.
  */
 #include "control/mip4/engine_state.h"
 
@@ -58,7 +58,8 @@ static enum decide_home home_granted(
 
 	if (!ip_address_is_unicast(home) || (!network && !listed(r->profile, home)))
 		return HOME_NOT_SERVED;
-	if (own_address(e, r->config->vrf, home) || (network && network_or_broadcast(&network->prefix, home)))
+	if (own_address(e, r->config->vrf, home) ||
+		(network && network_or_broadcast(&network->prefix, home)))
 		return HOME_RESERVED_ADDRESS;
 	if (!mine && !listed(r->profile, home))
 		return HOME_NOT_ALLOWED;
@@ -73,8 +74,9 @@ static bool pool_assign(struct mip4_engine *e, struct request *r, struct ip_addr
 	for (unsigned i = 0; i < r->config->pool_count; i++) {
 		struct pool *pool = e->pools[r->instance][i];
 		unsigned tries = 16; /* addresses that somebody brought along are passed over */
-		while (pool && tries-- && pool_take(pool, identity_hash(n), &n->assigned,
-						 r->now.monotonic_ns, home)) {
+		while (pool && tries-- &&
+			pool_take(
+				pool, identity_hash(n), &n->assigned, r->now.monotonic_ns, home)) {
 			const struct binding *b = binding_cache_home(e->cache, r->instance, home);
 			if (!b || b->node == r->node) {
 				n->assigned = *home;
@@ -89,7 +91,8 @@ static bool pool_assign(struct mip4_engine *e, struct request *r, struct ip_addr
 }
 
 /* HA4-DYN-03, -05: the address it has, a static one, one from a pool. */
-static enum decide_home home_assigned(struct mip4_engine *e, struct request *r, struct ip_address *home)
+static enum decide_home home_assigned(
+	struct mip4_engine *e, struct request *r, struct ip_address *home)
 {
 	struct node *n = node_table_get(e->nodes, r->node);
 
@@ -162,7 +165,8 @@ static uint8_t network_code(struct mip4_engine *e, const struct request *r,
 		allowed = allowed || ip_prefix_equal(&r->profile->networks[i], &prefix);
 	if (!allowed)
 		return NETWORK_UNAUTHORISED;
-	return network_table_free_for(e->networks, r->instance, &prefix, home) ? NETWORK_OK : NETWORK_FAILED;
+	return network_table_free_for(e->networks, r->instance, &prefix, home) ? NETWORK_OK
+									       : NETWORK_FAILED;
 }
 
 void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *in)
@@ -197,8 +201,9 @@ void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *
 	v->care_of_cycle = closes_cycle(e, r, &f->care_of_address, &home);
 	v->source_cycle = f->udp_present && closes_cycle(e, r, &record->source, &home);
 	v->draining = e->draining;
-	v->instance_full = (limit && binding_cache_instance_count(e->cache, r->instance) >= limit) ||
-			   binding_cache_count(e->cache) >= binding_cache_capacity(e->cache);
+	v->instance_full =
+		(limit && binding_cache_instance_count(e->cache, r->instance) >= limit) ||
+		binding_cache_count(e->cache) >= binding_cache_capacity(e->cache);
 	for (const struct binding *b = binding_cache_home(e->cache, r->instance, &home); b;
 		b = binding_cache_home_next(e->cache, b)) {
 		v->bindings++;

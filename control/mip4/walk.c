@@ -1,13 +1,14 @@
 /*
- * Steps 5 to 8 of HA4-REG-01: who is it, is it really, is it fresh, is its foreign agent really who it says. Then the verdict
- * and its execution. Nothing is remembered of a request that is not authentic (HA4-AUTH-10).
+ * Steps 5 to 8 of HA4-REG-01: who is it, is it really, is it fresh, is its foreign agent really who
+ * it says. Then the verdict and its execution. Nothing is remembered of a request that is not
+ * authentic (HA4-AUTH-10).
  */
 #include "control/mip4/engine_state.h"
 
 #include <stdlib.h>
 
 #define AUTHENTICATORS_MAX 4 /* HMACs per message, HA4-BAD-14 */
-#define CHAP_SPI 2
+#define CHAP_SPI           2
 
 struct node_key profile_key(const struct config_mobile_node *profile, const struct facts_text *nai,
 	const struct ip_address *home_address, uint16_t instance)
@@ -43,15 +44,19 @@ const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t no
 		return NULL;
 	if (n->generation != e->generation) {
 		n->generation = e->generation;
-		n->profile = n->nai ? profile_by_nai(e->profiles, n->instance, n->nai, strlen(n->nai))
-				    : profile_by_home_address(e->profiles, n->instance, &n->home_address);
+		n->profile =
+			n->nai ? profile_by_nai(e->profiles, n->instance, n->nai, strlen(n->nai))
+			       : profile_by_home_address(
+					 e->profiles, n->instance, &n->home_address);
 	}
 	return n->profile == PROFILE_NONE ? NULL : &e->config->mobile_nodes[n->profile];
 }
 
-struct identification_clock identification_clock_of(const struct mip4_engine *e, struct clock_now now)
+struct identification_clock identification_clock_of(
+	const struct mip4_engine *e, struct clock_now now)
 {
-	/* 2024-01-01: no build of this is older; a machine that boots in 1970 or 2000 has no time yet. */
+	/* 2024-01-01: no build of this is older; a machine that boots in 1970 or 2000 has no time
+	 * yet. */
 	return (struct identification_clock){
 		.wall_ns = now.wall_ns,
 		.wall_set = now.wall_ns / CLOCK_NS_PER_S >= 1704067200,
@@ -72,9 +77,9 @@ static bool identity(struct mip4_engine *e, struct request *r)
 		count(e, r->instance, MIP4_NO_IDENTITY);
 		return false;
 	}
-	r->profile_index = f->nai.at
-		? profile_by_nai(e->profiles, r->instance, f->nai.at, f->nai.length)
-		: profile_by_home_address(e->profiles, r->instance, &f->home_address);
+	r->profile_index =
+		f->nai.at ? profile_by_nai(e->profiles, r->instance, f->nai.at, f->nai.length)
+			  : profile_by_home_address(e->profiles, r->instance, &f->home_address);
 	if (r->profile_index == PROFILE_NONE ||
 		e->config->mobile_nodes[r->profile_index].security_count == 0) {
 		count(e, r->instance, MIP4_NO_MSA);
@@ -89,13 +94,15 @@ static bool identity(struct mip4_engine *e, struct request *r)
 	return true;
 }
 
-/* The foreign agent's association: by source, else by care-of field when the agent may be behind a NAT (HA4-AUTH-20). */
+/* The foreign agent's association: by source, else by care-of field when the agent may be behind a
+ * NAT (HA4-AUTH-20). */
 static void agent_find(struct mip4_engine *e, struct request *r)
 {
 	r->agent = profile_foreign_agent(e->profiles, r->instance, &r->record->source);
-	if (r->agent == PROFILE_NONE && !(r->facts.request.flags & MIP4_D) && r->facts.udp_present &&
-		r->facts.udp_from_agent)
-		r->agent = profile_foreign_agent(e->profiles, r->instance, &r->facts.care_of_address);
+	if (r->agent == PROFILE_NONE && !(r->facts.request.flags & MIP4_D) &&
+		r->facts.udp_present && r->facts.udp_from_agent)
+		r->agent =
+			profile_foreign_agent(e->profiles, r->instance, &r->facts.care_of_address);
 }
 
 static bool agent_verify(struct mip4_engine *e, struct request *r)
@@ -105,12 +112,13 @@ static bool agent_verify(struct mip4_engine *e, struct request *r)
 	if (r->agent == PROFILE_NONE || r->facts.agent_auth < 0)
 		return false;
 	const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
-	if (!mip4_authentication_read(&r->message, &r->message.extensions[r->facts.agent_auth], &auth))
+	if (!mip4_authentication_read(
+		    &r->message, &r->message.extensions[r->facts.agent_auth], &auth))
 		return false;
 	const struct config_security *context =
 		security_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
-	if (!context || !authenticator_check(e->authenticator, context, r->message.payload, auth.covered,
-				auth.authenticator, auth.authenticator_length))
+	if (!context || !authenticator_check(e->authenticator, context, r->message.payload,
+				auth.covered, auth.authenticator, auth.authenticator_length))
 		return false;
 	r->agent_context = context;
 	r->agent_authentic = true;
@@ -123,7 +131,8 @@ static void authentication_failed(struct mip4_engine *e, struct request *r, cons
 	const struct config_mobile_node *p = r->profile;
 	struct mip4_authentication auth;
 	struct node key_node = {.nai = NULL, .home_address = r->key.home_address};
-	uint64_t h = r->key.nai ? nai_hash(r->key.nai, r->key.nai_length) : identity_hash(&key_node);
+	uint64_t h =
+		r->key.nai ? nai_hash(r->key.nai, r->key.nai_length) : identity_hash(&key_node);
 	monotonic now = r->now.monotonic_ns, *told = &e->failure_told_ns[h % 4096];
 
 	count(e, r->instance, MIP4_AUTH_FAIL);
@@ -150,7 +159,8 @@ static void authentication_failed(struct mip4_engine *e, struct request *r, cons
 static bool aaa_check(struct mip4_engine *e, struct request *r, const struct mip4_extension *x)
 {
 	const uint8_t *data = r->message.payload + x->data_offset;
-	uint32_t spi = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3];
+	uint32_t spi = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 |
+		       data[3];
 	const struct config_security *context = NULL;
 
 	for (unsigned i = 0; i < r->profile->security_count; i++)
@@ -188,7 +198,8 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 		}
 		const struct config_security *context = NULL;
 		if (mip4_authentication_read(&r->message, x, &auth))
-			context = security_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+			context = security_find(
+				p->security, p->security_count, auth.spi, r->now.wall_ns);
 		if (!context) {
 			authentication_failed(e, r, "unknown SPI");
 			return false;
@@ -197,8 +208,8 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 			count(e, r->instance, MIP4_ZERO_CHECKSUM);
 			return false;
 		}
-		if (!authenticator_check(e->authenticator, context, r->message.payload, auth.covered,
-			    auth.authenticator, auth.authenticator_length)) {
+		if (!authenticator_check(e->authenticator, context, r->message.payload,
+			    auth.covered, auth.authenticator, auth.authenticator_length)) {
 			authentication_failed(e, r, "invalid authenticator");
 			return false;
 		}
@@ -237,9 +248,10 @@ static bool duplicate_answered(struct mip4_engine *e, struct request *r)
 		b->source_port != r->record->source_port ||
 		!ip_address_equal(&b->source, &r->record->source))
 		return false;
-	uint16_t left = b->expires_ns == CLOCK_NEVER
-		? b->lifetime_s
-		: (uint16_t)((b->expires_ns - now + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S);
+	uint16_t left =
+		b->expires_ns == CLOCK_NEVER
+			? b->lifetime_s
+			: (uint16_t)((b->expires_ns - now + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S);
 	struct reply reply;
 	uint8_t code = decide_simultaneous(r->config, r->profile) > 1 ? 0 : 1;
 
@@ -305,7 +317,8 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 	if (result == IDENTIFICATION_OK)
 		return true;
 	if (result == IDENTIFICATION_UNSET && !e->clock_unset_told) {
-		struct mip4_event alarm = event_of(r, MIP4_EVENT_ALARM, identification_text(result));
+		struct mip4_event alarm =
+			event_of(r, MIP4_EVENT_ALARM, identification_text(result));
 		e->clock_unset_told = true;
 		event_emit(e, &alarm, false, r->now.monotonic_ns);
 	}
@@ -319,13 +332,14 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 static bool agent_good(struct mip4_engine *e, struct request *r)
 {
 	agent_find(e, r);
-	bool shared = r->agent != PROFILE_NONE &&
-		      e->config->foreign_agents[r->agent].security_count > 0;
+	bool shared =
+		r->agent != PROFILE_NONE && e->config->foreign_agents[r->agent].security_count > 0;
 	bool present = r->facts.agent_auth_count > 0;
 
 	if (present && !shared) {
 		count(e, r->instance, MIP4_STRAY_FA_AUTH);
-		security_exception(e, r, MIP4_STRAY_FA_AUTH, "no association with this foreign agent");
+		security_exception(
+			e, r, MIP4_STRAY_FA_AUTH, "no association with this foreign agent");
 		return false;
 	}
 	if (!shared || r->facts.request.lifetime_s == 0)
@@ -333,8 +347,9 @@ static bool agent_good(struct mip4_engine *e, struct request *r)
 	if (r->facts.agent_auth_count == 1 && agent_verify(e, r))
 		return true;
 	const char *why = !present ? "Foreign-Home authenticator missing"
-		: r->facts.agent_auth_count > 1 ? "more than one Foreign-Home authenticator"
-						: "Foreign-Home authenticator wrong";
+			  : r->facts.agent_auth_count > 1
+				  ? "more than one Foreign-Home authenticator"
+				  : "Foreign-Home authenticator wrong";
 	security_exception(e, r, MIP4_DENIED_132, why);
 	answer_deny(e, r, CODE_AGENT_AUTHENTICATION, why);
 	return false;

@@ -1,6 +1,6 @@
 /*
- * Arbitrary octets as a punted Mobile IP message: the whole home agent behind it, in three rounds so that state of one message
- * meets the next. The first octet chooses how it arrived.
+ * Arbitrary octets as a punted Mobile IP message: the whole home agent behind it, in three rounds
+ * so that state of one message meets the next. The first octet chooses how it arrived.
  */
 #include "tests/fuzz/fuzz_assert.h"
 #include "tests/scenario/home.h"
@@ -33,7 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record.kind = PUNT_MOBILE_IPV4;
 	record.flags = data[0] & 0x0f;
 	record.port = data[0] >> 4 & 1;
-	record.source = address_of(data[0] & 0x20 ? "203.0.113.7" : data[0] & 0x40 ? "198.51.100.254" : "198.51.100.23");
+	record.source = address_of(data[0] & 0x20   ? "203.0.113.7"
+				   : data[0] & 0x40 ? "198.51.100.254"
+						    : "198.51.100.23");
 	record.destination = address_of("192.0.2.1");
 	record.source_port = htons(5434);
 	record.destination_port = htons(434);
@@ -49,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	home_acknowledge(h);
 	FUZZ_ASSERT(mip4_counters_balance(h->engine));
 	FUZZ_ASSERT(h->live_count == binding_cache_count(mip4_engine_cache(h->engine)));
-	if (h->now.wall_ns > (HOME_T0 + 3600) * CLOCK_NS_PER_S) { /* keep the vectors' clock in reach */
+	if (h->now.wall_ns >
+		(HOME_T0 + 3600) * CLOCK_NS_PER_S) { /* keep the vectors' clock in reach */
 		home_free(h);
 		h = NULL;
 	}

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 static const char ports[] =
-	"dataplane = { workers = 1; huge_pages = false; max_bindings = %u; max_prefixes = 1000; ports = ("
+	"dataplane = { workers = 1; huge_pages = false; max_bindings = %u; max_prefixes = 1000; "
+	"ports = ("
 	" { name = \"outside\"; device = \"net_null0\"; zone = \"external\"; },"
 	" { name = \"inside\"; device = \"net_null1\"; zone = \"internal\"; } ); };\n";
 
@@ -19,12 +20,13 @@ const char home_config[] =
 	" home_networks = ( { prefix = \"10.1.0.0/16\"; port = \"inside\"; } );"
 	" pools = ( { name = \"dynamic\"; first = \"10.1.0.77\"; last = \"10.1.0.79\"; } );"
 	" keepalive_s = 30; nat_force = true; gre = true; minimal = true; nemo = true;"
-	" node_rate = 0; police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = 1000000; } );\n"
+	" node_rate = 0; police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; "
+	"police_source_rate = 1000000; } );\n"
 	"mobile_nodes = ( { nai = \"mn1@example.com\"; home_address = \"10.1.0.10\";"
 	" nat_force = true; mobile_router = true; networks = [ \"10.50.1.0/24\" ];"
 	" security = ( { spi = 0x100; key = \"" KEY_NODE "\"; } ); } );\n"
-	"foreign_agents = ( { address = \"198.51.100.254\"; security = ( { spi = 0x200; key = \"" KEY_AGENT
-	"\"; } ); }, { address = \"198.51.100.253\"; } );\n";
+	"foreign_agents = ( { address = \"198.51.100.254\"; security = ( { spi = 0x200; key = "
+	"\"" KEY_AGENT "\"; } ); }, { address = \"198.51.100.253\"; } );\n";
 
 struct ip_address address_of(const char *text)
 {
@@ -68,7 +70,8 @@ static uint64_t ops_binding_set(void *context, const struct binding_command *com
 		abort();
 	if (!h->is_live[command->binding_id])
 		h->live_count++;
-	else if (!ip_address_equal(&h->live[command->binding_id].home_address, &command->home_address))
+	else if (!ip_address_equal(
+			 &h->live[command->binding_id].home_address, &command->home_address))
 		abort(); /* a slot changes its home address only after a remove */
 	h->is_live[command->binding_id] = true;
 	h->live[command->binding_id] = *command;
@@ -262,9 +265,10 @@ void home_restart(struct home *h, bool keep)
 	for (unsigned i = 0; keep && i < count; i++) {
 		if (!records[i].used)
 			continue;
-		ops_store_put(h, records[i].key, records[i].key_length, records[i].data, records[i].length);
-		mip4_engine_restore(h->engine, records[i].key, records[i].key_length, records[i].data,
-			records[i].length, h->now);
+		ops_store_put(h, records[i].key, records[i].key_length, records[i].data,
+			records[i].length);
+		mip4_engine_restore(h->engine, records[i].key, records[i].key_length,
+			records[i].data, records[i].length, h->now);
 	}
 	free(records);
 	mip4_engine_started(h->engine, keep, h->now);
@@ -323,7 +327,8 @@ void home_receive(struct home *h, const struct punt_record *record)
 		home_acknowledge(h);
 }
 
-static void authenticator_append(struct writer *w, uint8_t type, uint32_t spi, const char *key, bool bad)
+static void authenticator_append(
+	struct writer *w, uint8_t type, uint32_t spi, const char *key, bool bad)
 {
 	static struct authenticator *a;
 	struct config_security context = {.spi = spi, .algorithm = ALGORITHM_HMAC_MD5};
@@ -335,6 +340,11 @@ static void authenticator_append(struct writer *w, uint8_t type, uint32_t spi, c
 	authenticator_make(a, &context, w->start, (size_t)(room - w->start), room);
 	if (bad)
 		room[15] ^= 1;
+}
+
+void ask_authenticate(struct writer *w, uint32_t spi, bool bad)
+{
+	authenticator_append(w, MIP4_EXT_FOREIGN_HOME_AUTH, spi, KEY_AGENT, bad);
 }
 
 uint64_t ask_build(const struct home *h, const struct ask *ask, struct punt_record *record)
@@ -356,7 +366,8 @@ uint64_t ask_build(const struct home *h, const struct ask *ask, struct punt_reco
 	struct writer w = writer_make(record->data, MIP4_PAYLOAD_MAX);
 
 	if (!request.identification)
-		request.identification = (uint64_t)clock_ntp_seconds(h->now.wall_ns) << 32 | ++serial;
+		request.identification =
+			(uint64_t)clock_ntp_seconds(h->now.wall_ns) << 32 | ++serial;
 	memset(record, 0, offsetof(struct punt_record, data));
 	mip4_request_write(&w, &request);
 	if (ask->nai)
@@ -367,7 +378,8 @@ uint64_t ask_build(const struct home *h, const struct ask *ask, struct punt_reco
 			ask->key ? ask->key : KEY_NODE, ask->bad_auth);
 	writer_bytes(&w, ask->after, ask->after_length);
 	if (ask->agent_spi)
-		authenticator_append(&w, MIP4_EXT_FOREIGN_HOME_AUTH, ask->agent_spi, KEY_AGENT, ask->agent_bad);
+		authenticator_append(
+			&w, MIP4_EXT_FOREIGN_HOME_AUTH, ask->agent_spi, KEY_AGENT, ask->agent_bad);
 	record->kind = PUNT_MOBILE_IPV4;
 	record->length = (uint16_t)writer_length(&w);
 	record->received_ns = h->now.monotonic_ns;

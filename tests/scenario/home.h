@@ -1,6 +1,7 @@
 /*
- * A home agent in simulated time: the engine, a clock the test moves, and a dataplane, store and operators' watch that
- * remember what they were told. Shared by the vectors, the scenarios, the fuzz target and the registration bench.
+ * A home agent in simulated time: the engine, a clock the test moves, and a dataplane, store and
+ * operators' watch that remember what they were told. Shared by the vectors, the scenarios, the
+ * fuzz target and the registration bench.
  */
 #ifndef TESTS_SCENARIO_HOME_H
 #define TESTS_SCENARIO_HOME_H
@@ -23,10 +24,10 @@ struct home {
 	struct config *config;
 	struct clock_now now;
 	/* dataplane */
-	bool hold;               /* true: tickets wait for home_acknowledge */
-	int refuse;              /* errno for binding_set, 0: applied */
+	bool hold;  /* true: tickets wait for home_acknowledge */
+	int refuse; /* errno for binding_set, 0: applied */
 	int refuse_prefix;
-	bool full;               /* binding_set takes no command */
+	bool full; /* binding_set takes no command */
 	uint64_t ticket, acknowledged;
 	uint64_t refused[64];
 	int refused_errno[64];
@@ -37,7 +38,7 @@ struct home {
 	unsigned sets, removes, prefix_sets, prefix_removes;
 	/* what left */
 	struct inject_record sent[HOME_SENT_MAX];
-	unsigned sent_count;     /* may pass HOME_SENT_MAX: only the first are kept */
+	unsigned sent_count; /* may pass HOME_SENT_MAX: only the first are kept */
 	struct mip4_home_change arrived, returned;
 	unsigned arrived_count, returned_count;
 	struct mip4_event event; /* the last one; text and nai copied */
@@ -49,19 +50,21 @@ struct home {
 	unsigned record_count;
 	/* randomness: a counter, so that runs repeat */
 	uint32_t random;
-	uint32_t owned_sa;       /* SA that owns every tunnel inner address; 0 none */
+	uint32_t owned_sa; /* SA that owns every tunnel inner address; 0 none */
 };
 
-/* `text` is the instances, nodes and agents of a configuration; ports are "outside" (0) and "inside" (1). NULL: the vectors' one. */
+/* `text` is the instances, nodes and agents of a configuration; ports are "outside" (0) and
+ * "inside" (1). NULL: the vectors' one. */
 struct home *home_new(const char *text);
 void home_free(struct home *home);
 /* The engine dies without a word and a new one starts from the store (`keep`) or from nothing. */
 void home_restart(struct home *home, bool keep);
 void home_configure(struct home *home, const char *text);
 
-void home_at(struct home *home, uint64_t unix_s);         /* sets the wall clock alone */
-void home_pass(struct home *home, double seconds);        /* both clocks, ticking once a second and at the end */
-void home_acknowledge(struct home *home);                 /* everything held so far */
+void home_at(struct home *home, uint64_t unix_s); /* sets the wall clock alone */
+void home_pass(
+	struct home *home, double seconds); /* both clocks, ticking once a second and at the end */
+void home_acknowledge(struct home *home);   /* everything held so far */
 /* With acknowledgements unless held. */
 void home_receive(struct home *home, const struct punt_record *record);
 
@@ -71,23 +74,25 @@ extern const char home_config[];
 /* A request in the making. */
 struct ask {
 	const char *home_address, *home_agent, *care_of, *source, *destination, *nai;
-	uint16_t source_port;    /* host order */
+	uint16_t source_port; /* host order */
 	uint16_t lifetime_s;
 	uint16_t port;
 	uint8_t flags;
 	uint64_t identification; /* 0: the clock's, ever rising */
 	const void *extensions;  /* before the Mobile-Home authenticator, after the NAI */
 	size_t extensions_length;
-	const void *after;       /* behind it */
+	const void *after; /* behind it */
 	size_t after_length;
-	uint32_t spi;            /* 0: 0x100 */
-	const char *key;         /* hex; NULL: the vectors' */
+	uint32_t spi;    /* 0: 0x100 */
+	const char *key; /* hex; NULL: the vectors' */
 	bool no_auth, bad_auth;
-	uint32_t agent_spi;      /* not 0: Foreign-Home authenticator with the vectors' key */
+	uint32_t agent_spi; /* not 0: Foreign-Home authenticator with the vectors' key */
 	bool agent_bad;
 };
 /* Defaults: V01's values. Fills *record and returns the identification used. */
 uint64_t ask_build(const struct home *home, const struct ask *ask, struct punt_record *record);
+/* Appends a Foreign-Home authenticator with the vectors' key. */
+void ask_authenticate(struct writer *w, uint32_t spi, bool bad);
 /* Builds, receives, returns the code of the one reply, -1 when none left. */
 int ask_send(struct home *home, const struct ask *ask);
 

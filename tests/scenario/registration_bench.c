@@ -1,7 +1,7 @@
 /*
- * How many authenticated registrations a second one core of control carries through: parse, police, HMAC-MD5, decide, binding
- * cache, reply with its own HMAC; the dataplane is the test's. Prints one JSON line. usage: registration_bench [NODES] [SECONDS]
- * (HA4-OPS-36; target 20,000 a second.)
+ * How many authenticated registrations a second one core of control carries through: parse, police,
+ * HMAC-MD5, decide, binding cache, reply with its own HMAC; the dataplane is the test's. Prints one
+ * JSON line. usage: registration_bench [NODES] [SECONDS] (HA4-OPS-36; target 20,000 a second.)
  */
 #include "tests/scenario/home.h"
 
@@ -13,7 +13,8 @@
 static const char bench_config[] =
 	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"
 	" home_networks = ( { prefix = \"10.0.0.0/8\"; } );"
-	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = 10000000; } );\n"
+	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = "
+	"10000000; } );\n"
 	"mobile_nodes = ( { home_address = \"10.0.0.0/8\"; security = ( { spi = 0x100;"
 	" key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n";
 
@@ -26,14 +27,20 @@ static double seconds_now(void)
 }
 
 /* Requests are built outside the measured time, a batch at a time. */
-static void batch_build(struct home *h, struct punt_record *records, uint32_t first, uint32_t count, uint32_t nodes)
+static void batch_build(
+	struct home *h, struct punt_record *records, uint32_t first, uint32_t count, uint32_t nodes)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t node = (first + i) % nodes;
 		char home[16], care_of[16];
-		struct ask ask = {.flags = MIP4_D | MIP4_T, .lifetime_s = 1800, .home_address = home, .care_of = care_of};
-		snprintf(home, sizeof(home), "10.%u.%u.%u", 1 + node / 62500, node / 250 % 250, 1 + node % 250);
-		snprintf(care_of, sizeof(care_of), "100.%u.%u.%u", 64 + node / 62500, node / 250 % 250, 1 + node % 250);
+		struct ask ask = {.flags = MIP4_D | MIP4_T,
+			.lifetime_s = 1800,
+			.home_address = home,
+			.care_of = care_of};
+		snprintf(home, sizeof(home), "10.%u.%u.%u", 1 + node / 62500, node / 250 % 250,
+			1 + node % 250);
+		snprintf(care_of, sizeof(care_of), "100.%u.%u.%u", 64 + node / 62500,
+			node / 250 % 250, 1 + node % 250);
 		ask_build(h, &ask, &records[i]);
 	}
 }
@@ -68,7 +75,8 @@ int main(int argc, char **argv)
 		home_pass(h, 0.001);
 	}
 	uint64_t accepted = home_counter(h, MIP4_REG_ACCEPTED);
-	printf("{\"bench\": \"registration\", \"nodes\": %u, \"registrations\": %u, \"accepted\": %llu, \"cpu_s\": %.3f, "
+	printf("{\"bench\": \"registration\", \"nodes\": %u, \"registrations\": %u, \"accepted\": "
+	       "%llu, \"cpu_s\": %.3f, "
 	       "\"per_second\": %.0f, \"new_per_second\": %.0f}\n",
 		nodes, done, (unsigned long long)accepted, used, done / used, nodes / first_round);
 	bool good = accepted == done;

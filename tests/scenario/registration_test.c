@@ -1,5 +1,6 @@
 /*
- * Registrations in simulated time: what the requirement list says beyond single packets, and the traps of its section 28.
+ * Registrations in simulated time: what the requirement list says beyond single packets, and the
+ * traps of its section 28.
  */
 #include "tests/scenario/home.h"
 
@@ -12,14 +13,16 @@
 
 #include <cmocka.h>
 
-#define NODE(extra) \
-	"{ " extra " security = ( { spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; } ); }"
-#define INSTANCE(extra) \
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;" \
-	" home_networks = ( { prefix = \"10.1.0.0/16\"; port = \"inside\"; } );" \
-	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = 1000000; " extra " } );\n"
+#define NODE(extra)                                                                                \
+	"{ " extra " security = ( { spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; } "   \
+		   "); }"
+#define INSTANCE(extra)                                                                            \
+	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"            \
+	" home_networks = ( { prefix = \"10.1.0.0/16\"; port = \"inside\"; } );"                   \
+	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = "  \
+	"1000000; " extra " } );\n"
 #define NODES(list) "mobile_nodes = ( " list " );\n"
-#define FORWARD (MIP4_D | MIP4_T)
+#define FORWARD     (MIP4_D | MIP4_T)
 
 static const struct ask plain = {.flags = FORWARD, .lifetime_s = 600};
 static const uint8_t udp_request[8] = {144, 6, 0, 0, 0, 0, 0, 0};
@@ -28,8 +31,13 @@ static const uint8_t udp_half_bound[8] = {144, 6, 0, 0, 0x40, 0, 0, 0};
 static struct ask natted(const void *extension)
 {
 	return (struct ask){
-		.flags = FORWARD, .lifetime_s = 600, .care_of = "192.168.1.23", .source = "203.0.113.7",
-		.source_port = 40007, .extensions = extension, .extensions_length = extension ? 8 : 0,
+		.flags = FORWARD,
+		.lifetime_s = 600,
+		.care_of = "192.168.1.23",
+		.source = "203.0.113.7",
+		.source_port = 40007,
+		.extensions = extension,
+		.extensions_length = extension ? 8 : 0,
 	};
 }
 
@@ -87,8 +95,8 @@ static void replay_from_elsewhere(void **state)
 /* Trap 16, HA4-RPL-08: a denied request counts as seen. */
 static void denied_counts_as_seen(void **state)
 {
-	struct home *h = home_new(INSTANCE("max_bindings = 1;")
-		NODES(NODE("home_address = \"10.1.0.10\";") "," NODE("home_address = \"10.1.0.11\";")));
+	struct home *h = home_new(INSTANCE("max_bindings = 1;") NODES(
+		NODE("home_address = \"10.1.0.10\";") "," NODE("home_address = \"10.1.0.11\";")));
 	struct ask ask = plain, other = plain;
 	struct punt_record record, again;
 
@@ -101,7 +109,7 @@ static void denied_counts_as_seen(void **state)
 	home_receive(h, &record);
 	struct mip4_message reply;
 	assert_true(home_reply(h, &reply));
-	assert_int_equal(reply.reply.code, 130); // HA4-REG-18
+	assert_int_equal(reply.reply.code, 130);  // HA4-REG-18
 	assert_int_equal(ask_send(h, &other), 0); /* a refresh is never refused for lack of room */
 	struct ip_address first = address_of("10.1.0.11");
 	assert_int_equal(mip4_engine_clear_home(h->engine, 0, &first, h->now), 1);
@@ -125,7 +133,8 @@ static void era_change(void **state)
 		assert_int_equal(ask_send(h, &ask), 0);
 		home_pass(h, 1);
 	}
-	/* A node that is 5 s behind, in the old era still, is inside the tolerance but older than its last one. */
+	/* A node that is 5 s behind, in the old era still, is inside the tolerance but older than
+	 * its last one. */
 	ask.identification = (uint64_t)(uint32_t)(clock_ntp_seconds(h->now.wall_ns) - 7) << 32;
 	assert_int_equal(ask_send(h, &ask), 133);
 	assert_true(home_counter(h, MIP4_ID_MISMATCH) == 1);
@@ -153,7 +162,8 @@ static void refresh_replaces_all(void **state)
 	end(h);
 }
 
-/* Trap 10, HA4-NAT-05: no extension 44 that nobody asked for; HA4-RRP-12: NAI on denials too (trap 17). */
+/* Trap 10, HA4-NAT-05: no extension 44 that nobody asked for; HA4-RRP-12: NAI on denials too (trap
+ * 17). */
 static void nothing_unasked(void **state)
 {
 	struct home *h = home_new(NULL);
@@ -173,7 +183,8 @@ static void nothing_unasked(void **state)
 	home_reply(h, &reply);
 	int nai = mip4_extension_find(&reply, MIP4_EXT_NAI, 0);
 	assert_true(nai >= 0);
-	assert_memory_equal(reply.payload + reply.extensions[nai].data_offset, "mn1@EXAMPLE.com", 15);
+	assert_memory_equal(
+		reply.payload + reply.extensions[nai].data_offset, "mn1@EXAMPLE.com", 15);
 	assert_true(mip4_extension_find(&reply, MIP4_EXT_MOBILE_HOME_AUTH, 0) > nai);
 	end(h);
 }
@@ -195,9 +206,10 @@ static void deregister_by_field(void **state)
 	assert_int_equal(ask_send(h, &ask), 0);
 	assert_null(home_binding(h, "10.1.0.10"));
 	home_reply(h, &reply);
-	assert_int_equal(mip4_extension_find(&reply, MIP4_EXT_UDP_TUNNEL_REPLY, 0), -1); // HA4-NAT-04
+	assert_int_equal(
+		mip4_extension_find(&reply, MIP4_EXT_UDP_TUNNEL_REPLY, 0), -1); // HA4-NAT-04
 	assert_int_equal(h->returned_count, 1);
-	assert_false(h->returned.has_mac); // HA4-HOME-07
+	assert_false(h->returned.has_mac);      // HA4-HOME-07
 	assert_int_equal(ask_send(h, &ask), 0); /* again: nothing there, still fine (HA4-REG-05) */
 	end(h);
 }
@@ -206,8 +218,9 @@ static void deregister_by_field(void **state)
 static void care_of_cycle(void **state)
 {
 	struct home *h = home_new(INSTANCE("source_mismatch_accept = true;")
-		NODES(NODE("home_address = \"10.1.0.10\";") "," NODE("home_address = \"10.1.0.11\";") ","
-			NODE("home_address = \"10.1.0.12\";")));
+			NODES(NODE("home_address = \"10.1.0.10\";") "," NODE(
+				"home_address = \"10.1.0.11\";") "," NODE("home_address = "
+									  "\"10.1.0.12\";")));
 	struct ask ask = plain;
 
 	(void)state;
@@ -229,7 +242,10 @@ static void care_of_cycle(void **state)
 static void three_agent_outcomes(void **state)
 {
 	struct home *h = home_new(NULL);
-	struct ask ask = {.flags = MIP4_T, .lifetime_s = 600, .care_of = "198.51.100.254", .source_port = 434};
+	struct ask ask = {.flags = MIP4_T,
+		.lifetime_s = 600,
+		.care_of = "198.51.100.254",
+		.source_port = 434};
 
 	(void)state;
 	assert_int_equal(ask_send(h, &ask), 132); /* N34 */
@@ -245,7 +261,8 @@ static void three_agent_outcomes(void **state)
 	ask.agent_spi = 0;
 	assert_int_equal(ask_send(h, &ask), 0);
 	home_reply(h, &reply);
-	assert_int_equal(mip4_extension_find(&reply, MIP4_EXT_FOREIGN_HOME_AUTH, 0), -1); // HA4-DEC-10
+	assert_int_equal(
+		mip4_extension_find(&reply, MIP4_EXT_FOREIGN_HOME_AUTH, 0), -1); // HA4-DEC-10
 	ask.lifetime_s = 600;
 	ask.agent_spi = 0x200;
 	ask.care_of = "198.51.100.99";
@@ -308,7 +325,8 @@ static void refused_newcomer(void **state)
 	end(h);
 }
 
-/* HA4-REG-24: the newest request of a node waits behind the one in flight; older waiting ones give way. */
+/* HA4-REG-24: the newest request of a node waits behind the one in flight; older waiting ones give
+ * way. */
 static void one_at_a_time(void **state)
 {
 	struct home *h = home_new(NULL);
@@ -318,7 +336,8 @@ static void one_at_a_time(void **state)
 	(void)state;
 	h->hold = true;
 	for (int i = 0; i < 3; i++) {
-		static const char *const care_of[] = {"198.51.100.23", "198.51.100.24", "198.51.100.25"};
+		static const char *const care_of[] = {
+			"198.51.100.23", "198.51.100.24", "198.51.100.25"};
 		ask.care_of = care_of[i];
 		ask_build(h, &ask, &record);
 		home_receive(h, &record);
@@ -339,9 +358,10 @@ static void one_at_a_time(void **state)
 /* HA4-RPL-13, -14, -15. */
 static void nonces(void **state)
 {
-	struct home *h = home_new(INSTANCE("")
-		"mobile_nodes = ( { home_address = \"10.1.0.10\"; security = ( { spi = 0x100; replay = \"nonce\";"
-		" key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n");
+	struct home *h =
+		home_new(INSTANCE("") "mobile_nodes = ( { home_address = \"10.1.0.10\"; security = "
+				      "( { spi = 0x100; replay = \"nonce\";"
+				      " key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n");
 	struct ask ask = plain;
 	struct mip4_message reply;
 	struct punt_record record, old;
@@ -360,7 +380,8 @@ static void nonces(void **state)
 	assert_int_equal(reply.reply.code, 0);
 	uint64_t given = reply.reply.identification;
 
-	/* The reply was lost: the same request, 100 s later, gets the same reply and not a second more. */
+	/* The reply was lost: the same request, 100 s later, gets the same reply and not a second
+	 * more. */
 	home_pass(h, 100);
 	h->sent_count = 0;
 	home_receive(h, &old);
@@ -449,8 +470,8 @@ static void restart_after_reboot(void **state)
 /* HA4-NAT-18: the NAT gave the mapping to somebody else. */
 static void mapping_reused(void **state)
 {
-	struct home *h = home_new(INSTANCE("")
-		NODES(NODE("home_address = \"10.1.0.10\";") "," NODE("home_address = \"10.1.0.11\";")));
+	struct home *h = home_new(INSTANCE("") NODES(
+		NODE("home_address = \"10.1.0.10\";") "," NODE("home_address = \"10.1.0.11\";")));
 	struct ask first = natted(udp_request), second = natted(udp_request);
 
 	(void)state;
@@ -475,10 +496,13 @@ static void half_bound(void **state)
 
 	(void)state;
 	assert_int_equal(ask_send(h, &ask), 0);
-	assert_int_equal(home_live(h, "10.1.0.10")->flags & (BINDING_UDP | BINDING_HALF_BOUND), BINDING_UDP | BINDING_HALF_BOUND);
+	assert_int_equal(home_live(h, "10.1.0.10")->flags & (BINDING_UDP | BINDING_HALF_BOUND),
+		BINDING_UDP | BINDING_HALF_BOUND);
 	assert_int_equal(home_live(h, "10.1.0.10")->care_of_port, 0);
-	struct event event = {.type = EVENT_BINDING_BOUND, .id = home_binding(h, "10.1.0.10")->id,
-		.address = address_of("203.0.113.99"), .udp_port = htons(50000)};
+	struct event event = {.type = EVENT_BINDING_BOUND,
+		.id = home_binding(h, "10.1.0.10")->id,
+		.address = address_of("203.0.113.99"),
+		.udp_port = htons(50000)};
 	mip4_engine_event(h->engine, &event, h->now);
 	assert_true(home_live(h, "10.1.0.10")->flags & BINDING_HALF_BOUND);
 	event.address = address_of("203.0.113.7");
@@ -496,12 +520,18 @@ static void nat_table(void **state)
 		int code, reply; /* reply: code in 44, -1 none */
 		bool udp;
 	} rows[] = {
-		{false, false, false, false, true, true, 0, -1, false}, {false, true, false, false, true, true, 129, -1, false},
-		{true, true, false, false, true, false, 0, 0, true}, {true, true, true, false, true, false, 0, 0, true},
-		{true, true, false, false, false, false, 129, -1, false}, {true, true, false, true, false, false, 129, -1, false},
-		{true, false, false, false, true, true, 0, 64, false}, {true, false, false, true, false, false, 0, -1, false},
-		{true, false, true, false, true, true, 0, 0, true}, {true, false, true, false, true, false, 129, -1, false},
-		{true, false, true, true, false, false, 129, -1, false}, {true, false, false, true, true, false, 0, 0, true},
+		{false, false, false, false, true, true, 0, -1, false},
+		{false, true, false, false, true, true, 129, -1, false},
+		{true, true, false, false, true, false, 0, 0, true},
+		{true, true, true, false, true, false, 0, 0, true},
+		{true, true, false, false, false, false, 129, -1, false},
+		{true, true, false, true, false, false, 129, -1, false},
+		{true, false, false, false, true, true, 0, 64, false},
+		{true, false, false, true, false, false, 0, -1, false},
+		{true, false, true, false, true, true, 0, 0, true},
+		{true, false, true, false, true, false, 129, -1, false},
+		{true, false, true, true, false, false, 129, -1, false},
+		{true, false, false, true, true, false, 0, 0, true},
 		{true, true, false, true, true, false, 0, 0, true},
 	};
 
@@ -511,8 +541,17 @@ static void nat_table(void **state)
 		uint8_t request[8] = {144, 6, 0, 0, 0, 0, 0, 0};
 		struct mip4_message reply;
 		request[4] = (uint8_t)((rows[i].force ? 0x80 : 0) | (rows[i].half ? 0x40 : 0));
-		if (asprintf(&text, INSTANCE("nat_traversal = %s; nat_force = %s;") "mobile_nodes = ( " NODE("home_address = \"10.1.0.10\"; nat_force = true;") " );\n",
-			rows[i].traversal ? "true" : "false", rows[i].force_allowed ? "true" : "false") < 0)
+		if (asprintf(&text,
+			    INSTANCE("nat_traversal = %s; nat_force = %s;") "mobile_nodes = "
+									    "( " NODE(
+										    "home_address "
+										    "= "
+										    "\"10.1.0.10\";"
+										    " nat_force = "
+										    "true;") " );"
+											     "\n",
+			    rows[i].traversal ? "true" : "false",
+			    rows[i].force_allowed ? "true" : "false") < 0)
 			abort();
 		struct home *h = home_new(text);
 		struct ask ask = natted(rows[i].present ? request : NULL);
@@ -521,18 +560,23 @@ static void nat_table(void **state)
 		assert_int_equal(ask_send(h, &ask), rows[i].code);
 		home_reply(h, &reply);
 		int at = mip4_extension_find(&reply, MIP4_EXT_UDP_TUNNEL_REPLY, 0);
-		assert_int_equal(at >= 0 ? reply.payload[reply.extensions[at].offset + 3] : -1, rows[i].reply);
+		assert_int_equal(at >= 0 ? reply.payload[reply.extensions[at].offset + 3] : -1,
+			rows[i].reply);
 		if (rows[i].code == 0)
-			assert_int_equal((home_live(h, "10.1.0.10")->flags & BINDING_UDP) != 0, rows[i].udp);
+			assert_int_equal(
+				(home_live(h, "10.1.0.10")->flags & BINDING_UDP) != 0, rows[i].udp);
 		end(h);
 		free(text);
 	}
 }
 
-/* HA4-AUTH-23: a new context beside the old one, then the old one goes; bindings and replay state stay. */
+/* HA4-AUTH-23: a new context beside the old one, then the old one goes; bindings and replay state
+ * stay. */
 static void key_rollover(void **state)
 {
-#define KEYS(list) INSTANCE("") "mobile_nodes = ( { home_address = \"10.1.0.10\"; security = ( " list " ); } );\n"
+#define KEYS(list)                                                                                 \
+	INSTANCE("")                                                                               \
+	"mobile_nodes = ( { home_address = \"10.1.0.10\"; security = ( " list " ); } );\n"
 #define OLD "{ spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; }"
 #define NEW "{ spi = 0x101; key = \"ffeeddccbbaa99887766554433221100\"; }"
 	struct home *h = home_new(KEYS(OLD));
@@ -549,7 +593,8 @@ static void key_rollover(void **state)
 	home_configure(h, KEYS(OLD "," NEW));
 	assert_int_equal(ask_send(h, &with_new), 0);
 	h->sent_count = 0;
-	home_receive(h, &again); /* the replay state is the node's, not the context's (HA4-RPL-08) */
+	home_receive(
+		h, &again); /* the replay state is the node's, not the context's (HA4-RPL-08) */
 	struct mip4_message reply;
 	home_reply(h, &reply);
 	assert_int_equal(reply.reply.code, 133);
@@ -583,7 +628,8 @@ static void expiry(void **state)
 /* HA4-BND-08, -10, HA4-REG-04, -18. */
 static void simultaneous(void **state)
 {
-	struct home *h = home_new(INSTANCE("simultaneous_bindings = 2;") NODES(NODE("home_address = \"10.1.0.10\";")));
+	struct home *h = home_new(INSTANCE("simultaneous_bindings = 2;")
+			NODES(NODE("home_address = \"10.1.0.10\";")));
 	struct ask ask = plain;
 
 	(void)state;
@@ -601,7 +647,8 @@ static void simultaneous(void **state)
 	assert_int_equal(ask_send(h, &ask), 0);
 	assert_int_equal(h->live_count, 1);
 	end(h);
-	h = home_new(INSTANCE("simultaneous_bindings = 1;") NODES(NODE("home_address = \"10.1.0.10\";")));
+	h = home_new(INSTANCE("simultaneous_bindings = 1;")
+			NODES(NODE("home_address = \"10.1.0.10\";")));
 	assert_int_equal(ask_send(h, &ask), 1); // HA4-DEC-22
 	assert_int_equal(home_counter(h, MIP4_REG_ACCEPTED_NOSIM), 1);
 	end(h);
@@ -610,8 +657,9 @@ static void simultaneous(void **state)
 /* HA4-DYN-03..-08. */
 static void dynamic_addresses(void **state)
 {
-	struct home *h = home_new(INSTANCE("hold_down_s = 60; pools = ( { name = \"p\"; first = \"10.1.0.77\"; last = \"10.1.0.78\"; } );")
-		NODES(NODE("nai = \"@example.com\";")));
+	struct home *h = home_new(
+		INSTANCE("hold_down_s = 60; pools = ( { name = \"p\"; first = \"10.1.0.77\"; last "
+			 "= \"10.1.0.78\"; } );") NODES(NODE("nai = \"@example.com\";")));
 	struct ask ask = plain;
 	struct mip4_message reply;
 
@@ -621,7 +669,8 @@ static void dynamic_addresses(void **state)
 	ask.nai = "a@example.com";
 	assert_int_equal(ask_send(h, &ask), 0);
 	home_reply(h, &reply);
-	struct ip_address a = ip_address_from_v4(reply.reply.home_address), want = address_of("10.1.0.77");
+	struct ip_address a = ip_address_from_v4(reply.reply.home_address),
+			  want = address_of("10.1.0.77");
 	assert_true(ip_address_equal(&a, &want));
 	assert_int_equal(ask_send(h, &ask), 0); // HA4-DYN-05
 	home_reply(h, &reply);
@@ -632,7 +681,7 @@ static void dynamic_addresses(void **state)
 	ask.nai = "c@example.com";
 	ask.care_of = "198.51.100.25";
 	assert_int_equal(ask_send(h, &ask), 130); /* pool empty */
-	ask.home_address = "10.1.0.77"; /* another's lease */
+	ask.home_address = "10.1.0.77";           /* another's lease */
 	assert_int_equal(ask_send(h, &ask), 129);
 	mip4_engine_clear_nai(h->engine, 0, "a@example.com", h->now);
 	home_acknowledge(h);
@@ -655,8 +704,13 @@ static void revocations(void **state)
 {
 	struct home *h = home_new(NULL);
 	static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
-	struct ask ask = {.flags = MIP4_T, .lifetime_s = 600, .care_of = "198.51.100.254", .source_port = 434,
-		.after = support, .after_length = sizeof(support), .agent_spi = 0x200};
+	struct ask ask = {.flags = MIP4_T,
+		.lifetime_s = 600,
+		.care_of = "198.51.100.254",
+		.source_port = 434,
+		.after = support,
+		.after_length = sizeof(support),
+		.agent_spi = 0x200};
 
 	(void)state;
 	assert_int_equal(ask_send(h, &ask), 0);
@@ -664,7 +718,8 @@ static void revocations(void **state)
 	h->sent_count = 0;
 	mip4_engine_clear(h->engine, home_binding(h, "10.1.0.10")->id, h->now);
 	assert_int_equal(h->sent_count, 1);
-	/* Every acknowledgment is lost: back-off, at most one a second, a new identifier each, none past the natural end. */
+	/* Every acknowledgment is lost: back-off, at most one a second, a new identifier each, none
+	 * past the natural end. */
 	home_pass(h, 60);
 	assert_in_range(h->sent_count, 5, 8);
 	struct mip4_message one, two;
@@ -679,11 +734,123 @@ static void revocations(void **state)
 	end(h);
 }
 
-/* HA4-OPS-30, -31, HA4-AUTH-10: a flood of bad requests is held before the HMAC and hardly answered. */
+/* A Revocation of the foreign agent's (message 7), as it would come in. */
+static void revoke(
+	struct home *h, uint32_t identifier, uint16_t flags, const char *source, bool bad)
+{
+	struct ip_address home = address_of("10.1.0.10"), domain = address_of("192.0.2.1"),
+			  agent = address_of("198.51.100.254");
+	struct mip4_revocation message = {.home_address = ip_address_v4(&home),
+		.home_domain_address = ip_address_v4(&domain),
+		.foreign_domain_address = ip_address_v4(&agent),
+		.identifier = identifier,
+		.flags = flags};
+	struct ask ask = {.no_auth = true,
+		.agent_spi = 0x200,
+		.agent_bad = bad,
+		.care_of = source,
+		.source_port = 434};
+	struct punt_record record, with;
+	struct writer w = writer_make(record.data, MIP4_PAYLOAD_MAX);
+
+	ask_build(h, &ask, &record);
+	with = record;
+	mip4_revocation_write(&w, &message);
+	ask_authenticate(&w, 0x200, bad);
+	memcpy(with.data, record.data, writer_length(&w));
+	with.length = (uint16_t)writer_length(&w);
+	h->sent_count = 0;
+	home_receive(h, &with);
+}
+
+/* HA4-RVK-10..-14: only the agent itself, only fresh, only its own binding; a lost acknowledgment
+ * is sent again. */
+static void revoked_by_agent(void **state)
+{
+	struct home *h = home_new(NULL);
+	static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
+	struct ask ask = {.flags = MIP4_T,
+		.lifetime_s = 600,
+		.care_of = "198.51.100.254",
+		.source_port = 434,
+		.after = support,
+		.after_length = sizeof(support),
+		.agent_spi = 0x200};
+	struct mip4_message reply;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	revoke(h, 0x6955b901, MIP4_REVOCATION_I, "198.51.100.254", true);
+	revoke(h, 0x6955b901, MIP4_REVOCATION_A, "198.51.100.254", false); /* reflected */
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_BAD), 2);
+	revoke(h, 0x6955b900, MIP4_REVOCATION_I, "198.51.100.254",
+		false); /* not later than the registration's */
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_REPLAY), 1);
+	assert_int_equal(h->sent_count, 0);
+	assert_non_null(home_live(h, "10.1.0.10"));
+	revoke(h, 0x6955b901, MIP4_REVOCATION_I, "198.51.100.254", false);
+	assert_null(home_live(h, "10.1.0.10"));
+	assert_int_equal(h->sent_count, 1);
+	assert_int_equal(
+		mip4_parse(&reply, h->sent[0].data + 28, h->sent[0].length - 28u, true), MIP4_OK);
+	assert_int_equal(reply.type, MIP4_REVOCATION_ACK);
+	assert_int_equal(reply.revocation.identifier, 0x6955b901);
+	assert_int_equal(reply.revocation.flags, MIP4_REVOCATION_ACK_I);
+	revoke(h, 0x6955b901, MIP4_REVOCATION_I, "198.51.100.254", false); /* a copy: nothing */
+	assert_int_equal(h->sent_count, 0);
+	revoke(h, 0x6955b902, MIP4_REVOCATION_I, "198.51.100.254",
+		false); /* the agent repeats itself */
+	assert_int_equal(h->sent_count, 1);
+	home_pass(h, 61);
+	revoke(h, 0x6955b9ff, MIP4_REVOCATION_I, "198.51.100.254", false);
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_NO_BINDING), 1);
+	end(h);
+}
+
+/* HA4-REG-08: discovery by broadcast on the home link. */
+static void broadcast_request(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = plain;
+	struct punt_record record;
+	struct mip4_message reply;
+	struct ip_address own = address_of("192.0.2.1"), other = address_of("192.0.2.3");
+
+	(void)state;
+	ask.destination = "10.1.255.255";
+	ask.home_agent = "10.1.255.255";
+	ask.port = 1;
+	ask_build(h, &ask, &record);
+	record.flags = PUNT_IP_BROADCAST | PUNT_LINK_BROADCAST;
+	home_receive(h, &record);
+	assert_true(home_reply(h, &reply));
+	assert_int_equal(reply.reply.code, 136);
+	assert_int_equal(reply.reply.home_agent, ip_address_v4(&own));
+	assert_memory_equal(h->sent[0].data + 12, &own.words[3], 4); // HA4-RRP-02
+	ask = plain; // HA4-REG-09: another address of ours in the field is fine, and is the
+		     // tunnel's outer source
+	ask.home_agent = "192.0.2.3";
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_true(
+		ip_address_equal(&home_live(h, "10.1.0.10")->agent_address, &other)); // HA4-FWD-02
+	ask = natted(udp_request);
+	ask.home_agent = "192.0.2.3";
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_true(
+		ip_address_equal(&home_live(h, "10.1.0.10")->agent_address, &own)); // HA4-NAT-19
+	ask.home_agent = "192.0.2.99";
+	assert_int_equal(ask_send(h, &ask), 136);
+	end(h);
+}
+
+/* HA4-OPS-30, -31, HA4-AUTH-10: a flood of bad requests is held before the HMAC and hardly
+ * answered. */
 static void flood(void **state)
 {
-	struct home *h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"
-		" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" NODES(NODE("home_address = \"10.1.0.10\";")));
+	struct home *h = home_new(
+		"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"
+		" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" NODES(
+			NODE("home_address = \"10.1.0.10\";")));
 	struct ask bad = plain, good = plain;
 	struct punt_record record;
 
@@ -697,7 +864,9 @@ static void flood(void **state)
 		mip4_engine_receive(h->engine, &record, h->now);
 	}
 	assert_int_equal(home_counter(h, MIP4_AUTH_FAIL), 500); /* the source's bucket */
-	assert_int_equal(home_counter(h, MIP4_POLICED_SOURCE) + home_counter(h, MIP4_POLICED_ENDPOINT), 9500);
+	assert_int_equal(
+		home_counter(h, MIP4_POLICED_SOURCE) + home_counter(h, MIP4_POLICED_ENDPOINT),
+		9500);
 	assert_int_equal(h->sent_count, 1); /* one 131 a second and node */
 	assert_int_equal(mip4_engine_node_count(h->engine), 0);
 	assert_int_equal(ask_send(h, &good), 0); /* meanwhile, from elsewhere */
@@ -707,9 +876,11 @@ static void flood(void **state)
 /* HA4-TNC-02, -05, HA4-MODE-01, -02. */
 static void internal_agent(void **state)
 {
-	struct home *h = home_new("instances = ( { name = \"inner\"; role = \"i-HA\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"
-		" trusted = [ \"10.8.0.0/16\" ]; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n"
-		NODES(NODE("home_address = \"10.1.0.10\";")));
+	struct home *h = home_new(
+		"instances = ( { name = \"inner\"; role = \"i-HA\"; addresses = [ \"192.0.2.1\" ]; "
+		"node_rate = 0;"
+		" trusted = [ \"10.8.0.0/16\" ]; home_networks = ( { prefix = \"10.1.0.0/16\"; } "
+		"); } );\n" NODES(NODE("home_address = \"10.1.0.10\";")));
 	struct ask ask = plain;
 	struct mip4_message reply;
 
@@ -800,7 +971,8 @@ static void restless_node(void **state)
 	struct ask ask = natted(udp_request);
 
 	(void)state;
-	for (unsigned i = 0; i < 12; i++) { /* the first is no move, then ten and the one too many */
+	for (unsigned i = 0; i < 12;
+		i++) { /* the first is no move, then ten and the one too many */
 		ask.source_port = (uint16_t)(40000 + i);
 		assert_int_equal(ask_send(h, &ask), 0);
 	}
@@ -809,9 +981,11 @@ static void restless_node(void **state)
 	home_pass(h, 61);
 	assert_int_equal(ask_send(h, &ask), 0);
 	end(h);
-	h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; police_endpoint_rate = 1000;"
-		" police_endpoint_burst = 1000; node_rate = 1; node_burst = 5;"
-		" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" NODES(NODE("home_address = \"10.1.0.10\";")));
+	h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; "
+		     "police_endpoint_rate = 1000;"
+		     " police_endpoint_burst = 1000; node_rate = 1; node_burst = 5;"
+		     " home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" NODES(
+			     NODE("home_address = \"10.1.0.10\";")));
 	ask = plain;
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(ask_send(h, &ask), 0);
@@ -824,18 +998,36 @@ static void restless_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replay_after_deregistration), cmocka_unit_test(replay_from_elsewhere),
-		cmocka_unit_test(denied_counts_as_seen), cmocka_unit_test(era_change),
-		cmocka_unit_test(refresh_replaces_all), cmocka_unit_test(nothing_unasked),
-		cmocka_unit_test(deregister_by_field), cmocka_unit_test(care_of_cycle),
-		cmocka_unit_test(three_agent_outcomes), cmocka_unit_test(commit_before_reply),
-		cmocka_unit_test(refused_newcomer), cmocka_unit_test(one_at_a_time), cmocka_unit_test(nonces),
-		cmocka_unit_test(restart), cmocka_unit_test(restart_after_reboot),
-		cmocka_unit_test(mapping_reused), cmocka_unit_test(half_bound), cmocka_unit_test(nat_table),
-		cmocka_unit_test(key_rollover), cmocka_unit_test(expiry), cmocka_unit_test(simultaneous),
-		cmocka_unit_test(dynamic_addresses), cmocka_unit_test(revocations), cmocka_unit_test(flood),
-		cmocka_unit_test(internal_agent), cmocka_unit_test(clock_steps), cmocka_unit_test(networks),
+		cmocka_unit_test(replay_after_deregistration),
+		cmocka_unit_test(replay_from_elsewhere),
+		cmocka_unit_test(denied_counts_as_seen),
+		cmocka_unit_test(era_change),
+		cmocka_unit_test(refresh_replaces_all),
+		cmocka_unit_test(nothing_unasked),
+		cmocka_unit_test(deregister_by_field),
+		cmocka_unit_test(care_of_cycle),
+		cmocka_unit_test(three_agent_outcomes),
+		cmocka_unit_test(commit_before_reply),
+		cmocka_unit_test(refused_newcomer),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(nonces),
+		cmocka_unit_test(restart),
+		cmocka_unit_test(restart_after_reboot),
+		cmocka_unit_test(mapping_reused),
+		cmocka_unit_test(half_bound),
+		cmocka_unit_test(nat_table),
+		cmocka_unit_test(key_rollover),
+		cmocka_unit_test(expiry),
+		cmocka_unit_test(simultaneous),
+		cmocka_unit_test(dynamic_addresses),
+		cmocka_unit_test(revocations),
+		cmocka_unit_test(flood),
+		cmocka_unit_test(internal_agent),
+		cmocka_unit_test(clock_steps),
+		cmocka_unit_test(networks),
 		cmocka_unit_test(restless_node),
+		cmocka_unit_test(revoked_by_agent),
+		cmocka_unit_test(broadcast_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Numbers and noise: a re-registration storm, a mass expiry, a dataplane that comes back, and HA4-BAD-15: every vector, mutated,
- * in any order, while good nodes run.
+ * Numbers and noise: a re-registration storm, a mass expiry, a dataplane that comes back, and
+ * HA4-BAD-15: every vector, mutated, in any order, while good nodes run.
  */
 #include "tests/scenario/home.h"
 
@@ -15,13 +15,15 @@
 
 #include <cmocka.h>
 
-#define STORM 100000u
+#define STORM            100000u
 #define STORM_NODES_TEXT "100000"
 
 static const char storm_config[] =
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0; max_bindings = 100000;"
+	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0; "
+	"max_bindings = 100000;"
 	" home_networks = ( { prefix = \"10.0.0.0/8\"; } );"
-	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = 10000000; } );\n"
+	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = "
+	"10000000; } );\n"
 	"mobile_nodes = ( { home_address = \"10.0.0.0/8\"; security = ( { spi = 0x100;"
 	" key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n";
 
@@ -30,16 +32,22 @@ static const char *vectors_path;
 static void register_one(struct home *h, uint32_t node, uint16_t lifetime_s)
 {
 	char home[16], care_of[16];
-	struct ask ask = {.flags = MIP4_D | MIP4_T, .lifetime_s = lifetime_s, .home_address = home, .care_of = care_of};
+	struct ask ask = {.flags = MIP4_D | MIP4_T,
+		.lifetime_s = lifetime_s,
+		.home_address = home,
+		.care_of = care_of};
 	struct punt_record record;
 
-	snprintf(home, sizeof(home), "10.%u.%u.%u", 1 + node / 62500, node / 250 % 250, 1 + node % 250);
-	snprintf(care_of, sizeof(care_of), "100.%u.%u.%u", 64 + node / 62500, node / 250 % 250, 1 + node % 250);
+	snprintf(home, sizeof(home), "10.%u.%u.%u", 1 + node / 62500, node / 250 % 250,
+		1 + node % 250);
+	snprintf(care_of, sizeof(care_of), "100.%u.%u.%u", 64 + node / 62500, node / 250 % 250,
+		1 + node % 250);
 	ask_build(h, &ask, &record);
 	mip4_engine_receive(h->engine, &record, h->now);
 }
 
-/* HA4-BND-07, HA4-OPS-33; the whole population within one second of simulated time, then gone at once. */
+/* HA4-BND-07, HA4-OPS-33; the whole population within one second of simulated time, then gone at
+ * once. */
 static void storm(void **state)
 {
 	(void)state;
@@ -87,7 +95,8 @@ static void storm(void **state)
 	home_free(h);
 }
 
-/* The dataplane dies with registrations under way; the mirror redoes their tickets; each gets its one reply. */
+/* The dataplane dies with registrations under way; the mirror redoes their tickets; each gets its
+ * one reply. */
 static void dataplane_restart(void **state)
 {
 	struct home *h = home_new(NULL);
@@ -178,11 +187,14 @@ static void soak(void **state)
 	(void)state;
 	assert_int_equal(json_array_size(list), 74);
 	while (clock() < until) {
-		const char *hex = json_string_value(json_object_get(json_array_get(list, dice(74)), "hex"));
+		const char *hex =
+			json_string_value(json_object_get(json_array_get(list, dice(74)), "hex"));
 		uint8_t packet[1600];
 		size_t length = 0;
 		struct punt_record record;
-		for (unsigned octet; hex[2 * length] && sscanf(hex + 2 * length, "%2x", &octet) == 1; length++) // NOLINT
+		for (unsigned octet;
+			hex[2 * length] && sscanf(hex + 2 * length, "%2x", &octet) == 1;
+			length++) // NOLINT
 			packet[length] = (uint8_t)octet;
 		if (!punt_from_packet(packet, length, &record))
 			continue;
@@ -194,13 +206,15 @@ static void soak(void **state)
 		if (rounds++ % 500 == 0) {
 			h->hold = false;
 			home_acknowledge(h);
-			/* Past whatever a mutation may have registered or deregistered with a good authenticator. */
+			/* Past whatever a mutation may have registered or deregistered with a good
+			 * authenticator. */
 			home_pass(h, 1);
 			if (rounds == 1)
 				home_at(h, HOME_T0 + 1000);
 			assert_int_equal(ask_send(h, &good), 0);
 			struct ip_address care_of = address_of("198.51.100.23");
-			assert_true(ip_address_equal(&home_binding(h, "10.1.0.10")->care_of_field, &care_of));
+			assert_true(ip_address_equal(
+				&home_binding(h, "10.1.0.10")->care_of_field, &care_of));
 		}
 	}
 	h->hold = false;
@@ -218,8 +232,10 @@ static void soak(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(storm), cmocka_unit_test(dataplane_restart),
-		cmocka_unit_test(lost_replies), cmocka_unit_test(soak),
+		cmocka_unit_test(storm),
+		cmocka_unit_test(dataplane_restart),
+		cmocka_unit_test(lost_replies),
+		cmocka_unit_test(soak),
 	};
 
 	if (argc != 2)

@@ -1,8 +1,9 @@
 /*
- * All 74 worked packets of mip4_vectors.json (requirement list, section 25). Each is a test of its own: signalling goes through
- * the home agent engine and what leaves is compared octet by octet with the vector of the reply; packets of the data plane
- * name the source file whose test plays them, and that file must mention the vector; three need IPsec and are skipped, aloud.
- * A vector that nobody covers fails.
+ * All 74 worked packets of mip4_vectors.json (requirement list, section 25). Each is a test of its
+ * own: signalling goes through the home agent engine and what leaves is compared octet by octet
+ * with the vector of the reply; packets of the data plane name the source file whose test plays
+ * them, and that file must mention the vector; three need IPsec and are skipped, aloud. A vector
+ * that nobody covers fails.
  */
 #include "control/home/gratuitous_arp.h"
 #include "tests/scenario/home.h"
@@ -63,7 +64,8 @@ static int code(const struct home *h)
 	return reply.reply.code;
 }
 
-/* HA4-RRP-15 leaves TTL and DSCP to us, IP identification is free: addresses and all of UDP are not. */
+/* HA4-RRP-15 leaves TTL and DSCP to us, IP identification is free: addresses and all of UDP are
+ * not. */
 static void assert_emitted(const struct home *h, const char *name)
 {
 	const struct vector *v = vector_find(name);
@@ -82,29 +84,33 @@ static struct home *fresh(void)
 	return home_new(NULL);
 }
 
-#define ONE_NODE(extra) \
-	"mobile_nodes = ( { nai = \"mn1@example.com\"; " extra " security = ( { spi = 0x100;" \
+#define ONE_NODE(extra)                                                                            \
+	"mobile_nodes = ( { nai = \"mn1@example.com\"; " extra " security = ( { spi = 0x100;"      \
 	" key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n"
 
-static const char dynamic_config[] =
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; dynamic_ha = true; node_rate = 0;"
-	" home_networks = ( { prefix = \"10.1.0.0/16\"; } );"
-	" pools = ( { name = \"dynamic\"; first = \"10.1.0.77\"; last = \"10.1.0.79\"; } ); } );\n" ONE_NODE("");
+static const char dynamic_config[] = "instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" "
+				     "]; dynamic_ha = true; node_rate = 0;"
+				     " home_networks = ( { prefix = \"10.1.0.0/16\"; } );"
+				     " pools = ( { name = \"dynamic\"; first = \"10.1.0.77\"; last "
+				     "= \"10.1.0.79\"; } ); } );\n" ONE_NODE("");
 
-static const char redirect_config[] =
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; dynamic_ha = true; node_rate = 0;"
-	" redirect = [ \"192.0.2.2\" ]; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" ONE_NODE("");
+static const char redirect_config[] = "instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" "
+				      "]; dynamic_ha = true; node_rate = 0;"
+				      " redirect = [ \"192.0.2.2\" ]; home_networks = ( { prefix = "
+				      "\"10.1.0.0/16\"; } ); } );\n" ONE_NODE("");
 
 static const char service_config[] =
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; services = [ \"internet\" ]; node_rate = 0;"
-	" message = \"service not allowed\"; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n"
-	ONE_NODE("home_address = \"10.1.0.10\";");
+	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; services = [ \"internet\" "
+	"]; node_rate = 0;"
+	" message = \"service not allowed\"; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } "
+	");\n" ONE_NODE("home_address = \"10.1.0.10\";");
 
 static const char internal_config[] =
-	"instances = ( { name = \"inner\"; role = \"i-HA\"; addresses = [ \"10.0.0.1\" ]; nat_force = true; node_rate = 0;"
+	"instances = ( { name = \"inner\"; role = \"i-HA\"; addresses = [ \"10.0.0.1\" ]; "
+	"nat_force = true; node_rate = 0;"
 	" trusted = [ \"10.9.0.0/24\" ]; tunnel_inner = [ \"10.9.0.0/24\" ];"
-	" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n"
-	ONE_NODE("home_address = \"10.1.0.10\"; nat_force = true;");
+	" home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n" ONE_NODE(
+		"home_address = \"10.1.0.10\"; nat_force = true;");
 
 static void play_v01(void)
 {
@@ -336,7 +342,7 @@ static void play_code(const char *name, int want)
 	assert_int_equal(code(h), want);
 	if (want >= 128)
 		assert_null(home_binding(h, "10.1.0.10")); // HA4-REG-02
-	assert_true(mip4_counters_balance(h->engine)); // HA4-BAD-01
+	assert_true(mip4_counters_balance(h->engine));     // HA4-BAD-01
 	home_free(h);
 }
 
@@ -349,9 +355,10 @@ static void play_encapsulation(const char *name, uint8_t encapsulation)
 	assert_int_equal(home_live(h, "10.1.0.10")->encapsulation, encapsulation);
 	home_free(h);
 	/* Switched off: 139, for T is set (HA4-REG-15). */
-	h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; gre = false; minimal = false;"
-		" node_rate = 0; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } );\n"
-		ONE_NODE("home_address = \"10.1.0.10\";"));
+	h = home_new("instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; gre = false; "
+		     "minimal = false;"
+		     " node_rate = 0; home_networks = ( { prefix = \"10.1.0.0/16\"; } ); } "
+		     ");\n" ONE_NODE("home_address = \"10.1.0.10\";"));
 	play(h, name);
 	assert_int_equal(code(h), 139);
 	home_free(h);
@@ -397,7 +404,8 @@ static void play_n13(void)
 	assert_int_equal(code(h), 0);
 	for (unsigned at = 0; at + 4 < h->sent[0].length; at++)
 		assert_memory_not_equal(h->sent[0].data + at, "evil", 4); // HA4-EXT-12
-	assert_string_equal(mip4_engine_nai(h->engine, home_binding(h, "10.1.0.10")), "mn1@example.com");
+	assert_string_equal(
+		mip4_engine_nai(h->engine, home_binding(h, "10.1.0.10")), "mn1@example.com");
 	home_free(h);
 }
 
@@ -439,8 +447,10 @@ static void play_arp(const char *name, bool returned)
 {
 	const struct vector *v = vector_find(name);
 	uint8_t ours[6] = {2, 0, 0, 0, 0, 0x99};
-	struct gratuitous_arp_announcement what = {
-		.home_address = address_of("10.1.0.10"), .port = 1, .count = 1, .has_mac = returned};
+	struct gratuitous_arp_announcement what = {.home_address = address_of("10.1.0.10"),
+		.port = 1,
+		.count = 1,
+		.has_mac = returned};
 
 	/* Whose hardware address it is lies in the vector: sender hardware, octets 8-13. */
 	memcpy(returned ? what.mac : ours, v->bytes + 8, 6);
@@ -481,38 +491,80 @@ static const struct plan {
 	void (*function)(void);
 	const char *where;
 } plans[] = {
-	{"V01", BY_FUNCTION, 0, play_v01}, {"V02", BY_OTHER, 0, play_v01, "V01"},
-	{"V03", BY_FUNCTION, 0, play_v03}, {"V04", BY_OTHER, 0, play_v03, "V03"},
-	{"V05", BY_FILE, 0, NULL, "walk"}, {"V06", BY_FILE, 0, NULL, "walk"}, {"V07", BY_FILE, 0, NULL, "walk"},
-	{"V08", BY_FUNCTION, 0, play_v08}, {"V09", BY_OTHER, 0, play_v08, "V08"},
-	{"V10", BY_FUNCTION, 0, play_v10}, {"V11", BY_FUNCTION, 0, play_v11},
-	{"V12", BY_FUNCTION, 0, play_v12}, {"V13", BY_OTHER, 0, play_v12, "V12"},
-	{"V14", BY_FUNCTION, 0, play_v14}, {"V15", BY_OTHER, 0, play_v14, "V14"},
-	{"V16", BY_OTHER, 0, play_v14, "V14"}, {"V17", BY_OTHER, 0, play_v14, "V14"},
-	{"V18", BY_FUNCTION, 0, play_v18}, {"V19", BY_OTHER, 0, play_v18, "V18"}, {"V20", BY_FUNCTION, 0, play_v20},
-	{"V21", BY_FILE, 0, NULL, "walk"}, {"V22", BY_FILE, 0, NULL, "walk"},
-	{"V23", BY_FILE, 0, NULL, "walk"}, {"V24", BY_FILE, 0, NULL, "walk"},
-	{"V25", BY_FUNCTION, 0, play_v25}, {"V26", BY_OTHER, 0, play_v25, "V25"},
-	{"V27", LATER, 0, NULL, "ESP input: the IPsec issue"}, {"V28", LATER, 0, NULL, "ESP input: the IPsec issue"},
+	{"V01", BY_FUNCTION, 0, play_v01},
+	{"V02", BY_OTHER, 0, play_v01, "V01"},
+	{"V03", BY_FUNCTION, 0, play_v03},
+	{"V04", BY_OTHER, 0, play_v03, "V03"},
+	{"V05", BY_FILE, 0, NULL, "walk"},
+	{"V06", BY_FILE, 0, NULL, "walk"},
+	{"V07", BY_FILE, 0, NULL, "walk"},
+	{"V08", BY_FUNCTION, 0, play_v08},
+	{"V09", BY_OTHER, 0, play_v08, "V08"},
+	{"V10", BY_FUNCTION, 0, play_v10},
+	{"V11", BY_FUNCTION, 0, play_v11},
+	{"V12", BY_FUNCTION, 0, play_v12},
+	{"V13", BY_OTHER, 0, play_v12, "V12"},
+	{"V14", BY_FUNCTION, 0, play_v14},
+	{"V15", BY_OTHER, 0, play_v14, "V14"},
+	{"V16", BY_OTHER, 0, play_v14, "V14"},
+	{"V17", BY_OTHER, 0, play_v14, "V14"},
+	{"V18", BY_FUNCTION, 0, play_v18},
+	{"V19", BY_OTHER, 0, play_v18, "V18"},
+	{"V20", BY_FUNCTION, 0, play_v20},
+	{"V21", BY_FILE, 0, NULL, "walk"},
+	{"V22", BY_FILE, 0, NULL, "walk"},
+	{"V23", BY_FILE, 0, NULL, "walk"},
+	{"V24", BY_FILE, 0, NULL, "walk"},
+	{"V25", BY_FUNCTION, 0, play_v25},
+	{"V26", BY_OTHER, 0, play_v25, "V25"},
+	{"V27", LATER, 0, NULL, "ESP input: the IPsec issue"},
+	{"V28", LATER, 0, NULL, "ESP input: the IPsec issue"},
 	{"V29", LATER, 0, NULL, "ESP input: the IPsec issue"},
-	{"V30", BY_FUNCTION, 0, play_v30}, {"V31", BY_OTHER, 0, play_v30, "V30"}, {"V32", BY_FUNCTION, 0, play_v32},
-	{"V33", BY_FUNCTION, 0, play_v33}, {"V34", BY_CODE, 140},
+	{"V30", BY_FUNCTION, 0, play_v30},
+	{"V31", BY_OTHER, 0, play_v30, "V30"},
+	{"V32", BY_FUNCTION, 0, play_v32},
+	{"V33", BY_FUNCTION, 0, play_v33},
+	{"V34", BY_CODE, 140},
 	{"V35", BY_FILE, 0, NULL, "walk"},
-	{"V36", BY_ENCAPSULATION, ENCAPSULATION_GRE}, {"V37", BY_ENCAPSULATION, ENCAPSULATION_MINIMAL},
+	{"V36", BY_ENCAPSULATION, ENCAPSULATION_GRE},
+	{"V37", BY_ENCAPSULATION, ENCAPSULATION_MINIMAL},
 	{"V38", BY_FUNCTION, 0, play_v38},
-	{"N01", BY_DROP, MIP4_RX_SHORT}, {"N02", BY_DROP, MIP4_NO_AUTH_EXT},
-	{"N03", BY_DROP, MIP4_EXT_OVERRUN_COUNT}, {"N04", BY_DROP, MIP4_EXT_OVERRUN_COUNT},
-	{"N05", BY_DROP, MIP4_EXT_BADLEN_COUNT}, {"N06", BY_131}, {"N07", BY_131},
-	{"N08", BY_DROP, MIP4_UNKNOWN_EXT_NONSKIP}, {"N09", BY_CODE, 0}, {"N10", BY_CODE, 0}, {"N11", BY_CODE, 0},
-	{"N12", BY_131}, {"N13", BY_FUNCTION, 0, play_n13}, {"N14", BY_FILE, 0, NULL, "walk"},
-	{"N15", BY_CODE, 0}, {"N16", BY_CODE, 134}, {"N17", BY_CODE, 134}, {"N18", BY_CODE, 129},
-	{"N19", BY_CODE, 142}, {"N20", BY_FUNCTION, 0, play_n20},
-	{"N21", BY_FILE, 0, NULL, "walk"}, {"N22", BY_FILE, 0, NULL, "walk"}, {"N23", BY_FILE, 0, NULL, "walk"},
-	{"N24", BY_FILE, 0, NULL, "walk"}, {"N25", BY_FILE, 0, NULL, "walk"}, {"N26", BY_FILE, 0, NULL, "walk"},
-	{"N27", BY_DROP, MIP4_RX_UNKNOWN_TYPE}, {"N28", BY_DROP, MIP4_RX_UNEXPECTED_RRP},
-	{"N29", BY_FILE, 0, NULL, "walk"}, {"N30", BY_CODE, 0}, {"N31", BY_131},
-	{"N32", BY_CODE, 129}, {"N33", BY_DROP, MIP4_NO_MSA}, {"N34", BY_CODE, 132},
-	{"N35", BY_FILE, 0, NULL, "walk"}, {"N36", BY_FILE, 0, NULL, "walk"},
+	{"N01", BY_DROP, MIP4_RX_SHORT},
+	{"N02", BY_DROP, MIP4_NO_AUTH_EXT},
+	{"N03", BY_DROP, MIP4_EXT_OVERRUN_COUNT},
+	{"N04", BY_DROP, MIP4_EXT_OVERRUN_COUNT},
+	{"N05", BY_DROP, MIP4_EXT_BADLEN_COUNT},
+	{"N06", BY_131},
+	{"N07", BY_131},
+	{"N08", BY_DROP, MIP4_UNKNOWN_EXT_NONSKIP},
+	{"N09", BY_CODE, 0},
+	{"N10", BY_CODE, 0},
+	{"N11", BY_CODE, 0},
+	{"N12", BY_131},
+	{"N13", BY_FUNCTION, 0, play_n13},
+	{"N14", BY_FILE, 0, NULL, "walk"},
+	{"N15", BY_CODE, 0},
+	{"N16", BY_CODE, 134},
+	{"N17", BY_CODE, 134},
+	{"N18", BY_CODE, 129},
+	{"N19", BY_CODE, 142},
+	{"N20", BY_FUNCTION, 0, play_n20},
+	{"N21", BY_FILE, 0, NULL, "walk"},
+	{"N22", BY_FILE, 0, NULL, "walk"},
+	{"N23", BY_FILE, 0, NULL, "walk"},
+	{"N24", BY_FILE, 0, NULL, "walk"},
+	{"N25", BY_FILE, 0, NULL, "walk"},
+	{"N26", BY_FILE, 0, NULL, "walk"},
+	{"N27", BY_DROP, MIP4_RX_UNKNOWN_TYPE},
+	{"N28", BY_DROP, MIP4_RX_UNEXPECTED_RRP},
+	{"N29", BY_FILE, 0, NULL, "walk"},
+	{"N30", BY_CODE, 0},
+	{"N31", BY_131},
+	{"N32", BY_CODE, 129},
+	{"N33", BY_DROP, MIP4_NO_MSA},
+	{"N34", BY_CODE, 132},
+	{"N35", BY_FILE, 0, NULL, "walk"},
+	{"N36", BY_FILE, 0, NULL, "walk"},
 };
 
 /* Does a test source under tests/<where> name this vector as a word? */
@@ -521,9 +573,11 @@ static bool mentioned(const char *where, const char *name)
 	char command[512];
 
 	snprintf(command, sizeof(command),
-		"grep -rqE --include='*.c' --include='*.py' --include='*.h' '\\b%.3s\\b' '%s/%s' 2>/dev/null",
+		"grep -rqE --include='*.c' --include='*.py' --include='*.h' '\\b%.3s\\b' '%s/%s' "
+		"2>/dev/null",
 		name, tests_folder, where);
-	return system(command) == 0; /* NOLINT(cert-env33-c): a test's look into its own source tree */
+	return system(command) ==
+	       0; /* NOLINT(cert-env33-c): a test's look into its own source tree */
 }
 
 static bool folder_exists(const char *where)
@@ -602,13 +656,15 @@ int main(int argc, char **argv)
 	static struct CMUnitTest tests[128];
 
 	if (argc != 3 || !vectors_load(argv[1])) {
-		fprintf(stderr, "usage: mip4_vectors_test VECTORS.json TESTS-FOLDER (74 vectors)\n");
+		fprintf(stderr,
+			"usage: mip4_vectors_test VECTORS.json TESTS-FOLDER (74 vectors)\n");
 		return 1;
 	}
 	tests_folder = argv[2];
 	for (unsigned i = 0; i < vector_count; i++)
-		tests[i] = (struct CMUnitTest){
-			.name = vectors[i].name, .test_func = vector_test, .initial_state = &vectors[i]};
+		tests[i] = (struct CMUnitTest){.name = vectors[i].name,
+			.test_func = vector_test,
+			.initial_state = &vectors[i]};
 	int failed = _cmocka_run_group_tests("mip4_vectors", tests, vector_count, NULL, NULL);
 	json_decref(vector_root);
 	return failed;
