@@ -85,6 +85,8 @@ static void engine_home_arrived(void *context, const struct mip4_home_change *ch
 {
 	struct process *p = context;
 	struct gratuitous_arp_announcement a = announcement(p, change);
+	// Static bindings arrive all at once at the start, before there is a dataplane.
+	a.paced |= !dataplane_link_attachment(p->link);
 	neighbor_learn(p, change->port, &change->home_address, NULL);
 	gratuitous_arp_announce(p->arp, &a, clock_read().monotonic_ns);
 }

@@ -18,7 +18,7 @@ struct netlink {
 	uint32_t sequence;
 	uint32_t dump_sequence; /* 0 = none under way */
 	bool dump_interrupted;
-	char buffer[RECEIVE_BUFFER_SIZE];
+	_Alignas(8) char buffer[RECEIVE_BUFFER_SIZE];
 };
 
 static int subscribe(struct mnl_socket *socket)
@@ -84,7 +84,7 @@ static int transmit(struct netlink *netlink, struct nlmsghdr *message)
 
 int netlink_dump(struct netlink *netlink, uint16_t type)
 {
-	char buffer[256];
+	_Alignas(8) char buffer[256];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -124,7 +124,7 @@ static void put_address(
 
 int netlink_neighbor_use(struct netlink *netlink, int ifindex, const struct ip_address *address)
 {
-	char buffer[256];
+	_Alignas(8) char buffer[256];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	message->nlmsg_type = RTM_NEWNEIGH;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
@@ -139,7 +139,7 @@ int netlink_neighbor_use(struct netlink *netlink, int ifindex, const struct ip_a
 int netlink_neighbor_set(
 	struct netlink *netlink, int ifindex, const struct ip_address *address, const uint8_t *mac)
 {
-	char buffer[256];
+	_Alignas(8) char buffer[256];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	message->nlmsg_type = mac ? RTM_NEWNEIGH : RTM_DELNEIGH;
 	message->nlmsg_flags = NLM_F_REQUEST;
