@@ -32,6 +32,26 @@ bool packet_pull(struct rte_mbuf *mbuf, uint32_t length)
 	return true;
 }
 
+bool packet_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, uint16_t *sum)
+{
+	uint32_t total = 0, done = 0;
+
+	if (offset > rte_pktmbuf_pkt_len(mbuf) || length > rte_pktmbuf_pkt_len(mbuf) - offset)
+		return false;
+	for (; offset >= mbuf->data_len && mbuf->next != NULL; mbuf = mbuf->next)
+		offset -= mbuf->data_len;
+	for (; done < length; mbuf = mbuf->next, offset = 0) {
+		uint32_t part = RTE_MIN(mbuf->data_len - offset, length - done);
+		uint16_t here =
+			rte_raw_cksum(rte_pktmbuf_mtod_offset(mbuf, const char *, offset), part);
+		total += done & 1 ? rte_bswap16(here) : here;
+		done += part;
+	}
+	total = (total & 0xffff) + (total >> 16);
+	*sum = (uint16_t)((total & 0xffff) + (total >> 16));
+	return true;
+}
+
 void packet_trim(struct rte_mbuf *mbuf, uint32_t length)
 {
 	struct rte_mbuf *last = mbuf;

@@ -124,6 +124,13 @@ static inline bool packet_is_ipv6(const struct packet *p)
  */
 bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
 
+/*
+ * One's complement sum, not complemented, over `length` octets from `offset`, over segments of any
+ * size. False when there are not as many. DPDK 22.11's rte_raw_cksum_mbuf loses carries when a
+ * segment begins at an odd octet.
+ */
+bool packet_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, uint16_t *sum);
+
 /* Cuts the packet to `length` octets, which it has at least; drops whole segments when need be. */
 void packet_trim(struct rte_mbuf *mbuf, uint32_t length);
 

@@ -59,7 +59,7 @@ step_result gre_decap(struct worker *worker, struct rte_mbuf *packet)
 		length += CHECKSUM_LENGTH;
 		if (!packet_pull(packet, at + length))
 			return STEP_DROP(DROP_gre_header);
-		if (rte_raw_cksum_mbuf(packet, at, rte_pktmbuf_pkt_len(packet) - at, &sum) != 0 ||
+		if (!packet_sum(packet, at, rte_pktmbuf_pkt_len(packet) - at, &sum) ||
 			sum != 0xffff)
 			return STEP_DROP(DROP_gre_checksum);
 	}

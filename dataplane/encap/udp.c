@@ -38,7 +38,7 @@ static void fill_udp(struct rte_mbuf *packet, struct packet *p, const struct tun
 	udp->dgram_cksum = 0;
 	if (v4 && (t->agent == NULL || !(t->agent->flags & AGENT_UDP_CHECKSUM)))
 		return;
-	if (rte_raw_cksum_mbuf(packet, at, length, &sum) != 0)
+	if (!packet_sum(packet, at, length, &sum))
 		return;
 	total = sum + rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(length);
 	total += rte_raw_cksum(

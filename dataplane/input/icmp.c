@@ -35,7 +35,7 @@ static bool is_checksum_right(struct rte_mbuf *packet, const struct packet *p)
 	uint16_t sum;
 	uint32_t length = rte_pktmbuf_pkt_len(packet) - p->payload_offset;
 
-	return rte_raw_cksum_mbuf(packet, p->payload_offset, length, &sum) == 0 && sum == 0xffff;
+	return packet_sum(packet, p->payload_offset, length, &sum) && sum == 0xffff;
 }
 
 /*

@@ -28,7 +28,7 @@ static bool is_checksum_right(struct worker *worker, struct rte_mbuf *packet, st
 		return true;
 	}
 	pseudo = pseudo_header_sum(p, length);
-	if (rte_raw_cksum_mbuf(packet, p->payload_offset, length, &sum) != 0)
+	if (!packet_sum(packet, p->payload_offset, length, &sum))
 		return false;
 	if (((uint32_t)sum + pseudo) % 0xffff == 0)
 		return true;
