@@ -228,7 +228,7 @@ static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct
 {
 	struct packet *p = packet_get(packet);
 	struct binding_counters *counters = &worker->binding_counters[t->binding_id];
-	struct tunnel_path *path = tables_tunnel_path(worker->tables, t->binding_id);
+	struct tunnel_path *path = tables_path_of(worker->tables, t);
 
 	counters->reverse_packets++;
 	counters->reverse_bytes += rte_pktmbuf_pkt_len(packet);
@@ -341,6 +341,9 @@ void inner_check_burst(
 		vrfs[i] = p->vrf;
 	}
 	tables_home_lookup_burst(worker->tables, vrfs, sources, count, tunnels);
+	for (unsigned i = 0; i < count; i++)
+		if (tunnels[i] != NULL)
+			rte_prefetch0(&worker->binding_counters[tunnels[i]->binding_id]);
 	for (unsigned i = 0; i < count; i++)
 		if (next[i] == STEP_DROP(DROP_NONE))
 			next[i] = check(worker, packets[i],

@@ -15,7 +15,7 @@ const struct tunnel *tables_home_lookup(
 	return slot ? binding_table_tunnel(&t->bindings, slot) : NULL;
 }
 
-/* The first tunnel that its fingerprint names, unverified, both lines on their way; 0 when the home
+/* The first tunnel that its fingerprint names, unverified, its lines on their way; 0 when the home
  * bucket has none. */
 static inline uint32_t candidate_fetch(const struct binding_table *table, uint64_t hash)
 {
@@ -28,6 +28,7 @@ static inline uint32_t candidate_fetch(const struct binding_table *table, uint64
 	const struct tunnel *tunnel = binding_table_tunnel(table, slot);
 	rte_prefetch0(tunnel);
 	rte_prefetch0(&tunnel->expires_tsc);
+	rte_prefetch0(&tunnel->care_of_field);
 	return slot;
 }
 
@@ -48,6 +49,7 @@ static void lookup_piece(const struct binding_table *table, const uint16_t *vrf,
 		if (likely(slot[i] != 0) &&
 			likely(binding_table_match(&key, &table->tunnels, slot[i]))) {
 			out[i] = binding_table_tunnel(table, slot[i]);
+			rte_prefetch0(slab_at(&table->destinations, out[i]->destination));
 			continue;
 		}
 		/* Another key with this fingerprint, a full home bucket, or no binding: the bucket
