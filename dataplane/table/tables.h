@@ -25,12 +25,14 @@ struct rte_rcu_qsbr;
  * TTL, DSCP and DF in outer[] (the agent was reconfigured).
  *
  * The outer header is built once; a packet needs total/payload length, IPv4 identification and
- * checksum, TOS/traffic class and UDP length/checksum filled in. outer[] holds, after the IPv4 (20)
- * or IPv6 (40) header: IP-in-IP    nothing; protocol 4 for an IPv4 home address, 41 for an IPv6 one
- *   GRE         00 00 and the protocol type 08 00 or 86 dd
- *   minimal     12 octets: protocol (to fill), 80, checksum (to fill), original destination, source
- * (to fill); replaces the inner header UDP         UDP header, 04 NH 00 00 (RFC 3519 3.3), then
- * what the encapsulation NH says as above
+ * checksum, TOS/traffic class and UDP length/checksum filled in. After the IPv4 (20) or IPv6 (40)
+ * header outer[] holds:
+ *
+ *   IP-in-IP  nothing; protocol 4 for an IPv4 home address, 41 for an IPv6 one
+ *   GRE       00 00 and the protocol type 08 00 or 86 dd
+ *   minimal   12 octets in place of the inner header: protocol (to fill), 80, checksum, original
+ *             destination, original source (to fill)
+ *   UDP       UDP header, 04 NH 00 00 (RFC 3519 3.3), then what NH says as above
  */
 struct tunnel {
 	/* line 0: encapsulation reads this */
