@@ -11,6 +11,14 @@ static int place(char *out, size_t size, const struct loader *loader, unsigned l
 	return line ? snprintf(out, size, "%s:%u: ", loader->name, line) : snprintf(out, size, "%s: ", loader->name);
 }
 
+/* The file's own text is quoted in messages: it shall not end their line or steer a terminal. */
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
 int loader_fail(struct loader *loader, unsigned line, const char *format, ...)
 {
 	char *text = loader->error->text;
@@ -22,6 +30,7 @@ int loader_fail(struct loader *loader, unsigned line, const char *format, ...)
 	if (used >= 0 && (size_t)used < size)
 		vsnprintf(text + used, size - (size_t)used, format, arguments);
 	va_end(arguments);
+	one_line(text);
 	return -EINVAL;
 }
 
@@ -41,6 +50,7 @@ void loader_warn(struct loader *loader, unsigned line, const char *format, ...)
 	if (used >= 0 && (size_t)used < sizeof(text))
 		vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
 	va_end(arguments);
+	one_line(text);
 	fprintf(loader->warnings, "%s\n", text);
 }
 

@@ -76,6 +76,24 @@ static size_t skip_length(const char *at)
 	return (size_t)(p - at) + (*p == '"');
 }
 
+/* True when the last quote of a string is an escaped one. */
+static bool ends_escaped(const char *at, size_t length)
+{
+	size_t slashes = 0;
+
+	while (slashes + 2 < length && at[length - 2 - slashes] == '\\')
+		slashes++;
+	return slashes % 2;
+}
+
+/* True when the string or comment runs to the end of the text without its closing mark. */
+static bool is_open(const char *at, size_t length)
+{
+	if (*at == '"')
+		return length < 2 || at[length - 1] != '"' || (at[length] == '\0' && ends_escaped(at, length));
+	return at[1] == '*' && at[0] == '/' && (length < 4 || at[length - 1] != '/' || at[length - 2] != '*');
+}
+
 /* A whole word: a name or a number. */
 static size_t word_length(const char *at)
 {
@@ -150,6 +168,12 @@ char *text_prepare(struct loader *loader, const char *text)
 	}
 	for (const char *at = text; *at;) {
 		size_t length = skip_length(at);
+		if (length && is_open(at, length)) {
+			loader_fail(loader, line, *at == '"' ? "a string begins here and does not end" : "a comment begins here and does not end");
+			*out = '\0';
+			text_free(copy);
+			return NULL;
+		}
 		bool word = !length && (isalnum((unsigned char)*at) || strchr("_*@", *at) ||
 						((*at == '-' || *at == '+') && isdigit((unsigned char)at[1])));
 		if (word) {
