@@ -10,10 +10,4 @@
  * DROP_NONE. */
 void drop_packet(struct worker *worker, struct rte_mbuf *packet, enum drop_reason reason);
 
-/*
- * received + created - sent - dropped - punted - joined - held; 0 when every packet is accounted
- * for (lib/ipc/counters.h). Only meaningful between bursts, with all transmit buffers flushed.
- */
-int64_t conservation_check(const struct worker *worker);
-
 #endif

@@ -123,7 +123,7 @@ int pipeline_worker_init(struct worker *worker)
 	worker->step_state = pipeline;
 	worker->reassembly = reassembly_new(datagrams, timeout_ms * worker->tsc_hz / 1000);
 	worker->icmp_limiter =
-		icmp_limiter_new(s != NULL && s->icmp_rate ? s->icmp_rate : ICMP_RATE,
+		icmp_error_limiter_new(s != NULL && s->icmp_rate ? s->icmp_rate : ICMP_RATE,
 			s != NULL && s->icmp_source_rate ? s->icmp_source_rate : ICMP_SOURCE_RATE,
 			worker->tsc_hz);
 	worker->neighbor_queue = neighbor_queue_new();
@@ -143,7 +143,7 @@ void pipeline_worker_fini(struct worker *worker)
 
 	reassembly_free(worker, worker->reassembly);
 	neighbor_queue_free(worker, worker->neighbor_queue);
-	icmp_limiter_free(worker->icmp_limiter);
+	icmp_error_limiter_free(worker->icmp_limiter);
 	if (pipeline != NULL)
 		limiter_free(pipeline->limiter);
 	free(pipeline);

@@ -12,8 +12,8 @@ struct minimal_header {
 	uint8_t flags;
 	be16 checksum;
 	be32 destination;
-	be32 source; /* when SOURCE_PRESENT */
-};
+	be32 source;       /* when SOURCE_PRESENT */
+} __attribute__((packed)); /* at any octet of a buffer */
 static_assert(sizeof(struct minimal_header) == LONG_LENGTH, "RFC 2004 3");
 
 step_result minimal_decap(struct worker *worker, struct rte_mbuf *packet)

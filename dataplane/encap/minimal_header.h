@@ -11,7 +11,7 @@ struct minimal_header {
 	uint8_t protocol, flags;
 	rte_be16_t checksum;
 	rte_be32_t destination, source;
-};
+} __attribute__((packed));
 
 /* For the datagram with this header; checksum over the 12 octets alone (HA4-ALT-06). */
 static inline struct minimal_header minimal_header_of(const struct rte_ipv4_hdr *ip)

@@ -21,7 +21,7 @@ struct icmp_limiter {
 	uint16_t identification;
 };
 
-struct icmp_limiter *icmp_limiter_new(uint32_t rate, uint32_t source_rate, uint64_t tsc_hz)
+struct icmp_limiter *icmp_error_limiter_new(uint32_t rate, uint32_t source_rate, uint64_t tsc_hz)
 {
 	struct icmp_limiter *l = calloc(1, sizeof(*l));
 
@@ -34,13 +34,13 @@ struct icmp_limiter *icmp_limiter_new(uint32_t rate, uint32_t source_rate, uint6
 	l->interval_tsc = tsc_hz / RTE_MAX(rate, 1u);
 	l->source_interval_tsc = tsc_hz / RTE_MAX(source_rate, 1u);
 	if (l->all == NULL || l->sources == NULL) {
-		icmp_limiter_free(l);
+		icmp_error_limiter_free(l);
 		return NULL;
 	}
 	return l;
 }
 
-void icmp_limiter_free(struct icmp_limiter *l)
+void icmp_error_limiter_free(struct icmp_limiter *l)
 {
 	if (l == NULL)
 		return;

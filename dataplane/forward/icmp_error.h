@@ -16,8 +16,8 @@ enum icmp_error {
 };
 
 /* rate: errors a second of this worker; source_rate: of one source. NULL without memory. */
-struct icmp_limiter *icmp_limiter_new(uint32_t rate, uint32_t source_rate, uint64_t tsc_hz);
-void icmp_limiter_free(struct icmp_limiter *limiter);
+struct icmp_limiter *icmp_error_limiter_new(uint32_t rate, uint32_t source_rate, uint64_t tsc_hz);
+void icmp_error_limiter_free(struct icmp_limiter *limiter);
 
 /*
  * Sends an error about the packet to its source when the rules allow it (icmp_sent), else counts

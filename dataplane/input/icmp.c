@@ -47,10 +47,11 @@ static step_result answer_echo(
 {
 	struct packet *p = packet_get(packet);
 	struct ip_address source = p->source;
-	uint16_t before = *(uint16_t *)icmp, after;
+	uint16_t before, after; /* type and code */
 
+	memcpy(&before, icmp, 2);
 	icmp->icmp_type = packet_is_ipv6(p) ? 129 : 0;
-	after = *(uint16_t *)icmp;
+	memcpy(&after, icmp, 2);
 	icmp->icmp_cksum = checksum_adjust(icmp->icmp_cksum, before, after);
 	if (packet_is_ipv6(p)) {
 		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);

@@ -19,7 +19,7 @@ static inline void frames_play(struct world *world, const uint8_t *data, size_t 
 	for (unsigned n = 0; n < RECORDS_MAX && size >= RECORD_HEADER; n++) {
 		uint16_t port = data[0] % WORLD_PORTS;
 		uint32_t length = (uint32_t)(data[2] << 8 | data[3]);
-		uint8_t kind = data[1] % 4;
+		uint8_t kind = data[1] % 4, flags = data[0] & 1;
 
 		data += RECORD_HEADER;
 		size -= RECORD_HEADER;
@@ -34,7 +34,7 @@ static inline void frames_play(struct world *world, const uint8_t *data, size_t 
 		else if (kind == 1)
 			world_kernel(world, port, data, length);
 		else
-			world_inject(world, INJECT_DATAGRAM, data[0] & 1, port, NULL, data, length);
+			world_inject(world, INJECT_DATAGRAM, flags, port, NULL, data, length);
 		data += length;
 		size -= length;
 		FUZZ_ASSERT(world_balance(world) == 0);

@@ -1,6 +1,6 @@
 #include "tests/walk/world.h"
 
-#include "dataplane/drop.h"
+#include "dataplane/conservation.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/punt.h"
 #include "dataplane/packet.h"
