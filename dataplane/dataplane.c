@@ -1,6 +1,6 @@
 #include "dataplane/dataplane.h"
 
-#include "dataplane/drop.h"
+#include "dataplane/conservation.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/exception.h"
 #include "dataplane/packet.h"

@@ -8,7 +8,7 @@
  *
  *   ipip_bench [BINDINGS [PACKETS]]     default 1000000 each; huge pages when there are any
  */
-#include "dataplane/drop.h"
+#include "dataplane/conservation.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 
