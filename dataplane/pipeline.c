@@ -41,7 +41,7 @@
 #include "dataplane/encap/udp.h"
 #include "dataplane/forward/binding.h"
 #include "dataplane/forward/destination.h"
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/forward/route.h"
 #include "dataplane/input/arp.h"
 #include "dataplane/input/ether.h"

@@ -70,7 +70,7 @@ struct worker {
 	struct rte_ring *event_out; /* elements are struct event, see link/event */
 
 	struct reassembly *reassembly;         /* input/reassembly.c */
-	struct icmp_limiter *icmp_limiter;     /* forward/icmp_error.c */
+	struct icmp_limiter *icmp_limiter;     /* icmp_error.c */
 	struct neighbor_queue *neighbor_queue; /* output/neighbor.c */
 	struct punt_police *punt_police;       /* link/punt.c */
 	struct event_limiter *event_limiter;   /* link/event.c */

@@ -6,7 +6,7 @@
 #include "dataplane/encap/mtu_check.h"
 
 #include "dataplane/encap/mss_clamp.h"
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/fragment.h"
 #include "dataplane/header.h"
 

@@ -1,6 +1,6 @@
 #include "dataplane/forward/binding.h"
 
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/header.h"
 
 #define UNREACHABLE_S 60 /* HA4-MTU-11 */

@@ -6,7 +6,7 @@
  */
 #include "dataplane/forward/destination.h"
 
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/header.h"
 
 static bool is_live(const struct worker *worker, const struct tunnel *t)

@@ -1,6 +1,6 @@
 #include "dataplane/forward/route.h"
 
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 
 step_result route_forward(struct worker *worker, struct rte_mbuf *packet)
 {

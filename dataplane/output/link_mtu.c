@@ -1,6 +1,6 @@
 #include "dataplane/output/link_mtu.h"
 
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/fragment.h"
 
 #include <rte_ip.h>

@@ -1,7 +1,7 @@
 #include "dataplane/output/neighbor.h"
 
 #include "dataplane/drop.h"
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 
 #include <rte_ether.h>
 #include <stdlib.h>

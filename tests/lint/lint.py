@@ -178,7 +178,9 @@ def names():
 			if not any(symbol == name or symbol.startswith(name + "_") or symbol.startswith(name.rstrip("s") + "_")
 				or symbol in (name.rstrip("s"), name + "s") for name in candidates):
 				problems.append(f"{relative}: {symbol}")
-	report("names: exports begin with the file's name", sorted(set(problems)))
+	# What stood before the rule did: the list may shrink, a name that is not in it is an error.
+	known = set(read("tests/lint/export_exceptions.txt").split("\n"))
+	report("names: exports begin with the file's name", sorted(set(problems) - known))
 
 
 def gaps():

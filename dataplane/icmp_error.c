@@ -1,4 +1,4 @@
-#include "dataplane/forward/icmp_error.h"
+#include "dataplane/icmp_error.h"
 
 #include "dataplane/header.h"
 #include "dataplane/limiter.h"
