@@ -1,6 +1,7 @@
 /*
- * Contradictions between settings that are each right alone: what no type or range in the schema can say. Each refusal names the
- * line of the setting to change. This file: processes, ports, instances, routes; check_node.c: nodes, agents, keys, bindings.
+ * Contradictions between settings that are each right alone: what no type or range in the schema
+ * can say. Each refusal names the line of the setting to change. This file: processes, ports,
+ * instances, routes; check_node.c: nodes, agents, keys, bindings.
  */
 #include "config/loader.h"
 
@@ -21,16 +22,19 @@ static int check_ports(struct loader *loader)
 
 	for (unsigned i = 0; i < dataplane->port_count; i++)
 		for (unsigned k = 0; k < i; k++) {
-			const struct config_port *port = &dataplane->ports[i], *other = &dataplane->ports[k];
+			const struct config_port *port = &dataplane->ports[i],
+						 *other = &dataplane->ports[k];
 			if (strcmp(port->name, other->name) == 0)
-				return loader_fail(loader, loader_line(loader, port, "name"), "two ports are named \"%s\"",
-					port->name);
+				return loader_fail(loader, loader_line(loader, port, "name"),
+					"two ports are named \"%s\"", port->name);
 			if (strcmp(port->device, other->device) == 0)
 				return loader_fail(loader, loader_line(loader, port, "device"),
-					"ports \"%s\" and \"%s\" are one device", other->name, port->name);
+					"ports \"%s\" and \"%s\" are one device", other->name,
+					port->name);
 			if (port->tap[0] && strcmp(port->tap, other->tap) == 0)
 				return loader_fail(loader, loader_line(loader, port, "tap"),
-					"ports \"%s\" and \"%s\" have one tap", other->name, port->name);
+					"ports \"%s\" and \"%s\" have one tap", other->name,
+					port->name);
 		}
 	if (dataplane->port_count == 0)
 		loader_warn(loader, 0, "dataplane.ports is empty: no packet comes or goes");
@@ -51,7 +55,8 @@ static bool is_loopback_endpoint(const char *text)
 	unsigned long port = strtoul(colon + 1, &end, 10);
 	if (*end || port == 0 || port > 65535)
 		return false;
-	return strcmp(address, "[::1]") == 0 || (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+	return strcmp(address, "[::1]") == 0 ||
+	       (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
 static int check_control(struct loader *loader)
@@ -59,10 +64,12 @@ static int check_control(struct loader *loader)
 	const struct config_control *control = &loader->config->control;
 
 	if (strcmp(control->socket, loader->config->dataplane.socket) == 0)
-		return loader_fail(loader, loader_line(loader, control, "socket"), "control.socket and dataplane.socket are one path");
+		return loader_fail(loader, loader_line(loader, control, "socket"),
+			"control.socket and dataplane.socket are one path");
 	if (control->metrics[0] && !is_loopback_endpoint(control->metrics))
 		return loader_fail(loader, loader_line(loader, control, "metrics"),
-			"metrics \"%s\" is not a loopback address and port, as \"127.0.0.1:9464\"", control->metrics);
+			"metrics \"%s\" is not a loopback address and port, as \"127.0.0.1:9464\"",
+			control->metrics);
 	return 0;
 }
 
@@ -79,25 +86,32 @@ static bool is_vpn_pair(const struct config_instance *a, const struct config_ins
 	       (a->role == ROLE_EXTERNAL_HA && b->role == ROLE_INTERNAL_HA);
 }
 
-static int check_address_once(struct loader *loader, const struct config_instance *instance, const struct ip_address *address)
+static int check_address_once(struct loader *loader, const struct config_instance *instance,
+	const struct ip_address *address)
 {
 	char text[IP_ADDRESS_TEXT_SIZE];
 	unsigned line = loader_line(loader, instance, "addresses");
 	unsigned seen = 0;
 
-	for (const struct config_instance *other = loader->config->instances; other <= instance; other++)
+	for (const struct config_instance *other = loader->config->instances; other <= instance;
+		other++)
 		for (unsigned i = 0; i < other->address_count; i++) {
-			if (!ip_address_equal(&other->addresses[i], address) || &other->addresses[i] == address)
+			if (!ip_address_equal(&other->addresses[i], address) ||
+				&other->addresses[i] == address)
 				continue;
 			if (is_vpn_pair(instance, other)) // HA4-ROLE-02
-				return loader_fail(loader, line, "%s is given to an i-HA (\"%s\") and an x-HA (\"%s\")",
+				return loader_fail(loader, line,
+					"%s is given to an i-HA (\"%s\") and an x-HA (\"%s\")",
 					ip_address_format(address, text),
-					instance->role == ROLE_INTERNAL_HA ? instance->name : other->name,
-					instance->role == ROLE_EXTERNAL_HA ? instance->name : other->name);
+					instance->role == ROLE_INTERNAL_HA ? instance->name
+									   : other->name,
+					instance->role == ROLE_EXTERNAL_HA ? instance->name
+									   : other->name);
 			seen += other->vrf == instance->vrf;
 		}
 	if (seen)
-		return loader_fail(loader, line, "%s is an address of two instances of vrf %u, or twice of one",
+		return loader_fail(loader, line,
+			"%s is an address of two instances of vrf %u, or twice of one",
 			ip_address_format(address, text), instance->vrf);
 	return 0;
 }
@@ -109,14 +123,15 @@ static int check_addresses(struct loader *loader, const struct config_instance *
 	for (unsigned i = 0; i < instance->address_count; i++) {
 		const struct ip_address *address = &instance->addresses[i];
 		if (!ip_address_is_unicast(address)) // HA4-ROLE-03
-			return loader_fail(loader, loader_line(loader, instance, "addresses"), "%s is not a unicast address",
-				ip_address_format(address, text));
+			return loader_fail(loader, loader_line(loader, instance, "addresses"),
+				"%s is not a unicast address", ip_address_format(address, text));
 		if (check_address_once(loader, instance, address))
 			return -EINVAL;
 	}
 	for (unsigned i = 0; i < instance->redirect_count; i++)
 		if (!ip_address_is_unicast(&instance->redirect[i]))
-			return loader_fail(loader, loader_line(loader, instance, "redirect"), "%s is not a unicast address",
+			return loader_fail(loader, loader_line(loader, instance, "redirect"),
+				"%s is not a unicast address",
 				ip_address_format(&instance->redirect[i], text));
 	return 0;
 }
@@ -143,11 +158,13 @@ static int check_home_link(struct loader *loader, const struct config_instance *
 	const struct config_port *port = &config->dataplane.ports[network->port];
 	if (port->vrf != instance->vrf)
 		return loader_fail(loader, loader_line(loader, network, "port"),
-			"port \"%s\" is in vrf %u, instance \"%s\" in vrf %u", port->name, port->vrf, instance->name,
-			instance->vrf);
+			"port \"%s\" is in vrf %u, instance \"%s\" in vrf %u", port->name,
+			port->vrf, instance->name, instance->vrf);
 	if (!port->tap[0] && !port_has_neighbor(config, network->port))
 		loader_warn(loader, loader_line(loader, network, "port"),
-			"port \"%s\" has neither tap nor neighbors: nodes at home cannot be reached", port->name);
+			"port \"%s\" has neither tap nor neighbors: nodes at home cannot be "
+			"reached",
+			port->name);
 	return 0;
 }
 
@@ -156,38 +173,48 @@ static int check_home_network(struct loader *loader, const struct config_instanc
 {
 	char text[IP_PREFIX_TEXT_SIZE], other_text[IP_PREFIX_TEXT_SIZE];
 
-	for (const struct config_instance *other = loader->config->instances; other <= instance; other++)
-		for (unsigned i = 0; other->vrf == instance->vrf && i < other->home_network_count; i++) {
+	for (const struct config_instance *other = loader->config->instances; other <= instance;
+		other++)
+		for (unsigned i = 0; other->vrf == instance->vrf && i < other->home_network_count;
+			i++) {
 			if (&other->home_networks[i] == network)
 				break;
 			if (prefixes_overlap(&other->home_networks[i].prefix, &network->prefix))
 				return loader_fail(loader, loader_line(loader, network, "prefix"),
 					"home network %s overlaps %s of instance \"%s\"",
 					ip_prefix_format(&network->prefix, text),
-					ip_prefix_format(&other->home_networks[i].prefix, other_text), other->name);
+					ip_prefix_format(
+						&other->home_networks[i].prefix, other_text),
+					other->name);
 		}
 	return check_home_link(loader, instance, network);
 }
 
-static int check_pool(struct loader *loader, const struct config_instance *instance, const struct config_pool *pool)
+static int check_pool(struct loader *loader, const struct config_instance *instance,
+	const struct config_pool *pool)
 {
-	struct ip_prefix first = ip_prefix_make(&pool->first, 128), last = ip_prefix_make(&pool->last, 128);
+	struct ip_prefix first = ip_prefix_make(&pool->first, 128),
+			 last = ip_prefix_make(&pool->last, 128);
 	bool within = false;
 
 	if (memcmp(&pool->first, &pool->last, sizeof(pool->first)) > 0)
-		return loader_fail(loader, loader_line(loader, pool, "last"), "pool \"%s\" ends before it begins", pool->name);
+		return loader_fail(loader, loader_line(loader, pool, "last"),
+			"pool \"%s\" ends before it begins", pool->name);
 	for (unsigned i = 0; i < instance->home_network_count; i++)
 		within |= check_prefix_within(&first, &instance->home_networks[i].prefix) &&
 			  check_prefix_within(&last, &instance->home_networks[i].prefix);
 	if (!within)
 		return loader_fail(loader, loader_line(loader, pool, "first"),
-			"pool \"%s\" is not inside one home network of instance \"%s\"", pool->name, instance->name);
+			"pool \"%s\" is not inside one home network of instance \"%s\"", pool->name,
+			instance->name);
 	for (const struct config_pool *other = instance->pools; other < pool; other++) {
 		if (strcmp(other->name, pool->name) == 0)
-			return loader_fail(loader, loader_line(loader, pool, "name"), "two pools are named \"%s\"", pool->name);
-		if (memcmp(&other->first, &pool->last, 16) <= 0 && memcmp(&pool->first, &other->last, 16) <= 0)
-			return loader_fail(loader, loader_line(loader, pool, "first"), "pool \"%s\" overlaps pool \"%s\"",
-				pool->name, other->name);
+			return loader_fail(loader, loader_line(loader, pool, "name"),
+				"two pools are named \"%s\"", pool->name);
+		if (memcmp(&other->first, &pool->last, 16) <= 0 &&
+			memcmp(&pool->first, &other->last, 16) <= 0)
+			return loader_fail(loader, loader_line(loader, pool, "first"),
+				"pool \"%s\" overlaps pool \"%s\"", pool->name, other->name);
 	}
 	return 0;
 }
@@ -198,15 +225,17 @@ static void warn_untrusted_pools(struct loader *loader, const struct config_inst
 	char text[IP_PREFIX_TEXT_SIZE];
 
 	if (instance->trusted_count == 0)
-		loader_warn(loader, loader_line(loader, instance, "trusted"), "i-HA \"%s\" trusts no subnet: it answers nobody",
-			instance->name);
+		loader_warn(loader, loader_line(loader, instance, "trusted"),
+			"i-HA \"%s\" trusts no subnet: it answers nobody", instance->name);
 	for (unsigned i = 0; i < instance->tunnel_inner_count; i++) {
 		bool trusted = false;
 		for (unsigned k = 0; k < instance->trusted_count; k++)
-			trusted |= check_prefix_within(&instance->tunnel_inner[i], &instance->trusted[k]);
+			trusted |= check_prefix_within(
+				&instance->tunnel_inner[i], &instance->trusted[k]);
 		if (!trusted)
 			loader_warn(loader, loader_line(loader, instance, "tunnel_inner"),
-				"tunnel_inner %s is not trusted: nodes inside the VPN cannot register with i-HA \"%s\"",
+				"tunnel_inner %s is not trusted: nodes inside the VPN cannot "
+				"register with i-HA \"%s\"",
 				ip_prefix_format(&instance->tunnel_inner[i], text), instance->name);
 	}
 }
@@ -221,14 +250,16 @@ static void warn_external_trust(struct loader *loader, const struct config_insta
 		const struct config_route *best = NULL;
 		for (unsigned k = 0; k < config->route_count; k++) {
 			const struct config_route *route = &config->routes[k];
-			if (route->vrf == instance->vrf && check_prefix_within(&instance->trusted[i], &route->prefix) &&
+			if (route->vrf == instance->vrf &&
+				check_prefix_within(&instance->trusted[i], &route->prefix) &&
 				(!best || route->prefix.length > best->prefix.length))
 				best = route;
 		}
 		if (best && config->dataplane.ports[best->port].zone == ZONE_EXTERNAL)
 			loader_warn(loader, loader_line(loader, instance, "trusted"),
 				"trusted %s is reached through external port \"%s\"",
-				ip_prefix_format(&instance->trusted[i], text), config->dataplane.ports[best->port].name);
+				ip_prefix_format(&instance->trusted[i], text),
+				config->dataplane.ports[best->port].name);
 	}
 }
 
@@ -239,10 +270,12 @@ static int check_role(struct loader *loader, const struct config_instance *insta
 		warn_external_trust(loader, instance);
 	} else if (instance->trusted_count || instance->tunnel_inner_count) {
 		const char *name = instance->trusted_count ? "trusted" : "tunnel_inner";
-		return loader_fail(loader, loader_line(loader, instance, name), "%s belongs to role \"i-HA\"", name);
+		return loader_fail(loader, loader_line(loader, instance, name),
+			"%s belongs to role \"i-HA\"", name);
 	}
 	if (instance->drop_internal && instance->role != ROLE_EXTERNAL_HA)
-		return loader_fail(loader, loader_line(loader, instance, "drop_internal"), "drop_internal belongs to role \"x-HA\"");
+		return loader_fail(loader, loader_line(loader, instance, "drop_internal"),
+			"drop_internal belongs to role \"x-HA\"");
 	return 0;
 }
 
@@ -250,31 +283,38 @@ static int check_options(struct loader *loader, const struct config_instance *in
 {
 	if (instance->keepalive_s > 0 && instance->keepalive_s < 10) // HA4-NAT-12
 		return loader_fail(loader, loader_line(loader, instance, "keepalive_s"),
-			"keepalive_s is %u: 0, or 10 and more (RFC 3519 4.9)", instance->keepalive_s);
+			"keepalive_s is %u: 0, or 10 and more (RFC 3519 4.9)",
+			instance->keepalive_s);
 	if (instance->nat_force && !instance->nat_traversal)
-		return loader_fail(loader, loader_line(loader, instance, "nat_force"), "nat_force needs nat_traversal");
+		return loader_fail(loader, loader_line(loader, instance, "nat_force"),
+			"nat_force needs nat_traversal");
 	if (instance->reverse_tunnel_mandatory && !instance->reverse_tunnel)
-		return loader_fail(loader, loader_line(loader, instance, "reverse_tunnel_mandatory"),
+		return loader_fail(loader,
+			loader_line(loader, instance, "reverse_tunnel_mandatory"),
 			"reverse_tunnel_mandatory needs reverse_tunnel");
 	if (instance->revocation_required && !instance->revocation)
 		return loader_fail(loader, loader_line(loader, instance, "revocation_required"),
 			"revocation_required needs revocation");
 	if (instance->redirect_count && !instance->dynamic_ha)
-		return loader_fail(loader, loader_line(loader, instance, "redirect"), "redirect needs dynamic_ha");
+		return loader_fail(loader, loader_line(loader, instance, "redirect"),
+			"redirect needs dynamic_ha");
 	if (instance->max_bindings > loader->config->dataplane.max_bindings)
 		return loader_fail(loader, loader_line(loader, instance, "max_bindings"),
-			"max_bindings is more than dataplane.max_bindings, which is %u", loader->config->dataplane.max_bindings);
+			"max_bindings is more than dataplane.max_bindings, which is %u",
+			loader->config->dataplane.max_bindings);
 	if (strlen(instance->message) > 254) // RFC 4917 3
-		return loader_fail(loader, loader_line(loader, instance, "message"), "message is longer than 254 octets");
+		return loader_fail(loader, loader_line(loader, instance, "message"),
+			"message is longer than 254 octets");
 	return 0;
 }
 
 static int check_instance(struct loader *loader, const struct config_instance *instance)
 {
-	for (const struct config_instance *other = loader->config->instances; other < instance; other++)
+	for (const struct config_instance *other = loader->config->instances; other < instance;
+		other++)
 		if (strcmp(other->name, instance->name) == 0)
-			return loader_fail(loader, loader_line(loader, instance, "name"), "two instances are named \"%s\"",
-				instance->name);
+			return loader_fail(loader, loader_line(loader, instance, "name"),
+				"two instances are named \"%s\"", instance->name);
 	if (check_addresses(loader, instance))
 		return -EINVAL;
 	for (unsigned i = 0; i < instance->home_network_count; i++)
@@ -292,7 +332,8 @@ static int check_instance(struct loader *loader, const struct config_instance *i
 
 static int compare_routes(const void *a, const void *b)
 {
-	const struct config_route *x = *(const struct config_route *const *)a, *y = *(const struct config_route *const *)b;
+	const struct config_route *x = *(const struct config_route *const *)a,
+				  *y = *(const struct config_route *const *)b;
 	int order = memcmp(&x->prefix, &y->prefix, sizeof(x->prefix));
 
 	return order ? order : (int)x->vrf - (int)y->vrf;
@@ -307,7 +348,8 @@ static int compare_neighbors(const void *a, const void *b)
 	return order ? order : (int)x->port - (int)y->port;
 }
 
-const void *check_find_twins(const void *elements, unsigned count, size_t size, int (*compare)(const void *, const void *))
+const void *check_find_twins(const void *elements, unsigned count, size_t size,
+	int (*compare)(const void *, const void *))
 {
 	const char **sorted = calloc(count ? count : 1, sizeof(*sorted));
 	const void *found = NULL;
@@ -331,21 +373,27 @@ static int check_routes(struct loader *loader)
 	char text[IP_PREFIX_TEXT_SIZE];
 
 	if (config->route_count > config->dataplane.max_routes)
-		return loader_fail(loader, loader_line(loader, config, "routes"), "%u routes, but dataplane.max_routes is %u",
-			config->route_count, config->dataplane.max_routes);
+		return loader_fail(loader, loader_line(loader, config, "routes"),
+			"%u routes, but dataplane.max_routes is %u", config->route_count,
+			config->dataplane.max_routes);
 	for (unsigned i = 0; i < config->route_count; i++) {
 		const struct config_route *route = &config->routes[i];
 		if (ip_address_is_unspecified(&route->via))
 			continue;
 		if (!ip_address_is_unicast(&route->via))
-			return loader_fail(loader, loader_line(loader, route, "via"), "via is not a unicast address");
-		if (ip_address_is_v4(&route->via) != (route->prefix.length >= 96 && ip_address_is_v4(&route->prefix.address)))
-			return loader_fail(loader, loader_line(loader, route, "via"), "prefix and via are of two families");
+			return loader_fail(loader, loader_line(loader, route, "via"),
+				"via is not a unicast address");
+		if (ip_address_is_v4(&route->via) !=
+			(route->prefix.length >= 96 && ip_address_is_v4(&route->prefix.address)))
+			return loader_fail(loader, loader_line(loader, route, "via"),
+				"prefix and via are of two families");
 	}
-	const struct config_route *twin = check_find_twins(config->routes, config->route_count, sizeof(*twin), compare_routes);
+	const struct config_route *twin = check_find_twins(
+		config->routes, config->route_count, sizeof(*twin), compare_routes);
 	if (twin)
-		return loader_fail(loader, loader_line(loader, twin, "prefix"), "two routes to %s in vrf %u",
-			ip_prefix_format(&twin->prefix, text), twin->vrf);
+		return loader_fail(loader, loader_line(loader, twin, "prefix"),
+			"two routes to %s in vrf %u", ip_prefix_format(&twin->prefix, text),
+			twin->vrf);
 	return 0;
 }
 
@@ -353,16 +401,18 @@ static int check_neighbors(struct loader *loader)
 {
 	const struct config *config = loader->config;
 	char text[IP_ADDRESS_TEXT_SIZE];
-	const struct config_neighbor *twin =
-		check_find_twins(config->neighbors, config->neighbor_count, sizeof(*twin), compare_neighbors);
+	const struct config_neighbor *twin = check_find_twins(
+		config->neighbors, config->neighbor_count, sizeof(*twin), compare_neighbors);
 
 	if (config->neighbor_count > config->dataplane.max_neighbors)
 		return loader_fail(loader, loader_line(loader, config, "neighbors"),
 			"%u neighbors, but dataplane.max_neighbors is %u", config->neighbor_count,
 			config->dataplane.max_neighbors);
 	if (twin)
-		return loader_fail(loader, loader_line(loader, twin, "address"), "two neighbors are %s on port \"%s\"",
-			ip_address_format(&twin->address, text), config->dataplane.ports[twin->port].name);
+		return loader_fail(loader, loader_line(loader, twin, "address"),
+			"two neighbors are %s on port \"%s\"",
+			ip_address_format(&twin->address, text),
+			config->dataplane.ports[twin->port].name);
 	return 0;
 }
 

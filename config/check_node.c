@@ -14,34 +14,42 @@ static bool in_home_networks(const struct config_instance *instance, const struc
 
 /* ---- security contexts ---- */
 
-static int check_context(struct loader *loader, const struct config_instance *instance, const struct config_security *security)
+static int check_context(struct loader *loader, const struct config_instance *instance,
+	const struct config_security *security)
 {
 	if (security->key.length < 16 && instance->role == ROLE_INTERNAL_HA) // HA4-TNC-10
 		return loader_fail(loader, loader_line(loader, security, "key"),
-			"key of %u bits: an i-HA (\"%s\") takes none below 128 bits", security->key.length * 8u, instance->name);
+			"key of %u bits: an i-HA (\"%s\") takes none below 128 bits",
+			security->key.length * 8u, instance->name);
 	if (security->key.length < 16)
-		loader_warn(loader, loader_line(loader, security, "key"), "key of %u bits is weak, 128 or more are recommended",
+		loader_warn(loader, loader_line(loader, security, "key"),
+			"key of %u bits is weak, 128 or more are recommended",
 			security->key.length * 8u);
 	if (security->tolerance_s <= 3) // HA4-RPL-05
 		loader_warn(loader, loader_line(loader, security, "tolerance_s"),
-			"tolerance_s is %u: clocks that differ by a little more are refused (RFC 5944 5.7.1)",
+			"tolerance_s is %u: clocks that differ by a little more are refused (RFC "
+			"5944 5.7.1)",
 			security->tolerance_s);
 	if (security->tolerance_s > 60) // HA4-RPL-17
 		loader_warn(loader, loader_line(loader, security, "tolerance_s"),
-			"tolerance_s is %u: captured requests stay good for that long", security->tolerance_s);
-	if (security->not_before && security->not_after && security->not_before >= security->not_after)
-		return loader_fail(loader, loader_line(loader, security, "not_after"), "not_after is not later than not_before");
+			"tolerance_s is %u: captured requests stay good for that long",
+			security->tolerance_s);
+	if (security->not_before && security->not_after &&
+		security->not_before >= security->not_after)
+		return loader_fail(loader, loader_line(loader, security, "not_after"),
+			"not_after is not later than not_before");
 	return 0;
 }
 
-static int check_contexts(struct loader *loader, const struct config_instance *instance, const struct config_security *contexts,
-	unsigned count)
+static int check_contexts(struct loader *loader, const struct config_instance *instance,
+	const struct config_security *contexts, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		for (unsigned k = 0; k < i; k++)
 			if (contexts[k].spi == contexts[i].spi)
 				return loader_fail(loader, loader_line(loader, &contexts[i], "spi"),
-					"spi 0x%x twice in one security association", contexts[i].spi);
+					"spi 0x%x twice in one security association",
+					contexts[i].spi);
 		if (check_context(loader, instance, &contexts[i]))
 			return -EINVAL;
 	}
@@ -63,7 +71,8 @@ static bool is_nai(const char *nai)
 	return true;
 }
 
-static bool is_instance_address(const struct config_instance *instance, const struct ip_address *address)
+static bool is_instance_address(
+	const struct config_instance *instance, const struct ip_address *address)
 {
 	for (unsigned i = 0; i < instance->address_count; i++)
 		if (ip_address_equal(&instance->addresses[i], address))
@@ -71,33 +80,41 @@ static bool is_instance_address(const struct config_instance *instance, const st
 	return false;
 }
 
-static int check_home_address(struct loader *loader, const struct config_mobile_node *node, const char *name,
-	const struct ip_prefix *home)
+static int check_home_address(struct loader *loader, const struct config_mobile_node *node,
+	const char *name, const struct ip_prefix *home)
 {
 	const struct config_instance *instance = &loader->config->instances[node->instance];
 	unsigned line = loader_line(loader, node, name);
 	char text[IP_PREFIX_TEXT_SIZE];
 
 	if (!in_home_networks(instance, home))
-		return loader_fail(loader, line, "%s %s is in no home network of instance \"%s\"", name,
-			home->length == 128 ? ip_address_format(&home->address, text) : ip_prefix_format(home, text),
+		return loader_fail(loader, line, "%s %s is in no home network of instance \"%s\"",
+			name,
+			home->length == 128 ? ip_address_format(&home->address, text)
+					    : ip_prefix_format(home, text),
 			instance->name);
 	if (home->length == 128 && is_instance_address(instance, &home->address))
-		return loader_fail(loader, line, "%s %s is the home agent's own", name, ip_address_format(&home->address, text));
+		return loader_fail(loader, line, "%s %s is the home agent's own", name,
+			ip_address_format(&home->address, text));
 	if (home->length == 128 && !ip_address_is_unicast(&home->address))
-		return loader_fail(loader, line, "%s %s is not a unicast address", name, ip_address_format(&home->address, text));
+		return loader_fail(loader, line, "%s %s is not a unicast address", name,
+			ip_address_format(&home->address, text));
 	return 0;
 }
 
 static int check_identity(struct loader *loader, const struct config_mobile_node *node)
 {
 	if (!node->nai[0] && !node->home_address.length)
-		return loader_fail(loader, loader_line(loader, node, "nai"), "mobile node has neither nai nor home_address");
+		return loader_fail(loader, loader_line(loader, node, "nai"),
+			"mobile node has neither nai nor home_address");
 	if (node->nai[0] && !is_nai(node->nai))
-		return loader_fail(loader, loader_line(loader, node, "nai"), "nai \"%s\" is neither user@realm nor @realm", node->nai);
+		return loader_fail(loader, loader_line(loader, node, "nai"),
+			"nai \"%s\" is neither user@realm nor @realm", node->nai);
 	if (node->home_address_count && (!node->nai[0] || node->nai[0] == '@'))
-		return loader_fail(loader, loader_line(loader, node, "home_addresses"), "home_addresses needs the nai of one user");
-	if (node->home_address.length && check_home_address(loader, node, "home_address", &node->home_address))
+		return loader_fail(loader, loader_line(loader, node, "home_addresses"),
+			"home_addresses needs the nai of one user");
+	if (node->home_address.length &&
+		check_home_address(loader, node, "home_address", &node->home_address))
 		return -EINVAL;
 	for (unsigned i = 0; i < node->home_address_count; i++) {
 		struct ip_prefix home = ip_prefix_make(&node->home_addresses[i], 128);
@@ -120,21 +137,26 @@ static int check_rights(struct loader *loader, const struct config_mobile_node *
 	const struct config_instance *instance = &loader->config->instances[node->instance];
 
 	if (node->network_count && !node->mobile_router)
-		return loader_fail(loader, loader_line(loader, node, "networks"), "networks needs mobile_router");
+		return loader_fail(loader, loader_line(loader, node, "networks"),
+			"networks needs mobile_router");
 	if (node->mobile_router && !instance->nemo)
 		return loader_fail(loader, loader_line(loader, node, "mobile_router"),
 			"mobile_router needs nemo in instance \"%s\"", instance->name);
 	if (node->implicit_networks && !node->network_count)
-		return loader_fail(loader, loader_line(loader, node, "implicit_networks"), "implicit_networks needs networks");
+		return loader_fail(loader, loader_line(loader, node, "implicit_networks"),
+			"implicit_networks needs networks");
 	if (node->nat_force && !node->nat_traversal)
-		return loader_fail(loader, loader_line(loader, node, "nat_force"), "nat_force needs nat_traversal");
+		return loader_fail(loader, loader_line(loader, node, "nat_force"),
+			"nat_force needs nat_traversal");
 	if (node->reverse_tunnel_mandatory && !instance->reverse_tunnel)
 		return loader_fail(loader, loader_line(loader, node, "reverse_tunnel_mandatory"),
-			"reverse_tunnel_mandatory needs reverse_tunnel in instance \"%s\"", instance->name);
+			"reverse_tunnel_mandatory needs reverse_tunnel in instance \"%s\"",
+			instance->name);
 	for (unsigned i = 0; i < node->service_count; i++)
 		if (!instance_has_service(instance, node->services[i]))
-			return loader_fail(loader, loader_line(loader, node, "services"), "instance \"%s\" knows no service \"%s\"",
-				instance->name, node->services[i]);
+			return loader_fail(loader, loader_line(loader, node, "services"),
+				"instance \"%s\" knows no service \"%s\"", instance->name,
+				node->services[i]);
 	return 0;
 }
 
@@ -170,7 +192,8 @@ struct claim { /* of one home address or home prefix, by one node */
 
 static int compare_claims(const void *a, const void *b)
 {
-	const struct claim *x = *(const struct claim *const *)a, *y = *(const struct claim *const *)b;
+	const struct claim *x = *(const struct claim *const *)a,
+			   *y = *(const struct claim *const *)b;
 	int order = memcmp(&x->home, &y->home, sizeof(x->home));
 
 	return order ? order : (int)x->instance - (int)y->instance;
@@ -190,15 +213,19 @@ static int check_claims(struct loader *loader)
 	for (unsigned i = 0; i < config->mobile_node_count; i++) {
 		const struct config_mobile_node *node = &config->mobile_nodes[i];
 		if (node->home_address.length)
-			claims[count++] = (struct claim){node->home_address, node->instance, node, "home_address"};
+			claims[count++] = (struct claim){
+				node->home_address, node->instance, node, "home_address"};
 		for (unsigned k = 0; k < node->home_address_count; k++)
-			claims[count++] = (struct claim){ip_prefix_make(&node->home_addresses[k], 128), node->instance, node,
-				"home_addresses"};
+			claims[count++] =
+				(struct claim){ip_prefix_make(&node->home_addresses[k], 128),
+					node->instance, node, "home_addresses"};
 	}
 	int result = 0;
-	const struct claim *twin = check_find_twins(claims, (unsigned)count, sizeof(*twin), compare_claims);
+	const struct claim *twin =
+		check_find_twins(claims, (unsigned)count, sizeof(*twin), compare_claims);
 	if (twin) // HA4-DYN-07
-		result = loader_fail(loader, loader_line(loader, twin->node, twin->member), "home address %s is given twice",
+		result = loader_fail(loader, loader_line(loader, twin->node, twin->member),
+			"home address %s is given twice",
 			twin->home.length == 128 ? ip_address_format(&twin->home.address, text)
 						 : ip_prefix_format(&twin->home, text));
 	free(claims);
@@ -220,7 +247,8 @@ static int compare_networks(const void *a, const void *b)
 	return order ? order : (int)x->network->length - (int)y->network->length;
 }
 
-/* Sorted by address, then length, an overlap is between neighbours: a prefix comes right before what it holds. */
+/* Sorted by address, then length, an overlap is between neighbours: a prefix comes right before
+ * what it holds. */
 static int check_networks(struct loader *loader)
 {
 	const struct config *config = loader->config;
@@ -238,13 +266,16 @@ static int check_networks(struct loader *loader)
 	count = 0;
 	for (unsigned i = 0; i < config->mobile_node_count; i++)
 		for (unsigned k = 0; k < config->mobile_nodes[i].network_count; k++)
-			claims[count++] = (struct network_claim){&config->mobile_nodes[i].networks[k], &config->mobile_nodes[i]};
+			claims[count++] = (struct network_claim){
+				&config->mobile_nodes[i].networks[k], &config->mobile_nodes[i]};
 	qsort(claims, count, sizeof(*claims), compare_networks);
 	for (size_t i = 1; i < count && !result; i++) {
 		const struct network_claim *outer = &claims[i - 1], *inner = &claims[i];
-		if (outer->node->instance == inner->node->instance && check_prefix_within(inner->network, outer->network))
+		if (outer->node->instance == inner->node->instance &&
+			check_prefix_within(inner->network, outer->network))
 			result = loader_fail(loader, loader_line(loader, inner->node, "networks"),
-				"network %s overlaps another mobile network", ip_prefix_format(inner->network, text));
+				"network %s overlaps another mobile network",
+				ip_prefix_format(inner->network, text));
 	}
 	free(claims);
 	return result;
@@ -269,17 +300,19 @@ static int check_foreign_agents(struct loader *loader)
 	for (unsigned i = 0; i < config->foreign_agent_count; i++) {
 		const struct config_foreign_agent *agent = &config->foreign_agents[i];
 		const struct config_instance *instance = &config->instances[agent->instance];
-		if (!ip_address_is_unicast(&agent->address) || is_instance_address(instance, &agent->address))
-			return loader_fail(loader, loader_line(loader, agent, "address"), "%s cannot be a foreign agent",
+		if (!ip_address_is_unicast(&agent->address) ||
+			is_instance_address(instance, &agent->address))
+			return loader_fail(loader, loader_line(loader, agent, "address"),
+				"%s cannot be a foreign agent",
 				ip_address_format(&agent->address, text));
 		if (check_contexts(loader, instance, agent->security, agent->security_count))
 			return -EINVAL;
 	}
-	const struct config_foreign_agent *twin =
-		check_find_twins(config->foreign_agents, config->foreign_agent_count, sizeof(*twin), compare_agents);
+	const struct config_foreign_agent *twin = check_find_twins(
+		config->foreign_agents, config->foreign_agent_count, sizeof(*twin), compare_agents);
 	if (twin)
-		return loader_fail(loader, loader_line(loader, twin, "address"), "foreign agent %s is given twice",
-			ip_address_format(&twin->address, text));
+		return loader_fail(loader, loader_line(loader, twin, "address"),
+			"foreign agent %s is given twice", ip_address_format(&twin->address, text));
 	return 0;
 }
 
@@ -310,13 +343,14 @@ static int check_bindings(struct loader *loader)
 			ip_address_equal(&binding->care_of_address, &binding->home_address) ||
 			is_instance_address(instance, &binding->care_of_address))
 			return loader_fail(loader, loader_line(loader, binding, "care_of_address"),
-				"%s cannot be a care-of address", ip_address_format(&binding->care_of_address, text));
+				"%s cannot be a care-of address",
+				ip_address_format(&binding->care_of_address, text));
 	}
-	const struct config_binding *twin =
-		check_find_twins(config->bindings, config->binding_count, sizeof(*twin), compare_bindings);
+	const struct config_binding *twin = check_find_twins(
+		config->bindings, config->binding_count, sizeof(*twin), compare_bindings);
 	if (twin)
-		return loader_fail(loader, loader_line(loader, twin, "home_address"), "%s is bound twice",
-			ip_address_format(&twin->home_address, text));
+		return loader_fail(loader, loader_line(loader, twin, "home_address"),
+			"%s is bound twice", ip_address_format(&twin->home_address, text));
 	return 0;
 }
 
@@ -327,13 +361,15 @@ int check_nodes(struct loader *loader)
 	for (unsigned i = 0; i < config->mobile_node_count; i++) {
 		const struct config_mobile_node *node = &config->mobile_nodes[i];
 		if (check_identity(loader, node) || check_rights(loader, node) ||
-			check_contexts(loader, &config->instances[node->instance], node->security, node->security_count))
+			check_contexts(loader, &config->instances[node->instance], node->security,
+				node->security_count))
 			return -EINVAL;
 	}
-	const struct config_mobile_node *twin =
-		check_find_twins(config->mobile_nodes, config->mobile_node_count, sizeof(*twin), compare_nai);
+	const struct config_mobile_node *twin = check_find_twins(
+		config->mobile_nodes, config->mobile_node_count, sizeof(*twin), compare_nai);
 	if (twin)
-		return loader_fail(loader, loader_line(loader, twin, "nai"), "nai \"%s\" is given twice", twin->nai);
+		return loader_fail(loader, loader_line(loader, twin, "nai"),
+			"nai \"%s\" is given twice", twin->nai);
 	if (check_claims(loader) || check_networks(loader) || check_foreign_agents(loader))
 		return -EINVAL;
 	return check_bindings(loader);

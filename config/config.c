@@ -5,10 +5,12 @@
  *   parse    libconfig makes a tree with the line of every setting
  *   load     walks the schema (schema.c) along the tree: types, ranges, unknown names    load.c
  *   resolve  fills defaults that depend on other settings                                resolve.c
- *   check    refuses contradictions, warns about what is merely unwise                   check.c, check_node.c
+ *   check    refuses contradictions, warns about what is merely unwise                   check.c,
+ * check_node.c
  *
- * Printing (print.c), the reload check (reload.c) and docs/settings.md (document.c) walk the same schema. The first error ends
- * the load, with file and line; a half-loaded configuration is never seen outside.
+ * Printing (print.c), the reload check (reload.c) and docs/settings.md (document.c) walk the same
+ * schema. The first error ends the load, with file and line; a half-loaded configuration is never
+ * seen outside.
  */
 #include "config/config.h"
 
@@ -22,7 +24,8 @@ static void wipe_keys(config_setting_t *setting)
 {
 	const char *name = config_setting_name(setting);
 
-	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name && strcmp(name, "key") == 0) {
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name &&
+		strcmp(name, "key") == 0) {
 		char *text = (char *)(uintptr_t)config_setting_get_string(setting);
 		secret_wipe(text, strlen(text));
 	}
@@ -41,7 +44,8 @@ static int parse(struct loader *loader, const char *text)
 	text_free(prepared);
 	if (read != CONFIG_TRUE) {
 		int line = config_error_line(&loader->tree);
-		return loader_fail(loader, line > 0 ? (unsigned)line : 0, "%s", config_error_text(&loader->tree));
+		return loader_fail(loader, line > 0 ? (unsigned)line : 0, "%s",
+			config_error_text(&loader->tree));
 	}
 	return 0;
 }
@@ -63,7 +67,8 @@ static int load_steps(struct loader *loader, const char *text)
 	return result;
 }
 
-int config_load_string(const char *text, const char *name, struct config **out, struct config_error *error, FILE *warnings)
+int config_load_string(const char *text, const char *name, struct config **out,
+	struct config_error *error, FILE *warnings)
 {
 	struct loader loader = {.name = name, .error = error, .warnings = warnings};
 

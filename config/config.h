@@ -1,9 +1,11 @@
 /*
- * The configuration of a homeport host: one libconfig file, read by both processes. config/schema.c holds one row per
- * setting (path, type, range, default, help, whether a reload may change it); load, check, print and docs/settings.md are made from it.
+ * The configuration of a homeport host: one libconfig file, read by both processes. config/schema.c
+ * holds one row per setting (path, type, range, default, help, whether a reload may change it);
+ * load, check, print and docs/settings.md are made from it.
  *
- * config_load either fills a complete, checked struct config or fails with one line "file:line: message" and leaves nothing behind.
- * Keys are in struct secret (wiped by config_free). Loaded by one thread; afterwards read-only.
+ * config_load either fills a complete, checked struct config or fails with one line "file:line:
+ * message" and leaves nothing behind. Keys are in struct secret (wiped by config_free). Loaded by
+ * one thread; afterwards read-only.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -15,15 +17,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CONFIG_NAME_SIZE  32
-#define CONFIG_PATH_SIZE  108 /* fits sun_path */
-#define CONFIG_TEXT_SIZE  256
-#define CONFIG_EXIT_BAD   78 /* sysexits EX_CONFIG */
+#define CONFIG_NAME_SIZE 32
+#define CONFIG_PATH_SIZE 108 /* fits sun_path */
+#define CONFIG_TEXT_SIZE 256
+#define CONFIG_EXIT_BAD  78 /* sysexits EX_CONFIG */
 
 enum config_zone { ZONE_EXTERNAL, ZONE_INTERNAL };
 enum config_idle { IDLE_ADAPTIVE, IDLE_POLL };
 enum config_role { ROLE_PLAIN, ROLE_INTERNAL_HA, ROLE_EXTERNAL_HA };
-enum config_algorithm { ALGORITHM_HMAC_MD5, ALGORITHM_KEYED_MD5, ALGORITHM_HMAC_SHA1, ALGORITHM_HMAC_SHA256 };
+enum config_algorithm {
+	ALGORITHM_HMAC_MD5,
+	ALGORITHM_KEYED_MD5,
+	ALGORITHM_HMAC_SHA1,
+	ALGORITHM_HMAC_SHA256
+};
 enum config_replay { REPLAY_TIMESTAMP, REPLAY_NONCE };
 enum config_mn_aaa { MN_AAA_IGNORE, MN_AAA_VERIFY, MN_AAA_REQUIRE };
 enum config_away_source { AWAY_SOURCE_ACCEPT, AWAY_SOURCE_LOG, AWAY_SOURCE_DROP };
@@ -31,30 +38,34 @@ enum config_udp_checksum { UDP_CHECKSUM_OFF, UDP_CHECKSUM_ON };
 
 struct config_port {
 	char name[CONFIG_NAME_SIZE];
-	char device[CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_packet0,iface=eth0", "0000:01:00.0", ... */
+	char device[CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_packet0,iface=eth0", "0000:01:00.0",
+					  ... */
 	char tap[16];                  /* exception TAP's interface name; "" = none */
 	enum config_zone zone;
 	uint16_t vrf;
-	uint16_t mtu;                  /* IP octets, 1500 */
-	uint16_t queue_size;           /* descriptors, 1024 */
-	bool checksum_check;           /* false: the port's peer hands over unfinished UDP/TCP checksums (veth) */
+	uint16_t mtu;        /* IP octets, 1500 */
+	uint16_t queue_size; /* descriptors, 1024 */
+	bool checksum_check; /* false: the port's peer hands over unfinished UDP/TCP checksums
+				(veth) */
 	bool has_mac;
-	uint8_t mac[6];                /* overrides the device's when has_mac */
+	uint8_t mac[6]; /* overrides the device's when has_mac */
 };
 
 struct config_dataplane {
 	char socket[CONFIG_PATH_SIZE];
-	char lcores[CONFIG_TEXT_SIZE]; /* EAL --lcores value, first is the main lcore; "" = made from workers */
+	char lcores[CONFIG_TEXT_SIZE]; /* EAL --lcores value, first is the main lcore; "" = made
+					  from workers */
 	uint16_t workers;
 	bool huge_pages;
 	uint32_t memory_mb;
 	char file_prefix[CONFIG_NAME_SIZE];
 	enum config_idle idle;
-	uint32_t buffers;              /* mbufs */
+	uint32_t buffers; /* mbufs */
 	uint32_t max_bindings, max_prefixes, max_routes, max_neighbors;
-	uint32_t max_reassembly;       /* datagrams at once per worker */
+	uint32_t max_reassembly; /* datagrams at once per worker */
 	uint32_t reassembly_timeout_ms;
-	uint32_t punt_rate, punt_burst; /* Mobile IP messages per source address and second, before control's finer policing */
+	uint32_t punt_rate, punt_burst; /* Mobile IP messages per source address and second, before
+					   control's finer policing */
 	uint32_t icmp_rate, icmp_source_rate; /* HA4-MTU-13: per worker, per source, a second */
 	uint32_t path_mtu_floor, path_mtu_timeout_s; /* HA4-MTU-06, -07 */
 	struct config_port *ports;
@@ -63,21 +74,22 @@ struct config_dataplane {
 
 struct config_control {
 	char socket[CONFIG_PATH_SIZE];
-	char user[CONFIG_NAME_SIZE];   /* run as; "" = stay */
-	char group[CONFIG_NAME_SIZE];  /* of the operator socket */
-	char store[CONFIG_PATH_SIZE];  /* directory; "" = keep nothing over a restart */
-	char metrics[64];              /* "127.0.0.1:9464", "" = off */
+	char user[CONFIG_NAME_SIZE];  /* run as; "" = stay */
+	char group[CONFIG_NAME_SIZE]; /* of the operator socket */
+	char store[CONFIG_PATH_SIZE]; /* directory; "" = keep nothing over a restart */
+	char metrics[64];             /* "127.0.0.1:9464", "" = off */
 	char log_level[16];
-	bool kernel_mirror;            /* routes and neighbours from the TAPs over netlink */
+	bool kernel_mirror; /* routes and neighbours from the TAPs over netlink */
 };
 
 struct config_security { /* one context of an MSA (HA4-AUTH-01) */
-	uint32_t spi;                  /* 256.. */
+	uint32_t spi;    /* 256.. */
 	enum config_algorithm algorithm;
 	struct secret key;
-	char key_file[CONFIG_PATH_SIZE]; /* where the key came from; "" = written in the configuration */
+	char key_file[CONFIG_PATH_SIZE]; /* where the key came from; "" = written in the
+					    configuration */
 	enum config_replay replay;
-	uint32_t tolerance_s;          /* 7 */
+	uint32_t tolerance_s; /* 7 */
 	bool require_udp_checksum;
 	int64_t not_before, not_after; /* Unix seconds, 0 = open */
 };
@@ -87,19 +99,20 @@ struct config_mobile_node {
 	struct ip_prefix home_address; /* one address, or a prefix as wildcard; length 0 = none */
 	uint16_t instance;             /* index */
 	struct config_security *security;
-	unsigned security_count;       /* first is the default context (HA4-AUTH-13) */
+	unsigned security_count;           /* first is the default context (HA4-AUTH-13) */
 	struct ip_address *home_addresses; /* static ones of this NAI */
 	unsigned home_address_count;
-	struct ip_prefix *networks;    /* allowed mobile networks */
+	struct ip_prefix *networks; /* allowed mobile networks */
 	unsigned network_count;
-	bool implicit_networks;        /* register all of them without being asked (HA4-NEMO-01) */
+	bool implicit_networks; /* register all of them without being asked (HA4-NEMO-01) */
 	struct ip_prefix *care_of_allowed; /* empty = all */
 	unsigned care_of_allowed_count;
 	char (*services)[CONFIG_NAME_SIZE];
 	unsigned service_count;
-	bool dynamic_address, reverse_tunnel_mandatory, nat_traversal, nat_force, mobile_router, requires_ipsec;
-	uint32_t max_lifetime_s;       /* 0 = the instance's */
-	uint32_t max_bindings;         /* simultaneous; 0 = the instance's */
+	bool dynamic_address, reverse_tunnel_mandatory, nat_traversal, nat_force, mobile_router,
+		requires_ipsec;
+	uint32_t max_lifetime_s; /* 0 = the instance's */
+	uint32_t max_bindings;   /* simultaneous; 0 = the instance's */
 };
 
 struct config_foreign_agent {
@@ -111,12 +124,12 @@ struct config_foreign_agent {
 
 struct config_home_network {
 	struct ip_prefix prefix;
-	uint16_t port;                 /* index of the link's port; UINT16_MAX = virtual */
-	bool advertise;                /* agent advertisements (HA4-HOME-14) */
+	uint16_t port;  /* index of the link's port; UINT16_MAX = virtual */
+	bool advertise; /* agent advertisements (HA4-HOME-14) */
 	bool advertise_prefix_lengths;
 	uint32_t advertise_interval_s;
 	bool solicit_ttl1;
-	uint16_t broadcast_ports[8];   /* as struct home_network_command */
+	uint16_t broadcast_ports[8]; /* as struct home_network_command */
 	uint32_t broadcast_rate;
 };
 
@@ -129,47 +142,50 @@ struct config_instance { /* one home agent */
 	char name[CONFIG_NAME_SIZE];
 	enum config_role role;
 	uint16_t vrf;
-	struct ip_address *addresses;  /* first is the instance's own in replies to broadcasts */
+	struct ip_address *addresses; /* first is the instance's own in replies to broadcasts */
 	unsigned address_count;
 	struct config_home_network *home_networks;
 	unsigned home_network_count;
 	struct config_pool *pools;
 	unsigned pool_count;
-	struct ip_prefix *trusted;     /* HA4-TNC-01 */
+	struct ip_prefix *trusted; /* HA4-TNC-01 */
 	unsigned trusted_count;
 	struct ip_prefix *tunnel_inner; /* TIA pools (HA4-MODE) */
 	unsigned tunnel_inner_count;
-	char (*services)[CONFIG_NAME_SIZE]; /* known services (HA4-XTN-05); empty = extension 151 off */
+	char (*services)[CONFIG_NAME_SIZE]; /* known services (HA4-XTN-05); empty = extension 151
+					       off */
 	unsigned service_count;
-	struct ip_address *redirect;   /* RFC 4433 targets; empty = accept */
+	struct ip_address *redirect; /* RFC 4433 targets; empty = accept */
 	unsigned redirect_count;
 
-	uint32_t max_lifetime_s;       /* 65535 = infinite allowed */
-	uint32_t nat_max_lifetime_s;   /* 60 */
-	uint32_t keepalive_s;          /* 0 or 10.. */
+	uint32_t max_lifetime_s;        /* 65535 = infinite allowed */
+	uint32_t nat_max_lifetime_s;    /* 60 */
+	uint32_t keepalive_s;           /* 0 or 10.. */
 	uint32_t simultaneous_bindings; /* 1..8 */
 	uint32_t max_bindings;
-	uint32_t hold_down_s;          /* 60 */
-	uint32_t revocation_retry_ms;  /* first retransmission, >= 1000 */
+	uint32_t hold_down_s;         /* 60 */
+	uint32_t revocation_retry_ms; /* first retransmission, >= 1000 */
 	bool gre, minimal, nat_traversal, nat_force, reverse_tunnel, reverse_tunnel_mandatory;
-	bool source_mismatch_accept, reply_auth_failure, dynamic_ha, strict_reserved, nemo, revocation, revocation_required;
+	bool source_mismatch_accept, reply_auth_failure, dynamic_ha, strict_reserved, nemo,
+		revocation, revocation_required;
 	bool challenge_copy, drop_internal; /* HA4-XTN-07, HA4-TNC-08 */
 	enum config_mn_aaa mn_aaa;
 	enum config_replay replay_default;
 	/* dataplane side, passed on in AGENT_SET */
-	bool binding_check, require_t, ecn_compatibility, dscp_copy_in, df_copy, fragment_after, reverse_multicast, mss_clamp;
+	bool binding_check, require_t, ecn_compatibility, dscp_copy_in, df_copy, fragment_after,
+		reverse_multicast, mss_clamp;
 	enum config_away_source away_source;
 	enum config_udp_checksum udp_tunnel_checksum;
 	uint32_t old_care_of_grace_ms, tunnel_ttl;
-	int dscp;                      /* -1 = copy */
+	int dscp; /* -1 = copy */
 	/* policing */
 	uint32_t police_endpoint_rate, police_endpoint_burst; /* source address and port: 5, 10 */
-	uint32_t police_source_rate;   /* source address: 500 */
-	uint32_t police_instance_rate; /* 0 = none */
-	uint32_t auth_failure_reply_rate; /* 100 */
-	uint32_t node_rate, node_burst;   /* accepted registrations per node: 1, 5; rate 0 = none */
-	uint32_t nat_move_limit;       /* HA4-NAT-27, per minute */
-	uint32_t gratuitous_arp_count; /* 3 */
+	uint32_t police_source_rate;                          /* source address: 500 */
+	uint32_t police_instance_rate;                        /* 0 = none */
+	uint32_t auth_failure_reply_rate;                     /* 100 */
+	uint32_t node_rate, node_burst; /* accepted registrations per node: 1, 5; rate 0 = none */
+	uint32_t nat_move_limit;        /* HA4-NAT-27, per minute */
+	uint32_t gratuitous_arp_count;  /* 3 */
 	char message[CONFIG_TEXT_SIZE]; /* Message String for denials; "" = none */
 };
 
@@ -219,14 +235,19 @@ struct config_error {
 	char text[512]; /* "file:line: message", no newline */
 };
 
-/* 0 and *out owned by the caller, or -EINVAL / -errno with error filled. Warnings go to `warnings` when not NULL, one line each. */
+/* 0 and *out owned by the caller, or -EINVAL / -errno with error filled. Warnings go to `warnings`
+ * when not NULL, one line each. */
 int config_load(const char *path, struct config **out, struct config_error *error, FILE *warnings);
 /* The same from text; `name` stands for the file. */
-int config_load_string(const char *text, const char *name, struct config **out, struct config_error *error, FILE *warnings);
+int config_load_string(const char *text, const char *name, struct config **out,
+	struct config_error *error, FILE *warnings);
 void config_free(struct config *config);
-/* Prints the effective configuration as a file that config_load reads back to the same. Keys are printed only with with_keys. */
+/* Prints the effective configuration as a file that config_load reads back to the same. Keys are
+ * printed only with with_keys. */
 void config_print(const struct config *config, FILE *out, bool with_keys);
-/* 0 when `after` may replace `before` in a running process; -EBUSY and the setting that needs a restart in error. */
-int config_reload_check(const struct config *before, const struct config *after, struct config_error *error);
+/* 0 when `after` may replace `before` in a running process; -EBUSY and the setting that needs a
+ * restart in error. */
+int config_reload_check(
+	const struct config *before, const struct config *after, struct config_error *error);
 
 #endif

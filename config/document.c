@@ -58,7 +58,9 @@ static void document_section(FILE *out, const struct section *section, const cha
 {
 	char inner[160];
 
-	fprintf(out, "\n## %s\n\n| setting | value | default | unit | reload | meaning |\n|---|---|---|---|---|---|\n",
+	fprintf(out,
+		"\n## %s\n\n| setting | value | default | unit | reload | meaning "
+		"|\n|---|---|---|---|---|---|\n",
 		path[0] ? path : "top level");
 	for (unsigned i = 0; i < section->setting_count; i++) {
 		const struct setting *setting = &section->settings[i];
@@ -66,8 +68,8 @@ static void document_section(FILE *out, const struct section *section, const cha
 		document_range(out, setting);
 		fputs(" | ", out);
 		document_default(out, setting);
-		fprintf(out, " | %s | %s | %s |\n", setting->unit ? setting->unit : "", setting->restart ? "restart" : "yes",
-			setting->help);
+		fprintf(out, " | %s | %s | %s |\n", setting->unit ? setting->unit : "",
+			setting->restart ? "restart" : "yes", setting->help);
 	}
 	for (unsigned i = 0; i < section->setting_count; i++) {
 		const struct setting *setting = &section->settings[i];
@@ -83,12 +85,18 @@ void schema_document(FILE *out)
 {
 	fputs("# Settings\n\n"
 	      "Generated from config/schema.c by `settings-document`; do not edit.\n\n"
-	      "The configuration is one libconfig file, by default `/etc/homeport/homeport.cfg`, read by both daemons. `--check` reads it and says\n"
-	      "what is wrong, as `file:line: message`, with exit status 78; `--print-config` prints what is in effect, defaults included. Unknown\n"
-	      "settings are errors. Ports and instances are referred to by name. A setting marked `restart` makes a reload refuse the whole file.\n\n"
-	      "Keys are hex, in `key` or in a file named by `key_file` that nobody but its owner may read. A configuration is printed with\n"
-	      "`key = \"\"` and a fingerprint instead of the key, and is refused when read back so: a file without keys is not a configuration.\n"
-	      "Keys from a `key_file` are printed as that file's name, and read back. `@include` is not supported.\n",
+	      "The configuration is one libconfig file, by default `/etc/homeport/homeport.cfg`, "
+	      "read by both daemons. `--check` reads it and says\n"
+	      "what is wrong, as `file:line: message`, with exit status 78; `--print-config` "
+	      "prints what is in effect, defaults included. Unknown\n"
+	      "settings are errors. Ports and instances are referred to by name. A setting marked "
+	      "`restart` makes a reload refuse the whole file.\n\n"
+	      "Keys are hex, in `key` or in a file named by `key_file` that nobody but its owner "
+	      "may read. A configuration is printed with\n"
+	      "`key = \"\"` and a fingerprint instead of the key, and is refused when read back "
+	      "so: a file without keys is not a configuration.\n"
+	      "Keys from a `key_file` are printed as that file's name, and read back. `@include` "
+	      "is not supported.\n",
 		out);
 	document_section(out, &schema_root, "");
 }

@@ -8,7 +8,8 @@
 
 static int place(char *out, size_t size, const struct loader *loader, unsigned line)
 {
-	return line ? snprintf(out, size, "%s:%u: ", loader->name, line) : snprintf(out, size, "%s: ", loader->name);
+	return line ? snprintf(out, size, "%s:%u: ", loader->name, line)
+		    : snprintf(out, size, "%s: ", loader->name);
 }
 
 /* The file's own text is quoted in messages: it shall not end their line or steer a terminal. */
@@ -88,7 +89,8 @@ static const config_setting_t *group_of(const struct loader *loader, const void 
 	const struct loader_place *found = NULL;
 
 	if (loader->indexed && loader->place_count)
-		found = bsearch(&wanted, loader->places, loader->place_count, sizeof(wanted), compare_places);
+		found = bsearch(&wanted, loader->places, loader->place_count, sizeof(wanted),
+			compare_places);
 	for (size_t i = loader->place_count; !loader->indexed && !found && i-- > 0;)
 		if (loader->places[i].object == object)
 			found = &loader->places[i];

@@ -1,6 +1,7 @@
 /*
- * What the steps of one load share: the text's name, libconfig's tree, and which group of the tree each loaded struct came
- * from, so that a contradiction found later still names its line. Internal to config/.
+ * What the steps of one load share: the text's name, libconfig's tree, and which group of the tree
+ * each loaded struct came from, so that a contradiction found later still names its line. Internal
+ * to config/.
  */
 #ifndef CONFIG_LOADER_H
 #define CONFIG_LOADER_H
@@ -28,27 +29,34 @@ struct loader {
 };
 
 /* Says "name:line: ..." in loader->error and returns -EINVAL. Line 0 leaves the line out. */
-int loader_fail(struct loader *loader, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void loader_warn(struct loader *loader, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int loader_fail(struct loader *loader, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void loader_warn(struct loader *loader, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Remembers where `object` (a struct of some section) was read. 0 or -ENOMEM. */
 int loader_remember(struct loader *loader, const void *object, const config_setting_t *group);
-/* After the last loader_remember: makes the lookups below quick. Before it they are quick for the newest object. */
+/* After the last loader_remember: makes the lookups below quick. Before it they are quick for the
+ * newest object. */
 void loader_index(struct loader *loader);
-/* The line of `member` in the group of `object`; the group's own when the file does not mention it. 0 when unknown. */
+/* The line of `member` in the group of `object`; the group's own when the file does not mention it.
+ * 0 when unknown. */
 unsigned loader_line(const struct loader *loader, const void *object, const char *member);
 /* True when the file mentions it. */
 bool loader_mentions(const struct loader *loader, const void *object, const char *member);
 
-/* config/text.c: reads a whole regular file into a NUL-ended buffer (free_text wipes it). 0 or -errno with *error filled. */
+/* config/text.c: reads a whole regular file into a NUL-ended buffer (free_text wipes it). 0 or
+ * -errno with *error filled. */
 int text_read(const char *path, char **text, struct config_error *error);
 /*
- * libconfig 1.5 cuts numbers off at 32 bits without a word. Returns a copy in which every larger number carries the suffix
- * that makes it 64 bits wide; refuses what is larger still, @include and other bytes than text. NULL with loader->error.
+ * libconfig 1.5 cuts numbers off at 32 bits without a word. Returns a copy in which every larger
+ * number carries the suffix that makes it 64 bits wide; refuses what is larger still, @include and
+ * other bytes than text. NULL with loader->error.
  */
 char *text_prepare(struct loader *loader, const char *text);
 void text_free(char *text);
 
-/* config/load.c: tree -> loader->config, whose defaults are filled. config/resolve.c: defaults that depend on others. */
+/* config/load.c: tree -> loader->config, whose defaults are filled. config/resolve.c: defaults that
+ * depend on others. */
 int load_root(struct loader *loader);
 /* Frees what the lists of `object` hold, keys wiped; not the object itself. */
 void load_release(const struct section *section, void *object);
@@ -62,9 +70,11 @@ static inline bool check_prefix_within(const struct ip_prefix *inner, const stru
 	return inner->length >= outer->length && ip_prefix_contains(outer, &inner->address);
 }
 /*
- * The later (in the file) of two elements that are equal; NULL when none are. `compare` gets pointers to pointers to elements.
+ * The later (in the file) of two elements that are equal; NULL when none are. `compare` gets
+ * pointers to pointers to elements.
  */
-const void *check_find_twins(const void *elements, unsigned count, size_t size, int (*compare)(const void *, const void *));
+const void *check_find_twins(const void *elements, unsigned count, size_t size,
+	int (*compare)(const void *, const void *));
 
 /* config/key.c: the key of a context from `key` or `key_file`. */
 int key_load(struct loader *loader, struct config_security *security);

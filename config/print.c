@@ -6,7 +6,8 @@ struct printer {
 	bool with_keys;
 };
 
-static void print_group(const struct printer *printer, const struct section *section, const void *object, unsigned depth);
+static void print_group(const struct printer *printer, const struct section *section,
+	const void *object, unsigned depth);
 
 static void print_text(FILE *out, const char *text)
 {
@@ -54,7 +55,8 @@ static void print_key(const struct printer *printer, const struct secret *key)
 
 static void print_mac(FILE *out, const uint8_t mac[6])
 {
-	fprintf(out, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	fprintf(out, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", mac[0], mac[1], mac[2], mac[3], mac[4],
+		mac[5]);
 }
 
 static void print_home(FILE *out, const struct ip_prefix *home)
@@ -81,7 +83,8 @@ static void print_numbers(FILE *out, const struct setting *setting, const void *
 	fputs("]", out);
 }
 
-static void print_list(const struct printer *printer, const struct setting *setting, const void *object, unsigned depth)
+static void print_list(const struct printer *printer, const struct setting *setting,
+	const void *object, unsigned depth)
 {
 	const char *elements;
 	unsigned count = *(const unsigned *)((const char *)object + setting->second);
@@ -113,7 +116,8 @@ static const char *port_name(const struct config *config, uint16_t port)
 	return port < config->dataplane.port_count ? config->dataplane.ports[port].name : "";
 }
 
-static void print_value(const struct printer *printer, const struct setting *setting, const void *member)
+static void print_value(
+	const struct printer *printer, const struct setting *setting, const void *member)
 {
 	FILE *out = printer->out;
 	char text[IP_PREFIX_TEXT_SIZE];
@@ -136,7 +140,9 @@ static void print_value(const struct printer *printer, const struct setting *set
 		print_text(out, member);
 		break;
 	case SETTING_ADDRESS:
-		print_text(out, setting->fallback && ip_address_is_unspecified(member) ? "" : ip_address_format(member, text));
+		print_text(out, setting->fallback && ip_address_is_unspecified(member)
+					? ""
+					: ip_address_format(member, text));
 		break;
 	case SETTING_PREFIX:
 		print_text(out, ip_prefix_format(member, text));
@@ -176,7 +182,8 @@ static bool is_left_out(const struct setting *setting, const void *object)
 	return false;
 }
 
-static void print_group(const struct printer *printer, const struct section *section, const void *object, unsigned depth)
+static void print_group(const struct printer *printer, const struct section *section,
+	const void *object, unsigned depth)
 {
 	for (unsigned i = 0; i < section->setting_count; i++) {
 		const struct setting *setting = &section->settings[i];

@@ -1,7 +1,7 @@
 #include "config/loader.h"
 
-static void resolve_security(struct loader *loader, const struct config_instance *instance, struct config_security *security,
-	unsigned count)
+static void resolve_security(struct loader *loader, const struct config_instance *instance,
+	struct config_security *security, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (!loader_mentions(loader, &security[i], "replay"))
@@ -24,11 +24,13 @@ int resolve_defaults(struct loader *loader)
 	}
 	for (unsigned i = 0; i < config->mobile_node_count; i++) {
 		struct config_mobile_node *node = &config->mobile_nodes[i];
-		resolve_security(loader, &config->instances[node->instance], node->security, node->security_count);
+		resolve_security(loader, &config->instances[node->instance], node->security,
+			node->security_count);
 	}
 	for (unsigned i = 0; i < config->foreign_agent_count; i++) {
 		struct config_foreign_agent *agent = &config->foreign_agents[i];
-		resolve_security(loader, &config->instances[agent->instance], agent->security, agent->security_count);
+		resolve_security(loader, &config->instances[agent->instance], agent->security,
+			agent->security_count);
 	}
 	for (unsigned i = 0; i < config->route_count; i++)
 		config->routes[i].vrf = config->dataplane.ports[config->routes[i].port].vrf;

@@ -1,21 +1,25 @@
 #include "config/schema.h"
 
-#define COUNT(rows)       (sizeof(rows) / sizeof((rows)[0]))
-#define AT(type, member)  .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define AT(type, member)                                                                           \
+	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 #define LIST(type, member, count) AT(type, member), .second = offsetof(struct type, count)
-#define SECTION(id, title, type, rows) \
+#define SECTION(id, title, type, rows)                                                             \
 	const struct section schema_##id = {title, sizeof(struct type), rows, COUNT(rows)}
 
 static const char *const zone_words[] = {"external", "internal", NULL};
 static const char *const idle_words[] = {"adaptive", "poll", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
-static const char *const algorithm_words[] = {"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
+static const char *const algorithm_words[] = {
+	"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
 static const char *const replay_words[] = {"timestamp", "nonce", NULL};
 static const char *const mn_aaa_words[] = {"ignore", "verify", "require", NULL};
 static const char *const away_source_words[] = {"accept", "log", "drop", NULL};
 static const char *const udp_checksum_words[] = {"off", "on", NULL};
 static const char *const log_level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+/* A table: one setting stays together on its lines. */
+/* clang-format off */
 static const struct setting port_settings[] = {
 	{.name = "name", .kind = SETTING_TEXT, .restart = true, AT(config_port, name),
 		.help = "by which the rest of the file refers to the port; unique"},
@@ -364,6 +368,7 @@ static const struct setting root_settings[] = {
 		.section = &schema_local, .help = "addresses of the kernel's side that netlink does not tell"},
 };
 SECTION(root, "configuration", config, root_settings);
+/* clang-format on */
 
 bool schema_is_list(const struct setting *setting)
 {

@@ -1,4 +1,5 @@
-/* Writes docs/settings.md to stdout, or compares it with the file named as the only argument: exit status 1 when they differ. */
+/* Writes docs/settings.md to stdout, or compares it with the file named as the only argument: exit
+ * status 1 when they differ. */
 #include "config/schema.h"
 
 #include <stdlib.h>
@@ -15,7 +16,10 @@ static int differs(const char *path, const char *text, size_t size)
 	if (file)
 		fclose(file);
 	if (result)
-		fprintf(stderr, "%s is not what config/schema.c says: write it anew with settings-document > %s\n", path, path);
+		fprintf(stderr,
+			"%s is not what config/schema.c says: write it anew with settings-document "
+			"> %s\n",
+			path, path);
 	return result;
 }
 
@@ -29,7 +33,8 @@ int main(int argc, char **argv)
 		return 1;
 	schema_document(out);
 	fclose(out);
-	int result = argc > 1 ? differs(argv[1], text, size) : fwrite(text, 1, size, stdout) != size;
+	int result =
+		argc > 1 ? differs(argv[1], text, size) : fwrite(text, 1, size, stdout) != size;
 	free(text);
 	return result;
 }

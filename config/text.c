@@ -22,7 +22,8 @@ int text_read(const char *path, char **text, struct config_error *error)
 	}
 	if (!S_ISREG(status.st_mode) || status.st_size > TEXT_SIZE_MAX) {
 		result = -EINVAL;
-		snprintf(error->text, sizeof(error->text), "%s: not a regular file of at most 1 GiB", path);
+		snprintf(error->text, sizeof(error->text),
+			"%s: not a regular file of at most 1 GiB", path);
 		goto out;
 	}
 	*text = malloc((size_t)status.st_size + 1);
@@ -90,8 +91,10 @@ static bool ends_escaped(const char *at, size_t length)
 static bool is_open(const char *at, size_t length)
 {
 	if (*at == '"')
-		return length < 2 || at[length - 1] != '"' || (at[length] == '\0' && ends_escaped(at, length));
-	return at[1] == '*' && at[0] == '/' && (length < 4 || at[length - 1] != '/' || at[length - 2] != '*');
+		return length < 2 || at[length - 1] != '"' ||
+		       (at[length] == '\0' && ends_escaped(at, length));
+	return at[1] == '*' && at[0] == '/' &&
+	       (length < 4 || at[length - 1] != '/' || at[length - 2] != '*');
 }
 
 /* A whole word: a name or a number. */
@@ -140,12 +143,14 @@ static size_t copy_word(struct loader *loader, const char *at, unsigned line, ch
 	size_t length = word_length(at);
 
 	if (is_include(at, length)) {
-		loader_fail(loader, line, "@include is not supported: the configuration is one file");
+		loader_fail(
+			loader, line, "@include is not supported: the configuration is one file");
 		return 0;
 	}
 	enum number width = number_width(at, length);
 	if (width == NUMBER_TOO_LARGE) {
-		loader_fail(loader, line, "number %.*s... does not fit", length > 20 ? 20 : (int)length, at);
+		loader_fail(loader, line, "number %.*s... does not fit",
+			length > 20 ? 20 : (int)length, at);
 		return 0;
 	}
 	memcpy(*out, at, length);
@@ -169,13 +174,16 @@ char *text_prepare(struct loader *loader, const char *text)
 	for (const char *at = text; *at;) {
 		size_t length = skip_length(at);
 		if (length && is_open(at, length)) {
-			loader_fail(loader, line, *at == '"' ? "a string begins here and does not end" : "a comment begins here and does not end");
+			loader_fail(loader, line,
+				*at == '"' ? "a string begins here and does not end"
+					   : "a comment begins here and does not end");
 			*out = '\0';
 			text_free(copy);
 			return NULL;
 		}
-		bool word = !length && (isalnum((unsigned char)*at) || strchr("_*@", *at) ||
-						((*at == '-' || *at == '+') && isdigit((unsigned char)at[1])));
+		bool word = !length &&
+			    (isalnum((unsigned char)*at) || strchr("_*@", *at) ||
+				    ((*at == '-' || *at == '+') && isdigit((unsigned char)at[1])));
 		if (word) {
 			length = copy_word(loader, at, line, &out);
 			if (!length) {

@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* Words of the row that the first `count` of `words` name, each whole or cut; 0 when they do not. `exact`: none was cut. */
+/* Words of the row that the first `count` of `words` name, each whole or cut; 0 when they do not.
+ * `exact`: none was cut. */
 static int match_words(const char *row_words, int count, char **words, bool *exact)
 {
 	int matched = 0;
@@ -25,8 +26,10 @@ static bool takes_positional(const struct operator_command_row *row)
 	return row->arguments[0].name && row->arguments[0].positional;
 }
 
-/* "show bind 10.1.0.10" fits two rows; the one that has a use for the address is meant, and without one the other. */
-static const struct operator_command_row *find_command(int count, char **words, int *taken, char *error, size_t error_size)
+/* "show bind 10.1.0.10" fits two rows; the one that has a use for the address is meant, and without
+ * one the other. */
+static const struct operator_command_row *find_command(
+	int count, char **words, int *taken, char *error, size_t error_size)
 {
 	const struct operator_command_row *found = NULL, *row;
 	bool ambiguous = false;
@@ -42,7 +45,8 @@ static const struct operator_command_row *find_command(int count, char **words, 
 			return row;
 		}
 		size_t used = strlen(candidates);
-		snprintf(candidates + used, sizeof(candidates) - used, "%s%s", used ? ", " : "", row->words);
+		snprintf(candidates + used, sizeof(candidates) - used, "%s%s", used ? ", " : "",
+			row->words);
 		if (!found || (takes_positional(row) && count > matched)) {
 			ambiguous = found && takes_positional(row) == takes_positional(found);
 			found = row;
@@ -52,14 +56,15 @@ static const struct operator_command_row *find_command(int count, char **words, 
 		}
 	}
 	if (!found)
-		snprintf(error, error_size, "no command \"%s%s%s\"; homeportctl help lists them", count ? words[0] : "",
-			count > 1 ? " " : "", count > 1 ? words[1] : "");
+		snprintf(error, error_size, "no command \"%s%s%s\"; homeportctl help lists them",
+			count ? words[0] : "", count > 1 ? " " : "", count > 1 ? words[1] : "");
 	else if (ambiguous)
 		snprintf(error, error_size, "ambiguous: %s", candidates);
 	return ambiguous ? NULL : found;
 }
 
-static const struct operator_argument *next_positional(const struct operator_command_row *row, json_t *given)
+static const struct operator_argument *next_positional(
+	const struct operator_command_row *row, json_t *given)
 {
 	for (unsigned i = 0; i < OPERATOR_ARGUMENTS_MAX && row->arguments[i].name; i++)
 		if (row->arguments[i].positional && !json_object_get(given, row->arguments[i].name))
@@ -68,7 +73,8 @@ static const struct operator_argument *next_positional(const struct operator_com
 }
 
 /* Words it took, 0 with error filled. */
-static int take_argument(const struct operator_command_row *row, int count, char **words, json_t *given, char *error, size_t size)
+static int take_argument(const struct operator_command_row *row, int count, char **words,
+	json_t *given, char *error, size_t size)
 {
 	const struct operator_argument *argument = operator_argument_find(row, words[0]);
 
@@ -78,7 +84,8 @@ static int take_argument(const struct operator_command_row *row, int count, char
 	}
 	if (argument && !argument->positional) {
 		if (count < 2) {
-			snprintf(error, size, "%s needs a value: %s", argument->name, argument->help);
+			snprintf(error, size, "%s needs a value: %s", argument->name,
+				argument->help);
 			return 0;
 		}
 		json_object_set_new(given, argument->name, json_string(words[1]));
@@ -93,7 +100,8 @@ static int take_argument(const struct operator_command_row *row, int count, char
 	return 1;
 }
 
-json_t *arguments_request(int count, char **words, const struct operator_command_row **row, char *error, size_t error_size)
+json_t *arguments_request(int count, char **words, const struct operator_command_row **row,
+	char *error, size_t error_size)
 {
 	int taken = 0;
 
@@ -102,7 +110,8 @@ json_t *arguments_request(int count, char **words, const struct operator_command
 		return NULL;
 	json_t *given = json_object();
 	while (taken < count) {
-		int step = take_argument(*row, count - taken, words + taken, given, error, error_size);
+		int step =
+			take_argument(*row, count - taken, words + taken, given, error, error_size);
 		if (!step) {
 			json_decref(given);
 			return NULL;
@@ -111,7 +120,8 @@ json_t *arguments_request(int count, char **words, const struct operator_command
 	}
 	const struct operator_argument *missing = next_positional(*row, given);
 	if (missing && missing->required) {
-		snprintf(error, error_size, "%s needs %s: %s", (*row)->words, missing->name, missing->help);
+		snprintf(error, error_size, "%s needs %s: %s", (*row)->words, missing->name,
+			missing->help);
 		json_decref(given);
 		return NULL;
 	}

@@ -32,7 +32,8 @@ void completion_usage(FILE *out)
 	for (unsigned i = 0; (row = operator_command_get(i)); i++) {
 		fputs("  ", out);
 		put_synopsis(out, row);
-		fprintf(out, "\n      %s%s\n", row->help, row->role == OPERATOR_ADMIN ? " (administrators)" : "");
+		fprintf(out, "\n      %s%s\n", row->help,
+			row->role == OPERATOR_ADMIN ? " (administrators)" : "");
 	}
 }
 
@@ -40,17 +41,23 @@ static void print_markdown(FILE *out)
 {
 	const struct operator_command_row *row;
 
-	fputs("# homeportctl\n\nGenerated from lib/ipc/operator.c by `homeportctl completion markdown`; do not edit.\n\n"
-	      "`homeportctl [-s SOCKET] [-j] COMMAND`. Words may be cut while they stay unique. With `-j` every row is one line of JSON and\n"
-	      "the last line is the answer without its rows; errors are JSON too. Exit status: 0 done, 1 refused, 64 usage, 69 no daemon, 77 not allowed.\n",
+	fputs("# homeportctl\n\nGenerated from lib/ipc/operator.c by `homeportctl completion "
+	      "markdown`; do not edit.\n\n"
+	      "`homeportctl [-s SOCKET] [-j] COMMAND`. Words may be cut while they stay unique. "
+	      "With `-j` every row is one line of JSON and\n"
+	      "the last line is the answer without its rows; errors are JSON too. Exit status: 0 "
+	      "done, 1 refused, 64 usage, 69 no daemon, 77 not allowed.\n",
 		out);
 	for (unsigned i = 0; (row = operator_command_get(i)); i++) {
 		fputs("\n## `", out);
 		put_synopsis(out, row);
-		fprintf(out, "`\n\n%c%s. Role: %s.\n", row->help[0] >= 'a' && row->help[0] <= 'z' ? row->help[0] - 32 : row->help[0],
+		fprintf(out, "`\n\n%c%s. Role: %s.\n",
+			row->help[0] >= 'a' && row->help[0] <= 'z' ? row->help[0] - 32
+								   : row->help[0],
 			row->help + 1, operator_role_name(row->role));
 		for (unsigned k = 0; k < OPERATOR_ARGUMENTS_MAX && row->arguments[k].name; k++)
-			fprintf(out, "%s- `%s`: %s\n", k ? "" : "\n", row->arguments[k].name, row->arguments[k].help);
+			fprintf(out, "%s- `%s`: %s\n", k ? "" : "\n", row->arguments[k].name,
+				row->arguments[k].help);
 	}
 }
 
@@ -80,7 +87,8 @@ static void put_argument_names(FILE *out, const struct operator_command_row *row
 		const struct operator_argument *argument = &row->arguments[k];
 		if (!argument->positional)
 			fprintf(out, "%s ", argument->name);
-		for (const char *at = argument->words; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+		for (const char *at = argument->words; at;
+			at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
 			fprintf(out, "%.*s ", (int)strcspn(at, "|"), at);
 	}
 }
@@ -122,7 +130,9 @@ static void print_bash(FILE *out)
 		put_argument_names(out, row);
 		fputs("' ;;\n", out);
 	}
-	fputs("\t*) next= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$next\" -- \"$current\"))\n}\ncomplete -F _homeportctl homeportctl\n", out);
+	fputs("\t*) next= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$next\" -- "
+	      "\"$current\"))\n}\ncomplete -F _homeportctl homeportctl\n",
+		out);
 }
 
 int completion_print(const char *format, FILE *out)

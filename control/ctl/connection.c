@@ -17,7 +17,8 @@ int connection_open(struct connection *connection, const char *path)
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
 	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof(address)))
+	if (connection->fd < 0 ||
+		connect(connection->fd, (struct sockaddr *)&address, sizeof(address)))
 		return -errno;
 	return 0;
 }
@@ -60,7 +61,8 @@ static size_t fill(struct connection *connection)
 	}
 	ssize_t got;
 	do
-		got = recv(connection->fd, connection->text + connection->used, connection->size - connection->used, 0);
+		got = recv(connection->fd, connection->text + connection->used,
+			connection->size - connection->used, 0);
 	while (got < 0 && errno == EINTR);
 	connection->used += got > 0 ? (size_t)got : 0;
 	return got > 0 ? (size_t)got : 0;
@@ -73,7 +75,8 @@ const char *connection_read(struct connection *connection, size_t *length)
 	for (;;) {
 		const char *start = connection->text + connection->taken;
 		size_t have = connection->used - connection->taken;
-		const char *end = have > looked ? memchr(start + looked, '\n', have - looked) : NULL;
+		const char *end =
+			have > looked ? memchr(start + looked, '\n', have - looked) : NULL;
 		if (end) {
 			*length = (size_t)(end - start);
 			connection->taken += *length + 1;

@@ -23,19 +23,22 @@ const char *connection_read(struct connection *connection, size_t *length);
 void connection_close(struct connection *connection);
 
 /*
- * arguments.c: command line words to a request. NULL with a sentence in error. Words may be cut while they stay unique.
+ * arguments.c: command line words to a request. NULL with a sentence in error. Words may be cut
+ * while they stay unique.
  */
-json_t *arguments_request(int count, char **words, const struct operator_command_row **row, char *error, size_t error_size);
+json_t *arguments_request(int count, char **words, const struct operator_command_row **row,
+	char *error, size_t error_size);
 
 /*
- * split.c: the rows of an answer's line, one after another, without making a tree of them: a million rows would take longer to parse
- * than to fetch.
+ * split.c: the rows of an answer's line, one after another, without making a tree of them: a
+ * million rows would take longer to parse than to fetch.
  */
 struct split {
 	const char *rows, *tail, *end;
 	size_t head_length;
 };
-/* False when the line has no "rows": parse it whole. The line must stay as it is while it is split. */
+/* False when the line has no "rows": parse it whole. The line must stay as it is while it is split.
+ */
 bool split_rows(const char *line, size_t length, struct split *split);
 /* The next row, not NUL-terminated; NULL after the last. */
 const char *split_next(struct split *split, size_t *length);

@@ -1,12 +1,14 @@
 /*
- * homeportctl: the operators' command. Its words are those of the command table (lib/ipc/operator.h), each may be cut as long as it
- * stays unique: "sh bi 10.1.0.10" is `show binding 10.1.0.10`. It sends one request, follows the cursor of paged answers, and prints
- * tables, or with -j the JSON rows as they come.
+ * homeportctl: the operators' command. Its words are those of the command table
+ * (lib/ipc/operator.h), each may be cut as long as it stays unique: "sh bi 10.1.0.10" is `show
+ * binding 10.1.0.10`. It sends one request, follows the cursor of paged answers, and prints tables,
+ * or with -j the JSON rows as they come.
  *
  *   arguments.c  words to a request    connection.c  socket, lines    split.c  rows of an answer
  *   print.c      tables                completion.c  bash, help, Markdown
  *
- * Exit status: 0 done; 1 the daemon said no; 64 usage; 69 no daemon or connection lost; 77 not allowed.
+ * Exit status: 0 done; 1 the daemon said no; 64 usage; 69 no daemon or connection lost; 77 not
+ * allowed.
  */
 #include "control/ctl/ctl.h"
 
@@ -20,7 +22,8 @@
 static void print_error(bool as_json, const char *code, const char *text)
 {
 	if (as_json) {
-		json_t *answer = json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "code", code, "text", text);
+		json_t *answer = json_pack(
+			"{s:b, s:{s:s, s:s}}", "ok", 0, "error", "code", code, "text", text);
 		json_dumpf(answer, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(answer);
@@ -96,8 +99,10 @@ static int watch(struct connection *connection, bool as_json)
 	return lost(as_json);
 }
 
-/* Asks page after page. With -j every row is one line, and the last line is the answer without its rows. */
-static int run(struct connection *connection, json_t *request, const struct operator_command_row *row, bool as_json)
+/* Asks page after page. With -j every row is one line, and the last line is the answer without its
+ * rows. */
+static int run(struct connection *connection, json_t *request,
+	const struct operator_command_row *row, bool as_json)
 {
 	struct printer printer = {.row = row, .as_json = as_json};
 
@@ -137,7 +142,9 @@ static int greet(struct connection *connection, const char *path, bool as_json)
 
 	if (result) {
 		snprintf(text, sizeof(text), "%s: %s%s", path, strerror(-result),
-			result == -ECONNREFUSED || result == -ENOENT ? " (is homeport-control running?)" : "");
+			result == -ECONNREFUSED || result == -ENOENT
+				? " (is homeport-control running?)"
+				: "");
 		print_error(as_json, result == -EACCES ? "forbidden" : "unavailable", text);
 		return result == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 	}
@@ -148,7 +155,8 @@ static int greet(struct connection *connection, const char *path, bool as_json)
 	if (json_is_false(json_object_get(hello, "ok"))) {
 		status = refused(as_json, hello);
 	} else if (json_integer_value(json_object_get(hello, "protocol")) != OPERATOR_PROTOCOL) {
-		print_error(as_json, "unavailable", "the daemon speaks another version of the protocol");
+		print_error(as_json, "unavailable",
+			"the daemon speaks another version of the protocol");
 		status = EX_UNAVAILABLE;
 	}
 	json_decref(hello);
@@ -159,8 +167,10 @@ static int usage(FILE *out, int status)
 {
 	fputs("usage: homeportctl [-s SOCKET] [-j] COMMAND [ARGUMENT...]\n"
 	      "       homeportctl completion bash | completion markdown | --version\n\n"
-	      "  -s, --socket SOCKET  of homeport-control (default " CTL_SOCKET ", or $HOMEPORT_SOCKET)\n"
-	      "  -j, --json           print JSON: one line per row, then one line for the whole\n\n",
+	      "  -s, --socket SOCKET  of homeport-control (default " CTL_SOCKET
+	      ", or $HOMEPORT_SOCKET)\n"
+	      "  -j, --json           print JSON: one line per row, then one line for the "
+	      "whole\n\n",
 		out);
 	completion_usage(out);
 	return status;
@@ -168,8 +178,9 @@ static int usage(FILE *out, int status)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {0}};
 	const char *path = getenv("HOMEPORT_SOCKET");
 	bool as_json = false;
 	int option;
@@ -187,7 +198,8 @@ int main(int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	/* "-j" reads naturally at the end too. */
-	if (argc > 1 && (strcmp(argv[argc - 1], "-j") == 0 || strcmp(argv[argc - 1], "--json") == 0)) {
+	if (argc > 1 &&
+		(strcmp(argv[argc - 1], "-j") == 0 || strcmp(argv[argc - 1], "--json") == 0)) {
 		as_json = true;
 		argc--;
 	}

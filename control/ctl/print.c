@@ -3,7 +3,8 @@
 #include <string.h>
 
 /*
- * Columns of a table, in order; the rest of a row's keys is in -j alone. A row wider than its column pushes the rest: nothing is cut.
+ * Columns of a table, in order; the rest of a row's keys is in -j alone. A row wider than its
+ * column pushes the rest: nothing is cut.
  */
 struct column {
 	const char *key, *title;
@@ -14,25 +15,38 @@ static const struct {
 	const char *words;
 	struct column columns[12]; /* ends with a key of NULL */
 } tables[] = {
-	{"show bindings", {{"home_address", "HOME ADDRESS", 15}, {"care_of_address", "CARE-OF ADDRESS", 15}, {"care_of_port", "PORT", 5},
-				  {"encapsulation", "TUNNEL", 8}, {"nat", "NAT", 10}, {"flags", "FLAGS", 6}, {"state", "STATE", 8},
-				  {"remaining_s", "LEFT(s)", 7}, {"instance", "INSTANCE", 10}, {"nai", "NAI", 0}}},
-	{"show drops", {{"packets", "PACKETS", 12}, {"step", "STEP", 8}, {"reason", "REASON", 24}, {"help", "MEANING", 0}}},
-	{"show ports", {{"port", "PORT", 12}, {"zone", "ZONE", 9}, {"link_up", "LINK", 6}, {"mtu", "MTU", 5}, {"mac", "MAC", 17},
-			       {"rx_packets", "RX PACKETS", 12}, {"tx_packets", "TX PACKETS", 12}, {"rx_missed", "RX MISSED", 10},
-			       {"rx_errors", "RX ERRORS", 10}, {"device", "DEVICE", 0}}},
-	{"show workers", {{"worker", "WORKER", 6}, {"received_port", "RECEIVED", 12}, {"sent_port", "SENT", 12},
-				 {"dropped", "DROPPED", 10}, {"punted_control", "TO CONTROL", 10}, {"punted_exception", "TO KERNEL", 10},
-				 {"encapsulated", "ENCAPSULATED", 12}, {"decapsulated", "DECAPSULATED", 12}, {"sleeps", "SLEEPS", 10},
-				 {"busy_permille", "BUSY(1/1000)", 0}}},
-	{"show violations", {{"source", "SOURCE", 15}, {"reason", "REASON", 20}, {"count", "COUNT", 8}, {"home_address", "HOME ADDRESS", 15},
-				    {"spi", "SPI", 10}, {"identification", "IDENTIFICATION", 18}, {"instance", "INSTANCE", 10}, {"nai", "NAI", 0}}},
-	{"show mobile-nodes", {{"nai", "NAI", 28}, {"home_address", "HOME ADDRESS", 18}, {"instance", "INSTANCE", 12},
-				      {"security", "SECURITY", 0}}},
-	{"show instances", {{"instance", "INSTANCE", 12}, {"role", "ROLE", 6}, {"vrf", "VRF", 5}, {"addresses", "ADDRESSES", 24},
-				   {"home_networks", "HOME NETWORKS", 24}, {"max_bindings", "MAX BINDINGS", 0}}},
-	{"show pools", {{"pool", "POOL", 16}, {"instance", "INSTANCE", 12}, {"first", "FIRST", 15}, {"last", "LAST", 15},
-			       {"size", "SIZE", 8}, {"leased", "LEASED", 8}, {"held_down", "HELD DOWN", 0}}},
+	{"show bindings",
+		{{"home_address", "HOME ADDRESS", 15}, {"care_of_address", "CARE-OF ADDRESS", 15},
+			{"care_of_port", "PORT", 5}, {"encapsulation", "TUNNEL", 8},
+			{"nat", "NAT", 10}, {"flags", "FLAGS", 6}, {"state", "STATE", 8},
+			{"remaining_s", "LEFT(s)", 7}, {"instance", "INSTANCE", 10},
+			{"nai", "NAI", 0}}},
+	{"show drops", {{"packets", "PACKETS", 12}, {"step", "STEP", 8}, {"reason", "REASON", 24},
+			       {"help", "MEANING", 0}}},
+	{"show ports",
+		{{"port", "PORT", 12}, {"zone", "ZONE", 9}, {"link_up", "LINK", 6},
+			{"mtu", "MTU", 5}, {"mac", "MAC", 17}, {"rx_packets", "RX PACKETS", 12},
+			{"tx_packets", "TX PACKETS", 12}, {"rx_missed", "RX MISSED", 10},
+			{"rx_errors", "RX ERRORS", 10}, {"device", "DEVICE", 0}}},
+	{"show workers",
+		{{"worker", "WORKER", 6}, {"received_port", "RECEIVED", 12},
+			{"sent_port", "SENT", 12}, {"dropped", "DROPPED", 10},
+			{"punted_control", "TO CONTROL", 10}, {"punted_exception", "TO KERNEL", 10},
+			{"encapsulated", "ENCAPSULATED", 12}, {"decapsulated", "DECAPSULATED", 12},
+			{"sleeps", "SLEEPS", 10}, {"busy_permille", "BUSY(1/1000)", 0}}},
+	{"show violations", {{"source", "SOURCE", 15}, {"reason", "REASON", 20},
+				    {"count", "COUNT", 8}, {"home_address", "HOME ADDRESS", 15},
+				    {"spi", "SPI", 10}, {"identification", "IDENTIFICATION", 18},
+				    {"instance", "INSTANCE", 10}, {"nai", "NAI", 0}}},
+	{"show mobile-nodes", {{"nai", "NAI", 28}, {"home_address", "HOME ADDRESS", 18},
+				      {"instance", "INSTANCE", 12}, {"security", "SECURITY", 0}}},
+	{"show instances",
+		{{"instance", "INSTANCE", 12}, {"role", "ROLE", 6}, {"vrf", "VRF", 5},
+			{"addresses", "ADDRESSES", 24}, {"home_networks", "HOME NETWORKS", 24},
+			{"max_bindings", "MAX BINDINGS", 0}}},
+	{"show pools", {{"pool", "POOL", 16}, {"instance", "INSTANCE", 12}, {"first", "FIRST", 15},
+			       {"last", "LAST", 15}, {"size", "SIZE", 8}, {"leased", "LEASED", 8},
+			       {"held_down", "HELD DOWN", 0}}},
 	{"help", {{"command", "COMMAND", 18}, {"role", "ROLE", 10}, {"help", "", 0}}},
 };
 
@@ -75,13 +89,15 @@ static int put_value(FILE *out, const json_t *value)
 	case JSON_REAL:
 		return fprintf(out, "%g", json_real_value(value));
 	case JSON_ARRAY:
-		json_array_foreach (value, i, inner) {
+		json_array_foreach(value, i, inner)
+		{
 			width += i ? fprintf(out, ", ") : 0;
 			width += put_value(out, inner);
 		}
 		return width ? width : fprintf(out, "-");
 	case JSON_OBJECT:
-		json_object_foreach ((json_t *)(uintptr_t)value, key, inner) {
+		json_object_foreach((json_t *)(uintptr_t)value, key, inner)
+		{
 			width += width ? fprintf(out, " ") : 0;
 			width += put_value(out, inner);
 		}
@@ -114,12 +130,14 @@ static void print_block(const json_t *object, int depth)
 	json_t *value, *inner;
 	size_t i;
 
-	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		if (json_is_object(value)) {
 			printf("%*s%s:\n", depth * 2, "", key);
 			print_block(value, depth + 1);
 		} else if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
-			json_array_foreach (value, i, inner) {
+			json_array_foreach(value, i, inner)
+			{
 				printf("%*s%s:\n", depth * 2, "", key);
 				print_block(inner, depth + 1);
 			}
@@ -168,11 +186,13 @@ void print_answer(struct printer *printer, json_t *answer)
 
 void print_end(struct printer *printer)
 {
-	const json_t *data = json_object_get(printer->rest, "data"), *total = json_object_get(printer->rest, "total");
+	const json_t *data = json_object_get(printer->rest, "data"),
+		     *total = json_object_get(printer->rest, "total");
 	bool counted = json_object_get(printer->rest, "count") != NULL;
 
 	if (counted)
-		json_object_set_new(printer->rest, "count", json_integer((json_int_t)printer->count));
+		json_object_set_new(
+			printer->rest, "count", json_integer((json_int_t)printer->count));
 	if (printer->as_json) {
 		json_dumpf(printer->rest, stdout, JSON_COMPACT);
 		putchar('\n');
@@ -181,7 +201,8 @@ void print_end(struct printer *printer)
 	} else if (total) {
 		printf("%lld in all\n", (long long)json_integer_value(total));
 	} else if (counted) {
-		printf("%llu %s\n", printer->count, printer->row->role == OPERATOR_ADMIN ? "removed" : "in all");
+		printf("%llu %s\n", printer->count,
+			printer->row->role == OPERATOR_ADMIN ? "removed" : "in all");
 	} else if (!printer->rows && printer->row->role == OPERATOR_READ_ONLY) {
 		puts("none");
 	} else if (!printer->rows) {
@@ -198,7 +219,8 @@ void print_event(const char *line, size_t length)
 	json_t *value;
 	bool first = true;
 
-	json_object_foreach (event, key, value) {
+	json_object_foreach(event, key, value)
+	{
 		printf(first ? "" : " %s=", key);
 		put_value(stdout, value);
 		first = false;

@@ -33,7 +33,8 @@ static const char *value_end(const char *at, const char *end)
 bool split_rows(const char *line, size_t length, struct split *split)
 {
 	static const char key[] = "\"rows\":[";
-	const char *end = line + length, *at = memmem(line, length < 200 ? length : 200, key, sizeof(key) - 1);
+	const char *end = line + length,
+		   *at = memmem(line, length < 200 ? length : 200, key, sizeof(key) - 1);
 
 	if (!at)
 		return false;

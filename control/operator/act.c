@@ -1,8 +1,10 @@
-#include "control/operator/server.h"
+#include "control/operator/counters.h"
 
-#define CLEAR_STEP 500u /* bindings removed in one turn: each costs a command, perhaps a Revocation */
+#define CLEAR_STEP                                                                                 \
+	500u /* bindings removed in one turn: each costs a command, perhaps a Revocation */
 
-static void answer_removed(struct writer *out, const struct request *request, uint64_t removed, uint64_t cursor, bool more)
+static void answer_removed(struct writer *out, const struct request *request, uint64_t removed,
+	uint64_t cursor, bool more)
 {
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
@@ -11,7 +13,8 @@ static void answer_removed(struct writer *out, const struct request *request, ui
 	answer_page_end(out, cursor, more);
 }
 
-static void clear_all(struct operator_server *server, const struct request *request, uint16_t instance, struct writer *out)
+static void clear_all(struct operator_server *server, const struct request *request,
+	uint16_t instance, struct writer *out)
 {
 	const struct provider *provider = server->provider;
 	enum provider_step step = PROVIDER_AGAIN;
@@ -23,14 +26,17 @@ static void clear_all(struct operator_server *server, const struct request *requ
 		step = provider->binding_next(provider->context, &cursor, &binding);
 		if (step == PROVIDER_END)
 			break;
-		if (step == PROVIDER_FOUND && (instance == PROVIDER_INSTANCE_ANY || binding.instance == instance))
-			removed += provider->clear_binding(provider->context, binding.binding_id) == 0;
+		if (step == PROVIDER_FOUND &&
+			(instance == PROVIDER_INSTANCE_ANY || binding.instance == instance))
+			removed +=
+				provider->clear_binding(provider->context, binding.binding_id) == 0;
 		looked += step == PROVIDER_AGAIN ? 63 : 0;
 	}
 	answer_removed(out, request, removed, cursor, step != PROVIDER_END);
 }
 
-void act_clear_bindings(struct operator_server *server, const struct request *request, struct writer *out)
+void act_clear_bindings(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	const struct provider *provider = server->provider;
 	const char *which = request_argument(request, "which")->text;
@@ -38,7 +44,7 @@ void act_clear_bindings(struct operator_server *server, const struct request *re
 	uint16_t instance;
 	unsigned removed;
 
-	if (!select_instance(server, request, &instance)) {
+	if (!answer_select_instance(server, request, &instance)) {
 		answer_error(out, out->used, "not_found", "no such instance");
 		return;
 	}
@@ -51,7 +57,8 @@ void act_clear_bindings(struct operator_server *server, const struct request *re
 	} else if (ip_address_parse(which, &home) == 0) {
 		removed = provider->clear_home(provider->context, instance, &home);
 	} else {
-		answer_error(out, out->used, "bad_argument", "neither a home address, a NAI nor all");
+		answer_error(
+			out, out->used, "bad_argument", "neither a home address, a NAI nor all");
 		return;
 	}
 	if (removed)
@@ -68,11 +75,12 @@ void act_revoke(struct operator_server *server, const struct request *request, s
 	bool negotiated = false;
 	uint16_t instance;
 
-	if (!select_instance(server, request, &instance)) {
+	if (!answer_select_instance(server, request, &instance)) {
 		answer_error(out, out->used, "not_found", "no such instance");
 		return;
 	}
-	for (unsigned i = 0; provider->binding_find(provider->context, instance, home, i, &binding); i++)
+	for (unsigned i = 0; provider->binding_find(provider->context, instance, home, i, &binding);
+		i++)
 		negotiated |= binding.revocation_negotiated;
 	unsigned removed = provider->clear_home(provider->context, instance, home);
 	if (!removed) {
@@ -89,7 +97,8 @@ void act_revoke(struct operator_server *server, const struct request *request, s
 
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out)
 {
-	server->provider->drain(server->provider->context, strcmp(request_argument(request, "state")->text, "on") == 0);
+	server->provider->drain(server->provider->context,
+		strcmp(request_argument(request, "state")->text, "on") == 0);
 	answer_begin(out, request);
 	answer_end(out);
 }
@@ -102,6 +111,25 @@ void act_reload(struct operator_server *server, const struct request *request, s
 		answer_error(out, out->used, "refused", error.text);
 		return;
 	}
+	answer_begin(out, request);
+	answer_end(out);
+}
+
+void act_clear_counters(
+	struct operator_server *server, const struct request *request, struct writer *out)
+{
+	const struct provider *provider = server->provider;
+	struct baseline *baseline = &server->baseline;
+	struct provider_counter counter;
+
+	baseline->taken_ns = server->now_ns;
+	baseline->epoch = counters_epoch(server);
+	baseline->workers = counters_sum(provider);
+	for (unsigned i = 0; provider->counter && i < BASELINE_INSTANCES_MAX; i++)
+		for (unsigned k = 0; k < BASELINE_COUNTERS_MAX &&
+				     provider->counter(provider->context, i, k, &counter);
+			k++)
+			baseline->control[i][k] = counter.value;
 	answer_begin(out, request);
 	answer_end(out);
 }

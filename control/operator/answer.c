@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-typedef void command_handler(struct operator_server *server, const struct request *request, struct writer *out);
+typedef void command_handler(
+	struct operator_server *server, const struct request *request, struct writer *out);
 
 static command_handler *const handlers[OPERATOR_COMMAND_COUNT] = {
 	[OPERATOR_SHOW_BINDINGS] = show_bindings,
@@ -62,7 +63,8 @@ void answer_page_end(struct writer *out, uint64_t cursor, bool more)
 	answer_end(out);
 }
 
-void answer_request(struct operator_server *server, const struct request *request, struct writer *out)
+void answer_request(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	size_t start = out->used;
 
@@ -71,7 +73,8 @@ void answer_request(struct operator_server *server, const struct request *reques
 		answer_error(out, start, "too_large", "the answer does not fit");
 }
 
-bool select_instance(struct operator_server *server, const struct request *request, uint16_t *instance)
+bool answer_select_instance(
+	struct operator_server *server, const struct request *request, uint16_t *instance)
 {
 	const struct request_argument *argument = request_argument(request, "instance");
 	const struct config *config = server->provider->config(server->provider->context);
@@ -87,7 +90,7 @@ bool select_instance(struct operator_server *server, const struct request *reque
 	return false;
 }
 
-const char *instance_name(struct operator_server *server, unsigned instance)
+const char *answer_instance_name(struct operator_server *server, unsigned instance)
 {
 	const struct config *config = server->provider->config(server->provider->context);
 

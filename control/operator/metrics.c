@@ -1,8 +1,9 @@
 /*
- * The Prometheus page: text exposition format 0.0.4 over HTTP, GET /metrics alone, on a loopback address. Never a label with
- * a subscriber in it: a series per mobile node would outgrow every scraper. Values are raw; "clear counters" does not touch them.
+ * The Prometheus page: text exposition format 0.0.4 over HTTP, GET /metrics alone, on a loopback
+ * address. Never a label with a subscriber in it: a series per mobile node would outgrow every
+ * scraper. Values are raw; "clear counters" does not touch them.
  */
-#include "control/operator/server.h"
+#include "control/operator/counters.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -13,8 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SCRAPERS_MAX 8
-#define REQUEST_MAX  4096
+#define SCRAPERS_MAX      8
+#define REQUEST_MAX       4096
 #define SCRAPE_TIMEOUT_NS (10 * CLOCK_NS_PER_S)
 
 struct scraper {
@@ -68,42 +69,56 @@ static void page_status(FILE *out, const struct provider *provider)
 	provider->status(provider->context, &status);
 	family(out, "build_info", "gauge", "Version of the control process.");
 	fputs("homeport_build_info{version=\"0.1.0\"} 1\n", out);
-	sample(out, "dataplane_attached", "gauge", "1 while control is attached to a dataplane.", status.attached);
-	sample(out, "dataplane_synchronised", "gauge", "1 while everything control wants is acknowledged.", status.synchronised);
-	sample(out, "uptime_seconds", "gauge", "Age of the control process.", status.uptime_ms / 1000);
+	sample(out, "dataplane_attached", "gauge", "1 while control is attached to a dataplane.",
+		status.attached);
+	sample(out, "dataplane_synchronised", "gauge",
+		"1 while everything control wants is acknowledged.", status.synchronised);
+	sample(out, "uptime_seconds", "gauge", "Age of the control process.",
+		status.uptime_ms / 1000);
 	sample(out, "bindings", "gauge", "Mobility bindings held.", status.bindings);
 	sample(out, "bindings_limit", "gauge", "Mobility bindings that fit.", status.bindings_max);
-	sample(out, "pending_replies", "gauge", "Registrations that wait for the dataplane.", status.pending_replies);
-	sample(out, "commands_total", "counter", "Commands sent to the dataplane.", status.commands_sent);
-	sample(out, "commands_applied_total", "counter", "Commands the dataplane has applied.", status.commands_applied);
-	sample(out, "events_lost_total", "counter", "Dataplane events lost to a full ring.", status.events_lost);
+	sample(out, "pending_replies", "gauge", "Registrations that wait for the dataplane.",
+		status.pending_replies);
+	sample(out, "commands_total", "counter", "Commands sent to the dataplane.",
+		status.commands_sent);
+	sample(out, "commands_applied_total", "counter", "Commands the dataplane has applied.",
+		status.commands_applied);
+	sample(out, "events_lost_total", "counter", "Dataplane events lost to a full ring.",
+		status.events_lost);
 	sample(out, "routes", "gauge", "Routes in the dataplane.", status.routes_used);
 	sample(out, "neighbors", "gauge", "Neighbours in the dataplane.", status.neighbors_used);
 	sample(out, "buffers_used", "gauge", "Packet buffers in use.", status.buffers_used);
 	sample(out, "buffers_limit", "gauge", "Packet buffers there are.", status.buffers_max);
-	sample(out, "loop_turn_max_microseconds", "gauge", "Longest turn of control's loop.", status.loop_turn_ns_max / 1000);
+	sample(out, "loop_turn_max_microseconds", "gauge", "Longest turn of control's loop.",
+		status.loop_turn_ns_max / 1000);
 }
 
 struct worker_family {
 	const char *name, *help;
 	size_t offset;
 };
-#define FAMILY(name, field, help) {name, help, offsetof(struct worker_counters, field)}
+#define FAMILY(name, field, help)                                                                  \
+	{                                                                                          \
+		name, help, offsetof(struct worker_counters, field)                                \
+	}
 static const struct worker_family worker_families[] = {
 	FAMILY("received_packets_total", received_port, "Packets received from ports."),
 	FAMILY("received_bytes_total", received_port_bytes, "Octets received from ports."),
-	FAMILY("received_exception_packets_total", received_exception, "Packets received from the kernel's side."),
+	FAMILY("received_exception_packets_total", received_exception,
+		"Packets received from the kernel's side."),
 	FAMILY("received_inject_packets_total", received_inject, "Packets received from control."),
 	FAMILY("created_packets_total", created, "Copies, fragments and messages of our own."),
 	FAMILY("sent_packets_total", sent_port, "Packets sent to ports."),
 	FAMILY("sent_bytes_total", sent_port_bytes, "Octets sent to ports."),
 	FAMILY("punted_control_packets_total", punted_control, "Packets handed to control."),
-	FAMILY("punted_exception_packets_total", punted_exception, "Packets handed to the kernel's side."),
+	FAMILY("punted_exception_packets_total", punted_exception,
+		"Packets handed to the kernel's side."),
 	FAMILY("joined_fragments_total", joined, "Fragments swallowed by reassembly."),
 	FAMILY("encapsulated_packets_total", encapsulated, "Packets put into a tunnel."),
 	FAMILY("decapsulated_packets_total", decapsulated, "Packets taken out of a tunnel."),
 	FAMILY("icmp_sent_total", icmp_sent, "ICMP errors sent."),
-	FAMILY("icmp_suppressed_total", icmp_suppressed, "ICMP errors that the rate limit held back."),
+	FAMILY("icmp_suppressed_total", icmp_suppressed,
+		"ICMP errors that the rate limit held back."),
 	FAMILY("keepalives_answered_total", keepalives_answered, "NAT keepalives answered."),
 };
 #undef FAMILY
@@ -111,15 +126,19 @@ static const struct worker_family worker_families[] = {
 static void page_workers(FILE *out, const struct provider *provider)
 {
 	unsigned count = 0;
-	const struct worker_counters *workers = provider->workers ? provider->workers(provider->context, &count) : NULL;
+	const struct worker_counters *workers =
+		provider->workers ? provider->workers(provider->context, &count) : NULL;
 	struct worker_counters sum = counters_sum(provider);
 
-	for (size_t f = 0; workers && f < sizeof(worker_families) / sizeof(worker_families[0]); f++) {
+	for (size_t f = 0; workers && f < sizeof(worker_families) / sizeof(worker_families[0]);
+		f++) {
 		family(out, worker_families[f].name, "counter", worker_families[f].help);
 		for (unsigned i = 0; i < count; i++) {
 			uint64_t value;
-			memcpy(&value, (const char *)&workers[i] + worker_families[f].offset, sizeof(value));
-			fprintf(out, "homeport_%s{worker=\"%u\"} %llu\n", worker_families[f].name, i, (unsigned long long)value);
+			memcpy(&value, (const char *)&workers[i] + worker_families[f].offset,
+				sizeof(value));
+			fprintf(out, "homeport_%s{worker=\"%u\"} %llu\n", worker_families[f].name,
+				i, (unsigned long long)value);
 		}
 	}
 	if (!workers)
@@ -128,8 +147,9 @@ static void page_workers(FILE *out, const struct provider *provider)
 		sum.held_reassembly + sum.held_neighbor);
 	family(out, "dropped_packets_total", "counter", "Packets dropped, by the step and reason.");
 	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++)
-		fprintf(out, "homeport_dropped_packets_total{step=\"%s\",reason=\"%s\"} %llu\n", drop_reason_step(reason),
-			drop_reason_name(reason), (unsigned long long)sum.drops[reason]);
+		fprintf(out, "homeport_dropped_packets_total{step=\"%s\",reason=\"%s\"} %llu\n",
+			drop_reason_step(reason), drop_reason_name(reason),
+			(unsigned long long)sum.drops[reason]);
 }
 
 static void page_ports(FILE *out, const struct provider *provider)
@@ -138,14 +158,19 @@ static void page_ports(FILE *out, const struct provider *provider)
 		const char *name, *type, *help;
 		size_t offset;
 	} families[] = {
-		{"port_received_packets_total", "counter", "Packets the device received.", offsetof(struct port_counters, rx_packets)},
-		{"port_sent_packets_total", "counter", "Packets the device sent.", offsetof(struct port_counters, tx_packets)},
-		{"port_missed_packets_total", "counter", "Packets the device had no room for.", offsetof(struct port_counters, rx_missed)},
-		{"port_receive_errors_total", "counter", "Bad frames.", offsetof(struct port_counters, rx_errors)},
+		{"port_received_packets_total", "counter", "Packets the device received.",
+			offsetof(struct port_counters, rx_packets)},
+		{"port_sent_packets_total", "counter", "Packets the device sent.",
+			offsetof(struct port_counters, tx_packets)},
+		{"port_missed_packets_total", "counter", "Packets the device had no room for.",
+			offsetof(struct port_counters, rx_missed)},
+		{"port_receive_errors_total", "counter", "Bad frames.",
+			offsetof(struct port_counters, rx_errors)},
 	};
 	const struct config *config = provider->config(provider->context);
 	unsigned count = 0;
-	const struct port_counters *ports = provider->ports ? provider->ports(provider->context, &count) : NULL;
+	const struct port_counters *ports =
+		provider->ports ? provider->ports(provider->context, &count) : NULL;
 
 	if (count > config->dataplane.port_count)
 		count = config->dataplane.port_count;
@@ -161,13 +186,15 @@ static void page_ports(FILE *out, const struct provider *provider)
 	}
 }
 
-/* One family with the counter's name as a label: names need no translation between here and `show counters`. */
+/* One family with the counter's name as a label: names need no translation between here and `show
+ * counters`. */
 static void page_control(FILE *out, const struct provider *provider)
 {
 	const struct config *config = provider->config(provider->context);
 	struct provider_counter counter;
 
-	family(out, "mip4_total", "counter", "What control counted of Mobile IPv4, by home agent instance.");
+	family(out, "mip4_total", "counter",
+		"What control counted of Mobile IPv4, by home agent instance.");
 	for (unsigned i = 0; provider->counter && i <= config->instance_count; i++)
 		for (unsigned k = 0; provider->counter(provider->context, i, k, &counter); k++) {
 			fputs("homeport_mip4_total{instance=", out);
@@ -207,7 +234,8 @@ static bool is_request_for(const char *request, const char *start)
 {
 	size_t length = strlen(start);
 
-	return strncmp(request, start, length) == 0 && (request[length] == ' ' || request[length] == '?');
+	return strncmp(request, start, length) == 0 &&
+	       (request[length] == ' ' || request[length] == '?');
 }
 
 /* False when out of memory. */
@@ -225,13 +253,16 @@ static bool scraper_answer(struct scraper *scraper)
 	else if (is_request_for(scraper->in, "GET /"))
 		fputs("homeport: metrics are at /metrics\n", body);
 	else
-		status = strncmp(scraper->in, "GET ", 4) == 0 ? "404 Not Found" : "405 Method Not Allowed";
+		status = strncmp(scraper->in, "GET ", 4) == 0 ? "404 Not Found"
+							      : "405 Method Not Allowed";
 	fclose(body);
 	FILE *out = open_memstream(&scraper->out, &scraper->out_used);
 	if (out) {
 		fprintf(out,
-			"HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n",
-			status, page_size, status[0] == '4' && status[2] == '5' ? "Allow: GET\r\n" : "");
+			"HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4; "
+			"charset=utf-8\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n",
+			status, page_size,
+			status[0] == '4' && status[2] == '5' ? "Allow: GET\r\n" : "");
 		fwrite(page, 1, page_size, out);
 		fclose(out);
 	}
@@ -243,8 +274,8 @@ static bool scraper_answer(struct scraper *scraper)
 static bool scraper_send(struct scraper *scraper)
 {
 	while (scraper->out_sent < scraper->out_used) {
-		ssize_t sent = send(scraper->fd, scraper->out + scraper->out_sent, scraper->out_used - scraper->out_sent,
-			MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = send(scraper->fd, scraper->out + scraper->out_sent,
+			scraper->out_used - scraper->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
 		if (sent <= 0)
@@ -268,7 +299,8 @@ static bool scraper_read(struct scraper *scraper, bool *complete)
 		return false;
 	scraper->in_used += (size_t)got;
 	scraper->in[scraper->in_used] = '\0';
-	*complete = strstr(scraper->in, "\r\n\r\n") || strstr(scraper->in, "\n\n") || scraper->in_used == sizeof(scraper->in) - 1;
+	*complete = strstr(scraper->in, "\r\n\r\n") || strstr(scraper->in, "\n\n") ||
+		    scraper->in_used == sizeof(scraper->in) - 1;
 	return true;
 }
 
@@ -281,7 +313,8 @@ static void scraper_ready(void *context, uint32_t events, const struct clock_now
 		alive = scraper_read(scraper, &complete);
 		if (complete)
 			alive = scraper_answer(scraper) &&
-				loop_source_modify(scraper->metrics->loop, &scraper->source, EPOLLOUT) == 0;
+				loop_source_modify(
+					scraper->metrics->loop, &scraper->source, EPOLLOUT) == 0;
 	}
 	if (alive && scraper->out)
 		alive = scraper_send(scraper);
@@ -300,7 +333,8 @@ static void metrics_ready(void *context, uint32_t events, const struct clock_now
 	while (slot < SCRAPERS_MAX && metrics->scrapers[slot])
 		slot++;
 	struct scraper *scraper = slot < SCRAPERS_MAX ? calloc(1, sizeof(*scraper)) : NULL;
-	if (!scraper || loop_source_add(metrics->loop, &scraper->source, fd, EPOLLIN, scraper_ready, scraper)) {
+	if (!scraper || loop_source_add(metrics->loop, &scraper->source, fd, EPOLLIN, scraper_ready,
+				scraper)) {
 		free(scraper);
 		close(fd);
 		return;
@@ -329,17 +363,23 @@ static int parse_endpoint(const char *text, struct sockaddr_storage *out, sockle
 	address[colon - text] = '\0';
 	be16 port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
 	if (strcmp(address, "[::1]") == 0) {
-		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+			.sin6_port = port,
+			.sin6_addr = IN6ADDR_LOOPBACK_INIT};
 		*size = sizeof(*v6);
 		return 0;
 	}
 	v4->sin_family = AF_INET;
 	v4->sin_port = port;
 	*size = sizeof(*v4);
-	return inet_pton(AF_INET, address, &v4->sin_addr) == 1 && ntohl(v4->sin_addr.s_addr) >> 24 == 127 ? 0 : -EINVAL;
+	return inet_pton(AF_INET, address, &v4->sin_addr) == 1 &&
+			       ntohl(v4->sin_addr.s_addr) >> 24 == 127
+		       ? 0
+		       : -EINVAL;
 }
 
-int operator_metrics_new(struct loop *loop, const char *endpoint, const struct provider *provider, struct operator_metrics **out)
+int operator_metrics_new(struct loop *loop, const char *endpoint, const struct provider *provider,
+	struct operator_metrics **out)
 {
 	struct operator_metrics *metrics = calloc(1, sizeof(*metrics));
 	struct sockaddr_storage address;
@@ -354,13 +394,17 @@ int operator_metrics_new(struct loop *loop, const char *endpoint, const struct p
 	metrics->fd = -1;
 	int result = parse_endpoint(endpoint, &address, &size);
 	if (!result) {
-		metrics->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (metrics->fd < 0 || setsockopt(metrics->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-			bind(metrics->fd, (struct sockaddr *)&address, size) || listen(metrics->fd, 8))
+		metrics->fd =
+			socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (metrics->fd < 0 ||
+			setsockopt(metrics->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+			bind(metrics->fd, (struct sockaddr *)&address, size) ||
+			listen(metrics->fd, 8))
 			result = -errno;
 	}
 	if (!result)
-		result = loop_source_add(loop, &metrics->source, metrics->fd, EPOLLIN, metrics_ready, metrics);
+		result = loop_source_add(
+			loop, &metrics->source, metrics->fd, EPOLLIN, metrics_ready, metrics);
 	if (result) {
 		operator_metrics_free(metrics);
 		return result;

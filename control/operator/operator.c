@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX       (16u << 20) /* one reply */
+#define OUTPUT_MAX       (16u << 20)  /* one reply */
 #define EVENTS_AHEAD_MAX (256u << 10) /* that a watcher may be behind */
 #define GROUPS_MAX       64
 #define VERSION          "0.1.0"
@@ -50,7 +50,8 @@ static size_t client_pending(const struct operator_client *client)
 static bool client_flush(struct operator_client *client)
 {
 	while (client_pending(client)) {
-		ssize_t sent = send(client->fd, client->out.text + client->out_sent, client_pending(client), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = send(client->fd, client->out.text + client->out_sent,
+			client_pending(client), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
 		if (sent <= 0)
@@ -71,16 +72,20 @@ static size_t client_line(const struct operator_client *client)
 
 static void client_interest(struct operator_client *client)
 {
-	/* A whole line that waits counts as output: the loop comes back at once, with others served in between. */
+	/* A whole line that waits counts as output: the loop comes back at once, with others served
+	 * in between. */
 	bool busy = client_pending(client) || (!client->watching && client_line(client));
-	uint32_t events = client->watching ? EPOLLIN | (busy ? (uint32_t)EPOLLOUT : 0) : busy ? (uint32_t)EPOLLOUT : EPOLLIN;
+	uint32_t events = client->watching ? EPOLLIN | (busy ? (uint32_t)EPOLLOUT : 0)
+			  : busy           ? (uint32_t)EPOLLOUT
+					   : EPOLLIN;
 
 	loop_source_modify(client->server->loop, &client->source, events);
 }
 
 static void client_log(const struct operator_client *client, const struct request *request)
 {
-	log_notice("operator_command", "uid=%u command=\"%s\"", (unsigned)client->uid, request->row->words);
+	log_notice("operator_command", "uid=%u command=\"%s\"", (unsigned)client->uid,
+		request->row->words);
 }
 
 /* One request line: refused, or answered into the output. */
@@ -96,7 +101,8 @@ static void client_request(struct operator_client *client, size_t length)
 	}
 	if (request.row->role == OPERATOR_ADMIN) {
 		if (client->role != OPERATOR_ADMIN) {
-			answer_error(out, out->used, "forbidden", "this command is for administrators");
+			answer_error(
+				out, out->used, "forbidden", "this command is for administrators");
 			return;
 		}
 		if (!request.cursor)
@@ -113,7 +119,8 @@ static void client_request(struct operator_client *client, size_t length)
 
 static bool client_read(struct operator_client *client)
 {
-	ssize_t got = recv(client->fd, client->in + client->in_used, sizeof(client->in) - client->in_used, MSG_DONTWAIT);
+	ssize_t got = recv(client->fd, client->in + client->in_used,
+		sizeof(client->in) - client->in_used, MSG_DONTWAIT);
 
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR;
@@ -141,7 +148,8 @@ static void client_ready(void *context, uint32_t events, const struct clock_now 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		alive = client_read(client);
 	alive = alive && client_flush(client);
-	size_t line = alive && !client->watching && !client_pending(client) ? client_line(client) : 0;
+	size_t line =
+		alive && !client->watching && !client_pending(client) ? client_line(client) : 0;
 	if (line) {
 		client_request(client, line - 1);
 		client->in_used -= line;
@@ -174,7 +182,8 @@ static int peer_role(const struct operator_server *server, int fd, uid_t *uid)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return -errno;
 	*uid = peer.uid;
-	/* Told groups are those of the connecting process, kept by the kernel: no look-up of names. */
+	/* Told groups are those of the connecting process, kept by the kernel: no look-up of names.
+	 */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size))
 		groups_size = 0;
 	unsigned count = groups_size / sizeof(gid_t);
@@ -187,7 +196,8 @@ static void refuse(int fd, const char *code, const char *text)
 	struct writer out = {.limit = 4096};
 
 	answer_error(&out, 0, code, text);
-	ssize_t ignored = send(fd, out.text, out.used, MSG_NOSIGNAL | MSG_DONTWAIT); /* a courtesy */
+	ssize_t ignored =
+		send(fd, out.text, out.used, MSG_NOSIGNAL | MSG_DONTWAIT); /* a courtesy */
 	(void)ignored;
 	free(out.text);
 	close(fd);
@@ -218,7 +228,8 @@ static void client_new(struct operator_server *server, int fd, enum operator_rol
 		return;
 	}
 	client = calloc(1, sizeof(*client));
-	if (!client || loop_source_add(server->loop, &client->source, fd, EPOLLIN, client_ready, client)) {
+	if (!client ||
+		loop_source_add(server->loop, &client->source, fd, EPOLLIN, client_ready, client)) {
 		free(client);
 		refuse(fd, "busy", "out of memory");
 		return;
@@ -292,8 +303,8 @@ static int server_listen(struct operator_server *server, const char *path)
 	return listen(server->fd, 16) ? -errno : 0;
 }
 
-int operator_new(struct loop *loop, const char *path, const char *group, const struct provider *provider,
-	struct operator_server **out)
+int operator_new(struct loop *loop, const char *path, const char *group,
+	const struct provider *provider, struct operator_server **out)
 {
 	struct operator_server *server = calloc(1, sizeof(*server));
 	const struct group *entry = group[0] ? getgrnam(group) : NULL;
@@ -311,7 +322,8 @@ int operator_new(struct loop *loop, const char *path, const char *group, const s
 	if (!result)
 		result = server_listen(server, path);
 	if (!result)
-		result = loop_source_add(loop, &server->source, server->fd, EPOLLIN, server_ready, server);
+		result = loop_source_add(
+			loop, &server->source, server->fd, EPOLLIN, server_ready, server);
 	if (result) {
 		operator_free(server);
 		return result;
@@ -335,12 +347,13 @@ void operator_free(struct operator_server *server)
 	free(server);
 }
 
-static void write_event(struct operator_server *server, struct writer *out, const struct operator_event *event, uint64_t wall_ns)
+static void write_event(struct operator_server *server, struct writer *out,
+	const struct operator_event *event, uint64_t wall_ns)
 {
 	writer_object_begin(out, NULL);
 	writer_text(out, "event", event->type);
 	writer_unsigned(out, "unix_ms", wall_ns / 1000000);
-	writer_text(out, "instance", instance_name(server, event->instance));
+	writer_text(out, "instance", answer_instance_name(server, event->instance));
 	if (event->home_address)
 		writer_address(out, "home_address", event->home_address);
 	if (event->nai && event->nai[0])
@@ -369,7 +382,8 @@ static void write_lost(struct operator_client *client)
 	client->lost = 0;
 }
 
-void operator_publish(struct operator_server *server, const struct operator_event *event, uint64_t wall_ns)
+void operator_publish(
+	struct operator_server *server, const struct operator_event *event, uint64_t wall_ns)
 {
 	for (unsigned i = 0; i < OPERATOR_CLIENTS_MAX; i++) {
 		struct operator_client *client = server->clients[i];
@@ -380,7 +394,8 @@ void operator_publish(struct operator_server *server, const struct operator_even
 			continue;
 		}
 		if (client->out_sent > EVENTS_AHEAD_MAX) { /* what was sent makes room */
-			memmove(client->out.text, client->out.text + client->out_sent, client_pending(client));
+			memmove(client->out.text, client->out.text + client->out_sent,
+				client_pending(client));
 			client->out.used -= client->out_sent;
 			client->out_sent = 0;
 		}

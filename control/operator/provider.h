@@ -1,9 +1,11 @@
 /*
- * What the operators' socket and the metrics page ask of the process around them. The loop's owner fills one struct provider; its
- * functions are called on the loop thread, must not block and each do a bounded amount of work. Texts and arrays that they hand out are
- * borrowed until the next turn. A function left NULL makes the commands that need it answer "unsupported".
+ * What the operators' socket and the metrics page ask of the process around them. The loop's owner
+ * fills one struct provider; its functions are called on the loop thread, must not block and each
+ * do a bounded amount of work. Texts and arrays that they hand out are borrowed until the next
+ * turn. A function left NULL makes the commands that need it answer "unsupported".
  *
- * Iteration: a cursor starts at 0 and means something to the provider alone. Each call looks at a bounded number of entries.
+ * Iteration: a cursor starts at 0 and means something to the provider alone. Each call looks at a
+ * bounded number of entries.
  */
 #ifndef CONTROL_OPERATOR_PROVIDER_H
 #define CONTROL_OPERATOR_PROVIDER_H
@@ -30,8 +32,8 @@ struct provider_binding { /* HA4-OPS-25; every text "" when there is none */
 	const char *state; /* "active", "pending", "revoking" */
 	const char *mode;  /* "c", "f", "mc", "-" (HA4-MODE-18) */
 	const char *service;
-	uint64_t identification; /* of the last reply */
-	uint64_t remaining_ms;   /* UINT64_MAX: for ever */
+	uint64_t identification;       /* of the last reply */
+	uint64_t remaining_ms;         /* UINT64_MAX: for ever */
 	uint64_t age_ms, refreshed_ms; /* since creation, since the last refresh */
 	uint32_t binding_id;
 	uint32_t spi;
@@ -40,15 +42,17 @@ struct provider_binding { /* HA4-OPS-25; every text "" when there is none */
 	uint16_t lifetime_s; /* granted */
 	uint16_t keepalive_s;
 	be16 care_of_port, source_port;
-	uint8_t request_flags; /* octet of the request: S 0x80, B 0x40, D 0x20, M 0x10, G 0x08, T 0x02 */
+	uint8_t request_flags; /* octet of the request: S 0x80, B 0x40, D 0x20, M 0x10, G 0x08, T
+				  0x02 */
 	uint8_t encapsulation; /* enum encapsulation */
 	enum provider_nat nat;
-	bool relayed;    /* through a foreign agent */
+	bool relayed; /* through a foreign agent */
 	bool unreachable;
 	bool revocation_negotiated, revocation_inform;
 	struct ip_prefix networks[PROVIDER_NETWORKS_MAX];
 	unsigned network_count;
-	struct binding_counters counters; /* filled by binding_find alone; binding_next leaves zeros */
+	struct binding_counters
+		counters; /* filled by binding_find alone; binding_next leaves zeros */
 };
 
 struct provider_counter {
@@ -57,8 +61,8 @@ struct provider_counter {
 };
 
 struct provider_status {
-	bool attached;         /* to a dataplane */
-	bool synchronised;     /* everything desired is acknowledged */
+	bool attached;     /* to a dataplane */
+	bool synchronised; /* everything desired is acknowledged */
 	bool draining;
 	uint64_t uptime_ms;
 	uint64_t dataplane_epoch, session;
@@ -66,11 +70,12 @@ struct provider_status {
 	uint64_t events_lost;
 	uint32_t pending_replies; /* registrations that wait for the dataplane */
 	uint32_t bindings, bindings_max;
-	uint32_t nodes;        /* mobile nodes with state */
+	uint32_t nodes; /* mobile nodes with state */
 	uint64_t loop_turns, loop_turn_ns_max;
 	uint64_t dataplane_heartbeat;
 	/* Use of the dataplane's tables, from the region header; zeros when detached. */
-	uint64_t routes_used, routes_max, neighbors_used, neighbors_max, prefixes_used, prefixes_max;
+	uint64_t routes_used, routes_max, neighbors_used, neighbors_max, prefixes_used,
+		prefixes_max;
 	uint64_t buffers_used, buffers_max;
 };
 
@@ -94,13 +99,16 @@ struct provider {
 	const struct config *(*config)(void *context); /* in effect; never NULL */
 	void (*status)(void *context, struct provider_status *out);
 
-	enum provider_step (*binding_next)(void *context, uint64_t *cursor, struct provider_binding *out);
+	enum provider_step (*binding_next)(
+		void *context, uint64_t *cursor, struct provider_binding *out);
 	/* Binding number `index` of a home address in any or one instance; false at the end. */
-	bool (*binding_find)(void *context, uint16_t instance, const struct ip_address *home, unsigned index,
-		struct provider_binding *out);
+	bool (*binding_find)(void *context, uint16_t instance, const struct ip_address *home,
+		unsigned index, struct provider_binding *out);
 
-	/* Control's counter `index` of an instance; instance_count: messages that reached no instance. False beyond the last. */
-	bool (*counter)(void *context, unsigned instance, unsigned index, struct provider_counter *out);
+	/* Control's counter `index` of an instance; instance_count: messages that reached no
+	 * instance. False beyond the last. */
+	bool (*counter)(
+		void *context, unsigned instance, unsigned index, struct provider_counter *out);
 	/* The region's arrays; NULL and 0 while detached. */
 	const struct worker_counters *(*workers)(void *context, unsigned *count);
 	const struct port_counters *(*ports)(void *context, unsigned *count);

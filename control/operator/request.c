@@ -4,7 +4,8 @@
 #include <jansson.h>
 #include <stdarg.h>
 
-static int refuse(struct request_error *error, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(struct request_error *error, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static int refuse(struct request_error *error, const char *code, const char *format, ...)
 {
@@ -21,14 +22,15 @@ static bool is_one_of(const char *text, const char *words)
 {
 	size_t length = strlen(text);
 
-	for (const char *at = words; at && length; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+	for (const char *at = words; at && length;
+		at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
 		if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == '\0'))
 			return true;
 	return false;
 }
 
-static int parse_value(const struct operator_argument *argument, const char *text, struct request_argument *out,
-	struct request_error *error)
+static int parse_value(const struct operator_argument *argument, const char *text,
+	struct request_argument *out, struct request_error *error)
 {
 	struct ip_address address;
 	bool prefix = argument->kind == OPERATOR_PREFIX && strchr(text, '/');
@@ -37,7 +39,8 @@ static int parse_value(const struct operator_argument *argument, const char *tex
 		return refuse(error, "bad_argument", "%s is empty or too long", argument->name);
 	strcpy(out->text, text);
 	if (argument->kind == OPERATOR_WORDS && !is_one_of(text, argument->words))
-		return refuse(error, "bad_argument", "%s must be one of %s", argument->name, argument->words);
+		return refuse(error, "bad_argument", "%s must be one of %s", argument->name,
+			argument->words);
 	if (argument->kind != OPERATOR_ADDRESS && argument->kind != OPERATOR_PREFIX)
 		return 0;
 	if (prefix ? ip_prefix_parse(text, &out->prefix) : ip_address_parse(text, &address))
@@ -48,16 +51,19 @@ static int parse_value(const struct operator_argument *argument, const char *tex
 	return 0;
 }
 
-static int parse_argument(struct request *out, const char *name, const json_t *value, struct request_error *error)
+static int parse_argument(
+	struct request *out, const char *name, const json_t *value, struct request_error *error)
 {
 	const struct operator_argument *argument = operator_argument_find(out->row, name);
 
 	if (!argument)
-		return refuse(error, "bad_argument", "%s has no argument \"%.40s\"", out->row->words, name);
+		return refuse(error, "bad_argument", "%s has no argument \"%.40s\"",
+			out->row->words, name);
 	struct request_argument *slot = &out->arguments[argument - out->row->arguments];
 	if (argument->kind == OPERATOR_FLAG) {
 		if (!json_is_boolean(value))
-			return refuse(error, "bad_argument", "%s must be true or false", argument->name);
+			return refuse(
+				error, "bad_argument", "%s must be true or false", argument->name);
 		slot->given = json_is_true(value);
 		return 0;
 	}
@@ -67,7 +73,8 @@ static int parse_argument(struct request *out, const char *name, const json_t *v
 	return parse_value(argument, json_string_value(value), slot, error);
 }
 
-static int parse_number(const json_t *value, const char *name, uint64_t *out, struct request_error *error)
+static int parse_number(
+	const json_t *value, const char *name, uint64_t *out, struct request_error *error)
 {
 	if (!value || json_is_null(value))
 		return 0;
@@ -86,23 +93,26 @@ static int parse_object(json_t *root, struct request *out, struct request_error 
 	json_t *value;
 
 	if (!json_is_string(words))
-		return refuse(error, "bad_request", "a request is {\"command\":\"...\",\"arguments\":{...}}");
+		return refuse(error, "bad_request",
+			"a request is {\"command\":\"...\",\"arguments\":{...}}");
 	out->command = operator_command_find(json_string_value(words));
 	out->row = operator_command_get(out->command);
 	if (!out->row)
-		return refuse(error, "unknown_command", "no command \"%.60s\"", json_string_value(words));
+		return refuse(
+			error, "unknown_command", "no command \"%.60s\"", json_string_value(words));
 	if (arguments && !json_is_object(arguments))
 		return refuse(error, "bad_request", "arguments must be an object");
-	json_object_foreach (arguments, name, value)
-		if (parse_argument(out, name, value, error))
-			return -EINVAL;
+	json_object_foreach(
+		arguments, name, value) if (parse_argument(out, name, value, error)) return -EINVAL;
 	for (unsigned i = 0; i < OPERATOR_ARGUMENTS_MAX && out->row->arguments[i].name; i++)
 		if (out->row->arguments[i].required && !out->arguments[i].given)
-			return refuse(error, "bad_argument", "%s needs %s", out->row->words, out->row->arguments[i].name);
+			return refuse(error, "bad_argument", "%s needs %s", out->row->words,
+				out->row->arguments[i].name);
 	if (parse_number(json_object_get(root, "cursor"), "cursor", &out->cursor, error) ||
 		parse_number(json_object_get(root, "limit"), "limit", &limit, error))
 		return -EINVAL;
-	out->limit = limit == 0 || limit > OPERATOR_LIMIT_MAX ? OPERATOR_LIMIT_MAX : (uint32_t)limit;
+	out->limit =
+		limit == 0 || limit > OPERATOR_LIMIT_MAX ? OPERATOR_LIMIT_MAX : (uint32_t)limit;
 	return 0;
 }
 
@@ -114,7 +124,8 @@ int request_parse(const char *line, size_t length, struct request *out, struct r
 	memset(out, 0, sizeof(*out));
 	if (!json_is_object(root)) {
 		json_decref(root);
-		return refuse(error, "bad_request", "not a JSON object: %.100s", root ? "another value" : why.text);
+		return refuse(error, "bad_request", "not a JSON object: %.100s",
+			root ? "another value" : why.text);
 	}
 	int result = parse_object(root, out, error);
 	json_decref(root);
@@ -123,5 +134,6 @@ int request_parse(const char *line, size_t length, struct request *out, struct r
 
 const struct request_argument *request_argument(const struct request *request, const char *name)
 {
-	return &request->arguments[operator_argument_find(request->row, name) - request->row->arguments];
+	return &request->arguments[operator_argument_find(request->row, name) -
+				   request->row->arguments];
 }

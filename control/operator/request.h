@@ -1,5 +1,6 @@
 /*
- * One request line, from JSON to checked values. Parsing allocates (jansson) and gives all of it back before it returns.
+ * One request line, from JSON to checked values. Parsing allocates (jansson) and gives all of it
+ * back before it returns.
  */
 #ifndef CONTROL_OPERATOR_REQUEST_H
 #define CONTROL_OPERATOR_REQUEST_H
@@ -29,8 +30,10 @@ struct request_error {
 };
 
 /* `line` without its newline. 0, or -EINVAL with error filled. */
-int request_parse(const char *line, size_t length, struct request *out, struct request_error *error);
-/* The argument by its name; `given` is false when the client left it out. The command must have it. */
+int request_parse(
+	const char *line, size_t length, struct request *out, struct request_error *error);
+/* The argument by its name; `given` is false when the client left it out. The command must have it.
+ */
 const struct request_argument *request_argument(const struct request *request, const char *name);
 
 #endif

@@ -9,7 +9,7 @@
 #define BASELINE_COUNTERS_MAX  160
 #define BASELINE_INSTANCES_MAX 64 /* instances beyond it are always shown raw */
 
-struct baseline { /* HA4-OPS-24: what "clear counters" remembers */
+struct baseline {           /* HA4-OPS-24: what "clear counters" remembers */
 	monotonic taken_ns; /* 0: never */
 	uint64_t epoch;     /* of the dataplane that counted */
 	struct worker_counters workers;
@@ -31,7 +31,8 @@ struct operator_server {
 };
 
 /* Writes one whole reply line for a checked request of a client that may ask for it. */
-void answer_request(struct operator_server *server, const struct request *request, struct writer *out);
+void answer_request(
+	struct operator_server *server, const struct request *request, struct writer *out);
 /* {"ok":false,...}: in place of everything written since `start`. */
 void answer_error(struct writer *out, size_t start, const char *code, const char *text);
 /* {"ok":true,"command":"..." so far: the caller adds its members and calls answer_end. */
@@ -41,31 +42,38 @@ void answer_end(struct writer *out);
 void answer_page_end(struct writer *out, uint64_t cursor, bool more);
 
 /* The commands, by file. Each writes one whole line. */
-void show_bindings(struct operator_server *server, const struct request *request, struct writer *out);
-void show_binding(struct operator_server *server, const struct request *request, struct writer *out);
-void show_counters(struct operator_server *server, const struct request *request, struct writer *out);
+void show_bindings(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void show_binding(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void show_counters(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void show_drops(struct operator_server *server, const struct request *request, struct writer *out);
 void show_ports(struct operator_server *server, const struct request *request, struct writer *out);
-void show_workers(struct operator_server *server, const struct request *request, struct writer *out);
+void show_workers(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void show_config(struct operator_server *server, const struct request *request, struct writer *out);
 void show_status(struct operator_server *server, const struct request *request, struct writer *out);
-void show_violations(struct operator_server *server, const struct request *request, struct writer *out);
-void show_mobile_nodes(struct operator_server *server, const struct request *request, struct writer *out);
-void show_instances(struct operator_server *server, const struct request *request, struct writer *out);
+void show_violations(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void show_mobile_nodes(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void show_instances(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void show_pools(struct operator_server *server, const struct request *request, struct writer *out);
 void show_help(struct operator_server *server, const struct request *request, struct writer *out);
-void act_clear_bindings(struct operator_server *server, const struct request *request, struct writer *out);
-void act_clear_counters(struct operator_server *server, const struct request *request, struct writer *out);
+void act_clear_bindings(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void act_clear_counters(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void act_revoke(struct operator_server *server, const struct request *request, struct writer *out);
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out);
 void act_reload(struct operator_server *server, const struct request *request, struct writer *out);
 
-/* The instance argument: true and its index, or PROVIDER_INSTANCE_ANY when not given; false when no instance has that name. */
-bool select_instance(struct operator_server *server, const struct request *request, uint16_t *instance);
-const char *instance_name(struct operator_server *server, unsigned instance);
-
-/* Sum over workers; gauges too. Zeros while detached. */
-struct worker_counters counters_sum(const struct provider *provider);
-uint64_t counters_dropped(const struct worker_counters *counters);
+/* The instance argument of a request: true and its index, or PROVIDER_INSTANCE_ANY when not given;
+ * false when no instance has that name. */
+bool answer_select_instance(
+	struct operator_server *server, const struct request *request, uint16_t *instance);
+const char *answer_instance_name(struct operator_server *server, unsigned instance);
 
 #endif

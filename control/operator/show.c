@@ -1,6 +1,5 @@
-#include "control/operator/server.h"
-
 #include "config/fingerprint.h"
+#include "control/operator/counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +45,123 @@ void show_status(struct operator_server *server, const struct request *request, 
 	answer_end(out);
 }
 
+void show_drops(struct operator_server *server, const struct request *request, struct writer *out)
+{
+	struct worker_counters sum = counters_sum(server->provider);
+	const struct worker_counters *base =
+		counters_baseline(server, request_argument(request, "raw")->given);
+	bool all = request_argument(request, "all")->given;
+	uint64_t total = 0;
+
+	answer_begin(out, request);
+	writer_array_begin(out, "rows");
+	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
+		uint64_t packets =
+			counters_since(sum.drops[reason], base ? base->drops[reason] : 0);
+		total += packets;
+		if (!packets && !all)
+			continue;
+		writer_object_begin(out, NULL);
+		writer_text(out, "reason", drop_reason_name(reason));
+		writer_text(out, "step", drop_reason_step(reason));
+		writer_unsigned(out, "packets", packets);
+		writer_text(out, "help", drop_reason_text(reason));
+		writer_object_end(out);
+	}
+	writer_array_end(out);
+	writer_unsigned(out, "total", total);
+	answer_page_end(out, 0, false);
+}
+
+void show_workers(struct operator_server *server, const struct request *request, struct writer *out)
+{
+	const struct provider *provider = server->provider;
+	unsigned count = 0;
+	const struct worker_counters *workers =
+		provider->workers ? provider->workers(provider->context, &count) : NULL;
+
+	answer_begin(out, request);
+	writer_array_begin(out, "rows");
+	for (unsigned i = 0; workers && i < count; i++) {
+		struct worker_counters now = workers[i];
+		uint64_t cycles = now.busy_tsc + now.idle_tsc;
+		writer_object_begin(out, NULL);
+		writer_unsigned(out, "worker", i);
+		for (size_t k = 0; k < COUNTERS_FIELDS; k++)
+			writer_unsigned(out, counters_fields[k].name,
+				counters_value(&now, &counters_fields[k]));
+		writer_unsigned(out, "dropped", counters_dropped(&now));
+		for (size_t k = 0; k < COUNTERS_GAUGES; k++)
+			writer_unsigned(out, counters_gauges[k].name,
+				counters_value(&now, &counters_gauges[k]));
+		for (size_t k = 0; k < COUNTERS_ACTIVITY; k++)
+			writer_unsigned(out, counters_activity[k].name,
+				counters_value(&now, &counters_activity[k]));
+		writer_unsigned(out, "busy_permille",
+			cycles ? (uint64_t)(1000.0 * (double)now.busy_tsc / (double)cycles) : 0);
+		writer_object_end(out);
+	}
+	writer_array_end(out);
+	answer_page_end(out, 0, false);
+}
+
+static void write_port(
+	struct writer *out, const struct config_port *port, const struct port_counters *counters)
+{
+	char mac[18];
+	char name[sizeof(counters->name) + 1] = "";
+
+	if (counters)
+		memcpy(name, counters->name, sizeof(counters->name)); /* the peer need not end it */
+	writer_text(out, "port", port ? port->name : name);
+	writer_text(out, "device", port ? port->device : NULL);
+	writer_text(out, "zone",
+		!port                         ? NULL
+		: port->zone == ZONE_EXTERNAL ? "external"
+					      : "internal");
+	writer_text(out, "tap", port && port->tap[0] ? port->tap : NULL);
+	writer_unsigned(out, "vrf", port ? port->vrf : 0);
+	writer_boolean(out, "attached", counters != NULL);
+	if (!counters)
+		return;
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", counters->mac[0],
+		counters->mac[1], counters->mac[2], counters->mac[3], counters->mac[4],
+		counters->mac[5]);
+	writer_text(out, "mac", mac);
+	writer_unsigned(out, "mtu", counters->mtu);
+	writer_boolean(out, "link_up", counters->link_up);
+	writer_unsigned(out, "speed_mbps", counters->speed_mbps);
+	writer_unsigned(out, "rx_packets", counters->rx_packets);
+	writer_unsigned(out, "tx_packets", counters->tx_packets);
+	writer_unsigned(out, "rx_bytes", counters->rx_bytes);
+	writer_unsigned(out, "tx_bytes", counters->tx_bytes);
+	writer_unsigned(out, "rx_missed", counters->rx_missed);
+	writer_unsigned(out, "rx_errors", counters->rx_errors);
+	writer_unsigned(out, "tx_errors", counters->tx_errors);
+	writer_unsigned(out, "rx_no_buffer", counters->rx_no_buffer);
+}
+
+void show_ports(struct operator_server *server, const struct request *request, struct writer *out)
+{
+	const struct provider *provider = server->provider;
+	const struct config *config = provider->config(provider->context);
+	unsigned count = 0;
+	const struct port_counters *ports =
+		provider->ports ? provider->ports(provider->context, &count) : NULL;
+
+	answer_begin(out, request);
+	writer_array_begin(out, "rows");
+	for (unsigned i = 0; i < config->dataplane.port_count || (ports && i < count); i++) {
+		writer_object_begin(out, NULL);
+		write_port(out,
+			i < config->dataplane.port_count ? &config->dataplane.ports[i] : NULL,
+			ports && i < count ? &ports[i] : NULL);
+		writer_object_end(out);
+	}
+	writer_array_end(out);
+	answer_page_end(out, 0, false);
+}
+
 /* Long lists would take longer than a turn may: they are told by their length. */
 static void leave_out(struct writer *out, const char *name, unsigned *count)
 {
@@ -85,7 +201,8 @@ void show_config(struct operator_server *server, const struct request *request, 
 	answer_end(out);
 }
 
-void show_violations(struct operator_server *server, const struct request *request, struct writer *out)
+void show_violations(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	const struct provider *provider = server->provider;
 	struct provider_violation violation;
@@ -97,7 +214,8 @@ void show_violations(struct operator_server *server, const struct request *reque
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
 	while (rows < request->limit && cursor < UINT32_MAX &&
-		(more = provider->violation && provider->violation(provider->context, (unsigned)cursor, &violation))) {
+		(more = provider->violation &&
+			provider->violation(provider->context, (unsigned)cursor, &violation))) {
 		writer_object_begin(out, NULL);
 		writer_address(out, "source", &violation.source);
 		writer_text(out, "reason", violation.reason);
@@ -106,9 +224,10 @@ void show_violations(struct operator_server *server, const struct request *reque
 		writer_text(out, "nai", violation.nai && violation.nai[0] ? violation.nai : NULL);
 		snprintf(hex, sizeof(hex), "0x%x", violation.spi);
 		writer_text(out, "spi", hex);
-		snprintf(hex, sizeof(hex), "0x%016llx", (unsigned long long)violation.identification);
+		snprintf(hex, sizeof(hex), "0x%016llx",
+			(unsigned long long)violation.identification);
 		writer_text(out, "identification", hex);
-		writer_text(out, "instance", instance_name(server, violation.instance));
+		writer_text(out, "instance", answer_instance_name(server, violation.instance));
 		writer_unsigned(out, "last_unix_s", violation.last_wall_ns / CLOCK_NS_PER_S);
 		writer_object_end(out);
 		rows++;
@@ -120,7 +239,8 @@ void show_violations(struct operator_server *server, const struct request *reque
 
 static void write_context(struct writer *out, const struct config_security *security)
 {
-	static const char *const algorithms[] = {"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256"};
+	static const char *const algorithms[] = {
+		"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256"};
 	char text[24];
 
 	writer_object_begin(out, NULL);
@@ -135,16 +255,19 @@ static void write_context(struct writer *out, const struct config_security *secu
 	writer_object_end(out);
 }
 
-static void write_node(struct operator_server *server, struct writer *out, const struct config_mobile_node *node)
+static void write_node(
+	struct operator_server *server, struct writer *out, const struct config_mobile_node *node)
 {
 	char text[IP_PREFIX_TEXT_SIZE];
 
 	writer_object_begin(out, NULL);
 	writer_text(out, "nai", node->nai[0] ? node->nai : NULL);
-	writer_text(out, "home_address", node->home_address.length == 128 ? ip_address_format(&node->home_address.address, text)
-				 : node->home_address.length ? ip_prefix_format(&node->home_address, text)
-							     : NULL);
-	writer_text(out, "instance", instance_name(server, node->instance));
+	writer_text(out, "home_address",
+		node->home_address.length == 128
+			? ip_address_format(&node->home_address.address, text)
+		: node->home_address.length ? ip_prefix_format(&node->home_address, text)
+					    : NULL);
+	writer_text(out, "instance", answer_instance_name(server, node->instance));
 	writer_array_begin(out, "security");
 	for (unsigned i = 0; i < node->security_count; i++)
 		write_context(out, &node->security[i]);
@@ -165,19 +288,21 @@ static void write_node(struct operator_server *server, struct writer *out, const
 	writer_object_end(out);
 }
 
-void show_mobile_nodes(struct operator_server *server, const struct request *request, struct writer *out)
+void show_mobile_nodes(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	const struct config *config = server->provider->config(server->provider->context);
 	uint64_t cursor = request->cursor;
 	uint16_t instance;
 
-	if (!select_instance(server, request, &instance)) {
+	if (!answer_select_instance(server, request, &instance)) {
 		answer_error(out, out->used, "not_found", "no such instance");
 		return;
 	}
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
-	for (unsigned looked = 0; looked < request->limit && cursor < config->mobile_node_count; looked++, cursor++) {
+	for (unsigned looked = 0; looked < request->limit && cursor < config->mobile_node_count;
+		looked++, cursor++) {
 		const struct config_mobile_node *node = &config->mobile_nodes[cursor];
 		if (instance == PROVIDER_INSTANCE_ANY || node->instance == instance)
 			write_node(server, out, node);
@@ -186,7 +311,8 @@ void show_mobile_nodes(struct operator_server *server, const struct request *req
 	answer_page_end(out, cursor, cursor < config->mobile_node_count);
 }
 
-void show_instances(struct operator_server *server, const struct request *request, struct writer *out)
+void show_instances(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	static const char *const roles[] = {"plain", "i-HA", "x-HA"};
 	const struct config *config = server->provider->config(server->provider->context);
@@ -228,10 +354,12 @@ void show_pools(struct operator_server *server, const struct request *request, s
 
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
-	for (unsigned i = 0; i < OPERATOR_LIMIT_MAX && provider->pool && provider->pool(provider->context, i, &pool); i++) {
+	for (unsigned i = 0; i < OPERATOR_LIMIT_MAX && provider->pool &&
+			     provider->pool(provider->context, i, &pool);
+		i++) {
 		writer_object_begin(out, NULL);
 		writer_text(out, "pool", pool.name);
-		writer_text(out, "instance", instance_name(server, pool.instance));
+		writer_text(out, "instance", answer_instance_name(server, pool.instance));
 		writer_address(out, "first", &pool.first);
 		writer_address(out, "last", &pool.last);
 		writer_unsigned(out, "size", pool.size);

@@ -9,8 +9,12 @@
 static const char *encapsulation_name(unsigned encapsulation, uint32_t flags)
 {
 	if (flags & BINDING_UDP)
-		return encapsulation == ENCAPSULATION_GRE ? "udp-gre" : encapsulation == ENCAPSULATION_MINIMAL ? "udp-minimal" : "udp-ipip";
-	return encapsulation == ENCAPSULATION_GRE ? "gre" : encapsulation == ENCAPSULATION_MINIMAL ? "minimal" : "ipip";
+		return encapsulation == ENCAPSULATION_GRE       ? "udp-gre"
+		       : encapsulation == ENCAPSULATION_MINIMAL ? "udp-minimal"
+								: "udp-ipip";
+	return encapsulation == ENCAPSULATION_GRE       ? "gre"
+	       : encapsulation == ENCAPSULATION_MINIMAL ? "minimal"
+							: "ipip";
 }
 
 /* Upper case = set (HA4-OPS-25). */
@@ -19,7 +23,8 @@ static const char *flag_letters(uint8_t flags, char text[7])
 	static const struct {
 		uint8_t bit;
 		char set, clear;
-	} letters[] = {{0x80, 'S', 's'}, {0x40, 'B', 'b'}, {0x20, 'D', 'd'}, {0x10, 'M', 'm'}, {0x08, 'G', 'g'}, {0x02, 'T', 't'}};
+	} letters[] = {{0x80, 'S', 's'}, {0x40, 'B', 'b'}, {0x20, 'D', 'd'}, {0x10, 'M', 'm'},
+		{0x08, 'G', 'g'}, {0x02, 'T', 't'}};
 
 	for (unsigned i = 0; i < 6; i++)
 		text[i] = flags & letters[i].bit ? letters[i].set : letters[i].clear;
@@ -42,16 +47,18 @@ static const char *or_null(const char *text)
 }
 
 /* The columns of the list. */
-static void write_row(struct operator_server *server, struct writer *out, const struct provider_binding *binding)
+static void write_row(
+	struct operator_server *server, struct writer *out, const struct provider_binding *binding)
 {
 	char letters[7];
 
 	writer_address(out, "home_address", &binding->home_address);
 	writer_text(out, "nai", or_null(binding->nai));
-	writer_text(out, "instance", instance_name(server, binding->instance));
+	writer_text(out, "instance", answer_instance_name(server, binding->instance));
 	writer_address(out, "care_of_address", &binding->care_of_address);
 	writer_unsigned(out, "care_of_port", ntohs(binding->care_of_port));
-	writer_text(out, "encapsulation", encapsulation_name(binding->encapsulation, binding->flags));
+	writer_text(
+		out, "encapsulation", encapsulation_name(binding->encapsulation, binding->flags));
 	writer_text(out, "nat", nat_name(binding));
 	writer_text(out, "flags", flag_letters(binding->request_flags, letters));
 	writer_text(out, "state", binding->flags & BINDING_STATIC ? "static" : binding->state);
@@ -62,7 +69,8 @@ static void write_row(struct operator_server *server, struct writer *out, const 
 		writer_unsigned(out, "remaining_s", (binding->remaining_ms + 999) / 1000);
 }
 
-static void write_details(struct operator_server *server, struct writer *out, const struct provider_binding *binding)
+static void write_details(
+	struct operator_server *server, struct writer *out, const struct provider_binding *binding)
 {
 	char hex[24];
 
@@ -114,22 +122,25 @@ static bool nai_matches(const char *wanted, const char *nai)
 		return nai && strcmp(nai, wanted) == 0;
 	if (strcasecmp(realm, wanted_realm) != 0) // HA4-DYN-02
 		return false;
-	return wanted == wanted_realm ||
-	       (realm - nai == wanted_realm - wanted && memcmp(nai, wanted, (size_t)(realm - nai)) == 0);
+	return wanted == wanted_realm || (realm - nai == wanted_realm - wanted &&
+						 memcmp(nai, wanted, (size_t)(realm - nai)) == 0);
 }
 
 static bool filter_passes(const struct filter *filter, const struct provider_binding *binding)
 {
 	if (filter->instance != PROVIDER_INSTANCE_ANY && filter->instance != binding->instance)
 		return false;
-	if (filter->home->given && !ip_prefix_contains(&filter->home->prefix, &binding->home_address))
+	if (filter->home->given &&
+		!ip_prefix_contains(&filter->home->prefix, &binding->home_address))
 		return false;
-	if (filter->care_of->given && !ip_prefix_contains(&filter->care_of->prefix, &binding->care_of_address))
+	if (filter->care_of->given &&
+		!ip_prefix_contains(&filter->care_of->prefix, &binding->care_of_address))
 		return false;
 	return !filter->nai->given || nai_matches(filter->nai->text, binding->nai);
 }
 
-void show_bindings(struct operator_server *server, const struct request *request, struct writer *out)
+void show_bindings(
+	struct operator_server *server, const struct request *request, struct writer *out)
 {
 	const struct provider *provider = server->provider;
 	struct filter filter = {request_argument(request, "home"), request_argument(request, "nai"),
@@ -139,13 +150,14 @@ void show_bindings(struct operator_server *server, const struct request *request
 	uint64_t cursor = request->cursor, found = 0;
 	struct provider_binding binding;
 
-	if (!select_instance(server, request, &filter.instance)) {
+	if (!answer_select_instance(server, request, &filter.instance)) {
 		answer_error(out, out->used, "not_found", "no such instance");
 		return;
 	}
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
-	for (unsigned looked = 0; looked < LOOK_MAX && (count_only || found < request->limit); looked++) {
+	for (unsigned looked = 0; looked < LOOK_MAX && (count_only || found < request->limit);
+		looked++) {
 		step = provider->binding_next(provider->context, &cursor, &binding);
 		if (step == PROVIDER_END)
 			break;
@@ -176,14 +188,16 @@ void show_binding(struct operator_server *server, const struct request *request,
 	uint16_t instance;
 	unsigned count = 0;
 
-	if (!select_instance(server, request, &instance)) {
+	if (!answer_select_instance(server, request, &instance)) {
 		answer_error(out, start, "not_found", "no such instance");
 		return;
 	}
 	answer_begin(out, request);
 	writer_array_begin(out, "rows");
-	/* A home address has a handful of bindings an instance; a thousand would be the provider's mistake. */
-	while (count < OPERATOR_LIMIT_MAX && provider->binding_find(provider->context, instance, home, count, &binding)) {
+	/* A home address has a handful of bindings an instance; a thousand would be the provider's
+	 * mistake. */
+	while (count < OPERATOR_LIMIT_MAX &&
+		provider->binding_find(provider->context, instance, home, count, &binding)) {
 		writer_object_begin(out, NULL);
 		write_details(server, out, &binding);
 		writer_object_end(out);

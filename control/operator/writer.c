@@ -33,13 +33,17 @@ static void put(struct writer *writer, const char *text, size_t length)
 /* Octets of a whole, shortest-form UTF-8 sequence at `at`; 0 when it is none. */
 static unsigned utf8_length(const unsigned char *at)
 {
-	unsigned length = at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	unsigned length = at[0] < 0xc2   ? 0
+			  : at[0] < 0xe0 ? 2
+			  : at[0] < 0xf0 ? 3
+			  : at[0] < 0xf5 ? 4
+					 : 0;
 
 	for (unsigned i = 1; i < length; i++)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
-		(at[0] == 0xf4 && at[1] > 0x8f))
+	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+		(at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
 		return 0;
 	return length;
 }
@@ -170,7 +174,8 @@ void writer_address(struct writer *writer, const char *key, const struct ip_addr
 {
 	char text[IP_ADDRESS_TEXT_SIZE];
 
-	writer_text(writer, key, ip_address_is_unspecified(address) ? NULL : ip_address_format(address, text));
+	writer_text(writer, key,
+		ip_address_is_unspecified(address) ? NULL : ip_address_format(address, text));
 }
 
 void writer_prefix(struct writer *writer, const char *key, const struct ip_prefix *prefix)

@@ -3,16 +3,18 @@
  *
  *   server  {"hello":"homeport","version":"0.1.0","protocol":1,"role":"admin"}
  *   client  {"command":"show bindings","arguments":{"instance":"lab"},"cursor":0,"limit":500}
- *   server  {"ok":true,"command":"show bindings","rows":[...],"cursor":500}        more to come: ask again with this cursor
- *   server  {"ok":true,"command":"show bindings","rows":[...],"cursor":null}       the last page; it may be empty
- *   server  {"ok":true,"command":"show status","data":{...}}                       commands that are not paged
- *   server  {"ok":false,"error":{"code":"not_found","text":"..."}}
+ *   server  {"ok":true,"command":"show bindings","rows":[...],"cursor":500}        more to come:
+ * ask again with this cursor server  {"ok":true,"command":"show
+ * bindings","rows":[...],"cursor":null}       the last page; it may be empty server
+ * {"ok":true,"command":"show status","data":{...}}                       commands that are not
+ * paged server  {"ok":false,"error":{"code":"not_found","text":"..."}}
  *
- * A client sends its next request after the reply to the last. `watch events` turns the connection into a stream of event lines.
- * Keys of JSON objects are stable within a protocol version: new ones may come, none changes its meaning.
+ * A client sends its next request after the reply to the last. `watch events` turns the connection
+ * into a stream of event lines. Keys of JSON objects are stable within a protocol version: new ones
+ * may come, none changes its meaning.
  *
- * The table below is the one list of commands: the server's dispatch, homeportctl's parsing, its help and completion and
- * docs/commands.md are made from it. Read-only data, any thread.
+ * The table below is the one list of commands: the server's dispatch, homeportctl's parsing, its
+ * help and completion and docs/commands.md are made from it. Read-only data, any thread.
  */
 #ifndef LIB_IPC_OPERATOR_H
 #define LIB_IPC_OPERATOR_H
@@ -61,7 +63,8 @@ enum operator_argument_kind {
 };
 
 struct operator_argument {
-	const char *name; /* JSON key; on the command line "name value", or the bare value when positional */
+	const char *name; /* JSON key; on the command line "name value", or the bare value when
+			     positional */
 	enum operator_argument_kind kind;
 	bool positional, required;
 	const char *words; /* OPERATOR_WORDS: separated by '|' */
@@ -73,7 +76,8 @@ struct operator_command_row {
 	enum operator_role role;
 	bool paged;
 	const char *help;
-	struct operator_argument arguments[OPERATOR_ARGUMENTS_MAX]; /* ends with name NULL, or full */
+	struct operator_argument
+		arguments[OPERATOR_ARGUMENTS_MAX]; /* ends with name NULL, or full */
 };
 
 /* NULL beyond the last. */
@@ -81,7 +85,8 @@ const struct operator_command_row *operator_command_get(unsigned command);
 /* By its exact words; OPERATOR_COMMAND_COUNT when there is none. */
 unsigned operator_command_find(const char *words);
 /* NULL when the command has no such argument. */
-const struct operator_argument *operator_argument_find(const struct operator_command_row *row, const char *name);
+const struct operator_argument *operator_argument_find(
+	const struct operator_command_row *row, const char *name);
 const char *operator_role_name(enum operator_role role);
 
 #endif

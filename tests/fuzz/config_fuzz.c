@@ -1,6 +1,6 @@
 /*
- * The configuration: any text either loads or is refused with one line that names the text; what loads prints as a text that loads again and
- * prints the same.
+ * The configuration: any text either loads or is refused with one line that names the text; what
+ * loads prints as a text that loads again and prints the same.
  */
 #include "config/config.h"
 #include "tests/fuzz/fuzz_assert.h"
@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
-/* libconfig 1.5 loses a string that stands where the grammar wants none: some octets for each refused file. */
+/* libconfig 1.5 loses a string that stands where the grammar wants none: some octets for each
+ * refused file. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libconfig.so";
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!strstr(text, "key_file")) {
 		if (config_load_string(text, "fuzz", &config, &error, NULL)) {
 			FUZZ_ASSERT(!config);
-			FUZZ_ASSERT(strncmp(error.text, "fuzz:", 5) == 0 && !strchr(error.text, '\n'));
+			FUZZ_ASSERT(
+				strncmp(error.text, "fuzz:", 5) == 0 && !strchr(error.text, '\n'));
 		} else {
 			reads_back(config);
 			config_free(config);

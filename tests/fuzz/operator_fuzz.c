@@ -1,6 +1,7 @@
 /*
- * One request line of the operators' socket: refused with a code and a sentence, or checked values within their limits. Where strings go
- * back to clients, they go through the writer: what it makes of any octets is JSON.
+ * One request line of the operators' socket: refused with a code and a sentence, or checked values
+ * within their limits. Where strings go back to clients, they go through the writer: what it makes
+ * of any octets is JSON.
  */
 #include "control/operator/request.h"
 #include "control/operator/writer.h"
@@ -40,7 +41,8 @@ static void check_writer(const uint8_t *data, size_t size)
 	writer_object_end(&out);
 	writer_line_end(&out);
 	if (!out.failed) {
-		FUZZ_ASSERT(out.used && memchr(out.text, '\n', out.used) == out.text + out.used - 1);
+		FUZZ_ASSERT(
+			out.used && memchr(out.text, '\n', out.used) == out.text + out.used - 1);
 		json_t *json = json_loadb(out.text, out.used, 0, NULL);
 		FUZZ_ASSERT(json_is_string(json_object_get(json, "text")));
 		json_decref(json);

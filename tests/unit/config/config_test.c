@@ -1,6 +1,7 @@
 /*
- * The configuration by files: every example loads and reads back from its own print; every file in bad/ is refused with, and every file in
- * warned/ loads with, exactly the message of its first line ("# LINE: text").
+ * The configuration by files: every example loads and reads back from its own print; every file in
+ * bad/ is refused with, and every file in warned/ loads with, exactly the message of its first line
+ * ("# LINE: text").
  */
 #include "config/config.h"
 #include "config/fingerprint.h"
@@ -150,12 +151,15 @@ static void lab_has_the_values_of_the_vectors(void **state)
 	char path[1024], text[IP_PREFIX_TEXT_SIZE];
 	snprintf(path, sizeof(path), "%s/lab.cfg", examples_folder);
 	struct config *config = load(path);
-	static const uint8_t key[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10};
+	static const uint8_t key[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc,
+		0xba, 0x98, 0x76, 0x54, 0x32, 0x10};
 
 	assert_int_equal(config->instance_count, 1);
 	assert_int_equal(config->instances[0].address_count, 1);
-	assert_string_equal(ip_address_format(&config->instances[0].addresses[0], text), "192.0.2.1");
-	assert_string_equal(ip_prefix_format(&config->instances[0].home_networks[0].prefix, text), "10.1.0.0/16");
+	assert_string_equal(
+		ip_address_format(&config->instances[0].addresses[0], text), "192.0.2.1");
+	assert_string_equal(ip_prefix_format(&config->instances[0].home_networks[0].prefix, text),
+		"10.1.0.0/16");
 	assert_int_equal(config->instances[0].home_networks[0].port, UINT16_MAX);
 	assert_false(config->instances[0].home_networks[0].advertise);
 	assert_int_equal(config->instances[0].keepalive_s, 30);
@@ -176,10 +180,11 @@ static void lab_has_the_values_of_the_vectors(void **state)
 	config_free(config);
 }
 
-#define HEAD                                                                                                                       \
-	"instances = ( { name = \"a\"; addresses = [ \"192.0.2.1\" ]; home_networks = ( { prefix = \"10.1.0.0/16\"; } );"          \
+#define HEAD                                                                                       \
+	"instances = ( { name = \"a\"; addresses = [ \"192.0.2.1\" ]; home_networks = ( { prefix " \
+	"= \"10.1.0.0/16\"; } );"                                                                  \
 	" replay_default = \"nonce\"; } );\n"
-#define NODE(settings)                                                                                                             \
+#define NODE(settings)                                                                             \
 	"mobile_nodes = ( { home_address = \"10.1.0.10\"; security = ( { " settings " } ); } );\n"
 #define KEY "key = \"000102030405060708090a0b0c0d0e0f\";"
 
@@ -192,7 +197,8 @@ static void large_spis_are_not_cut(void **state) /* libconfig 1.5 keeps 32 signe
 	assert_int_equal(config->mobile_nodes[0].security[0].spi, 3000000000u);
 	assert_int_equal(config->mobile_nodes[0].security[0].not_after, 4102444800);
 	config_free(config);
-	config = load_text(HEAD NODE("spi = 3000000000L; /* 99999999999 */ # 99999999999999999999\n " KEY));
+	config = load_text(
+		HEAD NODE("spi = 3000000000L; /* 99999999999 */ # 99999999999999999999\n " KEY));
 	assert_int_equal(config->mobile_nodes[0].security[0].spi, 3000000000u);
 	config_free(config);
 }
@@ -265,14 +271,27 @@ static void reload_names_what_needs_a_restart(void **state)
 	struct config_error error;
 	const char *before = HEAD "dataplane = { ports = ( { name = \"a\"; device = \"x\"; } ); };";
 
-	assert_int_equal(reload(before, HEAD NODE("spi = 256; " KEY) "dataplane = { ports = ( { name = \"a\"; device = \"x\"; } ); };", &error), 0);
-	assert_int_equal(reload(before, HEAD "dataplane = { workers = 2; ports = ( { name = \"a\"; device = \"x\"; } ); };", &error), -EBUSY);
+	assert_int_equal(reload(before,
+				 HEAD NODE("spi = 256; " KEY) "dataplane = { ports = ( { name = "
+							      "\"a\"; device = \"x\"; } ); };",
+				 &error),
+		0);
+	assert_int_equal(reload(before,
+				 HEAD "dataplane = { workers = 2; ports = ( { name = \"a\"; device "
+				      "= \"x\"; } ); };",
+				 &error),
+		-EBUSY);
 	assert_string_equal(error.text, "dataplane.workers: a change needs a restart");
-	assert_int_equal(reload(before, HEAD "dataplane = { ports = ( { name = \"a\"; device = \"y\"; } ); };", &error), -EBUSY);
+	assert_int_equal(
+		reload(before,
+			HEAD "dataplane = { ports = ( { name = \"a\"; device = \"y\"; } ); };",
+			&error),
+		-EBUSY);
 	assert_string_equal(error.text, "dataplane.ports[0].device: a change needs a restart");
 	assert_int_equal(reload(before, HEAD, &error), -EBUSY);
 	assert_string_equal(error.text, "dataplane.ports: a change needs a restart");
-	assert_int_equal(reload(HEAD, "control = { metrics = \"127.0.0.1:1\"; };" HEAD, &error), -EBUSY);
+	assert_int_equal(
+		reload(HEAD, "control = { metrics = \"127.0.0.1:1\"; };" HEAD, &error), -EBUSY);
 	assert_string_equal(error.text, "control.metrics: a change needs a restart");
 	assert_int_equal(reload(HEAD, "control = { log_level = \"debug\"; };" HEAD, &error), 0);
 	assert_int_equal(reload(HEAD, "", &error), -EBUSY);
@@ -299,7 +318,10 @@ static void warnings_stop_at_a_hundred(void **state)
 
 	fputs(HEAD "mobile_nodes = (", out);
 	for (unsigned i = 0; i < 300; i++)
-		fprintf(out, "%s{ home_address = \"10.1.1.%u\"; security = ( { spi = 256; key = \"00\"; } ); }", i ? "," : "", i % 256);
+		fprintf(out,
+			"%s{ home_address = \"10.1.1.%u\"; security = ( { spi = 256; key = \"00\"; "
+			"} ); }",
+			i ? "," : "", i % 256);
 	fputs(");", out);
 	fclose(out);
 	config_load_string(text, "text", &config, &error, warnings);

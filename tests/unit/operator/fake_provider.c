@@ -9,7 +9,8 @@
 static const char text[] =
 	"dataplane = { ports = ( { name = \"out\"; device = \"net_null0\"; tap = \"hp-out\"; },"
 	" { name = \"in\"; device = \"net_null1\"; zone = \"internal\"; } ); };\n"
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; home_networks = ( { prefix = \"10.0.0.0/8\"; } ); } );\n"
+	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; home_networks = ( { prefix "
+	"= \"10.0.0.0/8\"; } ); } );\n"
 	"mobile_nodes = ( { nai = \"mn1@example.com\"; home_address = \"10.0.0.0/8\";"
 	" security = ( { spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; } ); } );\n";
 
@@ -22,8 +23,12 @@ static void fake_status(void *context, struct provider_status *out)
 {
 	struct fake *fake = context;
 
-	*out = (struct provider_status){.attached = !fake->detached, .synchronised = true, .uptime_ms = 61000,
-		.dataplane_epoch = fake->epoch, .bindings = fake->bindings - fake->gone_below, .bindings_max = 2000000};
+	*out = (struct provider_status){.attached = !fake->detached,
+		.synchronised = true,
+		.uptime_ms = 61000,
+		.dataplane_epoch = fake->epoch,
+		.bindings = fake->bindings - fake->gone_below,
+		.bindings_max = 2000000};
 }
 
 static void make(uint32_t number, struct provider_binding *out)
@@ -64,13 +69,14 @@ static enum provider_step fake_next(void *context, uint64_t *cursor, struct prov
 	return PROVIDER_FOUND;
 }
 
-static bool fake_find(void *context, uint16_t instance, const struct ip_address *home, unsigned index,
-	struct provider_binding *out)
+static bool fake_find(void *context, uint16_t instance, const struct ip_address *home,
+	unsigned index, struct provider_binding *out)
 {
 	struct fake *fake = context;
 	uint32_t number = ntohl(ip_address_v4(home)) - 0x0a000000u;
 
-	if (index || number < fake->gone_below || number >= fake->bindings || (instance && instance != PROVIDER_INSTANCE_ANY))
+	if (index || number < fake->gone_below || number >= fake->bindings ||
+		(instance && instance != PROVIDER_INSTANCE_ANY))
 		return false;
 	make(number, out);
 	out->counters = (struct binding_counters){11, 22, 33, 44};
@@ -79,7 +85,8 @@ static bool fake_find(void *context, uint16_t instance, const struct ip_address 
 	return true;
 }
 
-static bool fake_counter(void *context, unsigned instance, unsigned index, struct provider_counter *out)
+static bool fake_counter(
+	void *context, unsigned instance, unsigned index, struct provider_counter *out)
 {
 	static const char *const names[] = {"rx_request", "reg_accepted", "denied_133"};
 	struct fake *fake = context;
@@ -169,9 +176,18 @@ void fake_init(struct fake *fake, uint32_t bindings)
 	fake->control[0][0] = 9;
 	fake->control[0][1] = 7;
 	fake->control[0][2] = 2;
-	fake->provider = (struct provider){.context = fake, .config = fake_config, .status = fake_status, .binding_next = fake_next,
-		.binding_find = fake_find, .counter = fake_counter, .workers = fake_workers, .ports = fake_ports,
-		.clear_binding = fake_clear, .clear_home = fake_clear_home, .clear_nai = fake_clear_nai, .drain = fake_drain,
+	fake->provider = (struct provider){.context = fake,
+		.config = fake_config,
+		.status = fake_status,
+		.binding_next = fake_next,
+		.binding_find = fake_find,
+		.counter = fake_counter,
+		.workers = fake_workers,
+		.ports = fake_ports,
+		.clear_binding = fake_clear,
+		.clear_home = fake_clear_home,
+		.clear_nai = fake_clear_nai,
+		.drain = fake_drain,
 		.reload = fake_reload};
 }
 

@@ -6,8 +6,8 @@
 
 struct fake {
 	struct config *config;
-	uint32_t bindings;      /* numbers 0..bindings-1, home address 10.0.0.0 + number */
-	uint32_t gone_below;    /* numbers below it are empty slots */
+	uint32_t bindings;   /* numbers 0..bindings-1, home address 10.0.0.0 + number */
+	uint32_t gone_below; /* numbers below it are empty slots */
 	unsigned cleared, drained, reloads;
 	bool refuse_reload, detached;
 	uint64_t epoch;

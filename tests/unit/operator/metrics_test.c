@@ -1,4 +1,5 @@
-/* The metrics page: HTTP as a scraper speaks it, and every line as Prometheus' text format wants it. */
+/* The metrics page: HTTP as a scraper speaks it, and every line as Prometheus' text format wants
+ * it. */
 #include "control/operator/operator.h"
 #include "tests/unit/operator/fake_provider.h"
 
@@ -68,7 +69,8 @@ static const char *fetch(const char *request)
 
 static void only_get_of_metrics(void **state)
 {
-	assert_true(strncmp(fetch("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 OK\r\n", 17) == 0);
+	assert_true(strncmp(fetch("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"),
+			    "HTTP/1.1 200 OK\r\n", 17) == 0);
 	assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
 	assert_true(strncmp(fetch("GET /metricsx HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ", 13) == 0);
 	assert_true(strncmp(fetch("POST /metrics HTTP/1.1\r\n\r\n"), "HTTP/1.1 405 ", 13) == 0);
@@ -107,13 +109,15 @@ static void every_line_is_well_formed(void **state)
 	assert_int_equal(body[strlen(body) - 1], '\n');
 	for (char *line = strtok(body, "\n"); line; line = strtok(NULL, "\n")) {
 		if (strncmp(line, "# HELP ", 7) == 0) {
-			snprintf(family, sizeof(family), "%.*s", (int)strcspn(line + 7, " "), line + 7);
+			snprintf(family, sizeof(family), "%.*s", (int)strcspn(line + 7, " "),
+				line + 7);
 			assert_true(strncmp(family, "homeport_", 9) == 0);
 		} else if (strncmp(line, "# TYPE ", 7) == 0) {
 			assert_int_equal(sscanf(line + 7 + strlen(family), " %19s", type), 1);
 			assert_true(strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0);
 			/* Counters, and they alone, end in _total. */
-			bool total = strlen(family) > 6 && strcmp(family + strlen(family) - 6, "_total") == 0;
+			bool total = strlen(family) > 6 &&
+				     strcmp(family + strlen(family) - 6, "_total") == 0;
 			assert_int_equal(total, strcmp(type, "counter") == 0);
 		} else {
 			check_sample(line, family);
@@ -128,9 +132,12 @@ static void values_are_those_of_the_commands(void **state)
 	fetch("GET /metrics HTTP/1.1\r\n\r\n");
 	assert_non_null(strstr(answer, "\nhomeport_bindings 10\n"));
 	assert_non_null(strstr(answer, "\nhomeport_received_packets_total{worker=\"0\"} 100\n"));
-	assert_non_null(strstr(answer, "\nhomeport_dropped_packets_total{step=\"decap\",reason=\"rt_no_binding\"} 15\n"));
-	assert_non_null(strstr(answer, "\nhomeport_port_received_packets_total{port=\"out\"} 110\n"));
-	assert_non_null(strstr(answer, "\nhomeport_mip4_total{instance=\"lab\",counter=\"denied_133\"} 2\n"));
+	assert_non_null(strstr(answer,
+		"\nhomeport_dropped_packets_total{step=\"decap\",reason=\"rt_no_binding\"} 15\n"));
+	assert_non_null(
+		strstr(answer, "\nhomeport_port_received_packets_total{port=\"out\"} 110\n"));
+	assert_non_null(strstr(
+		answer, "\nhomeport_mip4_total{instance=\"lab\",counter=\"denied_133\"} 2\n"));
 	assert_null(strstr(answer, "example.com"));
 	assert_null(strstr(answer, "10.0.0."));
 }
@@ -140,9 +147,11 @@ static void other_endpoints_are_refused(void **state)
 	struct operator_metrics *second;
 	char endpoint[32];
 
-	assert_int_equal(operator_metrics_new(loop, "0.0.0.0:9464", &fake.provider, &second), -EINVAL);
+	assert_int_equal(
+		operator_metrics_new(loop, "0.0.0.0:9464", &fake.provider, &second), -EINVAL);
 	snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", port);
-	assert_int_equal(operator_metrics_new(loop, endpoint, &fake.provider, &second), -EADDRINUSE);
+	assert_int_equal(
+		operator_metrics_new(loop, endpoint, &fake.provider, &second), -EADDRINUSE);
 }
 
 int main(void)

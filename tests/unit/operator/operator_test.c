@@ -1,4 +1,5 @@
-/* The server over a real socket in a temporary directory: the loop runs on a thread of its own, the test is its client. */
+/* The server over a real socket in a temporary directory: the loop runs on a thread of its own, the
+ * test is its client. */
 #include "control/operator/operator.h"
 #include "lib/ipc/operator.h"
 #include "tests/unit/operator/fake_provider.h"
@@ -39,13 +40,17 @@ static struct bench bench;
 
 static void *run_loop(void *context)
 {
-	static const struct ip_address home = {.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 10}};
+	static const struct ip_address home = {
+		.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 10}};
 
 	while (!bench.stop) {
 		loop_turn(bench.loop, 2000000);
 		if (atomic_exchange(&bench.publish, false))
 			operator_publish(bench.server,
-				&(struct operator_event){.type = "binding_added", .home_address = &home, .nai = "mn1@example.com", .code = -1},
+				&(struct operator_event){.type = "binding_added",
+					.home_address = &home,
+					.nai = "mn1@example.com",
+					.code = -1},
 				1000000000);
 	}
 	return NULL;
@@ -58,7 +63,8 @@ static int set_up(void **state)
 	snprintf(bench.path, sizeof(bench.path), "%s/control.sock", bench.folder);
 	fake_init(&bench.fake, BINDINGS);
 	bench.loop = loop_new();
-	assert_int_equal(operator_new(bench.loop, bench.path, "", &bench.fake.provider, &bench.server), 0);
+	assert_int_equal(
+		operator_new(bench.loop, bench.path, "", &bench.fake.provider, &bench.server), 0);
 	bench.stop = false;
 	return pthread_create(&bench.thread, NULL, run_loop, NULL);
 }
@@ -190,13 +196,19 @@ static void bad_requests_are_told_why(void **state)
 	assert_refused("{}", "bad_request", "a request is");
 	assert_refused("{\"command\":\"show bindigs\"}", "unknown_command", "show bindigs");
 	assert_refused("{\"command\":\"show binding\"}", "bad_argument", "needs address");
-	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":\"10.1\"}}", "bad_argument", "not an IP address");
-	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":7}}", "bad_argument", "must be a string");
-	assert_refused("{\"command\":\"show status\",\"arguments\":{\"x\":\"y\"}}", "bad_argument", "no argument \"x\"");
+	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":\"10.1\"}}",
+		"bad_argument", "not an IP address");
+	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":7}}",
+		"bad_argument", "must be a string");
+	assert_refused("{\"command\":\"show status\",\"arguments\":{\"x\":\"y\"}}", "bad_argument",
+		"no argument \"x\"");
 	assert_refused("{\"command\":\"show bindings\",\"cursor\":-1}", "bad_request", "cursor");
-	assert_refused("{\"command\":\"show bindings\",\"arguments\":{\"instance\":\"x\"}}", "not_found", "instance");
-	assert_refused("{\"command\":\"drain\",\"arguments\":{\"state\":\"o\"}}", "bad_argument", "on|off");
-	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":\"11.0.0.1\"}}", "not_found", "no binding");
+	assert_refused("{\"command\":\"show bindings\",\"arguments\":{\"instance\":\"x\"}}",
+		"not_found", "instance");
+	assert_refused("{\"command\":\"drain\",\"arguments\":{\"state\":\"o\"}}", "bad_argument",
+		"on|off");
+	assert_refused("{\"command\":\"show binding\",\"arguments\":{\"address\":\"11.0.0.1\"}}",
+		"not_found", "no binding");
 }
 
 static void overlong_line_ends_the_connection(void **state)
@@ -231,7 +243,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
 // HA4-OPS-25
 static void binding_shows_every_field(void **state)
 {
-	json_t *answer = ask_good("{\"command\":\"show binding\",\"arguments\":{\"address\":\"10.0.0.3\"}}");
+	json_t *answer =
+		ask_good("{\"command\":\"show binding\",\"arguments\":{\"address\":\"10.0.0.3\"}}");
 	const json_t *row = json_array_get(json_object_get(answer, "rows"), 0);
 
 	assert_string_equal(text_of(row, "home_address"), "10.0.0.3");
@@ -249,7 +262,8 @@ static void binding_shows_every_field(void **state)
 	assert_int_equal(number_of(row, "lifetime_s"), 60);
 	assert_int_equal(number_of(row, "remaining_s"), 60);
 	assert_true(json_is_true(json_object_get(row, "revocation_negotiated")));
-	assert_string_equal(json_string_value(json_array_get(json_object_get(row, "networks"), 0)), "10.0.0.0/24");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(row, "networks"), 0)),
+		"10.0.0.0/24");
 	assert_int_equal(number_of(row, "forward_packets"), 11);
 	assert_int_equal(number_of(row, "reverse_bytes"), 44);
 	json_decref(answer);
@@ -262,7 +276,9 @@ static unsigned long long dump(int fd, const char *arguments, unsigned long long
 
 	*counted = 0;
 	for (;;) {
-		snprintf(request, sizeof(request), "{\"command\":\"show bindings\",\"arguments\":%s,\"cursor\":%llu,\"limit\":1000}",
+		snprintf(request, sizeof(request),
+			"{\"command\":\"show "
+			"bindings\",\"arguments\":%s,\"cursor\":%llu,\"limit\":1000}",
 			arguments, cursor);
 		json_t *answer = ask_on(fd, request);
 		const json_t *next = json_object_get(answer, "cursor");
@@ -285,7 +301,8 @@ static void filters_choose_rows(void **state)
 	assert_int_equal(dump(fd, "{\"home\":\"10.0.1.9\",\"instance\":\"lab\"}", &counted), 1);
 	assert_int_equal(dump(fd, "{\"nai\":\"mn1@EXAMPLE.com\",\"count\":true}", &counted), 0);
 	assert_int_equal(counted, BINDINGS / 2);
-	assert_int_equal(dump(fd, "{\"nai\":\"@example.com\",\"home\":\"10.0.0.0/28\"}", &counted), 16);
+	assert_int_equal(
+		dump(fd, "{\"nai\":\"@example.com\",\"home\":\"10.0.0.0/28\"}", &counted), 16);
 	assert_int_equal(dump(fd, "{\"care-of\":\"203.0.113.8\",\"count\":true}", &counted), 0);
 	assert_int_equal(counted, 0);
 	close(fd);
@@ -295,7 +312,8 @@ static void filters_choose_rows(void **state)
 static void counters_are_summed_cleared_and_balanced(void **state)
 {
 	json_t *answer = ask_good("{\"command\":\"show counters\"}");
-	const json_t *data = json_object_get(answer, "data"), *sum = json_object_get(data, "conservation");
+	const json_t *data = json_object_get(answer, "data"),
+		     *sum = json_object_get(data, "conservation");
 	const json_t *control = json_array_get(json_object_get(data, "control"), 0);
 
 	assert_int_equal(number_of(json_object_get(data, "dataplane"), "received_port"), 110);
@@ -307,7 +325,8 @@ static void counters_are_summed_cleared_and_balanced(void **state)
 	assert_true(json_is_null(json_object_get(data, "cleared_s_ago")));
 	assert_int_equal(number_of(json_object_get(control, "counters"), "denied_133"), 2);
 	assert_int_equal(number_of(json_object_get(control, "rfc2006"), "haIDMismatch"), 2);
-	assert_int_equal(number_of(json_object_get(control, "rfc2006"), "haRegistrationAccepted"), 7);
+	assert_int_equal(
+		number_of(json_object_get(control, "rfc2006"), "haRegistrationAccepted"), 7);
 	json_decref(answer);
 
 	json_decref(ask_good("{\"command\":\"clear counters\"}"));
@@ -318,14 +337,16 @@ static void counters_are_summed_cleared_and_balanced(void **state)
 	assert_int_equal(number_of(json_object_get(data, "dataplane"), "received_port"), 0);
 	assert_int_equal(number_of(json_object_get(data, "dataplane"), "dropped"), 3);
 	assert_int_equal(number_of(json_object_get(data, "conservation"), "difference"), -3);
-	assert_true(json_is_false(json_object_get(json_object_get(data, "conservation"), "balanced")));
+	assert_true(
+		json_is_false(json_object_get(json_object_get(data, "conservation"), "balanced")));
 	control = json_array_get(json_object_get(data, "control"), 0);
 	assert_int_equal(number_of(json_object_get(control, "counters"), "denied_133"), 1);
 	json_decref(answer);
 
 	answer = ask_good("{\"command\":\"show drops\"}");
 	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 1);
-	assert_string_equal(text_of(json_array_get(json_object_get(answer, "rows"), 0), "reason"), "mtu_df");
+	assert_string_equal(
+		text_of(json_array_get(json_object_get(answer, "rows"), 0), "reason"), "mtu_df");
 	json_decref(answer);
 	answer = ask_good("{\"command\":\"show drops\",\"arguments\":{\"raw\":true,\"all\":true}}");
 	assert_int_equal(json_array_size(json_object_get(answer, "rows")), DROP_REASON_COUNT - 1);
@@ -334,7 +355,9 @@ static void counters_are_summed_cleared_and_balanced(void **state)
 	/* Another dataplane counts from its own zero. */
 	bench.fake.epoch++;
 	answer = ask_good("{\"command\":\"show counters\"}");
-	assert_int_equal(number_of(json_object_get(json_object_get(answer, "data"), "dataplane"), "received_port"), 110);
+	assert_int_equal(number_of(json_object_get(json_object_get(answer, "data"), "dataplane"),
+				 "received_port"),
+		110);
 	json_decref(answer);
 	bench.fake.workers[1].drops[DROP_mtu_df] -= 3;
 }
@@ -359,14 +382,16 @@ static void lists_come_with_and_without_a_dataplane(void **state)
 {
 	json_t *answer = ask_good("{\"command\":\"show ports\"}");
 	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 2);
-	assert_int_equal(number_of(json_array_get(json_object_get(answer, "rows"), 0), "rx_packets"), 110);
+	assert_int_equal(
+		number_of(json_array_get(json_object_get(answer, "rows"), 0), "rx_packets"), 110);
 	json_decref(answer);
 	answer = ask_good("{\"command\":\"show workers\"}");
 	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 2);
 	json_decref(answer);
 	bench.fake.detached = true;
 	answer = ask_good("{\"command\":\"show ports\"}");
-	assert_true(json_is_false(json_object_get(json_array_get(json_object_get(answer, "rows"), 1), "attached")));
+	assert_true(json_is_false(
+		json_object_get(json_array_get(json_object_get(answer, "rows"), 1), "attached")));
 	json_decref(answer);
 	answer = ask_good("{\"command\":\"show workers\"}");
 	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 0);
@@ -387,18 +412,23 @@ static void administrators_act(void **state)
 	assert_refused("{\"command\":\"reload\"}", "refused", "homeport.cfg:3: no such thing");
 	bench.fake.refuse_reload = false;
 	assert_int_equal(bench.fake.reloads, 2);
-	json_t *answer = ask_good("{\"command\":\"revoke\",\"arguments\":{\"address\":\"10.0.0.3\"}}");
+	json_t *answer =
+		ask_good("{\"command\":\"revoke\",\"arguments\":{\"address\":\"10.0.0.3\"}}");
 	assert_int_equal(number_of(json_object_get(answer, "data"), "removed"), 1);
 	assert_true(json_is_true(json_object_get(json_object_get(answer, "data"), "node_told")));
 	json_decref(answer);
-	answer = ask_good("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"mn1@example.com\"}}");
+	answer = ask_good(
+		"{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"mn1@example.com\"}}");
 	assert_int_equal(number_of(answer, "count"), 5);
 	json_decref(answer);
-	assert_refused("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"11.0.0.1\"}}", "not_found", "no such binding");
-	assert_refused("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"everything\"}}", "bad_argument", "neither");
+	assert_refused("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"11.0.0.1\"}}",
+		"not_found", "no such binding");
+	assert_refused("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"everything\"}}",
+		"bad_argument", "neither");
 	bench.fake.cleared = 0;
 	answer = ask_good("{\"command\":\"clear bindings\",\"arguments\":{\"which\":\"all\"}}");
-	assert_int_equal(number_of(answer, "count"), 500); /* a turn's worth, and a cursor for the rest */
+	assert_int_equal(
+		number_of(answer, "count"), 500); /* a turn's worth, and a cursor for the rest */
 	assert_int_equal(number_of(answer, "cursor"), 500);
 	assert_int_equal(bench.fake.cleared, 500);
 	json_decref(answer);
@@ -457,7 +487,8 @@ static void credentials_make_roles(void **state)
 	assert_int_equal(operator_role_of(1001, groups, 2, 1000, (gid_t)-1), -EPERM);
 }
 
-/* Runs as uid 65534 with the group `gid`: what the server says to `request`, into `out`. False when that is not allowed here. */
+/* Runs as uid 65534 with the group `gid`: what the server says to `request`, into `out`. False when
+ * that is not allowed here. */
 static bool as_nobody(gid_t gid, const char *request, char *out, size_t size)
 {
 	int pipes[2];
@@ -471,7 +502,8 @@ static bool as_nobody(gid_t gid, const char *request, char *out, size_t size)
 		char text[2000] = "";
 		strcpy(address.sun_path, bench.path);
 		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-		if (setgroups(1, &gid) || setgid(65534) || setuid(65534) || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		if (setgroups(1, &gid) || setgid(65534) || setuid(65534) ||
+			connect(fd, (struct sockaddr *)&address, sizeof(address)))
 			_exit(2);
 		read_line(fd);
 		snprintf(text + strlen(text), 1000, "%.900s", line_text);
@@ -492,14 +524,16 @@ static bool as_nobody(gid_t gid, const char *request, char *out, size_t size)
 static void others_are_refused_and_groups_only_read(void **state)
 {
 	struct operator_server *second;
-	struct group *group = getgrgid(12); /* Debian's "man": there everywhere, and nobody is in it */
+	struct group *group =
+		getgrgid(12); /* Debian's "man": there everywhere, and nobody is in it */
 	char out[2000], path[108];
 	const char *admin = "{\"command\":\"reload\"}\n";
 
 	if (geteuid() != 0 || !group)
 		skip();
 	assert_int_equal(chmod(bench.folder, 0755), 0);
-	assert_int_equal(chmod(bench.path, 0666), 0); /* so that the credentials decide, not the mode */
+	assert_int_equal(
+		chmod(bench.path, 0666), 0); /* so that the credentials decide, not the mode */
 	assert_true(as_nobody(65534, admin, out, sizeof(out)));
 	assert_non_null(strstr(out, "\"forbidden\""));
 	assert_null(strstr(out, "hello"));
@@ -509,7 +543,9 @@ static void others_are_refused_and_groups_only_read(void **state)
 	snprintf(bench.path, sizeof(bench.path), "%s/group.sock", bench.folder);
 	bench.stop = true;
 	pthread_join(bench.thread, NULL);
-	assert_int_equal(operator_new(bench.loop, bench.path, group->gr_name, &bench.fake.provider, &second), 0);
+	assert_int_equal(
+		operator_new(bench.loop, bench.path, group->gr_name, &bench.fake.provider, &second),
+		0);
 	bench.stop = false;
 	pthread_create(&bench.thread, NULL, run_loop, NULL);
 	unsigned reloads = bench.fake.reloads;
@@ -531,9 +567,12 @@ static void live_socket_is_not_taken_over(void **state)
 {
 	struct operator_server *second;
 
-	assert_int_equal(operator_new(bench.loop, bench.path, "", &bench.fake.provider, &second), -EADDRINUSE);
+	assert_int_equal(operator_new(bench.loop, bench.path, "", &bench.fake.provider, &second),
+		-EADDRINUSE);
 	assert_null(second);
-	assert_int_equal(operator_new(bench.loop, bench.path, "no-such-group", &bench.fake.provider, &second), -ENOENT);
+	assert_int_equal(operator_new(bench.loop, bench.path, "no-such-group", &bench.fake.provider,
+				 &second),
+		-ENOENT);
 }
 
 /* ---- homeportctl ---- */
@@ -583,7 +622,8 @@ static void ctl_tells_errors_and_statuses(void **state)
 	assert_int_equal(ctl("show binding 10.99.0.1", out, sizeof(out)), 1);
 	assert_string_equal(out, "homeportctl: no binding of this home address\n");
 	assert_int_equal(ctl("show binding 10.99.0.1 -j", out, sizeof(out)), 1);
-	assert_string_equal(out, "{\"ok\":false,\"error\":{\"code\":\"not_found\",\"text\":\"no binding of this home address\"}}\n");
+	assert_string_equal(out, "{\"ok\":false,\"error\":{\"code\":\"not_found\",\"text\":\"no "
+				 "binding of this home address\"}}\n");
 	assert_int_equal(ctl("-j shw", out, sizeof(out)), 64);
 	assert_non_null(strstr(out, "\"code\":\"usage\""));
 	assert_int_equal(ctl("clear", out, sizeof(out)), 64);
@@ -603,8 +643,11 @@ static double cpu_seconds(void)
 
 	getrusage(RUSAGE_SELF, &own);
 	getrusage(RUSAGE_CHILDREN, &children);
-	return (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
-	       (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e6;
+	return (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + children.ru_utime.tv_sec +
+			children.ru_stime.tv_sec) +
+	       (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + children.ru_utime.tv_usec +
+			children.ru_stime.tv_usec) /
+		       1e6;
 }
 
 // HA4-OPS-28: 1,000,000 bindings in under 10 s while another client has stopped reading
@@ -619,7 +662,8 @@ static void a_stalled_client_stalls_nobody(void **state)
 		stalled[i] = greeted();
 		setsockopt(stalled[i], SOL_SOCKET, SO_RCVBUF, &tiny, sizeof(tiny));
 		for (unsigned k = 0; k < 8; k++) {
-			static const char request[] = "{\"command\":\"show bindings\",\"limit\":1000}\n";
+			static const char request[] =
+				"{\"command\":\"show bindings\",\"limit\":1000}\n";
 			send(stalled[i], request, sizeof(request) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		}
 	}
@@ -627,16 +671,21 @@ static void a_stalled_client_stalls_nobody(void **state)
 	snprintf(command, sizeof(command), "-j show bindings | (wc -l; cat >/dev/null)");
 	assert_int_equal(ctl(command, out, sizeof(out)), 0);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	double seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+	double seconds =
+		(double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
 	cpu = cpu_seconds() - cpu;
-	print_message("# 1,000,000 bindings by homeportctl -j with 4 stalled clients: %.1f s, both ends %.1f s of CPU\n", seconds, cpu);
+	print_message("# 1,000,000 bindings by homeportctl -j with 4 stalled clients: %.1f s, both "
+		      "ends %.1f s of CPU\n",
+		seconds, cpu);
 	assert_int_equal(atoi(out), BINDINGS + 1);
-	/* Time on a machine that others use as well says little: two processors' worth of work must fit into ten seconds with room. */
+	/* Time on a machine that others use as well says little: two processors' worth of work must
+	 * fit into ten seconds with room. */
 #ifndef __SANITIZE_ADDRESS__
 	assert_true(seconds < 10 || cpu < 8);
 #endif
 	const struct loop_statistics *statistics = loop_statistics_get(bench.loop);
-	print_message("# longest turn of the loop: %.1f ms\n", (double)statistics->turn_ns_max / 1e6);
+	print_message(
+		"# longest turn of the loop: %.1f ms\n", (double)statistics->turn_ns_max / 1e6);
 	for (unsigned i = 0; i < 4; i++)
 		close(stalled[i]);
 }
