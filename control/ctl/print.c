@@ -221,7 +221,8 @@ void print_event(const char *line, size_t length)
 
 	json_object_foreach(event, key, value)
 	{
-		printf(first ? "" : " %s=", key);
+		if (!first)
+			printf(" %s=", key);
 		put_value(stdout, value);
 		first = false;
 	}
