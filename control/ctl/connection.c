@@ -72,6 +72,8 @@ const char *connection_read(struct connection *connection, size_t *length)
 {
 	size_t looked = 0; /* from `taken` on */
 
+	if (!connection->size && !fill(connection))
+		return NULL;
 	for (;;) {
 		const char *start = connection->text + connection->taken;
 		size_t have = connection->used - connection->taken;

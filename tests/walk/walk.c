@@ -451,6 +451,9 @@ int main(int argc, char **argv)
 			passed ? "" : ": ", passed ? "" : message);
 		failed += !passed;
 	}
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
+	free(entries);
 	printf("1..%d\n", ran);
 	return failed > 0 || ran == 0;
 }
