@@ -76,12 +76,13 @@ struct worker {
 	struct event_limiter *event_limiter;   /* link/event.c */
 	void *step_state;                      /* room for a step that needs more */
 
-	/* The loop's own (worker.c); a test that calls the pipeline as a function leaves them zero. */
+	/* The loop's own (worker.c); a test that calls the pipeline as a function leaves them zero.
+	 */
 	struct rx_queue rx[REGION_PORTS_MAX];
 	unsigned rx_count;
-	uint16_t tx_queue[REGION_PORTS_MAX];      /* [ports]; TX_HANDOFF: the port's owner sends */
+	uint16_t tx_queue[REGION_PORTS_MAX]; /* [ports]; TX_HANDOFF: the port's owner sends */
 	struct rte_ring *handoff[REGION_PORTS_MAX]; /* [ports] owner's handoff_in */
-	struct rte_ring *handoff_in;              /* frames that other workers send through our queues */
+	struct rte_ring *handoff_in; /* frames that other workers send through our queues */
 	struct rte_rcu_qsbr *qsbr;
 	struct idle idle;
 	uint64_t clock_until_tsc; /* read CLOCK_MONOTONIC again */
@@ -89,8 +90,8 @@ struct worker {
 };
 
 /*
- * Sets index, tables and what does not depend on ports; counters, rings, ports and pool are the caller's. Calls
- * pipeline_worker_init, punt_worker_init. 0 or -errno.
+ * Sets index, tables and what does not depend on ports; counters, rings, ports and pool are the
+ * caller's. Calls pipeline_worker_init, punt_worker_init. 0 or -errno.
  */
 int worker_init(struct worker *worker, unsigned index, struct tables *tables,
 	const struct config_dataplane *settings);

@@ -6,9 +6,9 @@
 #include "dataplane/encap/mtu_check.h"
 
 #include "dataplane/encap/mss_clamp.h"
-#include "dataplane/icmp_error.h"
 #include "dataplane/fragment.h"
 #include "dataplane/header.h"
+#include "dataplane/icmp_error.h"
 
 #define TUNNELS_MAX        4   /* HA4-FWD-12 */
 #define PATH_MTU_TIMEOUT_S 600 /* HA4-MTU-07 */

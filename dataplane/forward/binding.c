@@ -1,7 +1,7 @@
 #include "dataplane/forward/binding.h"
 
-#include "dataplane/icmp_error.h"
 #include "dataplane/header.h"
+#include "dataplane/icmp_error.h"
 
 #define UNREACHABLE_S 60 /* HA4-MTU-11 */
 #define BROADCAST_TTL 64
@@ -84,7 +84,8 @@ static bool wrap_broadcast(struct rte_mbuf *packet, struct packet *p, const stru
 	return packet_parse(packet, p);
 }
 
-static step_result tunnel_send(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
+static step_result tunnel_send(
+	struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
 	struct packet *p = packet_get(packet);
 	struct binding_counters *counters = &worker->binding_counters[t->binding_id];

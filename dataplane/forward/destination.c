@@ -6,8 +6,8 @@
  */
 #include "dataplane/forward/destination.h"
 
-#include "dataplane/icmp_error.h"
 #include "dataplane/header.h"
+#include "dataplane/icmp_error.h"
 
 static bool is_live(const struct worker *worker, const struct tunnel *t)
 {

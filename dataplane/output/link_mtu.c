@@ -1,7 +1,7 @@
 #include "dataplane/output/link_mtu.h"
 
-#include "dataplane/icmp_error.h"
 #include "dataplane/fragment.h"
+#include "dataplane/icmp_error.h"
 
 #include <rte_ip.h>
 

@@ -6,7 +6,9 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
-#define HUGE_FROM ((size_t)16 << 20) /* smaller maps would only waste memory and time to clear it */
+#define HUGE_FROM                                                                                  \
+	((size_t)16 << 20) /* smaller maps would only waste memory and time to clear it            \
+			    */
 
 static size_t page_round(size_t size)
 {

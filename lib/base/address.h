@@ -1,9 +1,10 @@
 /*
  * Addresses and prefixes of either family in one shape.
  *
- * An address is 16 octets in network order; IPv4 is held as an IPv4-mapped IPv6 address (::ffff:a.b.c.d,
- * RFC 4291 2.5.5.2). A prefix length is always counted in those 128 bits: IPv4 /n is 96 + n. Tables, commands and
- * configuration need one key and one compare, and IPv6 is never a second code path.
+ * An address is 16 octets in network order; IPv4 is held as an IPv4-mapped IPv6 address
+ * (::ffff:a.b.c.d, RFC 4291 2.5.5.2). A prefix length is always counted in those 128 bits: IPv4 /n
+ * is 96 + n. Tables, commands and configuration need one key and one compare, and IPv6 is never a
+ * second code path.
  *
  * Plain values, no allocation, any thread.
  */
@@ -71,7 +72,8 @@ static inline bool ip_address_is_unspecified(const struct ip_address *a)
 	       (a->words[2] == 0 || ip_address_is_v4(a));
 }
 
-/* Unicast in its family: not unspecified, loopback, multicast, IPv4 class E or limited broadcast. */
+/* Unicast in its family: not unspecified, loopback, multicast, IPv4 class E or limited broadcast.
+ */
 bool ip_address_is_unicast(const struct ip_address *a);
 
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_address *a);
@@ -79,7 +81,8 @@ bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 /* Clears the host bits. */
 struct ip_prefix ip_prefix_make(const struct ip_address *a, uint8_t length_128);
 
-/* Text to value, 0 or -EINVAL. A prefix is "10.1.0.0/16" or "2001:db8::/32"; set host bits are -EINVAL. */
+/* Text to value, 0 or -EINVAL. A prefix is "10.1.0.0/16" or "2001:db8::/32"; set host bits are
+ * -EINVAL. */
 int ip_address_parse(const char *text, struct ip_address *out);
 int ip_prefix_parse(const char *text, struct ip_prefix *out);
 /* Value to text; returns buffer. */

@@ -1,8 +1,10 @@
 /*
- * Time as a value. Code that decides takes `struct clock_now` (or one of its fields) as an argument; only the
- * loops call clock_read. So scenarios, vectors and fuzzers run in simulated time.
+ * Time as a value. Code that decides takes `struct clock_now` (or one of its fields) as an
+ * argument; only the loops call clock_read. So scenarios, vectors and fuzzers run in simulated
+ * time.
  *
- * CLOCK_MONOTONIC is one clock for all processes of a machine: a deadline may cross the shared region.
+ * CLOCK_MONOTONIC is one clock for all processes of a machine: a deadline may cross the shared
+ * region.
  */
 #ifndef LIB_BASE_CLOCK_H
 #define LIB_BASE_CLOCK_H
@@ -19,7 +21,8 @@ typedef uint64_t monotonic; /* nanoseconds of CLOCK_MONOTONIC; CLOCK_NEVER is no
 
 struct clock_now {
 	monotonic monotonic_ns;
-	uint64_t wall_ns; /* nanoseconds since 1970-01-01 UTC; for Identification and revocation timestamps alone */
+	uint64_t wall_ns; /* nanoseconds since 1970-01-01 UTC; for Identification and revocation
+			     timestamps alone */
 };
 
 static inline struct clock_now clock_read(void)

@@ -53,7 +53,8 @@ void *secret_alloc(size_t size)
 
 	if (memory == MAP_FAILED)
 		return NULL;
-	(void)mlock(memory, size); /* refused without the right: then it may reach swap, never a core file */
+	(void)mlock(memory,
+		size); /* refused without the right: then it may reach swap, never a core file */
 	(void)madvise(memory, size, MADV_DONTDUMP);
 	return memory;
 }

@@ -1,5 +1,6 @@
 /*
- * Keys: kept out of logs, JSON and core dumps, wiped when given up. Bytes of any value, up to SECRET_SIZE_MAX.
+ * Keys: kept out of logs, JSON and core dumps, wiped when given up. Bytes of any value, up to
+ * SECRET_SIZE_MAX.
  */
 #ifndef LIB_BASE_SECRET_H
 #define LIB_BASE_SECRET_H
@@ -8,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECRET_SIZE_MAX 128
+#define SECRET_SIZE_MAX         128
 #define SECRET_FINGERPRINT_SIZE 9 /* eight hex digits and NUL */
 
 struct secret {
@@ -22,7 +23,8 @@ void secret_wipe(void *memory, size_t length);
 int secret_from_hex(const char *hex, struct secret *out);
 /* Constant time over `length`. */
 bool secret_equal(const void *a, const void *b, size_t length);
-/* Memory for keys: page-locked when allowed, excluded from core dumps (MADV_DONTDUMP), zeroed. NULL when out of memory. */
+/* Memory for keys: page-locked when allowed, excluded from core dumps (MADV_DONTDUMP), zeroed. NULL
+ * when out of memory. */
 void *secret_alloc(size_t size);
 void secret_free(void *memory, size_t size);
 

@@ -1,16 +1,17 @@
 /*
  * Commands: control -> dataplane, one fixed-size record each, in the order of the command ring.
  *
- * Control owns the desired state and every identifier in it; the dataplane checks each field and refuses a bad
- * record with EVENT_REFUSED (struct event), which it emits before `applied_sequence` in the region passes the
- * record. "Applied" means: every worker's next burst sees the new state and no worker still uses the old one.
- * All SET commands are idempotent: the same SET twice changes nothing. Addresses are struct ip_address (IPv4 mapped);
- * ports be16; everything else host order.
+ * Control owns the desired state and every identifier in it; the dataplane checks each field and
+ * refuses a bad record with EVENT_REFUSED (struct event), which it emits before `applied_sequence`
+ * in the region passes the record. "Applied" means: every worker's next burst sees the new state
+ * and no worker still uses the old one. All SET commands are idempotent: the same SET twice changes
+ * nothing. Addresses are struct ip_address (IPv4 mapped); ports be16; everything else host order.
  *
- * Resynchronisation (either side restarted): COMMAND_SYNC_BEGIN, all SETs, COMMAND_SYNC_END; what was not set in
- * between is removed at SYNC_END. Forwarding goes on with the old state meanwhile. A control that lost its memory may use
- * a binding id for another home address than the dataplane knows under it: the first SET of an id within a
- * resynchronisation replaces whatever the id was before.
+ * Resynchronisation (either side restarted): COMMAND_SYNC_BEGIN, all SETs, COMMAND_SYNC_END; what
+ * was not set in between is removed at SYNC_END. Forwarding goes on with the old state meanwhile. A
+ * control that lost its memory may use a binding id for another home address than the dataplane
+ * knows under it: the first SET of an id within a resynchronisation replaces whatever the id was
+ * before.
  */
 #ifndef LIB_IPC_COMMAND_H
 #define LIB_IPC_COMMAND_H
@@ -52,32 +53,32 @@ enum encapsulation { /* values are IP protocol numbers, as in RFC 3519 3.1.4 */
 
 /* Keyed by (vrf, address). */
 enum agent_flag {
-	AGENT_GRE = 1 << 0,                 /* decapsulates GRE */
-	AGENT_MINIMAL = 1 << 1,             /* decapsulates minimal encapsulation */
-	AGENT_UDP = 1 << 2,                 /* RFC 3519 tunnels */
-	AGENT_NO_BINDING_CHECK = 1 << 3,    /* HA4-REV-04 */
-	AGENT_REQUIRE_T = 1 << 4,           /* HA4-REV-05 */
-	AGENT_ECN_COMPATIBILITY = 1 << 5,   /* outer ECN 00 (RFC 6040 4.3) */
-	AGENT_DSCP_COPY_IN = 1 << 6,        /* decapsulation: outer DSCP replaces the inner one */
-	AGENT_DF_COPY = 1 << 7,             /* tunnel-df copy; else set */
-	AGENT_FRAGMENT_AFTER = 1 << 8,      /* HA4-MTU-04, non-UDP tunnels with outer DF=0 */
-	AGENT_UDP_CHECKSUM = 1 << 9,        /* fill the UDP checksum of tunnel data */
-	AGENT_REVERSE_MULTICAST = 1 << 10,  /* HA4-BCM-05 */
-	AGENT_AWAY_SOURCE_DROP = 1 << 11,   /* HA4-REV-17 */
+	AGENT_GRE = 1 << 0,                /* decapsulates GRE */
+	AGENT_MINIMAL = 1 << 1,            /* decapsulates minimal encapsulation */
+	AGENT_UDP = 1 << 2,                /* RFC 3519 tunnels */
+	AGENT_NO_BINDING_CHECK = 1 << 3,   /* HA4-REV-04 */
+	AGENT_REQUIRE_T = 1 << 4,          /* HA4-REV-05 */
+	AGENT_ECN_COMPATIBILITY = 1 << 5,  /* outer ECN 00 (RFC 6040 4.3) */
+	AGENT_DSCP_COPY_IN = 1 << 6,       /* decapsulation: outer DSCP replaces the inner one */
+	AGENT_DF_COPY = 1 << 7,            /* tunnel-df copy; else set */
+	AGENT_FRAGMENT_AFTER = 1 << 8,     /* HA4-MTU-04, non-UDP tunnels with outer DF=0 */
+	AGENT_UDP_CHECKSUM = 1 << 9,       /* fill the UDP checksum of tunnel data */
+	AGENT_REVERSE_MULTICAST = 1 << 10, /* HA4-BCM-05 */
+	AGENT_AWAY_SOURCE_DROP = 1 << 11,  /* HA4-REV-17 */
 	AGENT_AWAY_SOURCE_LOG = 1 << 12,
-	AGENT_MSS_CLAMP = 1 << 13,          /* HA4-MTU-15 */
-	AGENT_INTERNAL = 1 << 14,           /* role i-HA */
-	AGENT_IPV6_IN_TUNNEL = 1 << 15,     /* RFC 5454 / later DSMIPv6 */
+	AGENT_MSS_CLAMP = 1 << 13,      /* HA4-MTU-15 */
+	AGENT_INTERNAL = 1 << 14,       /* role i-HA */
+	AGENT_IPV6_IN_TUNNEL = 1 << 15, /* RFC 5454 / later DSMIPv6 */
 };
 
 struct agent_command {
 	struct ip_address address;
 	uint16_t vrf;
 	uint16_t instance;
-	uint32_t flags;            /* enum agent_flag */
+	uint32_t flags;                /* enum agent_flag */
 	uint64_t old_care_of_grace_ns; /* HA4-REV-16; 0..5 s */
-	uint8_t tunnel_ttl;        /* outer TTL or hop limit, 1..255 */
-	uint8_t dscp;              /* 0..63 fixed outer DSCP, or DSCP_COPY */
+	uint8_t tunnel_ttl;            /* outer TTL or hop limit, 1..255 */
+	uint8_t dscp;                  /* 0..63 fixed outer DSCP, or DSCP_COPY */
 	uint8_t reserved[6];
 };
 #define DSCP_COPY 0xff
@@ -90,7 +91,7 @@ struct local_command { /* keyed by (vrf, address) */
 };
 
 enum home_network_flag {
-	HOME_NETWORK_VIRTUAL = 1 << 0,          /* no link: all its nodes are always away */
+	HOME_NETWORK_VIRTUAL = 1 << 0,           /* no link: all its nodes are always away */
 	HOME_NETWORK_BROADCAST_FORWARD = 1 << 1, /* to bindings with B=1 (HA4-BCM-02) */
 };
 
@@ -101,7 +102,8 @@ struct home_network_command { /* keyed by (vrf, prefix) */
 	uint16_t port; /* the link's port; PORT_NONE when virtual */
 	uint16_t instance;
 	uint32_t flags;
-	uint16_t broadcast_ports[8]; /* UDP destination ports forwarded; 0 unused; first 0xffff = all */
+	uint16_t broadcast_ports[8]; /* UDP destination ports forwarded; 0 unused; first 0xffff =
+					all */
 	uint32_t broadcast_rate;     /* copies per second and binding, 0 = none */
 	uint8_t reserved2[4];
 };
@@ -120,25 +122,26 @@ enum binding_flag {
 };
 
 /*
- * One care-of address of one home address. binding_id is a slot 0..limits.bindings-1 that control owns; a SET for a
- * live id with the same (vrf, home_address) replaces the whole tunnel by one store (a handover); with another home
- * address it is refused. Several ids with one home address are simultaneous bindings.
+ * One care-of address of one home address. binding_id is a slot 0..limits.bindings-1 that control
+ * owns; a SET for a live id with the same (vrf, home_address) replaces the whole tunnel by one
+ * store (a handover); with another home address it is refused. Several ids with one home address
+ * are simultaneous bindings.
  */
 struct binding_command {
 	struct ip_address home_address;
 	struct ip_address care_of_address; /* effective: where the tunnel really ends */
 	struct ip_address care_of_field;   /* as registered; equals the above without NAT */
 	struct ip_address agent_address;   /* outer source; must be a known agent of the vrf */
-	monotonic expires_ns;              /* the dataplane never uses the binding later; CLOCK_NEVER */
+	monotonic expires_ns; /* the dataplane never uses the binding later; CLOCK_NEVER */
 	uint32_t binding_id;
-	uint32_t flags;                    /* enum binding_flag */
-	uint32_t sa_id;                    /* reserved for the IPsec issue, 0 */
+	uint32_t flags; /* enum binding_flag */
+	uint32_t sa_id; /* reserved for the IPsec issue, 0 */
 	uint16_t vrf;
-	uint16_t home_port;                /* port of the home link, PORT_NONE when virtual */
-	be16 care_of_port;                 /* UDP tunnels; 0 otherwise */
-	be16 agent_port;                   /* 434 */
-	uint16_t path_mtu;                 /* configured cap of the outer path, 0 = egress MTU */
-	uint8_t encapsulation;             /* enum encapsulation */
+	uint16_t home_port;    /* port of the home link, PORT_NONE when virtual */
+	be16 care_of_port;     /* UDP tunnels; 0 otherwise */
+	be16 agent_port;       /* 434 */
+	uint16_t path_mtu;     /* configured cap of the outer path, 0 = egress MTU */
+	uint8_t encapsulation; /* enum encapsulation */
 	uint8_t reserved[1];
 };
 

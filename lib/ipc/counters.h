@@ -1,16 +1,17 @@
 /*
- * Counters in the shared region: one block per worker, written by that worker alone with plain 64-bit stores, read by
- * control at any time. Never reset; "clear" is a baseline that control keeps (HA4-OPS-24).
+ * Counters in the shared region: one block per worker, written by that worker alone with plain
+ * 64-bit stores, read by control at any time. Never reset; "clear" is a baseline that control keeps
+ * (HA4-OPS-24).
  *
  * Conservation, exact whenever workers are quiescent, and asserted at the end of every test:
  *
  *   received + created == sent + dropped + punted + joined + held
  *
  *   received = received_port + received_exception + received_inject
- *   created  = copies (simultaneous bindings), fragments beyond the first, ICMP errors and replies of our own
- *   sent     = sent_port                        punted = punted_control + punted_exception
- *   dropped  = sum of drops[]                   joined = fragments swallowed by a reassembled datagram (n - 1 each)
- *   held     = held_reassembly + held_neighbor (gauges)
+ *   created  = copies (simultaneous bindings), fragments beyond the first, ICMP errors and replies
+ * of our own sent     = sent_port                        punted = punted_control + punted_exception
+ *   dropped  = sum of drops[]                   joined = fragments swallowed by a reassembled
+ * datagram (n - 1 each) held     = held_reassembly + held_neighbor (gauges)
  */
 #ifndef LIB_IPC_COUNTERS_H
 #define LIB_IPC_COUNTERS_H
@@ -59,7 +60,8 @@ struct port_counters {
 	uint16_t mtu;
 	uint32_t link_up;
 	uint32_t speed_mbps;
-	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_missed, rx_errors, tx_errors, rx_no_buffer;
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_missed, rx_errors, tx_errors,
+		rx_no_buffer;
 	uint64_t reserved[2];
 };
 

@@ -1,12 +1,15 @@
 /*
  * The one list of reasons a packet dies in the dataplane: name, step that drops it, help text.
- * The only X-macro of the tree. Every drop is counted exactly once under one of these; the enum, the operators'
- * "show drops", the metrics and docs/drops.md are made from it. Names of HA4-BAD keep their spelling there.
- * Append within a step freely: the layout version in region.h covers the order.
+ * The only X-macro of the tree. Every drop is counted exactly once under one of these; the enum,
+ * the operators' "show drops", the metrics and docs/drops.md are made from it. Names of HA4-BAD
+ * keep their spelling there. Append within a step freely: the layout version in region.h covers the
+ * order.
  */
 #ifndef LIB_IPC_DROP_REASONS_H
 #define LIB_IPC_DROP_REASONS_H
 
+/* One reason a line, whatever its length. */
+/* clang-format off */
 #define DROP_REASONS(X) \
 	X(rx_frame_short, input, "frame shorter than an Ethernet header or than its own tags") \
 	X(rx_not_for_us, input, "unicast frame for another station's address") \
@@ -72,13 +75,14 @@
 	X(exception_none, link, "for the kernel, but the port has no exception TAP") \
 	X(inject_bad, link, "control asked to send something malformed") \
 	X(no_buffer, link, "no packet buffer left")
+/* clang-format on */
 
 enum drop_reason {
 	DROP_NONE = 0, /* not dropped */
 #define X(name, step, text) DROP_##name,
 	DROP_REASONS(X)
 #undef X
-	DROP_REASON_COUNT
+		DROP_REASON_COUNT
 };
 
 /* Name ("rt_no_binding"), step ("decap") and help text; "none" for DROP_NONE and unknown values. */

@@ -1,7 +1,8 @@
 /*
- * Events: dataplane -> control, fixed-size records on the event ring. Main lcore writes, control reads. When the ring
- * is full an event is counted as lost (region header) and the state that it told of is told again later; but for
- * EVENT_REFUSED, which is never lost: no command is taken from its ring while the event ring has no room.
+ * Events: dataplane -> control, fixed-size records on the event ring. Main lcore writes, control
+ * reads. When the ring is full an event is counted as lost (region header) and the state that it
+ * told of is told again later; but for EVENT_REFUSED, which is never lost: no command is taken from
+ * its ring while the event ring has no room.
  */
 #ifndef LIB_IPC_EVENT_H
 #define LIB_IPC_EVENT_H
@@ -12,14 +13,16 @@
 
 enum event_type {
 	EVENT_NONE,
-	EVENT_REFUSED,         /* command `sequence` was refused: `error` says why; state unchanged */
-	EVENT_BINDING_BOUND,   /* half-bound UDP tunnel got its endpoint (HA4-NAT-21): id, address, udp_port */
-	EVENT_NEIGHBOR_NEEDED, /* traffic waits for (port, address) */
-	EVENT_PORT_STATE,      /* port: value 1 up, 0 down */
+	EVENT_REFUSED,       /* command `sequence` was refused: `error` says why; state unchanged */
+	EVENT_BINDING_BOUND, /* half-bound UDP tunnel got its endpoint (HA4-NAT-21): id, address,
+				udp_port */
+	EVENT_NEIGHBOR_NEEDED,    /* traffic waits for (port, address) */
+	EVENT_PORT_STATE,         /* port: value 1 up, 0 down */
 	EVENT_TUNNEL_UNREACHABLE, /* ICMP says so (HA4-MTU-10): id, value = ICMP type << 8 | code */
-	EVENT_AWAY_SOURCE,     /* HA4-REV-17 log */
-	EVENT_TUNNEL_SPOOFED,  /* a tunnel packet failed its check (rate limited): address = outer source, id = drop reason */
-	EVENT_WORKER_STALLED,  /* value = worker */
+	EVENT_AWAY_SOURCE,        /* HA4-REV-17 log */
+	EVENT_TUNNEL_SPOOFED, /* a tunnel packet failed its check (rate limited): address = outer
+				 source, id = drop reason */
+	EVENT_WORKER_STALLED, /* value = worker */
 	EVENT_TYPE_COUNT
 };
 

@@ -1,6 +1,7 @@
 /*
- * Packets that cross the shared region. Punt: a worker hands a packet to control (one ring per worker). Inject: control
- * asks the dataplane to send one (one ring, read by the main lcore). Fixed-size slots; `length` octets of data[] count.
+ * Packets that cross the shared region. Punt: a worker hands a packet to control (one ring per
+ * worker). Inject: control asks the dataplane to send one (one ring, read by the main lcore).
+ * Fixed-size slots; `length` octets of data[] count.
  */
 #ifndef LIB_IPC_PACKET_RECORD_H
 #define LIB_IPC_PACKET_RECORD_H
@@ -14,9 +15,9 @@
 
 enum punt_kind {
 	PUNT_NONE,
-	PUNT_MOBILE_IPV4,      /* data = UDP payload, types 1, 7, 15 (HA4-MSG-03), checksum verified */
+	PUNT_MOBILE_IPV4, /* data = UDP payload, types 1, 7, 15 (HA4-MSG-03), checksum verified */
 	PUNT_AGENT_SOLICITATION, /* data = IPv4 packet, ICMP type 10, from its first octet */
-	PUNT_HOME_ARP,         /* data = ARP packet whose sender is an away home address (HA4-HOME-13) */
+	PUNT_HOME_ARP, /* data = ARP packet whose sender is an away home address (HA4-HOME-13) */
 	PUNT_KIND_COUNT
 };
 
@@ -60,7 +61,8 @@ enum inject_kind {
 	INJECT_NONE,
 	INJECT_FRAME,           /* data = whole Ethernet frame, sent on `port` as it is */
 	INJECT_DATAGRAM,        /* data = IP datagram, routed in `vrf`; flags */
-	INJECT_DATAGRAM_TO_MAC, /* data = IP datagram, framed to `mac` on `port` (HA4-HOME-09, HA4-RRP-14) */
+	INJECT_DATAGRAM_TO_MAC, /* data = IP datagram, framed to `mac` on `port` (HA4-HOME-09,
+				   HA4-RRP-14) */
 	INJECT_KIND_COUNT
 };
 

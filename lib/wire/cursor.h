@@ -1,7 +1,7 @@
 /*
- * Reading and writing bytes of unknown honesty. A cursor never runs past its end: a read beyond it returns zero and sets
- * `short_read`, a write beyond it writes nothing and sets `overflow`. Check the flag before acting on a value.
- * No allocation, any thread.
+ * Reading and writing bytes of unknown honesty. A cursor never runs past its end: a read beyond it
+ * returns zero and sets `short_read`, a write beyond it writes nothing and sets `overflow`. Check
+ * the flag before acting on a value. No allocation, any thread.
  */
 #ifndef LIB_WIRE_CURSOR_H
 #define LIB_WIRE_CURSOR_H

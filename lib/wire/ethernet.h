@@ -1,5 +1,6 @@
 /*
- * Ethernet II frames with up to two VLAN tags (IEEE 802.1Q, 802.1ad). No FCS. Any thread, no allocation.
+ * Ethernet II frames with up to two VLAN tags (IEEE 802.1Q, 802.1ad). No FCS. Any thread, no
+ * allocation.
  */
 #ifndef LIB_WIRE_ETHERNET_H
 #define LIB_WIRE_ETHERNET_H
@@ -30,7 +31,7 @@ struct ethernet_frame {
 	uint8_t destination[6], source[6];
 	uint16_t type; /* host order, behind the tags */
 	uint8_t tag_count;
-	uint16_t tags[2];     /* outer first; priority 3 bits, DEI 1, VLAN ID 12 */
+	uint16_t tags[2];       /* outer first; priority 3 bits, DEI 1, VLAN ID 12 */
 	const uint8_t *payload; /* borrowed */
 	size_t payload_length;
 };

@@ -1,6 +1,7 @@
 /*
- * ICMP for IPv4: echo, errors (RFC 792, RFC 1191, RFC 1812 4.3), router discovery (RFC 1256) with the Mobility Agent
- * Advertisement extension (RFC 5944 2.1.1). Messages without the IPv4 header around them. Any thread, no allocation.
+ * ICMP for IPv4: echo, errors (RFC 792, RFC 1191, RFC 1812 4.3), router discovery (RFC 1256) with
+ * the Mobility Agent Advertisement extension (RFC 5944 2.1.1). Messages without the IPv4 header
+ * around them. Any thread, no allocation.
  */
 #ifndef LIB_WIRE_ICMP_H
 #define LIB_WIRE_ICMP_H
@@ -8,7 +9,8 @@
 #include "lib/wire/ipv4.h"
 
 #define ICMP_HEADER_SIZE 8
-/* RFC 1812 4.3.2.3: as much of the original datagram as fits without the error exceeding 576 octets. */
+/* RFC 1812 4.3.2.3: as much of the original datagram as fits without the error exceeding 576
+ * octets. */
 #define ICMP_ERROR_QUOTE_MAX (576 - IPV4_HEADER_SIZE - ICMP_HEADER_SIZE)
 
 enum icmp_type {
@@ -39,7 +41,8 @@ _Static_assert(sizeof(struct icmp_wire) == ICMP_HEADER_SIZE, "wire size");
 
 struct icmp_message {
 	uint8_t type, code;
-	uint32_t rest;       /* host order: identifier << 16 | sequence; next-hop MTU in the low half of 3/4 */
+	uint32_t rest; /* host order: identifier << 16 | sequence; next-hop MTU in the low half of
+			  3/4 */
 	const uint8_t *data; /* behind the 8 octets; borrowed */
 	size_t data_length;
 };
@@ -48,28 +51,38 @@ struct icmp_message {
 bool icmp_parse(struct icmp_message *icmp, const void *data, size_t length);
 /* Appends a message with its checksum; `data` may be NULL when data_length is 0. */
 void icmp_write(struct writer *w, const struct icmp_message *icmp);
-/* An error that quotes at most ICMP_ERROR_QUOTE_MAX octets of `original` (its IPv4 header first). */
+/* An error that quotes at most ICMP_ERROR_QUOTE_MAX octets of `original` (its IPv4 header first).
+ */
 void icmp_error_write(struct writer *w, uint8_t type, uint8_t code, uint32_t rest,
 	const void *original, size_t original_length);
-/* May a datagram be answered with an error at all? RFC 1812 4.3.2.7: no error about errors, later fragments, group addresses. */
+/* May a datagram be answered with an error at all? RFC 1812 4.3.2.7: no error about errors, later
+ * fragments, group addresses. */
 bool icmp_error_allowed(const struct ipv4_header *original);
 
 enum icmp_agent_flag { /* HA4-HOME-16 */
-	ICMP_AGENT_R = 0x8000, ICMP_AGENT_B = 0x4000, ICMP_AGENT_H = 0x2000, ICMP_AGENT_F = 0x1000,
-	ICMP_AGENT_M = 0x0800, ICMP_AGENT_G = 0x0400, ICMP_AGENT_T = 0x0100,
-	ICMP_AGENT_U = 0x0080, ICMP_AGENT_X = 0x0040, ICMP_AGENT_I = 0x0020,
+	ICMP_AGENT_R = 0x8000,
+	ICMP_AGENT_B = 0x4000,
+	ICMP_AGENT_H = 0x2000,
+	ICMP_AGENT_F = 0x1000,
+	ICMP_AGENT_M = 0x0800,
+	ICMP_AGENT_G = 0x0400,
+	ICMP_AGENT_T = 0x0100,
+	ICMP_AGENT_U = 0x0080,
+	ICMP_AGENT_X = 0x0040,
+	ICMP_AGENT_I = 0x0020,
 };
 #define ICMP_AGENT_ROUTERS_MAX 63
 
 struct icmp_agent_advertisement { /* HA4-HOME-15..17; of a home agent: no care-of addresses */
-	uint8_t code; /* 0 routes common traffic, 16 does not */
+	uint8_t code;             /* 0 routes common traffic, 16 does not */
 	uint16_t router_lifetime_s;
 	const be32 *routers; /* addresses with preference 0 */
 	unsigned router_count;
 	uint16_t sequence;
 	uint16_t registration_lifetime_s;
 	uint16_t flags;
-	const uint8_t *prefix_lengths; /* one per router address: extension 19; NULL leaves it out */
+	const uint8_t
+		*prefix_lengths; /* one per router address: extension 19; NULL leaves it out */
 };
 void icmp_agent_advertisement_write(
 	struct writer *w, const struct icmp_agent_advertisement *advertisement);

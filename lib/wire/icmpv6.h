@@ -1,5 +1,6 @@
 /*
- * ICMPv6 (RFC 4443): errors and echo. Messages without the IPv6 header, which gives the pseudo header. Any thread.
+ * ICMPv6 (RFC 4443): errors and echo. Messages without the IPv6 header, which gives the pseudo
+ * header. Any thread.
  */
 #ifndef LIB_WIRE_ICMPV6_H
 #define LIB_WIRE_ICMPV6_H

@@ -43,7 +43,7 @@ _Static_assert(sizeof(struct ipv4_wire) == IPV4_HEADER_SIZE, "wire size");
 _Static_assert(offsetof(struct ipv4_wire, ttl) == 8, "wire offset");
 _Static_assert(offsetof(struct ipv4_wire, source) == 12, "wire offset");
 
-struct ipv4_header { /* host order but for addresses */
+struct ipv4_header {           /* host order but for addresses */
 	uint8_t header_length; /* octets, 20..60 */
 	uint8_t tos;           /* DSCP 6 bits, ECN 2 */
 	uint16_t total_length; /* octets, header included */
@@ -58,16 +58,17 @@ struct ipv4_header { /* host order but for addresses */
 
 enum ipv4_status { /* in the order of RFC 1812 5.2.2 */
 	IPV4_OK = 0,
-	IPV4_SHORT,        /* the link layer gave less than 20 octets */
+	IPV4_SHORT, /* the link layer gave less than 20 octets */
 	IPV4_BAD_CHECKSUM,
 	IPV4_BAD_VERSION,
 	IPV4_BAD_IHL,
-	IPV4_BAD_LENGTH,   /* total length less than the header or more than the link layer gave */
+	IPV4_BAD_LENGTH, /* total length less than the header or more than the link layer gave */
 };
 
 /* Octets behind the total length (link padding) are ignored. */
 enum ipv4_status ipv4_parse(struct ipv4_header *ip, const void *data, size_t length);
-/* Writes a header without options, checksum included. header->header_length and payload are not read. */
+/* Writes a header without options, checksum included. header->header_length and payload are not
+ * read. */
 void ipv4_write(struct writer *w, const struct ipv4_header *ip);
 /* Recomputes the checksum of a header of `header_length` octets in place. */
 void ipv4_checksum_set(uint8_t *header, size_t header_length);

@@ -28,7 +28,7 @@ struct ipv6_wire { /* as it lies on the wire */
 _Static_assert(sizeof(struct ipv6_wire) == IPV6_HEADER_SIZE, "wire size");
 _Static_assert(offsetof(struct ipv6_wire, source) == 8, "wire offset");
 
-struct ipv6_header { /* host order but for addresses */
+struct ipv6_header {           /* host order but for addresses */
 	uint8_t traffic_class; /* DSCP 6 bits, ECN 2 */
 	uint32_t flow_label;
 	uint16_t payload_length;

@@ -1,6 +1,7 @@
 /*
- * What stands between an outer IP header and the tunnelled packet: nothing (IP-in-IP, RFC 2003), GRE (RFC 2784), the minimal
- * forwarding header (RFC 2004) and MIP Tunnel Data inside UDP 434 (RFC 3519 3.3). Any thread, no allocation.
+ * What stands between an outer IP header and the tunnelled packet: nothing (IP-in-IP, RFC 2003),
+ * GRE (RFC 2784), the minimal forwarding header (RFC 2004) and MIP Tunnel Data inside UDP 434 (RFC
+ * 3519 3.3). Any thread, no allocation.
  */
 #ifndef LIB_WIRE_TUNNEL_H
 #define LIB_WIRE_TUNNEL_H
@@ -25,7 +26,7 @@ enum tunnel_status {
 };
 
 struct tunnel_gre {
-	uint16_t protocol;     /* Ethernet type, ETHERNET_IPV4 or ETHERNET_IPV6 */
+	uint16_t protocol;      /* Ethernet type, ETHERNET_IPV4 or ETHERNET_IPV6 */
 	uint16_t header_length; /* 4, or 8 with C */
 };
 /* `length` is that of GRE header and payload. */
@@ -34,11 +35,12 @@ void tunnel_gre_write(struct writer *w, uint16_t protocol); /* 00 00 and the typ
 
 struct tunnel_minimal {
 	uint8_t protocol;
-	bool has_source; /* S; false: the original source is the outer one (HA4-ALT-09) */
+	bool has_source;       /* S; false: the original source is the outer one (HA4-ALT-09) */
 	uint8_t header_length; /* 8 or 12 */
 	be32 destination, source;
 };
-enum tunnel_status tunnel_minimal_parse(struct tunnel_minimal *minimal, const void *data, size_t length);
+enum tunnel_status tunnel_minimal_parse(
+	struct tunnel_minimal *minimal, const void *data, size_t length);
 /* header_length is not read: has_source decides. */
 void tunnel_minimal_write(struct writer *w, const struct tunnel_minimal *minimal);
 

@@ -31,13 +31,14 @@ enum udp_status {
 /* `data` is the payload of `ip`, which gives the pseudo header. */
 enum udp_status udp_parse_v4(struct udp_datagram *udp, const struct ipv4_header *ip);
 /*
- * Appends header and payload with a checksum, 0 sent as 0xffff. The IPv4 header before it is the caller's.
+ * Appends header and payload with a checksum, 0 sent as 0xffff. The IPv4 header before it is the
+ * caller's.
  */
 void udp_write_v4(struct writer *w, be32 source, be32 destination, uint16_t source_port,
 	uint16_t destination_port, const void *payload, uint16_t length);
 /* Sets the checksum of a datagram of `length` octets in place; its field is overwritten. */
 void udp_checksum_set_v4(uint8_t *datagram, uint16_t length, be32 source, be32 destination);
-void udp_checksum_set_v6(
-	uint8_t *datagram, uint16_t length, const uint8_t source[16], const uint8_t destination[16]);
+void udp_checksum_set_v6(uint8_t *datagram, uint16_t length, const uint8_t source[16],
+	const uint8_t destination[16]);
 
 #endif

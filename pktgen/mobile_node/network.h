@@ -1,8 +1,9 @@
 /*
  * What the node does to the host's network, and what it hears of it: rtnetlink through libmnl.
  *
- * `network` carries two sockets. One sends a request and waits for the kernel's answer (microseconds). The other hears
- * address, route and link changes and is for the loop to poll. Needs CAP_NET_ADMIN for changes. One thread.
+ * `network` carries two sockets. One sends a request and waits for the kernel's answer
+ * (microseconds). The other hears address, route and link changes and is for the loop to poll.
+ * Needs CAP_NET_ADMIN for changes. One thread.
  */
 #ifndef PKTGEN_MOBILE_NODE_NETWORK_H
 #define PKTGEN_MOBILE_NODE_NETWORK_H
@@ -15,9 +16,10 @@ struct mnl_socket;
 
 struct network {
 	struct mnl_socket *requests, *changes;
-	int access; /* ifindex */
+	int access;   /* ifindex */
 	be32 ignored; /* an address that the node itself put on the access interface; 0 none */
-	/* IPv4 addresses of global scope on the access interface, in the order in which they came */
+	/* IPv4 addresses of global scope on the access interface, in the order in which they came
+	 */
 	be32 addresses[NETWORK_ADDRESSES_MAX];
 	unsigned address_count;
 	unsigned sequence;
@@ -29,18 +31,21 @@ int network_open(struct network *network, int access_ifindex);
 void network_close(struct network *network);
 int network_fd(const struct network *network);
 /*
- * Drains what the kernel told. Returns true when the care-of address or the default route may have changed:
- * then look at network_care_of_address and route_changed.
+ * Drains what the kernel told. Returns true when the care-of address or the default route may have
+ * changed: then look at network_care_of_address and route_changed.
  */
 bool network_changes_read(struct network *network);
 /* The newest address that is not `ignored`; 0 when none. */
 be32 network_care_of_address(const struct network *network);
 
-/* 0 or -errno; adding what is there and removing what is not are no errors. `length` is IPv4's 0..32. */
-int network_address_set(struct network *network, bool add, int ifindex, be32 address, uint8_t length);
+/* 0 or -errno; adding what is there and removing what is not are no errors. `length` is IPv4's
+ * 0..32. */
+int network_address_set(
+	struct network *network, bool add, int ifindex, be32 address, uint8_t length);
 int network_link_up(struct network *network, int ifindex, uint32_t mtu);
-/* A route to `prefix` on the device, preferred source `source`; one that is there already is left alone. */
-int network_route_set(
-	struct network *network, bool add, int ifindex, const struct ip_prefix *prefix, be32 source);
+/* A route to `prefix` on the device, preferred source `source`; one that is there already is left
+ * alone. */
+int network_route_set(struct network *network, bool add, int ifindex,
+	const struct ip_prefix *prefix, be32 source);
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * The mobile node's side of Mobile IPv4 registration, as a state machine without sockets, clocks or randomness of its own:
- * what happened goes in through functions, requests and events come out through `struct registration_output`. So a day of
- * roaming is a unit test. Co-located care-of address only (RFC 5944 3.6 with D=1), RFC 3519 tunnels, RFC 5265 TNC.
+ * The mobile node's side of Mobile IPv4 registration, as a state machine without sockets, clocks or
+ * randomness of its own: what happened goes in through functions, requests and events come out
+ * through `struct registration_output`. So a day of roaming is a unit test. Co-located care-of
+ * address only (RFC 5944 3.6 with D=1), RFC 3519 tunnels, RFC 5265 TNC.
  *
  *   searching    no care-of address
- *   registering  a request is out, not registered (or the binding is about a place where we no longer are)
- *   registered   a binding is known to live; it is refreshed at half its lifetime, retransmitted when unanswered
- *   going_home   the care-of address lies in the home prefix: deregistering everything with source = home address
- *   home         deregistered at home
- *   stopping     deregistering before exit
- *   stopped
+ *   registering  a request is out, not registered (or the binding is about a place where we no
+ * longer are) registered   a binding is known to live; it is refreshed at half its lifetime,
+ * retransmitted when unanswered going_home   the care-of address lies in the home prefix:
+ * deregistering everything with source = home address home         deregistered at home stopping
+ * deregistering before exit stopped
  *
  * One thread. Times are `struct clock_now`.
  */
@@ -31,8 +31,9 @@ enum registration_state {
 	REGISTRATION_STATE_COUNT
 };
 
-enum registration_tunnel { /* what to ask for */
-	REGISTRATION_TUNNEL_AUTO,   /* extension 144: UDP when the home agent sees a NAT, else IP-in-IP */
+enum registration_tunnel {          /* what to ask for */
+	REGISTRATION_TUNNEL_AUTO,   /* extension 144: UDP when the home agent sees a NAT, else
+				       IP-in-IP */
 	REGISTRATION_TUNNEL_FORCED, /* extension 144 with F: UDP always */
 	REGISTRATION_TUNNEL_IPIP,   /* no extension 144 */
 };
@@ -44,10 +45,10 @@ enum registration_replay {
 
 struct registration_settings {
 	be32 home_agent;
-	be32 home_address;           /* 0: asked for by NAI */
+	be32 home_address;            /* 0: asked for by NAI */
 	struct ip_prefix home_prefix; /* length 0: never at home */
-	char nai[256];               /* "" for none */
-	uint16_t lifetime_s;         /* asked for; 0xffff is infinity */
+	char nai[256];                /* "" for none */
+	uint16_t lifetime_s;          /* asked for; 0xffff is infinity */
 	uint32_t spi;
 	enum authenticator_algorithm algorithm;
 	struct secret key;
@@ -59,15 +60,17 @@ enum registration_event_type {
 	REGISTRATION_EVENT_REQUEST,    /* a request leaves: attempt, identification, care_of */
 	REGISTRATION_EVENT_REGISTERED, /* accepted, the first time at this care-of address */
 	REGISTRATION_EVENT_REFRESHED,  /* accepted again */
-	REGISTRATION_EVENT_DENIED,     /* an authenticated denial (or a foreign agent's code); will be tried again */
-	REGISTRATION_EVENT_RESYNC,     /* 133: identification taken over */
-	REGISTRATION_EVENT_IGNORED,    /* a reply that counts for nothing: reason */
-	REGISTRATION_EVENT_EXPIRED,    /* the lifetime ended without an answer */
-	REGISTRATION_EVENT_MOVED,      /* new care-of address; a request follows */
-	REGISTRATION_EVENT_LOST,       /* no care-of address any more */
-	REGISTRATION_EVENT_ARRIVED_HOME, /* before the deregistration leaves: put the home address on the access link now */
-	REGISTRATION_EVENT_HOME,       /* deregistered at home */
-	REGISTRATION_EVENT_STOPPED,    /* deregistered, or given up */
+	REGISTRATION_EVENT_DENIED,  /* an authenticated denial (or a foreign agent's code); will be
+				       tried again */
+	REGISTRATION_EVENT_RESYNC,  /* 133: identification taken over */
+	REGISTRATION_EVENT_IGNORED, /* a reply that counts for nothing: reason */
+	REGISTRATION_EVENT_EXPIRED, /* the lifetime ended without an answer */
+	REGISTRATION_EVENT_MOVED,   /* new care-of address; a request follows */
+	REGISTRATION_EVENT_LOST,    /* no care-of address any more */
+	REGISTRATION_EVENT_ARRIVED_HOME, /* before the deregistration leaves: put the home address
+					    on the access link now */
+	REGISTRATION_EVENT_HOME,         /* deregistered at home */
+	REGISTRATION_EVENT_STOPPED,      /* deregistered, or given up */
 	REGISTRATION_EVENT_COUNT
 };
 
@@ -86,7 +89,8 @@ struct registration_event {
 
 struct registration_output {
 	void *context;
-	/* Sends a UDP payload to the home agent's port 434 from `source`. Failure is a lost message: it is sent again. */
+	/* Sends a UDP payload to the home agent's port 434 from `source`. Failure is a lost
+	 * message: it is sent again. */
 	void (*send)(void *context, const void *payload, size_t length, be32 source);
 	void (*event)(void *context, const struct registration_event *event);
 	uint32_t (*random)(void *context); /* for nonces and the low bits of timestamps */
@@ -108,7 +112,7 @@ struct registration {
 	uint64_t last_timestamp;
 	uint16_t requested_lifetime_s;
 	monotonic first_sent, last_sent, retry_interval;
-	unsigned resyncs; /* 133 answers in a row */
+	unsigned resyncs;       /* 133 answers in a row */
 	int32_t clock_offset_s; /* home agent's clock minus ours (timestamps) */
 	uint32_t nonce;
 	monotonic retransmission_max;
@@ -120,7 +124,8 @@ void registration_init(struct registration *r, const struct registration_setting
 void registration_fini(struct registration *r); /* wipes the key */
 
 /* The access interface has this address now; 0: none. The same address again does nothing. */
-void registration_care_of_changed(struct registration *r, struct clock_now now, be32 care_of_address);
+void registration_care_of_changed(
+	struct registration *r, struct clock_now now, be32 care_of_address);
 /* The way to the home agent may have come back: a waiting request goes out again at once. */
 void registration_route_changed(struct registration *r, struct clock_now now);
 /* Register now (SIGUSR1, NAT mapping lost). */

@@ -1,6 +1,7 @@
 /*
- * What the node says on stdout: one line per event, `key=value` pairs in a stable order and with stable names, or one JSON
- * object per line. The first key is always `event`. Lines are flushed at once. One thread.
+ * What the node says on stdout: one line per event, `key=value` pairs in a stable order and with
+ * stable names, or one JSON object per line. The first key is always `event`. Lines are flushed at
+ * once. One thread.
  */
 #ifndef PKTGEN_MOBILE_NODE_REPORT_H
 #define PKTGEN_MOBILE_NODE_REPORT_H

@@ -1,7 +1,8 @@
 /*
- * The node's end of the tunnel: a TUN device on the inside; on the outside a UDP socket (requests, replies, MIP tunnel data)
- * and a raw socket (IP-in-IP), both bound to the access interface, so that what they send never follows the routes that point
- * into the tunnel. Every datagram is sent with the care-of address as its source. One thread, non-blocking.
+ * The node's end of the tunnel: a TUN device on the inside; on the outside a UDP socket (requests,
+ * replies, MIP tunnel data) and a raw socket (IP-in-IP), both bound to the access interface, so
+ * that what they send never follows the routes that point into the tunnel. Every datagram is sent
+ * with the care-of address as its source. One thread, non-blocking.
  */
 #ifndef PKTGEN_MOBILE_NODE_TUNNEL_H
 #define PKTGEN_MOBILE_NODE_TUNNEL_H
@@ -16,14 +17,14 @@ enum tunnel_form {
 	TUNNEL_IPIP,
 };
 
-enum tunnel_drop { /* why a packet of either direction went no further */
-	TUNNEL_DROP_NOT_UP,        /* from the TUN device while there is no tunnel */
-	TUNNEL_DROP_SOURCE,        /* from the TUN device, source not the home address */
-	TUNNEL_DROP_SEND,          /* the kernel refused it */
-	TUNNEL_DROP_NOT_AGENT,     /* from the network, but not from the home agent('s port 434) */
-	TUNNEL_DROP_FORM,          /* no tunnel at present, or not IPv4 inside */
-	TUNNEL_DROP_INNER,         /* inner packet malformed */
-	TUNNEL_DROP_DESTINATION,   /* inner destination not the home address */
+enum tunnel_drop {               /* why a packet of either direction went no further */
+	TUNNEL_DROP_NOT_UP,      /* from the TUN device while there is no tunnel */
+	TUNNEL_DROP_SOURCE,      /* from the TUN device, source not the home address */
+	TUNNEL_DROP_SEND,        /* the kernel refused it */
+	TUNNEL_DROP_NOT_AGENT,   /* from the network, but not from the home agent('s port 434) */
+	TUNNEL_DROP_FORM,        /* no tunnel at present, or not IPv4 inside */
+	TUNNEL_DROP_INNER,       /* inner packet malformed */
+	TUNNEL_DROP_DESTINATION, /* inner destination not the home address */
 	TUNNEL_DROP_COUNT
 };
 
@@ -33,18 +34,19 @@ struct tunnel {
 	char tun_name[IF_NAMESIZE];
 	be32 home_agent, home_address, care_of_address;
 	enum tunnel_form form;
-	bool expecting; /* a request is out: the home agent may tunnel before we have read its reply */
+	bool expecting; /* a request is out: the home agent may tunnel before we have read its reply
+			 */
 	uint16_t keepalive_identifier, keepalive_sequence;
 	bool keepalive_answered; /* the last keepalive has its reply */
-	bool first_packet; /* something came through since tunnel_up */
+	bool first_packet;       /* something came through since tunnel_up */
 	uint64_t sent, received, dropped[TUNNEL_DROP_COUNT];
 	void *context;
 	void (*signalling)(void *context, const void *payload, size_t length);
 };
 
 /*
- * Makes the device and the sockets. 0 or -errno; *what then names what failed. A raw socket that is not permitted is no
- * error: tunnel->raw is -1 and IP-in-IP cannot be used.
+ * Makes the device and the sockets. 0 or -errno; *what then names what failed. A raw socket that is
+ * not permitted is no error: tunnel->raw is -1 and IP-in-IP cannot be used.
  */
 int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access, uint16_t port,
 	const char **what);
@@ -52,9 +54,11 @@ void tunnel_close(struct tunnel *tunnel);
 
 /* Signalling to the home agent's port 434 from `source`. 0 or -errno. */
 int tunnel_signalling_send(struct tunnel *tunnel, const void *payload, size_t length, be32 source);
-void tunnel_up(struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address);
+void tunnel_up(
+	struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address);
 void tunnel_down(struct tunnel *tunnel);
-/* Down, but packets of either form that the home agent sends to this care-of address are taken already. */
+/* Down, but packets of either form that the home agent sends to this care-of address are taken
+ * already. */
 void tunnel_expect(struct tunnel *tunnel, be32 home_address, be32 care_of_address);
 /* ICMP echo request from the home address to the home agent, inside the tunnel (RFC 3519 4.9). */
 void tunnel_keepalive_send(struct tunnel *tunnel);

@@ -203,9 +203,7 @@ def formatting():
 	for start in range(0, len(files), 40):
 		result = subprocess.run(["clang-format", "--dry-run", *files[start:start + 40]], cwd=root, capture_output=True, text=True)
 		problems += sorted({line.split(":")[0] for line in result.stderr.splitlines() if "clang-format-violations" in line})
-	# Differences are told, not failed, while many files are on their way; FORMAT=strict makes them count.
-	strict = os.environ.get("FORMAT") == "strict"
-	report("format: clang-format agrees", problems, f"{len(problems)} files differ" if problems and not strict else None)
+	report("format: clang-format agrees", problems)
 
 
 def generated():

@@ -15,7 +15,7 @@
 
 #define NODE(extra)                                                                                \
 	"{ " extra " security = ( { spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; } "   \
-		   "); }"
+	"); }"
 #define INSTANCE(extra)                                                                            \
 	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"            \
 	" home_networks = ( { prefix = \"10.1.0.0/16\"; port = \"inside\"; } );"                   \

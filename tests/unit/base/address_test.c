@@ -45,7 +45,8 @@ static void text_survives_a_round_trip(void **state)
 
 static void unicast_excludes_what_no_host_has(void **state)
 {
-	static const char *const bad[] = {"0.0.0.0", "127.0.0.1", "224.0.0.11", "240.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"};
+	static const char *const bad[] = {"0.0.0.0", "127.0.0.1", "224.0.0.11", "240.0.0.1",
+		"255.255.255.255", "::", "::1", "ff02::1"};
 	struct ip_address a;
 
 	for (unsigned i = 0; i < 8; i++) {

@@ -15,10 +15,18 @@ static void known_answers(void **state)
 		const char *want;
 		size_t size;
 	} rows[] = {
-		{ALGORITHM_HMAC_MD5, "\xd9\xd0\x66\x55\xc0\xc7\x0e\xf8\xa2\x68\x93\xf4\xce\x45\x6d\xd4", 16},
-		{ALGORITHM_KEYED_MD5, "\x97\x01\xba\x58\x36\xaa\x8b\x8c\x72\xff\x27\x66\x0a\x5f\x55\x77", 16},
-		{ALGORITHM_HMAC_SHA1, "\x16\x81\x5d\x63\x97\x36\x6b\x9f\x24\x07\x8e\x02\xd6\x87\x86\x73\x30\xe8\x1e\x13", 20},
-		{ALGORITHM_HMAC_SHA256, "\x14\xf6\xdf\x63\x63\xd2\x7a\x7d\x34\xab\x76\x15\xaa\xa6\xeb\x0f\x15\x91\x42\xe0\x80\x1f\xf9\x22\xd8\x38\x6f\x42\xd7\x42\xb4\x27", 32},
+		{ALGORITHM_HMAC_MD5,
+			"\xd9\xd0\x66\x55\xc0\xc7\x0e\xf8\xa2\x68\x93\xf4\xce\x45\x6d\xd4", 16},
+		{ALGORITHM_KEYED_MD5,
+			"\x97\x01\xba\x58\x36\xaa\x8b\x8c\x72\xff\x27\x66\x0a\x5f\x55\x77", 16},
+		{ALGORITHM_HMAC_SHA1,
+			"\x16\x81\x5d\x63\x97\x36\x6b\x9f\x24\x07\x8e\x02\xd6\x87\x86\x73\x30\xe8"
+			"\x1e\x13",
+			20},
+		{ALGORITHM_HMAC_SHA256,
+			"\x14\xf6\xdf\x63\x63\xd2\x7a\x7d\x34\xab\x76\x15\xaa\xa6\xeb\x0f\x15\x91"
+			"\x42\xe0\x80\x1f\xf9\x22\xd8\x38\x6f\x42\xd7\x42\xb4\x27",
+			32},
 	};
 	struct authenticator *a;
 
@@ -33,11 +41,14 @@ static void known_answers(void **state)
 		assert_int_equal(authenticator_size(rows[i].algorithm), rows[i].size);
 		assert_true(authenticator_make(a, &context, data, sizeof(data) - 1, out));
 		assert_memory_equal(out, want, rows[i].size);
-		assert_true(authenticator_check(a, &context, data, sizeof(data) - 1, want, rows[i].size));
+		assert_true(authenticator_check(
+			a, &context, data, sizeof(data) - 1, want, rows[i].size));
 		for (size_t shorter = 0; shorter < rows[i].size; shorter++)
-			assert_false(authenticator_check(a, &context, data, sizeof(data) - 1, want, shorter));
+			assert_false(authenticator_check(
+				a, &context, data, sizeof(data) - 1, want, shorter));
 		out[rows[i].size - 1] ^= 1;
-		assert_false(authenticator_check(a, &context, data, sizeof(data) - 1, out, rows[i].size));
+		assert_false(authenticator_check(
+			a, &context, data, sizeof(data) - 1, out, rows[i].size));
 	}
 	authenticator_free(a);
 }
