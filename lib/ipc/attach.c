@@ -335,6 +335,9 @@ static int map_region(struct attachment *a, int fd, const struct attach_hello *h
 	a->worker_counters = (const void *)(base + copy.worker_counters.offset);
 	a->port_counters = (const void *)(base + copy.port_counters.offset);
 	a->binding_counters = (const void *)(base + copy.binding_counters.offset);
+	a->sa_inbound = (void *)(base + copy.sa_inbound.offset);
+	a->sa_outbound = (void *)(base + copy.sa_outbound.offset);
+	a->sa_windows = (void *)(base + copy.sa_windows.offset);
 	return error;
 }
 

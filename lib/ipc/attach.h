@@ -9,6 +9,7 @@
 
 #include "lib/ipc/region.h"
 #include "lib/ipc/ring.h"
+#include "lib/ipc/sa_state.h"
 
 #include <sys/types.h>
 #include <unistd.h>
@@ -36,6 +37,9 @@ struct region { /* the owner's view */
 	struct worker_counters *worker_counters;   /* [workers] */
 	struct port_counters *port_counters;       /* [ports] */
 	struct binding_counters *binding_counters; /* [workers][bindings], worker-major */
+	struct sa_inbound_state *sa_inbound;       /* [sas] */
+	struct sa_outbound_state *sa_outbound;     /* [sas] */
+	_Atomic uint64_t *sa_windows; /* [sas][sa_window_words(limits.replay_window)] */
 	uint64_t epoch, session, size;
 };
 
@@ -74,6 +78,10 @@ struct attachment {
 	const struct worker_counters *worker_counters;
 	const struct port_counters *port_counters;
 	const struct binding_counters *binding_counters;
+	/* Control writes them only to hand over the state of an older region (sa_state.h). */
+	struct sa_inbound_state *sa_inbound;
+	struct sa_outbound_state *sa_outbound;
+	_Atomic uint64_t *sa_windows;
 };
 
 /*

@@ -39,6 +39,15 @@ enum command_type {
 	COMMAND_ROUTE_REMOVE,
 	COMMAND_NEIGHBOR_SET,
 	COMMAND_NEIGHBOR_REMOVE,
+	COMMAND_SA_KEY,      /* staged for the next SA_SET of the same direction and sa_id */
+	COMMAND_SA_LIMITS,   /* staged likewise; none staged: a new SA has no limits */
+	COMMAND_SA_SELECTOR, /* staged likewise, one each, in order; what an inbound packet must
+				match */
+	COMMAND_SA_SET, /* makes the SA of what was staged, or moves a live one (MOBIKE, NAT) */
+	COMMAND_SA_REMOVE,
+	COMMAND_POLICY_SET,    /* staged until POLICY_COMMIT */
+	COMMAND_POLICY_REMOVE, /* staged until POLICY_COMMIT */
+	COMMAND_POLICY_COMMIT, /* all staged policy changes become visible as one step (SPD-22) */
 	COMMAND_TYPE_COUNT
 };
 
@@ -173,6 +182,152 @@ struct neighbor_command { /* keyed by (port, address) */
 	uint8_t mac[6];
 };
 
+/*
+ * Security associations (RFC 4301 4.4.2), one command a direction. sa_id is a slot 0..limits.sas-1
+ * that control owns; inbound and outbound slots are two spaces. An inbound SPI that control chose
+ * carries its slot in the low bits (lib/ipc/sa_state.h, sa_spi_slot); any other SPI works too, by a
+ * hash. SPIs are unique among inbound SAs.
+ *
+ * A new SA: SA_KEY, SA_LIMITS, SA_SELECTOR ... then SA_SET. SA_SET for a live id with the same SPI
+ * and without staged keys changes addresses, ports, UDP encapsulation, path MTU and header settings
+ * in place: keys, numbers and window stay (ESP-SEQ-18). With another SPI or with keys for a live id
+ * it is refused (EEXIST): remove first. The main lcore wipes the ring slot of SA_KEY when it has
+ * read it.
+ */
+enum sa_direction { SA_INBOUND, SA_OUTBOUND };
+
+#define SA_NONE UINT32_MAX
+
+enum sa_flag {
+	SA_TRANSPORT = 1 << 0, /* else tunnel mode; fixed at creation (HA4-SPD-09) */
+	SA_UDP = 1 << 1,       /* RFC 3948 encapsulation with the ports below */
+	SA_ESN = 1 << 2,       /* 64-bit sequence numbers */
+	SA_RESUME = 1 << 3,    /* go on with the state that lies in the region (sa_state.h); else it
+				  starts at zero */
+	SA_DF_SET = 1 << 4,    /* outer DF: set, clear or (neither) copied */
+	SA_DF_CLEAR = 1 << 5,
+	SA_ECN_OFF = 1 << 6,           /* outer ECN 00 (RFC 6040 4.3 compatibility) */
+	SA_DSCP_COPY_IN = 1 << 7,      /* decapsulation: outer DSCP replaces the inner one */
+	SA_FRAGMENT_AFTER = 1 << 8,    /* MTU-03: cut the ESP packet instead of the inner one */
+	SA_NO_MAPPING_EVENT = 1 << 9,  /* NAT-11 */
+	SA_ICMP_INSPECT_OFF = 1 << 10, /* ESP-IN-09 */
+	SA_SHARED = 1 << 11, /* outbound: several workers at once take numbers in blocks */
+};
+
+/* Values are IKEv2 transform ids of type 1 and 3 (IANA), as charon hands them over. */
+enum sa_encryption {
+	SA_ENCRYPTION_NULL = 11,
+	SA_ENCRYPTION_AES_CBC = 12,
+	SA_ENCRYPTION_AES_CTR = 13,
+	SA_ENCRYPTION_AES_CCM_8 = 14,
+	SA_ENCRYPTION_AES_CCM_12 = 15,
+	SA_ENCRYPTION_AES_CCM_16 = 16,
+	SA_ENCRYPTION_AES_GCM_8 = 18,
+	SA_ENCRYPTION_AES_GCM_12 = 19,
+	SA_ENCRYPTION_AES_GCM_16 = 20,
+	SA_ENCRYPTION_NULL_AES_GMAC = 21,
+	SA_ENCRYPTION_CHACHA20_POLY1305 = 28,
+	SA_ENCRYPTION_AES_CCM_8_IIV = 29,
+	SA_ENCRYPTION_AES_GCM_16_IIV = 30,
+	SA_ENCRYPTION_CHACHA20_POLY1305_IIV = 31,
+};
+enum sa_integrity {
+	SA_INTEGRITY_NONE = 0,
+	SA_INTEGRITY_HMAC_SHA1_96 = 2,
+	SA_INTEGRITY_AES_XCBC_96 = 5,
+	SA_INTEGRITY_AES_CMAC_96 = 8,
+	SA_INTEGRITY_HMAC_SHA2_256_128 = 12,
+	SA_INTEGRITY_HMAC_SHA2_384_192 = 13,
+	SA_INTEGRITY_HMAC_SHA2_512_256 = 14,
+};
+
+#define SA_ENCRYPTION_KEY_MAX 36 /* AES-256 or ChaCha20 key and 4 octets of salt */
+#define SA_INTEGRITY_KEY_MAX  64
+
+struct sa_key_command {
+	uint32_t sa_id;
+	uint8_t direction; /* enum sa_direction */
+	uint8_t encryption_length,
+		integrity_length; /* octets, salt included; checked exactly (ESP-ALG-10) */
+	uint8_t reserved;
+	uint8_t encryption_key[SA_ENCRYPTION_KEY_MAX]; /* the last 4 (CCM 3) are the salt */
+	uint8_t integrity_key[SA_INTEGRITY_KEY_MAX];
+};
+
+struct sa_limits_command { /* 0 = no limit; LIFE-* */
+	uint32_t sa_id;
+	uint8_t direction;
+	uint8_t reserved[3];
+	uint64_t soft_bytes, hard_bytes, soft_packets,
+		hard_packets;       /* octets given to the cipher (ESP-OUT-12) */
+	monotonic soft_ns, hard_ns; /* deadlines; CLOCK_NEVER */
+};
+
+/* RFC 4301 4.4.1.1. local is our side, whatever the direction. First > last (ports) is OPAQUE:
+ * 65535, 0. */
+struct selector {
+	struct ip_address local_first, local_last, remote_first,
+		remote_last; /* one family; inclusive */
+	uint16_t local_port_first,
+		local_port_last; /* host order; ICMP: type * 256 + code; MH: type * 256 */
+	uint16_t remote_port_first, remote_port_last; /* ANY is 0, 65535 */
+	uint8_t protocol;                             /* 0 = ANY */
+	uint8_t reserved[7];
+};
+
+struct sa_selector_command {
+	uint32_t sa_id;
+	uint8_t direction;
+	uint8_t reserved[3];
+	struct selector selector;
+};
+#define SA_SELECTORS_MAX 16 /* of one SA */
+
+struct sa_command {
+	struct ip_address local, remote; /* outer addresses; transport mode: the packet's own */
+	uint32_t sa_id;
+	be32 spi;
+	uint32_t reqid;
+	uint32_t flags;                 /* enum sa_flag */
+	uint32_t pair_id;               /* slot of the SA of the other direction, SA_NONE */
+	be16 local_port, remote_port;   /* UDP encapsulation (NAT-07) */
+	uint16_t encryption, integrity; /* enum sa_encryption, sa_integrity */
+	uint16_t replay_window;         /* packets, 0 off; inbound; at most limits.replay_window */
+	uint16_t path_mtu;              /* configured cap of the outer path, 0 = egress MTU */
+	uint16_t vrf;                   /* of the outer and the inner packet */
+	uint16_t tfc;                   /* octets to pad to; 0 none, 0xffff the SA's MTU */
+	uint8_t direction;              /* enum sa_direction */
+	uint8_t tunnel_ttl;             /* outer TTL or hop limit, 1..255 */
+	uint8_t dscp;                   /* 0..63 fixed, or DSCP_COPY */
+	uint8_t reserved[1];
+};
+
+enum policy_action { POLICY_DISCARD, POLICY_BYPASS, POLICY_PROTECT };
+enum policy_flag {
+	POLICY_MIP_SIGNALLING =
+		1 << 0, /* bypass that covers Mobile IP messages 1, 3, 7, 15 alone (HA4-SPD-06) */
+	POLICY_HIT_ICMP = 1 << 1, /* discard answers with "administratively prohibited" (AUD-09) */
+};
+
+/*
+ * One entry of the ordered SPD, keyed by policy_id (0..limits.policies-1, control's). Lower `order`
+ * is looked at first; equal order: lower policy_id. Outbound PROTECT sends through sa_id (SA_NONE:
+ * EVENT_ACQUIRE, packet dropped). Inbound PROTECT means: clear packets that match are dropped
+ * (SPD-16). A vrf without any policy bypasses; with at least one, what matches none is discarded
+ * (SPD-15).
+ */
+struct policy_command {
+	struct selector selector;
+	uint32_t policy_id;
+	uint32_t order;
+	uint32_t sa_id; /* outbound SA */
+	uint32_t reqid;
+	uint32_t flags; /* enum policy_flag */
+	uint16_t vrf;
+	uint8_t direction; /* enum sa_direction: of the packet */
+	uint8_t action;    /* enum policy_action */
+};
+
 struct command {
 	uint64_t sequence; /* strictly rising from 1 in a session */
 	uint16_t type;     /* enum command_type */
@@ -185,11 +340,20 @@ struct command {
 		struct prefix_command prefix;
 		struct route_command route;
 		struct neighbor_command neighbor;
+		struct sa_key_command sa_key;
+		struct sa_limits_command sa_limits;
+		struct sa_selector_command sa_selector;
+		struct sa_command sa;
+		struct policy_command policy;
 		uint8_t payload[112];
 	};
 };
 
 static_assert(sizeof(struct binding_command) == 96, "binding command layout");
+static_assert(sizeof(struct selector) == 80, "selector layout");
+static_assert(sizeof(struct sa_command) == 72, "SA command layout");
+static_assert(sizeof(struct sa_key_command) == 108, "SA key layout");
+static_assert(sizeof(struct policy_command) == 104, "policy layout");
 static_assert(sizeof(struct command) == 128, "two cache lines a command");
 
 #endif

@@ -23,7 +23,26 @@ enum event_type {
 	EVENT_TUNNEL_SPOOFED, /* a tunnel packet failed its check (rate limited): address = outer
 				 source, id = drop reason */
 	EVENT_WORKER_STALLED, /* value = worker */
+	EVENT_SA_EXPIRED,     /* id, direction in port; value = enum sa_expiry; once each (LIFE) */
+	EVENT_SA_MAPPING,  /* newest authentic packet came from elsewhere (NAT-09): id = inbound SA,
+			      address, udp_port */
+	EVENT_SA_REJECTED, /* audit, rate limited (AUD-01): id = SA or SA_NONE, value = drop reason
+			      << 32 | SPI in host order, address = outer source */
+	EVENT_ACQUIRE, /* outbound PROTECT without SA (SPD-13): id = policy, address = destination,
+			  address2 = source, value = protocol << 32 | source port << 16 |
+			  destination port */
 	EVENT_TYPE_COUNT
+};
+
+enum sa_expiry {
+	SA_EXPIRED_SOFT_TIME,
+	SA_EXPIRED_SOFT_BYTES,
+	SA_EXPIRED_SOFT_PACKETS,
+	SA_EXPIRED_SOFT_SEQUENCE, /* ESP-SEQ-04 */
+	SA_EXPIRED_HARD_TIME,
+	SA_EXPIRED_HARD_BYTES,
+	SA_EXPIRED_HARD_PACKETS,
+	SA_EXPIRED_HARD_SEQUENCE, /* ESP-SEQ-03 */
 };
 
 struct event {
@@ -36,7 +55,7 @@ struct event {
 	uint32_t id;
 	int32_t error; /* EVENT_REFUSED: positive errno */
 	uint64_t value;
-	uint8_t reserved[16];
+	struct ip_address address2; /* EVENT_ACQUIRE */
 };
 
 static_assert(sizeof(struct event) == 64, "one cache line an event");

@@ -1,6 +1,7 @@
 #include "lib/ipc/region.h"
 
 #include "lib/ipc/attach.h"
+#include "lib/ipc/sa_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 
 #define BINDINGS_MAX (1u << 26)
+#define SAS_MAX      (1u << 22)
+#define POLICIES_MAX (1u << 23)
 #define SLOTS_MAX    (1u << 22)
 #define HUGE_PAGE    (2ull << 20)
 #define PAGE         4096ull
@@ -29,12 +32,29 @@ static struct region_span span_after(uint64_t *end, uint64_t size)
 	return span;
 }
 
+static bool sas_valid(const struct region_limits *limits)
+{
+	return limits->sas <= SAS_MAX && !(limits->sas & (limits->sas - 1)) &&
+	       limits->policies <= POLICIES_MAX && limits->replay_window <= REGION_WINDOW_MAX;
+}
+
+static void layout_sas(struct region_header *header, uint64_t *end)
+{
+	uint64_t sas = header->limits.sas;
+	uint64_t words = sa_window_words(header->limits.replay_window);
+
+	header->sa_inbound = span_after(end, sas * sizeof(struct sa_inbound_state));
+	header->sa_outbound = span_after(end, sas * sizeof(struct sa_outbound_state));
+	header->sa_windows = span_after(end, sas * words * sizeof(uint64_t));
+}
+
 int region_layout(struct region_header *header, const struct region_limits *limits)
 {
 	if (!limits->workers || limits->workers > REGION_WORKERS_MAX ||
 		limits->ports > REGION_PORTS_MAX || limits->bindings > BINDINGS_MAX ||
-		!slots_valid(limits->command_slots) || !slots_valid(limits->event_slots) ||
-		!slots_valid(limits->inject_slots) || !slots_valid(limits->punt_slots))
+		!sas_valid(limits) || !slots_valid(limits->command_slots) ||
+		!slots_valid(limits->event_slots) || !slots_valid(limits->inject_slots) ||
+		!slots_valid(limits->punt_slots))
 		return -EINVAL;
 	uint64_t end = sizeof(*header);
 	header->header_size = sizeof(*header);
@@ -56,6 +76,7 @@ int region_layout(struct region_header *header, const struct region_limits *limi
 		span_after(&end, (uint64_t)limits->ports * sizeof(struct port_counters));
 	header->binding_counters = span_after(&end,
 		(uint64_t)limits->workers * limits->bindings * sizeof(struct binding_counters));
+	layout_sas(header, &end);
 	header->size = (end + PAGE - 1) & ~(PAGE - 1);
 	return 0;
 }
@@ -83,7 +104,10 @@ int region_check(const struct region_header *copy, uint64_t size)
 		    span_equal(&copy->inject_ring, &expected.inject_ring) &&
 		    span_equal(&copy->worker_counters, &expected.worker_counters) &&
 		    span_equal(&copy->port_counters, &expected.port_counters) &&
-		    span_equal(&copy->binding_counters, &expected.binding_counters);
+		    span_equal(&copy->binding_counters, &expected.binding_counters) &&
+		    span_equal(&copy->sa_inbound, &expected.sa_inbound) &&
+		    span_equal(&copy->sa_outbound, &expected.sa_outbound) &&
+		    span_equal(&copy->sa_windows, &expected.sa_windows);
 	return same ? 0 : -EPROTO;
 }
 
@@ -131,6 +155,9 @@ static int attach_rings(struct region *region)
 	region->worker_counters = (void *)(base + h->worker_counters.offset);
 	region->port_counters = (void *)(base + h->port_counters.offset);
 	region->binding_counters = (void *)(base + h->binding_counters.offset);
+	region->sa_inbound = (void *)(base + h->sa_inbound.offset);
+	region->sa_outbound = (void *)(base + h->sa_outbound.offset);
+	region->sa_windows = (void *)(base + h->sa_windows.offset);
 	return error;
 }
 

@@ -4,7 +4,8 @@
  * pointers.
  *
  *   header | command ring | event ring | inject ring | punt ring per worker | worker counters |
- * port counters | binding counters [worker][binding]
+ * port counters | binding counters [worker][binding] | inbound SA state [sa] | outbound SA state
+ * [sa] | replay windows [sa][sa_window_words]
  *
  * Trust: each side copies what it needs of the directory once (control checks it against the sealed
  * size; the dataplane keeps its own), copies each record out before it reads it twice, and masks
@@ -22,9 +23,10 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 1u
+#define REGION_LAYOUT_VERSION 2u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
+#define REGION_WINDOW_MAX     4096
 
 struct region_limits { /* chosen by the dataplane's configuration */
 	uint32_t workers;
@@ -33,6 +35,9 @@ struct region_limits { /* chosen by the dataplane's configuration */
 	uint32_t routes;
 	uint32_t neighbors;
 	uint32_t prefixes;
+	uint32_t sas;           /* slots of each direction: a power of two, or 0 */
+	uint32_t policies;      /* SPD entries */
+	uint32_t replay_window; /* largest window of an SA, packets, 0..4096 */
 	uint32_t command_slots, event_slots, inject_slots, punt_slots; /* powers of two */
 };
 
@@ -50,13 +55,14 @@ struct region_header {
 	struct region_limits limits;
 	struct region_span command_ring, event_ring, inject_ring, punt_ring[REGION_WORKERS_MAX];
 	struct region_span worker_counters, port_counters, binding_counters;
+	struct region_span sa_inbound, sa_outbound, sa_windows; /* sa_state.h; [limits.sas] each */
 	_Alignas(64) _Atomic uint64_t
 		applied_sequence; /* dataplane writes, release; control reads, acquire */
 	_Atomic uint64_t events_lost;
 	_Atomic uint64_t dataplane_heartbeat;
 	/* Table use, written by the main lcore. */
 	_Atomic uint64_t bindings_used, routes_used, neighbors_used, prefixes_used, buffers_used,
-		buffers_total;
+		buffers_total, sas_used, policies_used;
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
 };
 

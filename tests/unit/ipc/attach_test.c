@@ -27,6 +27,9 @@ static const struct region_limits limits = {
 	.routes = 10,
 	.neighbors = 10,
 	.prefixes = 10,
+	.sas = 16,
+	.policies = 20,
+	.replay_window = 128,
 	.command_slots = 64,
 	.event_slots = 32,
 	.inject_slots = 8,
@@ -495,12 +498,16 @@ static void every_wrong_header_field_is_refused(void **state)
 	// hello
 	for (size_t at = 0; at < offsetof(struct region_header, applied_sequence); at++) {
 		static const size_t free_from = offsetof(struct region_header, limits.routes);
-		static const size_t free_to = offsetof(struct region_header, limits.command_slots);
+		static const size_t free_to = offsetof(struct region_header, limits.sas);
+		static const size_t ranged_from = offsetof(struct region_header, limits.policies);
+		static const size_t ranged_to =
+			offsetof(struct region_header, limits.command_slots);
 		bool is_free = (at >= free_from && at < free_to) ||
 			       (at >= offsetof(struct region_header, epoch) &&
 				       at < offsetof(struct region_header, limits));
-		if (at >= offsetof(struct region_header, binding_counters) +
-				  sizeof(struct region_span))
+		if (at >= ranged_from && at < ranged_to) // any value in range will do
+			continue;
+		if (at >= offsetof(struct region_header, sa_windows) + sizeof(struct region_span))
 			break; // padding
 		for (unsigned bit = 0; bit < 8; bit++) {
 			bad = good;

@@ -1,0 +1,70 @@
+/*
+ * Run-time state of security associations, in the shared region: one cache line a direction and SA,
+ * and the replay bitmap of each inbound SA. The dataplane's workers write it with atomics; control
+ * reads it at any time (query_sa, show).
+ *
+ * It is exact across a restart of either process. When control attaches to a new dataplane it
+ * copies the lines of every SA that it knows from the old mapping, which it kept, into the new
+ * region and then sends SA_SET with SA_RESUME. So a number once taken is never taken again, even by
+ * a dataplane that was killed in the middle of a burst: a worker takes numbers here, by an atomic
+ * add, before it uses them (RFC 4303 3.3.3, ESP-SEQ-02), and the window is updated here before the
+ * packet goes on (3.4.3). The dataplane trusts none of it for memory safety: every index is masked.
+ *
+ * An inbound SPI that control chose: low bits the slot, the rest random, within
+ * 0xc0000000..0xcfffffff when there are at most 2^20 slots.
+ */
+#ifndef LIB_IPC_SA_STATE_H
+#define LIB_IPC_SA_STATE_H
+
+#include "lib/base/address.h"
+#include "lib/base/clock.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+struct sa_outbound_state {
+	_Alignas(64) _Atomic uint64_t
+		sequence;                /* last number taken; the next packet carries one more */
+	_Atomic uint64_t packets, bytes; /* octets given to the cipher */
+	_Atomic uint64_t last_use_ns;    /* CLOCK_MONOTONIC, of the burst; 0 never */
+	_Atomic uint32_t expired;        /* bit of each enum sa_expiry that was told */
+	uint8_t reserved[28];
+};
+
+struct sa_inbound_state {
+	_Alignas(64) _Atomic uint64_t highest; /* T: highest authenticated number; 0 none yet */
+	_Atomic uint64_t packets, bytes;
+	_Atomic uint64_t last_use_ns;
+	_Atomic uint32_t expired;
+	_Atomic uint32_t lock; /* window commit by several workers; 0 free. Cleared at SA_SET */
+	_Atomic uint32_t replays, replays_late, bad_icv; /* ESP-SEQ-20, per SA */
+	uint8_t reserved[12];
+};
+
+static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a direction");
+static_assert(sizeof(struct sa_inbound_state) == 64, "one cache line a direction");
+
+/* Words of 64 bits that one SA's bitmap takes for windows of up to `window` packets: a power of
+ * two, one word more than the window needs (RFC 6479 2). 0 for 0. */
+static inline uint32_t sa_window_words(uint32_t window)
+{
+	uint32_t words = 2;
+
+	if (window == 0)
+		return 0;
+	while (words * 64 < window + 64)
+		words *= 2;
+	return words;
+}
+
+#define SA_SPI_FIRST                                                                               \
+	0xc0000000u /* of those that control chooses; manual keying may use any from 256 on */
+#define SA_SPI_LAST 0xcfffffffu
+
+/* The slot that an SPI (host order) of control's choosing carries; `slots` is a power of two. */
+static inline uint32_t sa_spi_slot(uint32_t spi, uint32_t slots)
+{
+	return spi & (slots - 1);
+}
+
+#endif
