@@ -178,7 +178,7 @@ static int restore_record(
 {
 	struct restore *r = context;
 	int error =
-		mip4_engine_restore(r->process->engine, key, key_size, value, value_size, r->now);
+		mip4_record_restore(r->process->engine, key, key_size, value, value_size, r->now);
 	if (!error) {
 		r->restored++;
 		return 0;

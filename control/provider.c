@@ -45,18 +45,18 @@ static void get_status(void *context, struct provider_status *out)
 	struct process *p = context;
 	struct mirror_stats mirror = mirror_stats(p->mirror);
 	const struct loop_statistics *loop = loop_statistics_get(p->loop);
-	const struct binding_cache *cache = mip4_engine_cache(p->engine);
+	const struct binding_cache *cache = mip4_show_cache(p->engine);
 	const struct attachment *attachment = dataplane_link_attachment(p->link);
 	*out = (struct provider_status){
 		.attached = attachment != NULL,
 		.synchronised = mirror_synced(p->mirror),
-		.draining = mip4_engine_draining(p->engine),
+		.draining = mip4_show_draining(p->engine),
 		.uptime_ms = (clock_read().monotonic_ns - p->started_ns) / 1000000,
 		.commands_sent = mirror.sent,
-		.pending_replies = mip4_engine_pending_count(p->engine),
+		.pending_replies = mip4_show_pending_count(p->engine),
 		.bindings = binding_cache_count(cache),
 		.bindings_max = binding_cache_capacity(cache),
-		.nodes = mip4_engine_node_count(p->engine),
+		.nodes = mip4_show_node_count(p->engine),
 		.loop_turns = loop->turns,
 		.loop_turn_ns_max = loop->turn_ns_max,
 	};
@@ -92,9 +92,9 @@ static void fill_binding(
 		.care_of_address = b->care_of_address,
 		.agent_address = b->agent_address,
 		.source = b->source,
-		.nai = mip4_engine_nai(p->engine, b),
+		.nai = mip4_show_nai(p->engine, b),
 		.state = state_name(b->state),
-		.mode = mip4_engine_mode(p->engine, b),
+		.mode = mip4_show_mode(p->engine, b),
 		.service = "",
 		.identification = b->identification,
 		.remaining_ms = b->expires_ns == CLOCK_NEVER ? UINT64_MAX
@@ -119,8 +119,7 @@ static void fill_binding(
 	};
 	if (b->instance < p->config->instance_count)
 		out->service = service_name(p, b);
-	out->network_count =
-		mip4_engine_networks(p->engine, b, out->networks, PROVIDER_NETWORKS_MAX);
+	out->network_count = mip4_show_networks(p->engine, b, out->networks, PROVIDER_NETWORKS_MAX);
 }
 
 static enum provider_step binding_next(
@@ -131,7 +130,7 @@ static enum provider_step binding_next(
 	if (slot == UINT32_MAX)
 		return PROVIDER_END;
 	const struct binding *b =
-		binding_cache_iterate(mip4_engine_cache(p->engine), &slot, LOOK_PER_STEP);
+		binding_cache_iterate(mip4_show_cache(p->engine), &slot, LOOK_PER_STEP);
 	*cursor = slot;
 	if (!b)
 		return slot == UINT32_MAX ? PROVIDER_END : PROVIDER_AGAIN;
@@ -143,7 +142,7 @@ static bool binding_find(void *context, uint16_t instance, const struct ip_addre
 	unsigned index, struct provider_binding *out)
 {
 	const struct process *p = context;
-	const struct binding_cache *cache = mip4_engine_cache(p->engine);
+	const struct binding_cache *cache = mip4_show_cache(p->engine);
 	const struct attachment *attachment = dataplane_link_attachment(p->link);
 	for (unsigned i = 0; i < p->config->instance_count; i++) {
 		if (instance != PROVIDER_INSTANCE_ANY && instance != i)
@@ -199,7 +198,7 @@ static bool counter(void *context, unsigned instance, unsigned index, struct pro
 	if (index >= MIP4_COUNTER_COUNT)
 		return instance == p->config->instance_count &&
 		       process_counter(p, index - MIP4_COUNTER_COUNT, out);
-	const struct mip4_counters *counters = mip4_engine_counters(p->engine, (uint16_t)instance);
+	const struct mip4_counters *counters = mip4_counters_of(p->engine, (uint16_t)instance);
 	*out = (struct provider_counter){
 		.name = mip4_counter_name(index),
 		.help = mip4_counter_help(index),
@@ -228,7 +227,7 @@ static bool violation(void *context, unsigned index, struct provider_violation *
 	 * before. */
 	static struct mip4_violation v;
 	const struct process *p = context;
-	if (!mip4_engine_violation(p->engine, index, &v))
+	if (!mip4_show_violation(p->engine, index, &v))
 		return false;
 	*out = (struct provider_violation){
 		.source = v.source,
@@ -253,7 +252,7 @@ static bool pool(void *context, unsigned index, struct provider_pool *out)
 			index -= p->config->instances[i].pool_count;
 			continue;
 		}
-		if (!mip4_engine_pool(p->engine, (uint16_t)i, index, &view))
+		if (!mip4_show_pool(p->engine, (uint16_t)i, index, &view))
 			return false;
 		*out = (struct provider_pool){
 			.name = view.name,

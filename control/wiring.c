@@ -154,8 +154,9 @@ static void engine_event(void *context, const struct mip4_event *event)
 		return;
 	struct operator_event published = {
 		.type = name,
-		.cause = event->type == MIP4_EVENT_BINDING_DELETED ? mip4_cause_name(event->cause)
-								   : NULL,
+		.cause = event->type == MIP4_EVENT_BINDING_DELETED
+				 ? mip4_event_cause_name(event->cause)
+				 : NULL,
 		.text = event->text,
 		.nai = event->nai && event->nai[0] ? event->nai : NULL,
 		.home_address = &event->home_address,
@@ -208,7 +209,7 @@ static void on_done(void *context, uint64_t ticket, int error)
 	if (error)
 		log_limited(&limit, now.monotonic_ns, LOG_LEVEL_WARNING, "dataplane_refused",
 			"ticket=%llu error=\"%s\"", (unsigned long long)ticket, strerror(error));
-	mip4_engine_done(p->engine, ticket, error, now);
+	mip4_transaction_done(p->engine, ticket, error, now);
 }
 
 static void on_event(void *context, const struct event *event)
@@ -274,7 +275,7 @@ static void on_punt(void *context, const struct punt_record *record, const struc
 	struct process *p = context;
 	switch (record->kind) {
 	case PUNT_MOBILE_IPV4:
-		mip4_engine_receive(p->engine, record, *now);
+		mip4_receive(p->engine, record, *now);
 		break;
 	case PUNT_AGENT_SOLICITATION:
 		advertise_solicited(p->advertise, record, now->monotonic_ns);
@@ -291,7 +292,7 @@ static void on_punt(void *context, const struct punt_record *record, const struc
 static bool preferred(void *context, const struct punt_record *record)
 {
 	const struct process *p = context;
-	const struct binding_cache *cache = mip4_engine_cache(p->engine);
+	const struct binding_cache *cache = mip4_show_cache(p->engine);
 	if (record->kind != PUNT_MOBILE_IPV4)
 		return false;
 	for (unsigned i = 0; i < p->config->instance_count; i++) {
@@ -316,7 +317,7 @@ bool wiring_announce_some(struct process *process, const struct clock_now *now)
 {
 	if (process->arrival_cursor == UINT32_MAX)
 		return false;
-	const struct binding_cache *cache = mip4_engine_cache(process->engine);
+	const struct binding_cache *cache = mip4_show_cache(process->engine);
 	for (unsigned i = 0; i < ANNOUNCE_PER_TURN; i++) {
 		const struct binding *b =
 			binding_cache_iterate(cache, &process->arrival_cursor, ANNOUNCE_PER_TURN);

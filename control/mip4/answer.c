@@ -28,7 +28,7 @@ static void delivery(const struct request *r, struct reply *out)
 		out->destination = ip_address_from_v4(0xffffffff);
 		out->to_mac = true;
 	} else if (is_home_deregistration(r) && record->layer_count == 0) { // HA4-HOME-09
-		const struct config_home_network *n = home_network_of(r->config, &record->source);
+		const struct config_home_network *n = view_home_network(r->config, &record->source);
 		out->to_mac = n && n->port == record->port;
 	}
 	if (out->to_mac)
@@ -93,7 +93,7 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 		const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
 		const struct config_security *context =
 			r->agent_context ? r->agent_context
-					 : security_default(fa->security, fa->security_count,
+					 : authenticate_default(fa->security, fa->security_count,
 						   r->now.wall_ns);
 		out->agent = context ? r->agent : PROFILE_NONE;
 		out->agent_spi = context ? context->spi : 0;
@@ -107,7 +107,7 @@ void answer_count(struct mip4_engine *e, const struct reply *reply)
 	unsigned counter = MIP4_DENIED_128;
 
 	if (reply->code <= CODE_ACCEPTED_NOSIM) {
-		count(e, reply->instance,
+		counter_add(e, reply->instance,
 			reply->deregistration
 				? (reply->code ? MIP4_DEREG_ACCEPTED_NOSIM : MIP4_DEREG_ACCEPTED)
 				: (reply->code ? MIP4_REG_ACCEPTED_NOSIM : MIP4_REG_ACCEPTED));
@@ -116,7 +116,7 @@ void answer_count(struct mip4_engine *e, const struct reply *reply)
 	for (unsigned i = 0; i < sizeof(codes); i++)
 		if (codes[i] == reply->code)
 			counter = MIP4_DENIED_128 + i;
-	count(e, reply->instance, counter);
+	counter_add(e, reply->instance, counter);
 }
 
 void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now now)
@@ -126,13 +126,14 @@ void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now no
 
 	if (reply->node < e->config->mobile_node_count) {
 		const struct config_mobile_node *p = &e->config->mobile_nodes[reply->node];
-		context = security_find(p->security, p->security_count, reply->spi, now.wall_ns);
+		context =
+			authenticate_find(p->security, p->security_count, reply->spi, now.wall_ns);
 		if (!context)
-			context = security_default(p->security, p->security_count, now.wall_ns);
+			context = authenticate_default(p->security, p->security_count, now.wall_ns);
 	}
 	if (reply->agent < e->config->foreign_agent_count) {
 		const struct config_foreign_agent *fa = &e->config->foreign_agents[reply->agent];
-		agent_context = security_find(
+		agent_context = authenticate_find(
 			fa->security, fa->security_count, reply->agent_spi, now.wall_ns);
 	}
 	/* Without a context (reloaded away meanwhile) nothing could be authentic: nothing is sent.
@@ -140,7 +141,8 @@ void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now no
 	if (!context ||
 		!reply_build(e->authenticator, reply, context, agent_context, now.wall_ns, &record))
 		return;
-	count(e, reply->instance, reply->deregistration ? MIP4_TX_DEREG_REPLY : MIP4_TX_REPLY);
+	counter_add(
+		e, reply->instance, reply->deregistration ? MIP4_TX_DEREG_REPLY : MIP4_TX_REPLY);
 	e->ops.send(e->context, &record);
 }
 

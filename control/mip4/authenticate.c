@@ -25,12 +25,12 @@ static const struct {
 	[ALGORITHM_HMAC_SHA256] = {"SHA256", 32},
 };
 
-uint8_t authenticator_size(enum config_algorithm algorithm)
+uint8_t authenticate_size(enum config_algorithm algorithm)
 {
 	return algorithms[algorithm].size;
 }
 
-int authenticator_new(struct authenticator **out)
+int authenticate_new(struct authenticator **out)
 {
 	struct authenticator *a = calloc(1, sizeof(*a));
 
@@ -52,14 +52,14 @@ int authenticator_new(struct authenticator **out)
 		good = a->contexts[i] && EVP_MAC_CTX_set_params(a->contexts[i], params);
 	}
 	if (!good) {
-		authenticator_free(a);
+		authenticate_free(a);
 		return -ENOTSUP;
 	}
 	*out = a;
 	return 0;
 }
 
-void authenticator_free(struct authenticator *a)
+void authenticate_free(struct authenticator *a)
 {
 	if (!a)
 		return;
@@ -88,11 +88,11 @@ static bool md5_of(struct authenticator *a, const struct span *parts, unsigned c
 	return EVP_DigestFinal_ex(a->digest, out, &size);
 }
 
-bool authenticator_make(struct authenticator *a, const struct config_security *context,
+bool authenticate_make(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, uint8_t *out)
 {
 	const struct secret *key = &context->key;
-	size_t size = authenticator_size(context->algorithm);
+	size_t size = authenticate_size(context->algorithm);
 
 	if (context->algorithm == ALGORITHM_KEYED_MD5) {
 		// RFC 5944 5.1, "prefix+suffix": MD5(key, data, key)
@@ -105,18 +105,18 @@ bool authenticator_make(struct authenticator *a, const struct config_security *c
 	       EVP_MAC_update(mac, data, length) && EVP_MAC_final(mac, out, &size, size);
 }
 
-bool authenticator_check(struct authenticator *a, const struct config_security *context,
+bool authenticate_check(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *have, size_t have_length)
 {
 	uint8_t want[AUTHENTICATOR_SIZE_MAX];
 
-	if (have_length != authenticator_size(context->algorithm) ||
-		!authenticator_make(a, context, data, length, want))
+	if (have_length != authenticate_size(context->algorithm) ||
+		!authenticate_make(a, context, data, length, want))
 		return false;
 	return secret_equal(want, have, have_length);
 }
 
-bool authenticator_check_aaa(struct authenticator *a, const struct config_security *context,
+bool authenticate_check_aaa(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *challenge, size_t challenge_length,
 	const uint8_t *have, size_t have_length)
 {
@@ -126,7 +126,7 @@ bool authenticator_check_aaa(struct authenticator *a, const struct config_securi
 	if (context->spi != CHAP_SPI) {
 		struct config_security hmac = *context;
 		hmac.algorithm = ALGORITHM_HMAC_MD5;
-		bool good = authenticator_check(a, &hmac, data, length, have, have_length);
+		bool good = authenticate_check(a, &hmac, data, length, have, have_length);
 		secret_wipe(&hmac, sizeof(hmac));
 		return good;
 	}
@@ -153,7 +153,7 @@ static bool valid_now(const struct config_security *s, uint64_t wall_ns)
 	return (!s->not_before || now >= s->not_before) && (!s->not_after || now < s->not_after);
 }
 
-const struct config_security *security_find(
+const struct config_security *authenticate_find(
 	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns)
 {
 	for (unsigned i = 0; spi >= 256 && i < count; i++)
@@ -162,7 +162,7 @@ const struct config_security *security_find(
 	return NULL;
 }
 
-const struct config_security *security_default(
+const struct config_security *authenticate_default(
 	const struct config_security *contexts, unsigned count, uint64_t wall_ns)
 {
 	for (unsigned i = 0; i < count; i++)

@@ -14,31 +14,31 @@
 
 struct authenticator;
 
-int authenticator_new(
+int authenticate_new(
 	struct authenticator **out); /* -ENOTSUP when the library lacks one of the algorithms */
-void authenticator_free(struct authenticator *a);
+void authenticate_free(struct authenticator *a);
 
 /* Octets of output: 16, 20 or 32. */
-uint8_t authenticator_size(enum config_algorithm algorithm);
-/* out: authenticator_size octets. False only when the library fails. */
-bool authenticator_make(struct authenticator *a, const struct config_security *context,
+uint8_t authenticate_size(enum config_algorithm algorithm);
+/* out: authenticate_size octets. False only when the library fails. */
+bool authenticate_make(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, uint8_t *out);
-bool authenticator_check(struct authenticator *a, const struct config_security *context,
+bool authenticate_check(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *have, size_t have_length);
 /*
  * Mobile-AAA, 36/1 (RFC 4721 5, 8): `data` up to and including its SPI; SPI 2 is the CHAP form with
  * the challenge (one zero octet when there was none), any other HMAC-MD5.
  */
-bool authenticator_check_aaa(struct authenticator *a, const struct config_security *context,
+bool authenticate_check_aaa(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *challenge, size_t challenge_length,
 	const uint8_t *have, size_t have_length);
 
 /* The context of an SPI, valid now (HA4-AUTH-23); SPI 0..255 never (HA4-AUTH-02). NULL when not
  * held. */
-const struct config_security *security_find(
+const struct config_security *authenticate_find(
 	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns);
 /* The default context: the first that is valid now. */
-const struct config_security *security_default(
+const struct config_security *authenticate_default(
 	const struct config_security *contexts, unsigned count, uint64_t wall_ns);
 
 #endif

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void binding_command_fill(
+void commit_command_fill(
 	const struct mip4_engine *e, const struct binding *b, struct binding_command *out)
 {
 	*out = (struct binding_command){
@@ -36,7 +36,7 @@ void binding_command_fill(
 	};
 }
 
-void networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction)
+void commit_networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction)
 {
 	struct ip_prefix list[NETWORKS_PER_BINDING_MAX];
 	unsigned count = network_table_of(e->networks, b->id, list, NETWORKS_PER_BINDING_MAX);
@@ -46,7 +46,7 @@ void networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transactio
 			.vrf = e->config->instances[b->instance].vrf,
 			.binding_id = b->id};
 		network_table_remove(e->networks, b->instance, &list[i]);
-		ticket_add(
+		transaction_ticket_add(
 			e, e->ops.prefix_remove(e->context, &command), transaction, TICKET_REST, 0);
 	}
 	b->prefix_count = 0;
@@ -64,7 +64,7 @@ static void lease_release(
 	n->pool = 0; /* `assigned` stays: the same node gets it back within the hold-down */
 }
 
-void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
+void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
 	uint32_t transaction, struct clock_now now)
 {
 	struct node *n = node_table_get(e->nodes, b->node);
@@ -75,20 +75,21 @@ void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause
 		.instance = b->instance,
 		.home_address = b->home_address,
 		.source = b->source,
-		.nai = mip4_engine_nai(e, b),
+		.nai = mip4_show_nai(e, b),
 		.binding = b,
-		.text = mip4_cause_name(cause),
+		.text = mip4_event_cause_name(cause),
 	};
 
-	networks_drop(e, b, transaction);
-	binding_command_fill(e, b, &command);
-	ticket_add(e, e->ops.binding_remove(e->context, &command), transaction, TICKET_REST, 0);
+	commit_networks_drop(e, b, transaction);
+	commit_command_fill(e, b, &command);
+	transaction_ticket_add(
+		e, e->ops.binding_remove(e->context, &command), transaction, TICKET_REST, 0);
 	record_binding_delete(e, b);
 	event_emit(e, &event, false, now.monotonic_ns);
 	struct binding *first = binding_cache_home(e->cache, b->instance, &b->home_address);
 	bool last = first == b && !binding_cache_home_next(e->cache, b);
 	if (last && transaction == TRANSACTION_NONE)
-		home_changed(e, b, false, false, NULL);
+		engine_home_changed(e, b, false, false, NULL);
 	if (n) {
 		n->bindings--;
 		if (last)
@@ -112,7 +113,7 @@ static void deregister(struct mip4_engine *e, struct request *r, const struct ve
 	t->phase = TRANSACTION_REST;
 	t->deregistration = true;
 	struct binding *b = binding_cache_home(e->cache, r->instance, &r->home_address);
-	const struct config_home_network *home = home_network_of(r->config, &r->home_address);
+	const struct config_home_network *home = view_home_network(r->config, &r->home_address);
 	t->was_away = b != NULL;
 	t->has_mac = t->reply.to_mac && !ip_address_is_unspecified(&r->record->source);
 	t->port = home ? home->port : PORT_NONE;
@@ -125,7 +126,7 @@ static void deregister(struct mip4_engine *e, struct request *r, const struct ve
 		struct binding *next = binding_cache_home_next(e->cache, b);
 		/* The field as registered, never the effective address (HA4-REG-06). */
 		if (all || ip_address_equal(&b->care_of_field, &r->facts.care_of_address))
-			binding_end(e, b, MIP4_CAUSE_DEREGISTERED, index, r->now);
+			commit_binding_end(e, b, MIP4_CAUSE_DEREGISTERED, index, r->now);
 		b = next;
 	}
 	t->home_return =
@@ -147,8 +148,8 @@ static void binding_fill(
 	struct mip4_engine *e, struct binding *b, struct request *r, const struct verdict *v)
 {
 	const struct facts *f = &r->facts;
-	const struct config_home_network *network = home_network_of(r->config, &r->home_address);
-	bool agent_field_ours = own_address(e, r->config->vrf, &f->home_agent);
+	const struct config_home_network *network = view_home_network(r->config, &r->home_address);
+	bool agent_field_ours = view_own_address(e, r->config->vrf, &f->home_agent);
 	monotonic now = r->now.monotonic_ns;
 	unsigned layers = r->record->layer_count < DECAP_LAYERS_MAX ? r->record->layer_count
 								    : DECAP_LAYERS_MAX;
@@ -272,13 +273,13 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 	t->phase = TRANSACTION_SET;
 	t->keep_others = v->keep_others;
 	reply_fill(e, r, v, in, b, &t->reply);
-	binding_command_fill(e, b, &command);
+	commit_command_fill(e, b, &command);
 	uint64_t ticket = e->ops.binding_set(e->context, &command);
 	if (ticket == 0 || e->ticket_count == TICKETS_MAX) {
 		t->refused = true;
 		t->error = ENOBUFS;
 	} else {
-		ticket_add(e, ticket, index, TICKET_SET, 0);
+		transaction_ticket_add(e, ticket, index, TICKET_SET, 0);
 	}
 	transaction_advance(e, t, r->now);
 }
@@ -299,7 +300,7 @@ void commit(struct mip4_engine *e, struct request *r, const struct decide_input 
 		struct binding *b = binding_cache_home(e->cache, r->instance, &r->home_address);
 		while (b) {
 			struct binding *next = binding_cache_home_next(e->cache, b);
-			binding_end(e, b, MIP4_CAUSE_SERVICE, TRANSACTION_NONE, r->now);
+			commit_binding_end(e, b, MIP4_CAUSE_SERVICE, TRANSACTION_NONE, r->now);
 			b = next;
 		}
 	}

@@ -102,7 +102,12 @@ const char *mip4_counter_help(enum mip4_counter counter)
 	return (unsigned)counter < MIP4_COUNTER_COUNT ? texts[counter].help : "";
 }
 
-const struct mip4_counters *mip4_engine_counters(const struct mip4_engine *e, unsigned instance)
+void counter_add(struct mip4_engine *e, unsigned instance, enum mip4_counter counter)
+{
+	e->counters[instance].value[counter]++;
+}
+
+const struct mip4_counters *mip4_counters_of(const struct mip4_engine *e, unsigned instance)
 {
 	return instance <= e->config->instance_count ? &e->counters[instance] : NULL;
 }
@@ -118,5 +123,5 @@ bool mip4_counters_balance(const struct mip4_engine *e)
 		for (unsigned c = MIP4_REG_ACCEPTED; c <= MIP4_REVOCATION_ACKED; c++)
 			ended += v[c];
 	}
-	return received == ended + mip4_engine_pending_count(e);
+	return received == ended + mip4_show_pending_count(e);
 }

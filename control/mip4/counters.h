@@ -114,8 +114,7 @@ const char *mip4_counter_name(enum mip4_counter counter);
 const char *mip4_counter_help(enum mip4_counter counter);
 /* Of one instance; index instance_count: messages that reached no instance. NULL beyond. Borrowed.
  */
-const struct mip4_counters *mip4_engine_counters(
-	const struct mip4_engine *engine, unsigned instance);
+const struct mip4_counters *mip4_counters_of(const struct mip4_engine *engine, unsigned instance);
 /* received == accepted + denied + discarded + effective + pending, over all instances (HA4-BAD-01).
  */
 bool mip4_counters_balance(const struct mip4_engine *engine);

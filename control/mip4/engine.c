@@ -10,37 +10,8 @@
 	2000 /* bounded work, so that a mass expiry does not stall registrations (HA4-BND-07) */
 #define SWEEP_PER_TICK 2000
 
-const char *mip4_cause_name(enum mip4_cause cause)
-{
-	static const char *const names[MIP4_CAUSE_COUNT] = {
-		[MIP4_CAUSE_DEREGISTERED] = "deregistered",
-		[MIP4_CAUSE_EXPIRED] = "expired",
-		[MIP4_CAUSE_REPLACED] = "replaced",
-		[MIP4_CAUSE_CLEARED] = "cleared",
-		[MIP4_CAUSE_REVOKED] = "revoked",
-		[MIP4_CAUSE_SERVICE] = "service",
-		[MIP4_CAUSE_REFUSED] = "refused",
-		[MIP4_CAUSE_CONFIG] = "configuration",
-	};
-	return (unsigned)cause < MIP4_CAUSE_COUNT ? names[cause] : "none";
-}
-
-const char *mip4_event_name(enum mip4_event_type type)
-{
-	static const char *const names[MIP4_EVENT_COUNT] = {
-		[MIP4_EVENT_BINDING_ADDED] = "binding added",
-		[MIP4_EVENT_BINDING_REFRESHED] = "binding refreshed",
-		[MIP4_EVENT_BINDING_MOVED] = "binding moved",
-		[MIP4_EVENT_BINDING_DELETED] = "binding deleted",
-		[MIP4_EVENT_DENIED] = "denied",
-		[MIP4_EVENT_SECURITY] = "security",
-		[MIP4_EVENT_ALARM] = "alarm",
-	};
-	return (unsigned)type < MIP4_EVENT_COUNT ? names[type] : "none";
-}
-
-void home_changed(struct mip4_engine *e, const struct binding *b, bool arrived, bool restored,
-	const struct transaction *t)
+void engine_home_changed(struct mip4_engine *e, const struct binding *b, bool arrived,
+	bool restored, const struct transaction *t)
 {
 	struct mip4_home_change change = {
 		.home_address = b->home_address,
@@ -116,8 +87,8 @@ static void pools_claim(struct mip4_engine *e)
 		n->pool = 0;
 		for (unsigned p = 0; !n->pool && p < e->config->instances[b->instance].pool_count;
 			p++)
-			if (pool_claim(
-				    e->pools[b->instance][p], identity_hash(n), &b->home_address))
+			if (pool_claim(e->pools[b->instance][p], node_identity_hash(n),
+				    &b->home_address))
 				n->pool = (uint16_t)(p + 1);
 	}
 }
@@ -175,7 +146,7 @@ static void statics_set(struct mip4_engine *e, struct clock_now now)
 		struct binding *b = binding_cache_insert(e->cache, s->instance, &s->home_address);
 		if (!b)
 			return;
-		const struct config_home_network *network = home_network_of(c, &s->home_address);
+		const struct config_home_network *network = view_home_network(c, &s->home_address);
 		b->care_of_field = s->care_of_address;
 		b->agent_address = b->agent_field = c->addresses[0];
 		b->lifetime_s = MIP4_LIFETIME_INFINITE;
@@ -185,9 +156,9 @@ static void statics_set(struct mip4_engine *e, struct clock_now now)
 		b->created_ns = b->refreshed_ns = now.monotonic_ns;
 		b->state = BINDING_ACTIVE;
 		binding_cache_endpoint_set(e->cache, b, &s->care_of_address, 0);
-		binding_command_fill(e, b, &command);
+		commit_command_fill(e, b, &command);
 		e->ops.binding_set(e->context, &command);
-		home_changed(e, b, true, false, NULL);
+		engine_home_changed(e, b, true, false, NULL);
 	}
 }
 
@@ -220,9 +191,9 @@ int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, voi
 	if (!error)
 		error = police_new(seed, &e->police);
 	if (!error)
-		error = authenticator_new(&e->authenticator);
+		error = authenticate_new(&e->authenticator);
 	if (!error)
-		error = revocations_new(&e->revocations);
+		error = revocation_table_new(&e->revocations);
 	if (!error)
 		error = mip4_engine_configure(e, config, now);
 	if (error) {
@@ -248,8 +219,8 @@ void mip4_engine_free(struct mip4_engine *e)
 	network_table_free(e->networks);
 	profile_index_free(e->profiles);
 	police_free(e->police);
-	authenticator_free(e->authenticator);
-	revocations_free(e->revocations);
+	authenticate_free(e->authenticator);
+	revocation_table_free(e->revocations);
 	pools_free(e->pools, e->pool_counts, e->pool_instances);
 	free(e->pool_counts);
 	free(e->counters);
@@ -269,14 +240,15 @@ static void sweep(struct mip4_engine *e, struct clock_now now)
 			binding_cache_iterate(e->cache, &e->sweep_cursor, SWEEP_PER_TICK);
 		if (!b || b->flags & BINDING_STATIC)
 			continue;
-		bool known = b->instance < e->config->instance_count && node_profile(e, b->node);
-		if (known && home_network_of(&e->config->instances[b->instance], &b->home_address))
+		bool known = b->instance < e->config->instance_count && walk_profile(e, b->node);
+		if (known &&
+			view_home_network(&e->config->instances[b->instance], &b->home_address))
 			continue;
 		if (b->instance >= e->config->instance_count)
 			continue; /* config_reload_check forbids it */
 		revocation_start(e, b, now);
-		count(e, b->instance, MIP4_BINDINGS_REVOKED);
-		binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
+		counter_add(e, b->instance, MIP4_BINDINGS_REVOKED);
+		commit_binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
 	}
 }
 
@@ -301,8 +273,8 @@ monotonic mip4_engine_tick(struct mip4_engine *e, struct clock_now now)
 	unsigned done = 0;
 
 	while (done < EXPIRE_PER_TICK && (b = binding_cache_expired(e->cache, now.monotonic_ns))) {
-		count(e, b->instance, MIP4_BINDINGS_EXPIRED);
-		binding_end(e, b, MIP4_CAUSE_EXPIRED, TRANSACTION_NONE, now);
+		counter_add(e, b->instance, MIP4_BINDINGS_EXPIRED);
+		commit_binding_end(e, b, MIP4_CAUSE_EXPIRED, TRANSACTION_NONE, now);
 		done++;
 	}
 	sweep(e, now);
@@ -328,9 +300,9 @@ void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct 
 			return;
 		b->flags &= ~(uint32_t)BINDING_HALF_BOUND;
 		binding_cache_endpoint_set(e->cache, b, &event->address, event->udp_port);
-		count(e, b->instance, MIP4_BOUND);
+		counter_add(e, b->instance, MIP4_BOUND);
 		struct binding_command command;
-		binding_command_fill(e, b, &command);
+		commit_command_fill(e, b, &command);
 		e->ops.binding_set(e->context, &command);
 		record_binding_put(e, b, now);
 		return;
@@ -350,8 +322,8 @@ int mip4_engine_clear(struct mip4_engine *e, uint32_t binding_id, struct clock_n
 	if (!b)
 		return -ENOENT;
 	revocation_start(e, b, now);
-	count(e, b->instance, MIP4_BINDINGS_REVOKED);
-	binding_end(e, b, MIP4_CAUSE_CLEARED, TRANSACTION_NONE, now);
+	counter_add(e, b->instance, MIP4_BINDINGS_REVOKED);
+	commit_binding_end(e, b, MIP4_CAUSE_CLEARED, TRANSACTION_NONE, now);
 	return 0;
 }
 
@@ -374,7 +346,7 @@ unsigned mip4_engine_clear_nai(
 	unsigned done = 0, cursor = 0;
 	const struct binding *b;
 
-	while ((b = mip4_engine_find_nai(e, instance, nai, &cursor))) {
+	while ((b = mip4_show_find_nai(e, instance, nai, &cursor))) {
 		mip4_engine_clear(e, b->id, now);
 		done++;
 	}

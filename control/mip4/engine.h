@@ -8,8 +8,8 @@
  *
  * The walk of a registration, by file: receive (which message, which instance) -> facts (what the
  * extensions say) -> police -> node (who is it) -> authenticate -> identification -> view + decide
- * (pure: verdict) -> commit (binding cache, binding_set) ... mip4_engine_done -> reply. The reply
- * leaves only after the dataplane acknowledged (HA4-REG-21).
+ * (pure: verdict) -> commit (binding cache, binding_set) ... mip4_transaction_done -> reply. The
+ * reply leaves only after the dataplane acknowledged (HA4-REG-21).
  *
  * One thread, never blocks. The configuration is borrowed and must outlive the engine or its
  * replacement.
@@ -37,7 +37,7 @@ enum mip4_cause { /* why a binding went */
 	MIP4_CAUSE_CONFIG,   /* user or prefix left the configuration (HA4-OPS-21) */
 	MIP4_CAUSE_COUNT
 };
-const char *mip4_cause_name(enum mip4_cause cause);
+const char *mip4_event_cause_name(enum mip4_cause cause);
 
 /* What gratuitous ARP needs to know (HA4-HOME-03..07). */
 struct mip4_home_change {
@@ -78,8 +78,8 @@ struct mip4_event {
 
 /*
  * What the engine needs from the process around it. A ticket is a rising number > 0 that
- * mip4_engine_done is called with later, in order, never from inside one of these functions. 0 =
- * not taken (nowhere to keep it): the engine answers 128.
+ * mip4_transaction_done is called with later, in order, never from inside one of these functions. 0
+ * = not taken (nowhere to keep it): the engine answers 128.
  */
 struct mip4_ops {
 	void (*send)(void *context, const struct inject_record *record);
@@ -115,7 +115,7 @@ void mip4_engine_free(struct mip4_engine *engine);
  * ours, another version, or the node is no longer configured (the caller may delete it); bindings
  * already expired are dropped with 0. Restored bindings are set in the dataplane again.
  */
-int mip4_engine_restore(struct mip4_engine *engine, const void *key, size_t key_length,
+int mip4_record_restore(struct mip4_engine *engine, const void *key, size_t key_length,
 	const void *record, size_t length, struct clock_now now);
 /* `complete`: the store was there and whole. If not, timestamps up to now are refused for unknown
  * nodes (HA4-RPL-10). */
@@ -126,14 +126,15 @@ int mip4_engine_configure(
 	struct mip4_engine *engine, const struct config *config, struct clock_now now);
 
 /* A PUNT_MOBILE_IPV4 record. Its contents are not trusted beyond `length`. */
-void mip4_engine_receive(
+void mip4_receive(
 	struct mip4_engine *engine, const struct punt_record *record, struct clock_now now);
 /*
  * The dataplane applied (error 0) or refused (positive or negative errno) the command of this
  * ticket. Error 0 acknowledges every earlier ticket that was not refused, too: applied-up-to events
  * need one call.
  */
-void mip4_engine_done(struct mip4_engine *engine, uint64_t ticket, int error, struct clock_now now);
+void mip4_transaction_done(
+	struct mip4_engine *engine, uint64_t ticket, int error, struct clock_now now);
 /* EVENT_BINDING_BOUND, EVENT_TUNNEL_UNREACHABLE, EVENT_TUNNEL_SPOOFED, EVENT_AWAY_SOURCE; others
  * are ignored. */
 void mip4_engine_event(struct mip4_engine *engine, const struct event *event, struct clock_now now);
@@ -152,22 +153,22 @@ unsigned mip4_engine_clear_nai(
 void mip4_engine_drain(struct mip4_engine *engine, bool on);
 
 /* Read-only views for show, metrics and the watch. */
-const struct binding_cache *mip4_engine_cache(const struct mip4_engine *engine);
-const struct config *mip4_engine_config(const struct mip4_engine *engine);
+const struct binding_cache *mip4_show_cache(const struct mip4_engine *engine);
+const struct config *mip4_show_config(const struct mip4_engine *engine);
 /* NAI of a binding's node, "" when it has none. Borrowed until the node goes. */
-const char *mip4_engine_nai(const struct mip4_engine *engine, const struct binding *binding);
+const char *mip4_show_nai(const struct mip4_engine *engine, const struct binding *binding);
 /* The first binding of a NAI (exact user part, realm case-insensitive); *cursor 0 at first; NULL at
  * the end. */
-const struct binding *mip4_engine_find_nai(
+const struct binding *mip4_show_find_nai(
 	const struct mip4_engine *engine, uint16_t instance, const char *nai, unsigned *cursor);
 /* Mobile networks of a binding into `out`; how many. */
-unsigned mip4_engine_networks(const struct mip4_engine *engine, const struct binding *binding,
+unsigned mip4_show_networks(const struct mip4_engine *engine, const struct binding *binding,
 	struct ip_prefix *out, unsigned size);
 /* "c", "f", "mc" or "-" as seen (HA4-MODE-18). */
-const char *mip4_engine_mode(const struct mip4_engine *engine, const struct binding *binding);
-uint32_t mip4_engine_node_count(const struct mip4_engine *engine);
-uint32_t mip4_engine_pending_count(const struct mip4_engine *engine);
-bool mip4_engine_draining(const struct mip4_engine *engine);
+const char *mip4_show_mode(const struct mip4_engine *engine, const struct binding *binding);
+uint32_t mip4_show_node_count(const struct mip4_engine *engine);
+uint32_t mip4_show_pending_count(const struct mip4_engine *engine);
+bool mip4_show_draining(const struct mip4_engine *engine);
 
 struct mip4_pool_view {
 	const char *name;
@@ -175,7 +176,7 @@ struct mip4_pool_view {
 	uint32_t size, leased, held_down;
 };
 /* false when the pool does not exist. */
-bool mip4_engine_pool(const struct mip4_engine *engine, uint16_t instance, unsigned pool,
+bool mip4_show_pool(const struct mip4_engine *engine, uint16_t instance, unsigned pool,
 	struct mip4_pool_view *out);
 
 struct mip4_violation { /* HA4-BAD-06: per source, at most 1024, oldest replaced */
@@ -189,7 +190,7 @@ struct mip4_violation { /* HA4-BAD-06: per source, at most 1024, oldest replaced
 	char nai[64];     /* cut when longer */
 };
 /* Entry `index` counted from the newest; false at the end. */
-bool mip4_engine_violation(
+bool mip4_show_violation(
 	const struct mip4_engine *engine, unsigned index, struct mip4_violation *out);
 
 #endif

@@ -112,32 +112,36 @@ struct mip4_engine {
 };
 
 /* receive.c */
-void request_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now);
-void count(struct mip4_engine *e, unsigned instance, enum mip4_counter counter);
+void receive_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now);
+
+/* event.c */
 struct mip4_event event_of(const struct request *r, enum mip4_event_type type, const char *text);
 void event_emit(struct mip4_engine *e, struct mip4_event *event, bool limited, monotonic now);
-void security_exception(
+void event_security(
 	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *text);
 
+/* counters.c */
+void counter_add(struct mip4_engine *e, unsigned instance, enum mip4_counter counter);
+
 /* engine.c */
-void home_changed(struct mip4_engine *e, const struct binding *b, bool arrived, bool restored,
-	const struct transaction *t);
+void engine_home_changed(struct mip4_engine *e, const struct binding *b, bool arrived,
+	bool restored, const struct transaction *t);
 
 /* view.c: what decide wants to know. */
 void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *input);
-bool own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address);
-const struct config_home_network *home_network_of(
+bool view_own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address);
+const struct config_home_network *view_home_network(
 	const struct config_instance *config, const struct ip_address *address);
 
 /* commit.c: carries a verdict out; done. */
 void commit(struct mip4_engine *e, struct request *r, const struct decide_input *input,
 	const struct verdict *verdict);
-void binding_command_fill(
+void commit_command_fill(
 	const struct mip4_engine *e, const struct binding *b, struct binding_command *out);
 /* Takes a binding away for good: dataplane, networks, indexes, store, pool lease, event. */
-void binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
+void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
 	uint32_t transaction, struct clock_now now);
-void networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction);
+void commit_networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction);
 
 /* transaction.c: what waits for the dataplane. NULL when TRANSACTIONS_MAX wait already. */
 struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint32_t *index);
@@ -145,8 +149,8 @@ struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint3
 void transaction_end(struct mip4_engine *e, struct transaction *t, struct clock_now now);
 /* Goes on when nothing is outstanding any more. */
 void transaction_advance(struct mip4_engine *e, struct transaction *t, struct clock_now now);
-void ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction, enum ticket_role role,
-	uint8_t network);
+void transaction_ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction,
+	enum ticket_role role, uint8_t network);
 
 /* answer.c: reply facts of a request, and their sending. */
 void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code,
@@ -163,12 +167,7 @@ void record_node_delete(struct mip4_engine *e, const struct node *n);
 
 /* walk.c: an authenticated request is held while an older one of its node waits; run again from
  * here. */
-void request_walk(struct mip4_engine *e, struct request *r);
-const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t node);
-struct node_key profile_key(const struct config_mobile_node *profile, const struct facts_text *nai,
-	const struct ip_address *home_address, uint16_t instance);
-uint64_t identity_hash(const struct node *n);
-struct identification_clock identification_clock_of(
-	const struct mip4_engine *e, struct clock_now now);
+void walk_request(struct mip4_engine *e, struct request *r);
+const struct config_mobile_node *walk_profile(struct mip4_engine *e, uint32_t node);
 
 #endif

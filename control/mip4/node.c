@@ -163,3 +163,12 @@ uint32_t node_table_count(const struct node_table *t)
 {
 	return t->count;
 }
+
+uint64_t node_identity_hash(const struct node *n)
+{
+	uint64_t h = n->nai ? nai_hash(n->nai, strlen(n->nai)) : 0;
+
+	for (unsigned i = 0; !n->nai && i < 4; i++)
+		h = (h ^ n->home_address.words[i]) * 0xff51afd7ed558ccdull;
+	return h | 1;
+}

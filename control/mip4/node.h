@@ -63,6 +63,8 @@ uint32_t node_table_lookup(const struct node_table *table, const struct node_key
 uint32_t node_table_get_or_add(struct node_table *table, const struct node_key *key,
 	monotonic idle_before, void (*evicted)(void *context, const struct node *node),
 	void *context);
+/* Of NAI or home address, never 0: whose lease an address is. */
+uint64_t node_identity_hash(const struct node *node);
 uint32_t node_table_count(const struct node_table *table);
 
 #endif

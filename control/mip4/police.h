@@ -8,7 +8,7 @@
 #define CONTROL_MIP4_POLICE_H
 
 #include "config/config.h"
-#include "lib/base/clock.h"
+#include "control/mip4/token_bucket.h"
 
 enum police_result { POLICE_PASS, POLICE_ENDPOINT, POLICE_SOURCE, POLICE_INSTANCE };
 
@@ -19,14 +19,5 @@ void police_free(struct police *police);
 /* Takes one token from each bucket that is configured (rate not 0), or from none. */
 enum police_result police_request(struct police *police, const struct config_instance *config,
 	uint16_t instance, const struct ip_address *source, be16 port, monotonic now);
-
-/* A bucket by itself; tokens in thousandths, so that small rates need no fractions. */
-struct token_bucket {
-	monotonic at_ns;
-	uint64_t milli;
-	bool started;
-};
-bool token_bucket_peek(struct token_bucket *bucket, uint32_t rate, uint32_t burst, monotonic now);
-void token_bucket_take(struct token_bucket *bucket);
 
 #endif

@@ -9,6 +9,7 @@
 #define CONTROL_MIP4_PROFILE_H
 
 #include "config/config.h"
+#include "control/mip4/nai.h"
 
 #define PROFILE_NONE UINT32_MAX
 
@@ -29,12 +30,5 @@ uint32_t profile_foreign_agent(
 	const struct profile_index *index, uint16_t instance, const struct ip_address *address);
 /* One node alone, not "@realm" or a prefix of home addresses. */
 bool profile_is_exact(const struct config_mobile_node *profile);
-
-/* NAI compare and hash of HA4-DYN-02. */
-bool nai_equal(const char *a, size_t a_length, const char *b, size_t b_length);
-uint64_t nai_hash(const char *nai, size_t length);
-/* user@realm, realm and user not empty, no NUL, at most 253 octets (HA4-DYN-01). A user without
- * realm is accepted. */
-bool nai_valid(const char *nai, size_t length);
 
 #endif

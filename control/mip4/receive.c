@@ -5,80 +5,6 @@
 #include "control/mip4/engine_state.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
-
-#define EVENT_RATE  50 /* log lines a second beyond which they are counted only */
-#define EVENT_BURST 100
-
-void count(struct mip4_engine *e, unsigned instance, enum mip4_counter counter)
-{
-	e->counters[instance].value[counter]++;
-}
-
-struct mip4_event event_of(const struct request *r, enum mip4_event_type type, const char *text)
-{
-	struct mip4_event event = {
-		.type = type,
-		.instance = r->instance,
-		.source = r->record->source,
-		.nai = "",
-		.text = text,
-	};
-
-	if (r->facts.message)
-		event.home_address = r->facts.home_address;
-	return event;
-}
-
-void event_emit(struct mip4_engine *e, struct mip4_event *event, bool limited, monotonic now)
-{
-	if (limited && !token_bucket_peek(&e->events, EVENT_RATE, EVENT_BURST, now)) {
-		e->events_suppressed++;
-		return;
-	}
-	if (limited) {
-		token_bucket_take(&e->events);
-		event->suppressed += e->events_suppressed;
-		e->events_suppressed = 0;
-	}
-	e->ops.event(e->context, event);
-}
-
-void security_exception(
-	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *text)
-{
-	struct mip4_violation v = {
-		.source = r->record->source,
-		.instance = r->instance,
-		.counter = (uint16_t)reason,
-		.last_wall_ns = r->now.wall_ns,
-	};
-	char line[256], nai[64] = "";
-	struct mip4_authentication auth;
-	uint32_t suppressed;
-
-	if (r->facts.message) {
-		v.home_address = r->facts.home_address;
-		v.identification = r->facts.request.identification;
-		if (r->facts.first_auth >= 0 &&
-			mip4_authentication_read(
-				&r->message, &r->message.extensions[r->facts.first_auth], &auth))
-			v.spi = auth.spi;
-		if (r->facts.nai.at && nai_valid(r->facts.nai.at, r->facts.nai.length))
-			snprintf(nai, sizeof(nai), "%.*s", (int)r->facts.nai.length,
-				r->facts.nai.at);
-	}
-	memcpy(v.nai, nai, sizeof(v.nai));
-	if (!violations_add(&e->violations, &v, r->now.monotonic_ns, &suppressed))
-		return;
-	snprintf(line, sizeof(line), "%s: %s, spi 0x%08x, identification %08x.%08x",
-		mip4_counter_name(reason), text, v.spi, (uint32_t)(v.identification >> 32),
-		(uint32_t)v.identification);
-	struct mip4_event event = event_of(r, MIP4_EVENT_SECURITY, line);
-	event.nai = nai;
-	event.suppressed = suppressed;
-	event_emit(e, &event, true, r->now.monotonic_ns);
-}
 
 static bool instance_has(const struct config_instance *config, const struct ip_address *address)
 {
@@ -155,7 +81,7 @@ static bool source_good(const struct mip4_engine *e, const struct request *r)
 		return false;
 	}
 	return ip_address_is_v4(source) && ip_address_is_unicast(source) &&
-	       !own_address(e, r->config->vrf, source);
+	       !view_own_address(e, r->config->vrf, source);
 }
 
 static bool in_prefixes(const struct ip_prefix *list, unsigned count, const struct ip_address *a)
@@ -208,8 +134,8 @@ static bool way_good(struct mip4_engine *e, const struct request *r)
 		reason = MIP4_TUNNEL_INNER_SOURCE;
 	if (reason == MIP4_COUNTER_COUNT)
 		return true;
-	count(e, r->instance, reason);
-	security_exception(e, r, reason, "message came a way it must not come");
+	counter_add(e, r->instance, reason);
+	event_security(e, r, reason, "message came a way it must not come");
 	return false;
 }
 
@@ -230,15 +156,15 @@ static bool own_tunnel(const struct mip4_engine *e, const struct request *r)
 static void dispatch(struct mip4_engine *e, struct request *r)
 {
 	if (r->record->source_port == 0) {
-		count(e, r->instance, MIP4_RX_SOURCE_PORT);
+		counter_add(e, r->instance, MIP4_RX_SOURCE_PORT);
 	} else if (!source_good(e, r)) {
-		count(e, r->instance, MIP4_RX_SOURCE_ADDRESS);
+		counter_add(e, r->instance, MIP4_RX_SOURCE_ADDRESS);
 	} else if (own_tunnel(e, r)) {
-		count(e, r->instance, MIP4_SIGNALLING_IN_TUNNEL);
+		counter_add(e, r->instance, MIP4_SIGNALLING_IN_TUNNEL);
 	} else if (r->message.type == MIP4_REGISTRATION_REPLY) {
-		count(e, r->instance, MIP4_RX_UNEXPECTED_RRP);
+		counter_add(e, r->instance, MIP4_RX_UNEXPECTED_RRP);
 	} else if (r->message.type == MIP4_TUNNEL_DATA) {
-		count(e, r->instance, MIP4_RX_TUNNEL_DATA);
+		counter_add(e, r->instance, MIP4_RX_TUNNEL_DATA);
 	} else if (way_good(e, r)) {
 		enum police_result police = police_request(e->police, r->config, r->instance,
 			&r->record->source, r->record->source_port, r->now.monotonic_ns);
@@ -248,9 +174,9 @@ static void dispatch(struct mip4_engine *e, struct request *r)
 			[POLICE_INSTANCE] = MIP4_POLICED_INSTANCE,
 		};
 		if (police != POLICE_PASS)
-			count(e, r->instance, policed[police]);
+			counter_add(e, r->instance, policed[police]);
 		else if (r->message.type == MIP4_REGISTRATION_REQUEST)
-			request_walk(e, r);
+			walk_request(e, r);
 		else if (r->message.type == MIP4_REVOCATION)
 			revocation_receive(e, r);
 		else
@@ -278,8 +204,7 @@ static void clock_watch(struct mip4_engine *e, struct clock_now now)
 	e->last_clock = now;
 }
 
-void mip4_engine_receive(
-	struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
+void mip4_receive(struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
 {
 	struct request r = {
 		.record = record,
@@ -296,14 +221,14 @@ void mip4_engine_receive(
 	size_t length = record->length <= PACKET_RECORD_DATA_SIZE ? record->length : 0;
 	enum mip4_status status = mip4_parse(&r.message, record->data, length, true);
 
-	count(e, r.instance, received_counter(&r.message, status));
+	counter_add(e, r.instance, received_counter(&r.message, status));
 	if (!found) {
-		count(e, r.instance, MIP4_RX_NO_INSTANCE);
+		counter_add(e, r.instance, MIP4_RX_NO_INSTANCE);
 		return;
 	}
 	r.config = &e->config->instances[r.instance];
 	if (status != MIP4_OK) {
-		count(e, r.instance, status_counter(status));
+		counter_add(e, r.instance, status_counter(status));
 		return;
 	}
 	if (r.message.type == MIP4_REGISTRATION_REQUEST)
@@ -311,7 +236,7 @@ void mip4_engine_receive(
 	dispatch(e, &r);
 }
 
-void request_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
+void receive_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now)
 {
 	struct request r = {
 		.record = record,
@@ -323,10 +248,10 @@ void request_again(struct mip4_engine *e, const struct punt_record *record, stru
 	/* The configuration may have changed since; then it ends like any message for nobody. */
 	if (!instance_find(e, record, &r.instance) ||
 		mip4_parse(&r.message, record->data, record->length, true) != MIP4_OK) {
-		count(e, (unsigned)e->config->instance_count, MIP4_RX_NO_INSTANCE);
+		counter_add(e, (unsigned)e->config->instance_count, MIP4_RX_NO_INSTANCE);
 		return;
 	}
 	r.config = &e->config->instances[r.instance];
 	facts_read(&r.facts, &r.message);
-	request_walk(e, &r);
+	walk_request(e, &r);
 }

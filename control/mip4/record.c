@@ -140,7 +140,7 @@ static uint32_t node_restore(struct mip4_engine *e, uint16_t instance, const cha
 		return NODE_NONE;
 	uint32_t index = node_table_get_or_add(e->nodes, &key, 0, NULL, NULL);
 	if (index != NODE_NONE) {
-		node_profile(e, index);
+		walk_profile(e, index);
 		node_table_get(e->nodes, index)->heard_ns = now.monotonic_ns;
 	}
 	return index;
@@ -244,7 +244,7 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	uint32_t node, monotonic expires)
 {
 	const struct config_home_network *network =
-		home_network_of(&e->config->instances[b->instance], &b->home_address);
+		view_home_network(&e->config->instances[b->instance], &b->home_address);
 	struct node *n = node_table_get(e->nodes, node);
 	struct binding_command command;
 
@@ -278,14 +278,14 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	binding_cache_schedule(e->cache, b, expires);
 	for (unsigned i = 0; !n->pool && i < e->config->instances[b->instance].pool_count; i++) {
 		struct pool *pool = e->pools[b->instance][i];
-		const struct config_mobile_node *p = node_profile(e, node);
+		const struct config_mobile_node *p = walk_profile(e, node);
 		if (p && p->dynamic_address && pool &&
-			pool_claim(pool, identity_hash(n), &b->home_address)) {
+			pool_claim(pool, node_identity_hash(n), &b->home_address)) {
 			n->pool = (uint16_t)(i + 1);
 			n->assigned = b->home_address;
 		}
 	}
-	binding_command_fill(e, b, &command);
+	commit_command_fill(e, b, &command);
 	e->ops.binding_set(e->context, &command);
 }
 
@@ -320,11 +320,11 @@ static int binding_record_read(
 		return -EINVAL;
 	binding_revive(e, b, &facts, node, expires);
 	networks_restore(e, b, r);
-	home_changed(e, b, true, true, NULL);
+	engine_home_changed(e, b, true, true, NULL);
 	return 0;
 }
 
-int mip4_engine_restore(struct mip4_engine *e, const void *key, size_t key_length,
+int mip4_record_restore(struct mip4_engine *e, const void *key, size_t key_length,
 	const void *record, size_t length, struct clock_now now)
 {
 	struct reader k = reader_make(key, key_length), r = reader_make(record, length);

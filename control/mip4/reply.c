@@ -61,10 +61,10 @@ void reply_frame(struct inject_record *out, const struct ip_address *source, be1
 bool reply_authenticate(struct authenticator *a, struct writer *w, uint8_t type,
 	const struct config_security *context)
 {
-	uint8_t size = authenticator_size(context->algorithm);
+	uint8_t size = authenticate_size(context->algorithm);
 	uint8_t *room = mip4_authentication_write(w, type, context->spi, size);
 
-	return room && authenticator_make(a, context, w->start, (size_t)(room - w->start), room);
+	return room && authenticate_make(a, context, w->start, (size_t)(room - w->start), room);
 }
 
 static void revocation_support(struct writer *w, const struct reply *r, uint64_t wall_ns)

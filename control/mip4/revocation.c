@@ -37,7 +37,7 @@ struct revocations {
 	monotonic next_ns;
 };
 
-int revocations_new(struct revocations **out)
+int revocation_table_new(struct revocations **out)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
@@ -46,7 +46,7 @@ int revocations_new(struct revocations **out)
 	return 0;
 }
 
-void revocations_free(struct revocations *r)
+void revocation_table_free(struct revocations *r)
 {
 	free(r);
 }
@@ -78,8 +78,8 @@ static const struct config_security *context_of(
 		list = e->config->mobile_nodes[o->profile].security;
 		count = e->config->mobile_nodes[o->profile].security_count;
 	}
-	found = security_find(list, count, o->spi, wall_ns);
-	return found ? found : security_default(list, count, wall_ns);
+	found = authenticate_find(list, count, o->spi, wall_ns);
+	return found ? found : authenticate_default(list, count, wall_ns);
 }
 
 static void transmit(struct mip4_engine *e, struct outstanding *o, struct clock_now now)
@@ -109,7 +109,7 @@ static void transmit(struct mip4_engine *e, struct outstanding *o, struct clock_
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = o->vrf;
-	count(e, o->instance, o->repeated ? MIP4_TX_REVOCATION_RETRY : MIP4_TX_REVOCATION);
+	counter_add(e, o->instance, o->repeated ? MIP4_TX_REVOCATION_RETRY : MIP4_TX_REVOCATION);
 	o->repeated = true;
 	e->ops.send(e->context, &record);
 }
@@ -201,8 +201,8 @@ static bool authentic(struct mip4_engine *e, const struct request *r, uint8_t ty
 		!mip4_authentication_read(&r->message, &r->message.extensions[index], &auth))
 		return false;
 	const struct config_security *context =
-		security_find(list, list_count, auth.spi, r->now.wall_ns);
-	return context && authenticator_check(e->authenticator, context, r->message.payload,
+		authenticate_find(list, list_count, auth.spi, r->now.wall_ns);
+	return context && authenticate_check(e->authenticator, context, r->message.payload,
 				  auth.covered, auth.authenticator, auth.authenticator_length);
 }
 
@@ -232,10 +232,10 @@ void revocation_ack_receive(struct mip4_engine *e, struct request *r)
 			break;
 		o->used = false;
 		all->count--;
-		count(e, r->instance, MIP4_REVOCATION_ACKED);
+		counter_add(e, r->instance, MIP4_REVOCATION_ACKED);
 		return;
 	}
-	count(e, r->instance, MIP4_REVOCATION_ACK_STRAY);
+	counter_add(e, r->instance, MIP4_REVOCATION_ACK_STRAY);
 }
 
 static void acknowledge(struct mip4_engine *e, const struct request *r, bool inform)
@@ -252,7 +252,7 @@ static void acknowledge(struct mip4_engine *e, const struct request *r, bool inf
 	struct writer w = writer_make(record.data + REPLY_HEADERS, MIP4_PAYLOAD_MAX);
 	mip4_revocation_ack_write(&w, &ack);
 	const struct config_security *context =
-		security_default(fa->security, fa->security_count, r->now.wall_ns);
+		authenticate_default(fa->security, fa->security_count, r->now.wall_ns);
 	if (!context ||
 		!reply_authenticate(e->authenticator, &w, MIP4_EXT_FOREIGN_HOME_AUTH, context))
 		return;
@@ -261,7 +261,7 @@ static void acknowledge(struct mip4_engine *e, const struct request *r, bool inf
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = r->record->vrf;
-	count(e, r->instance, MIP4_TX_REVOCATION_ACK);
+	counter_add(e, r->instance, MIP4_TX_REVOCATION_ACK);
 	e->ops.send(e->context, &record);
 }
 
@@ -282,8 +282,8 @@ static struct remembered *remembered_find(struct revocations *all, const struct 
 static void refuse(
 	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *why)
 {
-	count(e, r->instance, reason);
-	security_exception(e, r, reason, why);
+	counter_add(e, r->instance, reason);
+	event_security(e, r, reason, why);
 }
 
 /* HA4-RVK-10: agent, direction and domain; false when the message is not for us to act on. */
@@ -331,7 +331,7 @@ void revocation_receive(struct mip4_engine *e, struct request *r)
 			return;
 		}
 		before->identifier = m->identifier; /* its acknowledgment was lost */
-		count(e, r->instance, MIP4_REVOCATION_ACCEPTED);
+		counter_add(e, r->instance, MIP4_REVOCATION_ACCEPTED);
 		acknowledge(e, r, before->inform && (m->flags & MIP4_REVOCATION_I));
 		return;
 	}
@@ -352,8 +352,8 @@ void revocation_receive(struct mip4_engine *e, struct request *r)
 		.inform = inform,
 		.until_ns = r->now.monotonic_ns + REMEMBER_NS,
 	};
-	count(e, r->instance, MIP4_REVOCATION_ACCEPTED);
-	count(e, r->instance, MIP4_BINDINGS_REVOKED);
-	binding_end(e, b, MIP4_CAUSE_REVOKED, TRANSACTION_NONE, r->now);
+	counter_add(e, r->instance, MIP4_REVOCATION_ACCEPTED);
+	counter_add(e, r->instance, MIP4_BINDINGS_REVOKED);
+	commit_binding_end(e, b, MIP4_CAUSE_REVOKED, TRANSACTION_NONE, r->now);
 	acknowledge(e, r, inform && (m->flags & MIP4_REVOCATION_I));
 }

@@ -13,8 +13,8 @@ struct mip4_engine;
 struct request;
 struct revocations;
 
-int revocations_new(struct revocations **out);
-void revocations_free(struct revocations *r);
+int revocation_table_new(struct revocations **out);
+void revocation_table_free(struct revocations *r);
 
 /* Starts revoking; the binding still has its facts and is removed by the caller right after.
  * Nothing when not negotiated. */

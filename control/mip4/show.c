@@ -3,23 +3,23 @@
  */
 #include "control/mip4/engine_state.h"
 
-const struct binding_cache *mip4_engine_cache(const struct mip4_engine *e)
+const struct binding_cache *mip4_show_cache(const struct mip4_engine *e)
 {
 	return e->cache;
 }
 
-const struct config *mip4_engine_config(const struct mip4_engine *e)
+const struct config *mip4_show_config(const struct mip4_engine *e)
 {
 	return e->config;
 }
 
-const char *mip4_engine_nai(const struct mip4_engine *e, const struct binding *b)
+const char *mip4_show_nai(const struct mip4_engine *e, const struct binding *b)
 {
 	const struct node *n = node_table_get(e->nodes, b->node);
 	return n && n->nai ? n->nai : "";
 }
 
-const struct binding *mip4_engine_find_nai(
+const struct binding *mip4_show_find_nai(
 	const struct mip4_engine *e, uint16_t instance, const char *nai, unsigned *cursor)
 {
 	struct node_key key = {.nai = nai, .nai_length = strlen(nai), .instance = instance};
@@ -38,13 +38,13 @@ const struct binding *mip4_engine_find_nai(
 	return NULL;
 }
 
-unsigned mip4_engine_networks(
+unsigned mip4_show_networks(
 	const struct mip4_engine *e, const struct binding *b, struct ip_prefix *out, unsigned size)
 {
 	return network_table_of(e->networks, b->id, out, size);
 }
 
-const char *mip4_engine_mode(const struct mip4_engine *e, const struct binding *b)
+const char *mip4_show_mode(const struct mip4_engine *e, const struct binding *b)
 {
 	if (b->flags & BINDING_STATIC || b->instance >= e->config->instance_count ||
 		e->config->instances[b->instance].role != ROLE_INTERNAL_HA)
@@ -54,22 +54,22 @@ const char *mip4_engine_mode(const struct mip4_engine *e, const struct binding *
 	return b->relayed ? "f" : "c";
 }
 
-uint32_t mip4_engine_node_count(const struct mip4_engine *e)
+uint32_t mip4_show_node_count(const struct mip4_engine *e)
 {
 	return node_table_count(e->nodes);
 }
 
-uint32_t mip4_engine_pending_count(const struct mip4_engine *e)
+uint32_t mip4_show_pending_count(const struct mip4_engine *e)
 {
 	return e->pending + e->waiting;
 }
 
-bool mip4_engine_draining(const struct mip4_engine *e)
+bool mip4_show_draining(const struct mip4_engine *e)
 {
 	return e->draining;
 }
 
-bool mip4_engine_pool(
+bool mip4_show_pool(
 	const struct mip4_engine *e, uint16_t instance, unsigned pool, struct mip4_pool_view *out)
 {
 	if (instance >= e->config->instance_count ||
@@ -88,7 +88,7 @@ bool mip4_engine_pool(
 	return true;
 }
 
-bool mip4_engine_violation(const struct mip4_engine *e, unsigned index, struct mip4_violation *out)
+bool mip4_show_violation(const struct mip4_engine *e, unsigned index, struct mip4_violation *out)
 {
 	return violations_get(&e->violations, index, out);
 }

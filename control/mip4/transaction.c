@@ -45,13 +45,13 @@ void transaction_end(struct mip4_engine *e, struct transaction *t, struct clock_
 	e->pending--;
 	if (waiting) {
 		e->waiting--;
-		request_again(e, waiting, now);
+		receive_again(e, waiting, now);
 		free(waiting);
 	}
 }
 
-void ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction, enum ticket_role role,
-	uint8_t network)
+void transaction_ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction,
+	enum ticket_role role, uint8_t network)
 {
 	if (transaction == TRANSACTION_NONE || number == 0 || e->ticket_count == TICKETS_MAX)
 		return;
@@ -68,7 +68,7 @@ static void event_binding(
 		.instance = b->instance,
 		.home_address = b->home_address,
 		.source = b->source,
-		.nai = mip4_engine_nai(e, b),
+		.nai = mip4_show_nai(e, b),
 		.binding = b,
 		.text = mip4_event_name(type),
 	};
@@ -88,8 +88,8 @@ static void stale_others(struct mip4_engine *e, const struct binding *b)
 			!(other->flags & BINDING_UDP) || (other->flags & BINDING_STALE_NAT))
 			continue;
 		other->flags |= BINDING_STALE_NAT;
-		count(e, b->instance, MIP4_STALE_NAT);
-		binding_command_fill(e, other, &command);
+		counter_add(e, b->instance, MIP4_STALE_NAT);
+		commit_command_fill(e, other, &command);
 		e->ops.binding_set(e->context, &command);
 	}
 }
@@ -103,7 +103,7 @@ static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock
 		b = NULL;
 	bool full = t->error == ENOSPC || t->error == ENOMEM;
 
-	count(e, t->reply.instance, MIP4_REFUSED);
+	counter_add(e, t->reply.instance, MIP4_REFUSED);
 	if (b && t->had_before) {
 		struct binding before = t->before;
 		struct binding_command command;
@@ -113,10 +113,10 @@ static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock
 		/* The cache's own links stay as they are now; they are the struct's tail. */
 		memcpy(b, &before, offsetof(struct binding, ticking));
 		/* The dataplane still has this one; what it is meant to have must say so again. */
-		binding_command_fill(e, b, &command);
+		commit_command_fill(e, b, &command);
 		e->ops.binding_set(e->context, &command);
 	} else if (b) {
-		binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
+		commit_binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
 	}
 	t->reply.code = full ? CODE_RESOURCES : CODE_UNSPECIFIED;
 	t->reply.udp_reply = t->reply.revocation = false;
@@ -149,7 +149,8 @@ static void networks_update(struct mip4_engine *e, struct transaction *t, struct
 			continue;
 		command.prefix = t->before_networks[i];
 		network_table_remove(e->networks, b->instance, &command.prefix);
-		ticket_add(e, e->ops.prefix_remove(e->context, &command), index, TICKET_REST, 0);
+		transaction_ticket_add(
+			e, e->ops.prefix_remove(e->context, &command), index, TICKET_REST, 0);
 	}
 	for (unsigned i = 0; i < t->reply.network_count; i++) {
 		struct reply_network *n = &t->reply.networks[i];
@@ -162,7 +163,7 @@ static void networks_update(struct mip4_engine *e, struct transaction *t, struct
 					  ? e->ops.prefix_set(e->context, &command)
 					  : 0;
 		if (ticket)
-			ticket_add(e, ticket, index, TICKET_PREFIX, (uint8_t)i);
+			transaction_ticket_add(e, ticket, index, TICKET_PREFIX, (uint8_t)i);
 		else
 			n->code = NETWORK_FAILED;
 	}
@@ -186,7 +187,7 @@ static void start_rest(
 		if (other != b) {
 			if (other->relayed)
 				revocation_start(e, other, now);
-			binding_end(e, other, MIP4_CAUSE_REPLACED, index, now);
+			commit_binding_end(e, other, MIP4_CAUSE_REPLACED, index, now);
 		}
 		other = next;
 	}
@@ -213,7 +214,7 @@ static void finish_accept(
 	if (networks_failed(t)) {
 		t->reply.code = CODE_NETWORK_ERROR;
 		t->reply.udp_reply = t->reply.revocation = false;
-		binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
+		commit_binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
 		answer_count(e, &t->reply);
 		answer_send(e, &t->reply, now);
 		return;
@@ -227,14 +228,14 @@ static void finish_accept(
 		n->moves = 0;
 	}
 	n->moves += moved;
-	count(e, b->instance,
+	counter_add(e, b->instance,
 		!t->had_before ? MIP4_BINDINGS_ADDED
 		: moved        ? MIP4_BINDINGS_MOVED
 			       : MIP4_BINDINGS_REFRESHED);
 	stale_others(e, b);
 	record_binding_put(e, b, now);
 	if (!t->was_away)
-		home_changed(
+		engine_home_changed(
 			e, b, true, false, NULL); // HA4-HOME-03; a refresh sends none, HA4-HOME-05
 	answer_count(e, &t->reply);
 	answer_send(e, &t->reply, now);
@@ -254,7 +255,7 @@ void transaction_advance(struct mip4_engine *e, struct transaction *t, struct cl
 	if (t->deregistration) {
 		answer_count(e, &t->reply);
 		if (t->home_return)
-			home_changed(e, &t->before, false, false,
+			engine_home_changed(e, &t->before, false, false,
 				t); // HA4-HOME-06: proxy ARP is off by now
 		answer_send(e, &t->reply, now);
 		transaction_end(e, t, now);
@@ -306,7 +307,7 @@ static struct ticket *ticket_at(struct mip4_engine *e, uint32_t i)
 	return &e->tickets[(e->ticket_head + i) % TICKETS_MAX];
 }
 
-void mip4_engine_done(struct mip4_engine *e, uint64_t number, int error, struct clock_now now)
+void mip4_transaction_done(struct mip4_engine *e, uint64_t number, int error, struct clock_now now)
 {
 	/* A refusal may overtake the acknowledgement of earlier tickets: it is noted and waits its
 	 * turn. */

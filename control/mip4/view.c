@@ -8,7 +8,7 @@
 
 #define CHAIN_STEPS 32 /* care-of addresses looked at for a cycle */
 
-const struct config_home_network *home_network_of(
+const struct config_home_network *view_home_network(
 	const struct config_instance *config, const struct ip_address *address)
 {
 	const struct config_home_network *best = NULL;
@@ -22,7 +22,7 @@ const struct config_home_network *home_network_of(
 	return best;
 }
 
-bool own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address)
+bool view_own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address)
 {
 	for (unsigned i = 0; i < e->config->instance_count; i++) {
 		const struct config_instance *c = &e->config->instances[i];
@@ -53,12 +53,12 @@ static enum decide_home home_granted(
 	const struct mip4_engine *e, const struct request *r, const struct ip_address *home)
 {
 	const struct node *n = node_table_get(e->nodes, r->node);
-	const struct config_home_network *network = home_network_of(r->config, home);
+	const struct config_home_network *network = view_home_network(r->config, home);
 	bool mine = ip_address_equal(&n->assigned, home);
 
 	if (!ip_address_is_unicast(home) || (!network && !listed(r->profile, home)))
 		return HOME_NOT_SERVED;
-	if (own_address(e, r->config->vrf, home) ||
+	if (view_own_address(e, r->config->vrf, home) ||
 		(network && network_or_broadcast(&network->prefix, home)))
 		return HOME_RESERVED_ADDRESS;
 	if (!mine && !listed(r->profile, home))
@@ -75,8 +75,8 @@ static bool pool_assign(struct mip4_engine *e, struct request *r, struct ip_addr
 		struct pool *pool = e->pools[r->instance][i];
 		unsigned tries = 16; /* addresses that somebody brought along are passed over */
 		while (pool && tries-- &&
-			pool_take(
-				pool, identity_hash(n), &n->assigned, r->now.monotonic_ns, home)) {
+			pool_take(pool, node_identity_hash(n), &n->assigned, r->now.monotonic_ns,
+				home)) {
 			const struct binding *b = binding_cache_home(e->cache, r->instance, home);
 			if (!b || b->node == r->node) {
 				n->assigned = *home;
@@ -194,8 +194,8 @@ void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *
 			v->agent_field_ours = true;
 	v->agent_known = r->agent != PROFILE_NONE;
 	v->agent_authentic = r->agent_authentic;
-	v->care_of_own = own_address(e, r->config->vrf, &f->care_of_address);
-	v->source_own = own_address(e, r->config->vrf, &record->source);
+	v->care_of_own = view_own_address(e, r->config->vrf, &f->care_of_address);
+	v->source_own = view_own_address(e, r->config->vrf, &record->source);
 	v->care_of_inner = in_inner(r->config, &f->care_of_address);
 	v->source_inner = in_inner(r->config, &record->source);
 	v->care_of_cycle = closes_cycle(e, r, &f->care_of_address, &home);

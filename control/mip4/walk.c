@@ -10,8 +10,8 @@
 #define AUTHENTICATORS_MAX 4 /* HMACs per message, HA4-BAD-14 */
 #define CHAP_SPI           2
 
-struct node_key profile_key(const struct config_mobile_node *profile, const struct facts_text *nai,
-	const struct ip_address *home_address, uint16_t instance)
+static struct node_key walk_node_key(const struct config_mobile_node *profile,
+	const struct facts_text *nai, const struct ip_address *home_address, uint16_t instance)
 {
 	struct node_key key = {.instance = instance};
 
@@ -27,16 +27,7 @@ struct node_key profile_key(const struct config_mobile_node *profile, const stru
 	return key;
 }
 
-uint64_t identity_hash(const struct node *n)
-{
-	uint64_t h = n->nai ? nai_hash(n->nai, strlen(n->nai)) : 0;
-
-	for (unsigned i = 0; !n->nai && i < 4; i++)
-		h = (h ^ n->home_address.words[i]) * 0xff51afd7ed558ccdull;
-	return h | 1;
-}
-
-const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t node)
+const struct config_mobile_node *walk_profile(struct mip4_engine *e, uint32_t node)
 {
 	struct node *n = node_table_get(e->nodes, node);
 
@@ -52,8 +43,7 @@ const struct config_mobile_node *node_profile(struct mip4_engine *e, uint32_t no
 	return n->profile == PROFILE_NONE ? NULL : &e->config->mobile_nodes[n->profile];
 }
 
-struct identification_clock identification_clock_of(
-	const struct mip4_engine *e, struct clock_now now)
+static struct identification_clock walk_clock(const struct mip4_engine *e, struct clock_now now)
 {
 	/* 2024-01-01: no build of this is older; a machine that boots in 1970 or 2000 has no time
 	 * yet. */
@@ -70,11 +60,11 @@ static bool identity(struct mip4_engine *e, struct request *r)
 	const struct facts *f = &r->facts;
 
 	if (f->nai.at && !nai_valid(f->nai.at, f->nai.length)) {
-		count(e, r->instance, MIP4_NO_IDENTITY);
+		counter_add(e, r->instance, MIP4_NO_IDENTITY);
 		return false;
 	}
 	if (!f->nai.at && f->request.home_address == 0) {
-		count(e, r->instance, MIP4_NO_IDENTITY);
+		counter_add(e, r->instance, MIP4_NO_IDENTITY);
 		return false;
 	}
 	r->profile_index =
@@ -82,15 +72,15 @@ static bool identity(struct mip4_engine *e, struct request *r)
 			  : profile_by_home_address(e->profiles, r->instance, &f->home_address);
 	if (r->profile_index == PROFILE_NONE ||
 		e->config->mobile_nodes[r->profile_index].security_count == 0) {
-		count(e, r->instance, MIP4_NO_MSA);
+		counter_add(e, r->instance, MIP4_NO_MSA);
 		return false;
 	}
 	r->profile = &e->config->mobile_nodes[r->profile_index];
 	if (f->first_auth < 0) {
-		count(e, r->instance, MIP4_NO_AUTH_EXT);
+		counter_add(e, r->instance, MIP4_NO_AUTH_EXT);
 		return false;
 	}
-	r->key = profile_key(r->profile, &f->nai, &f->home_address, r->instance);
+	r->key = walk_node_key(r->profile, &f->nai, &f->home_address, r->instance);
 	return true;
 }
 
@@ -116,8 +106,8 @@ static bool agent_verify(struct mip4_engine *e, struct request *r)
 		    &r->message, &r->message.extensions[r->facts.agent_auth], &auth))
 		return false;
 	const struct config_security *context =
-		security_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
-	if (!context || !authenticator_check(e->authenticator, context, r->message.payload,
+		authenticate_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
+	if (!context || !authenticate_check(e->authenticator, context, r->message.payload,
 				auth.covered, auth.authenticator, auth.authenticator_length))
 		return false;
 	r->agent_context = context;
@@ -131,23 +121,23 @@ static void authentication_failed(struct mip4_engine *e, struct request *r, cons
 	const struct config_mobile_node *p = r->profile;
 	struct mip4_authentication auth;
 	struct node key_node = {.nai = NULL, .home_address = r->key.home_address};
-	uint64_t h =
-		r->key.nai ? nai_hash(r->key.nai, r->key.nai_length) : identity_hash(&key_node);
+	uint64_t h = r->key.nai ? nai_hash(r->key.nai, r->key.nai_length)
+				: node_identity_hash(&key_node);
 	monotonic now = r->now.monotonic_ns, *told = &e->failure_told_ns[h % 4096];
 
-	count(e, r->instance, MIP4_AUTH_FAIL);
-	security_exception(e, r, MIP4_AUTH_FAIL, why);
+	counter_add(e, r->instance, MIP4_AUTH_FAIL);
+	event_security(e, r, MIP4_AUTH_FAIL, why);
 	agent_find(e, r);
 	bool allowed = r->config->reply_auth_failure || agent_verify(e, r);
 	uint32_t rate = r->config->auth_failure_reply_rate;
 
 	mip4_authentication_read(&r->message, &r->message.extensions[r->facts.first_auth], &auth);
-	r->context = security_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+	r->context = authenticate_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
 	if (!r->context)
-		r->context = security_default(p->security, p->security_count, r->now.wall_ns);
+		r->context = authenticate_default(p->security, p->security_count, r->now.wall_ns);
 	if (!allowed || !r->context || (*told && now - *told < CLOCK_NS_PER_S) ||
 		!token_bucket_peek(&e->failure_replies, rate, rate, now)) {
-		count(e, r->instance, MIP4_AUTH_FAIL_SILENT);
+		counter_add(e, r->instance, MIP4_AUTH_FAIL_SILENT);
 		return;
 	}
 	token_bucket_take(&e->failure_replies);
@@ -166,7 +156,7 @@ static bool aaa_check(struct mip4_engine *e, struct request *r, const struct mip
 	for (unsigned i = 0; i < r->profile->security_count; i++)
 		if (r->profile->security[i].spi == spi && (spi >= 256 || spi == CHAP_SPI))
 			context = &r->profile->security[i];
-	return context && authenticator_check_aaa(e->authenticator, context, r->message.payload,
+	return context && authenticate_check_aaa(e->authenticator, context, r->message.payload,
 				  x->data_offset + 4u, (const uint8_t *)r->facts.challenge.at,
 				  r->facts.challenge.length, data + 4, x->data_length - 4u);
 }
@@ -198,18 +188,18 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 		}
 		const struct config_security *context = NULL;
 		if (mip4_authentication_read(&r->message, x, &auth))
-			context = security_find(
+			context = authenticate_find(
 				p->security, p->security_count, auth.spi, r->now.wall_ns);
 		if (!context) {
 			authentication_failed(e, r, "unknown SPI");
 			return false;
 		}
 		if (context->require_udp_checksum && (r->record->flags & PUNT_UDP_ZERO_CHECKSUM)) {
-			count(e, r->instance, MIP4_ZERO_CHECKSUM);
+			counter_add(e, r->instance, MIP4_ZERO_CHECKSUM);
 			return false;
 		}
-		if (!authenticator_check(e->authenticator, context, r->message.payload,
-			    auth.covered, auth.authenticator, auth.authenticator_length)) {
+		if (!authenticate_check(e->authenticator, context, r->message.payload, auth.covered,
+			    auth.authenticator, auth.authenticator_length)) {
 			authentication_failed(e, r, "invalid authenticator");
 			return false;
 		}
@@ -218,8 +208,8 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 	}
 	if (aaa_good && (aaa || r->config->mn_aaa != MN_AAA_REQUIRE))
 		return true;
-	count(e, r->instance, MIP4_AUTH_FAIL);
-	security_exception(e, r, MIP4_AUTH_FAIL, "Mobile-AAA authenticator missing or wrong");
+	counter_add(e, r->instance, MIP4_AUTH_FAIL);
+	event_security(e, r, MIP4_AUTH_FAIL, "Mobile-AAA authenticator missing or wrong");
 	r->reply_identification = r->facts.request.identification;
 	answer_deny(e, r, CODE_AAA_AUTHENTICATION, "Mobile-AAA authenticator missing or wrong");
 	return false;
@@ -264,7 +254,7 @@ static bool duplicate_answered(struct mip4_engine *e, struct request *r)
 		reply.udp_forced = b->nat == BINDING_NAT_FORCED;
 		reply.keepalive_s = b->keepalive_s;
 	}
-	count(e, r->instance, MIP4_REG_DUPLICATE);
+	counter_add(e, r->instance, MIP4_REG_DUPLICATE);
 	answer_send(e, &reply, r->now);
 	return true;
 }
@@ -280,12 +270,12 @@ static bool held(struct mip4_engine *e, struct request *r)
 	if (!t->waiting) {
 		t->waiting = malloc(sizeof(*t->waiting));
 		if (!t->waiting) {
-			count(e, r->instance, MIP4_SUPERSEDED);
+			counter_add(e, r->instance, MIP4_SUPERSEDED);
 			return true;
 		}
 		e->waiting++;
 	} else {
-		count(e, r->instance, MIP4_SUPERSEDED);
+		counter_add(e, r->instance, MIP4_SUPERSEDED);
 	}
 	*t->waiting = *r->record;
 	return true;
@@ -297,8 +287,8 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 	const struct config_security *c = r->context;
 	uint64_t identification = r->facts.request.identification;
 	struct node *n = node_table_get(e->nodes, r->node);
-	enum identification_result result = identification_check(
-		&n->replay, c, identification, identification_clock_of(e, r->now));
+	enum identification_result result =
+		identification_check(&n->replay, c, identification, walk_clock(e, r->now));
 	uint32_t nonce = 0;
 
 	if (result == IDENTIFICATION_OK && held(e, r))
@@ -322,8 +312,8 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 		e->clock_unset_told = true;
 		event_emit(e, &alarm, false, r->now.monotonic_ns);
 	}
-	count(e, r->instance, MIP4_ID_MISMATCH);
-	security_exception(e, r, MIP4_ID_MISMATCH, identification_text(result));
+	counter_add(e, r->instance, MIP4_ID_MISMATCH);
+	event_security(e, r, MIP4_ID_MISMATCH, identification_text(result));
 	answer_deny(e, r, CODE_IDENTIFICATION, identification_text(result));
 	return false;
 }
@@ -337,9 +327,8 @@ static bool agent_good(struct mip4_engine *e, struct request *r)
 	bool present = r->facts.agent_auth_count > 0;
 
 	if (present && !shared) {
-		count(e, r->instance, MIP4_STRAY_FA_AUTH);
-		security_exception(
-			e, r, MIP4_STRAY_FA_AUTH, "no association with this foreign agent");
+		counter_add(e, r->instance, MIP4_STRAY_FA_AUTH);
+		event_security(e, r, MIP4_STRAY_FA_AUTH, "no association with this foreign agent");
 		return false;
 	}
 	if (!shared || r->facts.request.lifetime_s == 0)
@@ -350,7 +339,7 @@ static bool agent_good(struct mip4_engine *e, struct request *r)
 			  : r->facts.agent_auth_count > 1
 				  ? "more than one Foreign-Home authenticator"
 				  : "Foreign-Home authenticator wrong";
-	security_exception(e, r, MIP4_DENIED_132, why);
+	event_security(e, r, MIP4_DENIED_132, why);
 	answer_deny(e, r, CODE_AGENT_AUTHENTICATION, why);
 	return false;
 }
@@ -383,7 +372,7 @@ static bool node_policed(struct mip4_engine *e, struct request *r)
 	return true;
 }
 
-void request_walk(struct mip4_engine *e, struct request *r)
+void walk_request(struct mip4_engine *e, struct request *r)
 {
 	struct decide_input input;
 	struct verdict verdict;
@@ -400,11 +389,11 @@ void request_walk(struct mip4_engine *e, struct request *r)
 		answer_deny(e, r, CODE_RESOURCES, "no room for another mobile node");
 		return;
 	}
-	node_profile(e, r->node);
+	walk_profile(e, r->node);
 	if (!fresh(e, r) || !agent_good(e, r) || node_policed(e, r))
 		return;
 	if (r->facts.repeated)
-		count(e, r->instance, MIP4_DUP_EXT);
+		counter_add(e, r->instance, MIP4_DUP_EXT);
 	view_gather(e, r, &input);
 	decide(&input, &verdict);
 	commit(e, r, &input, &verdict);

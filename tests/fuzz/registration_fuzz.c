@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h->hold = false;
 	home_acknowledge(h);
 	FUZZ_ASSERT(mip4_counters_balance(h->engine));
-	FUZZ_ASSERT(h->live_count == binding_cache_count(mip4_engine_cache(h->engine)));
+	FUZZ_ASSERT(h->live_count == binding_cache_count(mip4_show_cache(h->engine)));
 	if (h->now.wall_ns >
 		(HOME_T0 + 3600) * CLOCK_NS_PER_S) { /* keep the vectors' clock in reach */
 		home_free(h);

@@ -267,7 +267,7 @@ void home_restart(struct home *h, bool keep)
 			continue;
 		ops_store_put(h, records[i].key, records[i].key_length, records[i].data,
 			records[i].length);
-		mip4_engine_restore(h->engine, records[i].key, records[i].key_length,
+		mip4_record_restore(h->engine, records[i].key, records[i].key_length,
 			records[i].data, records[i].length, h->now);
 	}
 	free(records);
@@ -292,14 +292,15 @@ void home_at(struct home *h, uint64_t unix_s)
 void home_acknowledge(struct home *h)
 {
 	for (unsigned i = 0; i < h->refused_count; i++)
-		mip4_engine_done(h->engine, h->refused[i], h->refused_errno[i], h->now);
+		mip4_transaction_done(h->engine, h->refused[i], h->refused_errno[i], h->now);
 	h->refused_count = 0;
 	/* Completing one transaction issues commands of the next phase. */
 	while (h->acknowledged != h->ticket) {
 		h->acknowledged = h->ticket;
-		mip4_engine_done(h->engine, h->ticket, 0, h->now);
+		mip4_transaction_done(h->engine, h->ticket, 0, h->now);
 		for (unsigned i = 0; i < h->refused_count; i++)
-			mip4_engine_done(h->engine, h->refused[i], h->refused_errno[i], h->now);
+			mip4_transaction_done(
+				h->engine, h->refused[i], h->refused_errno[i], h->now);
 		h->refused_count = 0;
 	}
 }
@@ -322,7 +323,7 @@ void home_pass(struct home *h, double seconds)
 
 void home_receive(struct home *h, const struct punt_record *record)
 {
-	mip4_engine_receive(h->engine, record, h->now);
+	mip4_receive(h->engine, record, h->now);
 	if (!h->hold)
 		home_acknowledge(h);
 }
@@ -333,11 +334,11 @@ static void authenticator_append(
 	static struct authenticator *a;
 	struct config_security context = {.spi = spi, .algorithm = ALGORITHM_HMAC_MD5};
 
-	if (!a && authenticator_new(&a) < 0)
+	if (!a && authenticate_new(&a) < 0)
 		abort();
 	secret_from_hex(key, &context.key);
 	uint8_t *room = mip4_authentication_write(w, type, spi, 16);
-	authenticator_make(a, &context, w->start, (size_t)(room - w->start), room);
+	authenticate_make(a, &context, w->start, (size_t)(room - w->start), room);
 	if (bad)
 		room[15] ^= 1;
 }
@@ -416,13 +417,13 @@ int ask_send(struct home *h, const struct ask *ask)
 
 uint64_t home_counter(const struct home *h, enum mip4_counter counter)
 {
-	return mip4_engine_counters(h->engine, 0)->value[counter];
+	return mip4_counters_of(h->engine, 0)->value[counter];
 }
 
 const struct binding *home_binding(const struct home *h, const char *home_address)
 {
 	struct ip_address a = address_of(home_address);
-	return binding_cache_home(mip4_engine_cache(h->engine), 0, &a);
+	return binding_cache_home(mip4_show_cache(h->engine), 0, &a);
 }
 
 const struct binding_command *home_live(const struct home *h, const char *home_address)

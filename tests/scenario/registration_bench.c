@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 		batch_build(h, records, done, batch, nodes);
 		double start = seconds_now();
 		for (uint32_t i = 0; i < batch; i++) {
-			mip4_engine_receive(h->engine, &records[i], h->now);
+			mip4_receive(h->engine, &records[i], h->now);
 			if (i % 32 == 31)
 				home_acknowledge(h);
 		}

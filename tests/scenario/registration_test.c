@@ -44,7 +44,7 @@ static struct ask natted(const void *extension)
 static void end(struct home *h)
 {
 	assert_true(mip4_counters_balance(h->engine)); // HA4-BAD-01
-	assert_int_equal(h->live_count, binding_cache_count(mip4_engine_cache(h->engine)));
+	assert_int_equal(h->live_count, binding_cache_count(mip4_show_cache(h->engine)));
 	home_free(h);
 }
 
@@ -283,7 +283,7 @@ static void commit_before_reply(void **state)
 	ask_build(h, &ask, &record);
 	home_receive(h, &record);
 	assert_int_equal(h->sent_count, 0);
-	assert_int_equal(mip4_engine_pending_count(h->engine), 1);
+	assert_int_equal(mip4_show_pending_count(h->engine), 1);
 	assert_int_equal(h->arrived_count, 0);
 	h->hold = false;
 	home_acknowledge(h);
@@ -318,7 +318,7 @@ static void refused_newcomer(void **state)
 	(void)state;
 	h->refuse = ENOSPC;
 	assert_int_equal(ask_send(h, &ask), 130);
-	assert_int_equal(binding_cache_count(mip4_engine_cache(h->engine)), 0);
+	assert_int_equal(binding_cache_count(mip4_show_cache(h->engine)), 0);
 	assert_int_equal(h->arrived_count, 0);
 	h->refuse = 0;
 	assert_int_equal(ask_send(h, &ask), 0);
@@ -343,7 +343,7 @@ static void one_at_a_time(void **state)
 		home_receive(h, &record);
 	}
 	assert_int_equal(h->sent_count, 0);
-	assert_int_equal(mip4_engine_pending_count(h->engine), 2);
+	assert_int_equal(mip4_show_pending_count(h->engine), 2);
 	assert_int_equal(home_counter(h, MIP4_SUPERSEDED), 1);
 	assert_true(mip4_counters_balance(h->engine));
 	h->hold = false;
@@ -351,7 +351,7 @@ static void one_at_a_time(void **state)
 	assert_int_equal(h->sent_count, 2);
 	struct ip_address last = address_of("198.51.100.25");
 	assert_true(ip_address_equal(&home_binding(h, "10.1.0.10")->care_of_address, &last));
-	assert_int_equal(mip4_engine_pending_count(h->engine), 0);
+	assert_int_equal(mip4_show_pending_count(h->engine), 0);
 	end(h);
 }
 
@@ -426,7 +426,7 @@ static void restart(void **state)
 	assert_memory_equal(&before, home_live(h, "10.1.0.10"), sizeof(before));
 	const struct binding *b = home_binding(h, "10.1.0.10");
 	assert_non_null(b);
-	assert_string_equal(mip4_engine_nai(h->engine, b), "mn1@example.com");
+	assert_string_equal(mip4_show_nai(h->engine, b), "mn1@example.com");
 	assert_true(h->arrived.restored); // HA4-HOME-12
 	h->sent_count = 0;
 	home_receive(h, &again);
@@ -861,14 +861,14 @@ static void flood(void **state)
 	h->sent_count = 0;
 	for (int i = 0; i < 10000; i++) {
 		record.source_port = htons((uint16_t)(1024 + i % 1000));
-		mip4_engine_receive(h->engine, &record, h->now);
+		mip4_receive(h->engine, &record, h->now);
 	}
 	assert_int_equal(home_counter(h, MIP4_AUTH_FAIL), 500); /* the source's bucket */
 	assert_int_equal(
 		home_counter(h, MIP4_POLICED_SOURCE) + home_counter(h, MIP4_POLICED_ENDPOINT),
 		9500);
 	assert_int_equal(h->sent_count, 1); /* one 131 a second and node */
-	assert_int_equal(mip4_engine_node_count(h->engine), 0);
+	assert_int_equal(mip4_show_node_count(h->engine), 0);
 	assert_int_equal(ask_send(h, &good), 0); /* meanwhile, from elsewhere */
 	end(h);
 }
@@ -895,10 +895,10 @@ static void internal_agent(void **state)
 	home_reply(h, &reply);
 	int tnc = mip4_extension_find(&reply, MIP4_EXT_TNC, 0);
 	assert_true(tnc >= 0 && tnc < mip4_extension_find(&reply, MIP4_EXT_MOBILE_HOME_AUTH, 0));
-	assert_string_equal(mip4_engine_mode(h->engine, home_binding(h, "10.1.0.10")), "c");
+	assert_string_equal(mip4_show_mode(h->engine, home_binding(h, "10.1.0.10")), "c");
 	ask.flags = MIP4_T;
 	assert_int_equal(ask_send(h, &ask), 0);
-	assert_string_equal(mip4_engine_mode(h->engine, home_binding(h, "10.1.0.10")), "f");
+	assert_string_equal(mip4_show_mode(h->engine, home_binding(h, "10.1.0.10")), "f");
 	ask.home_agent = "0.0.0.0";
 	assert_int_equal(ask_send(h, &ask), 136);
 	home_reply(h, &reply);
@@ -918,7 +918,7 @@ static void clock_steps(void **state)
 	ask.identification = ((uint64_t)clock_ntp_seconds(h->now.wall_ns) + 1) << 32;
 	h->now.wall_ns += 3600 * CLOCK_NS_PER_S;
 	assert_int_equal(ask_send(h, &ask), 133);
-	assert_int_equal(mip4_engine_counters(h->engine, 1)->value[MIP4_CLOCK_STEPS], 1);
+	assert_int_equal(mip4_counters_of(h->engine, 1)->value[MIP4_CLOCK_STEPS], 1);
 	assert_int_equal(h->events[MIP4_EVENT_ALARM], 1);
 	assert_int_equal(home_binding(h, "10.1.0.10")->expires_ns, expires);
 	h->now.wall_ns -= 3600 * CLOCK_NS_PER_S;

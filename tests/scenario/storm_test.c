@@ -43,7 +43,7 @@ static void register_one(struct home *h, uint32_t node, uint16_t lifetime_s)
 	snprintf(care_of, sizeof(care_of), "100.%u.%u.%u", 64 + node / 62500, node / 250 % 250,
 		1 + node % 250);
 	ask_build(h, &ask, &record);
-	mip4_engine_receive(h->engine, &record, h->now);
+	mip4_receive(h->engine, &record, h->now);
 }
 
 /* HA4-BND-07, HA4-OPS-33; the whole population within one second of simulated time, then gone at
@@ -62,7 +62,7 @@ static void storm(void **state)
 				home_acknowledge(h);
 		}
 		home_acknowledge(h);
-		assert_int_equal(binding_cache_count(mip4_engine_cache(h->engine)), STORM);
+		assert_int_equal(binding_cache_count(mip4_show_cache(h->engine)), STORM);
 		assert_int_equal(h->live_count, STORM);
 		home_pass(h, 1);
 	}
@@ -74,7 +74,7 @@ static void storm(void **state)
 	/* A dump sees each exactly once, though bindings come and go around it. */
 	uint32_t cursor = 0, seen = 0;
 	while (cursor != UINT32_MAX)
-		seen += binding_cache_iterate(mip4_engine_cache(h->engine), &cursor, 100) != NULL;
+		seen += binding_cache_iterate(mip4_show_cache(h->engine), &cursor, 100) != NULL;
 	assert_int_equal(seen, STORM);
 
 	/* All expire together: bounded steps, registrations in between are served. */
@@ -89,7 +89,7 @@ static void storm(void **state)
 	}
 	home_acknowledge(h);
 	assert_in_range(steps, 10, 1000);
-	assert_int_equal(binding_cache_count(mip4_engine_cache(h->engine)), 1);
+	assert_int_equal(binding_cache_count(mip4_show_cache(h->engine)), 1);
 	assert_int_equal(h->live_count, 1);
 	assert_true(mip4_counters_balance(h->engine));
 	home_free(h);
@@ -117,7 +117,7 @@ static void dataplane_restart(void **state)
 	home_acknowledge(h);
 	assert_int_equal(h->sent_count, 2); /* the first and the newest of the waiting */
 	assert_int_equal(home_counter(h, MIP4_SUPERSEDED), 9);
-	assert_int_equal(mip4_engine_pending_count(h->engine), 0);
+	assert_int_equal(mip4_show_pending_count(h->engine), 0);
 	assert_true(mip4_counters_balance(h->engine));
 	home_free(h);
 }
@@ -221,9 +221,9 @@ static void soak(void **state)
 	home_acknowledge(h);
 	assert_true(rounds > 1000);
 	assert_true(mip4_counters_balance(h->engine)); // HA4-BAD-01
-	assert_int_equal(h->live_count, binding_cache_count(mip4_engine_cache(h->engine)));
+	assert_int_equal(h->live_count, binding_cache_count(mip4_show_cache(h->engine)));
 	assert_non_null(home_binding(h, "10.1.0.10"));
-	assert_int_equal(mip4_engine_pending_count(h->engine), 0);
+	assert_int_equal(mip4_show_pending_count(h->engine), 0);
 	print_message("# soak: %u messages\n", rounds);
 	home_free(h);
 	json_decref(root);

@@ -373,8 +373,8 @@ static void play_drop(const char *name, enum mip4_counter reason)
 	assert_int_equal(h->sent_count, 0);
 	for (unsigned c = MIP4_DISCARD_FIRST; c <= MIP4_DISCARD_LAST; c++)
 		assert_int_equal(home_counter(h, c), c == reason);
-	assert_int_equal(binding_cache_count(mip4_engine_cache(h->engine)), 0);
-	assert_int_equal(mip4_engine_node_count(h->engine), 0); // HA4-AUTH-10
+	assert_int_equal(binding_cache_count(mip4_show_cache(h->engine)), 0);
+	assert_int_equal(mip4_show_node_count(h->engine), 0); // HA4-AUTH-10
 	assert_true(mip4_counters_balance(h->engine));
 	home_free(h);
 }
@@ -389,9 +389,9 @@ static void play_authentication(const char *name)
 	home_reply(h, &reply);
 	assert_true(mip4_extension_find(&reply, MIP4_EXT_MOBILE_HOME_AUTH, 0) >= 0); // HA4-RRP-09
 	assert_int_equal(home_counter(h, MIP4_AUTH_FAIL), 1);
-	assert_int_equal(mip4_engine_node_count(h->engine), 0);
+	assert_int_equal(mip4_show_node_count(h->engine), 0);
 	struct mip4_violation violation;
-	assert_true(mip4_engine_violation(h->engine, 0, &violation)); // HA4-BAD-06
+	assert_true(mip4_show_violation(h->engine, 0, &violation)); // HA4-BAD-06
 	assert_int_equal(violation.counter, MIP4_AUTH_FAIL);
 	home_free(h);
 }
@@ -405,7 +405,7 @@ static void play_n13(void)
 	for (unsigned at = 0; at + 4 < h->sent[0].length; at++)
 		assert_memory_not_equal(h->sent[0].data + at, "evil", 4); // HA4-EXT-12
 	assert_string_equal(
-		mip4_engine_nai(h->engine, home_binding(h, "10.1.0.10")), "mn1@example.com");
+		mip4_show_nai(h->engine, home_binding(h, "10.1.0.10")), "mn1@example.com");
 	home_free(h);
 }
 

@@ -31,26 +31,26 @@ static void known_answers(void **state)
 	struct authenticator *a;
 
 	(void)state;
-	assert_int_equal(authenticator_new(&a), 0);
+	assert_int_equal(authenticate_new(&a), 0);
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct config_security context = {.spi = 256, .algorithm = rows[i].algorithm};
 		uint8_t out[AUTHENTICATOR_SIZE_MAX];
 		const uint8_t *want = (const uint8_t *)rows[i].want;
 
 		secret_from_hex("0123456789abcdeffedcba9876543210", &context.key);
-		assert_int_equal(authenticator_size(rows[i].algorithm), rows[i].size);
-		assert_true(authenticator_make(a, &context, data, sizeof(data) - 1, out));
+		assert_int_equal(authenticate_size(rows[i].algorithm), rows[i].size);
+		assert_true(authenticate_make(a, &context, data, sizeof(data) - 1, out));
 		assert_memory_equal(out, want, rows[i].size);
-		assert_true(authenticator_check(
+		assert_true(authenticate_check(
 			a, &context, data, sizeof(data) - 1, want, rows[i].size));
 		for (size_t shorter = 0; shorter < rows[i].size; shorter++)
-			assert_false(authenticator_check(
+			assert_false(authenticate_check(
 				a, &context, data, sizeof(data) - 1, want, shorter));
 		out[rows[i].size - 1] ^= 1;
-		assert_false(authenticator_check(
-			a, &context, data, sizeof(data) - 1, out, rows[i].size));
+		assert_false(
+			authenticate_check(a, &context, data, sizeof(data) - 1, out, rows[i].size));
 	}
-	authenticator_free(a);
+	authenticate_free(a);
 }
 
 int main(void)
