@@ -34,8 +34,9 @@ static struct region_span span_after(uint64_t *end, uint64_t size)
 
 static bool sas_valid(const struct region_limits *limits)
 {
-	return limits->sas <= SAS_MAX && !(limits->sas & (limits->sas - 1)) &&
-	       limits->policies <= POLICIES_MAX && limits->replay_window <= REGION_WINDOW_MAX;
+	return limits->reserved == 0 && limits->sas <= SAS_MAX &&
+	       !(limits->sas & (limits->sas - 1)) && limits->policies <= POLICIES_MAX &&
+	       limits->replay_window <= REGION_WINDOW_MAX;
 }
 
 static void layout_sas(struct region_header *header, uint64_t *end)

@@ -39,6 +39,7 @@ struct region_limits { /* chosen by the dataplane's configuration */
 	uint32_t policies;      /* SPD entries */
 	uint32_t replay_window; /* largest window of an SA, packets, 0..4096 */
 	uint32_t command_slots, event_slots, inject_slots, punt_slots; /* powers of two */
+	uint32_t reserved;
 };
 
 struct region_span {
