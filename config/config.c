@@ -64,6 +64,8 @@ static int load_steps(struct loader *loader, const char *text)
 		result = check_config(loader);
 	if (!result)
 		result = check_nodes(loader);
+	if (!result)
+		result = check_ipsec(loader);
 	return result;
 }
 

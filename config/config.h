@@ -62,7 +62,10 @@ struct config_dataplane {
 	enum config_idle idle;
 	uint32_t buffers; /* mbufs */
 	uint32_t max_bindings, max_prefixes, max_routes, max_neighbors;
-	uint32_t max_reassembly; /* datagrams at once per worker */
+	uint32_t max_security_associations; /* slots of each direction: a power of two, or 0 */
+	uint32_t max_policies;
+	uint32_t max_replay_window; /* packets: 0, or 64..4096 */
+	uint32_t max_reassembly;    /* datagrams at once per worker */
 	uint32_t reassembly_timeout_ms;
 	uint32_t punt_rate, punt_burst; /* Mobile IP messages per source address and second, before
 					   control's finer policing */

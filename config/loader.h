@@ -61,9 +61,10 @@ int load_root(struct loader *loader);
 /* Frees what the lists of `object` hold, keys wiped; not the object itself. */
 void load_release(const struct section *section, void *object);
 int resolve_defaults(struct loader *loader);
-/* config/check.c, config/check_node.c: contradictions between settings. 0 or -EINVAL. */
+/* config/check.c, check_node.c, check_ipsec.c: contradictions between settings. 0 or -EINVAL. */
 int check_config(struct loader *loader);
 int check_nodes(struct loader *loader);
+int check_ipsec(struct loader *loader);
 /* True when every address of `inner` is one of `outer`. */
 static inline bool check_prefix_within(const struct ip_prefix *inner, const struct ip_prefix *outer)
 {
