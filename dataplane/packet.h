@@ -77,6 +77,7 @@ struct packet {
 	uint16_t inject_kind;  /* enum inject_kind */
 	uint16_t inject_flags; /* enum inject_flag */
 	uint16_t out_mtu;      /* of the route */
+	uint16_t order; /* place in the burst that it came with, from 1; 0: was here before it */
 	/* lines 1-: addresses of the header at the data start */
 	_Alignas(16) struct ip_address source, destination;
 	struct ip_address next_hop;

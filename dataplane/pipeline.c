@@ -20,8 +20,12 @@
  * through it and puts each where its result says: the next step's queue, an end (punt, exception,
  * drop) or nowhere, when the step kept it. So a burst moves through the steps together, each step's
  * code and tables hot, and a packet that needs a step twice (a tunnel in a tunnel) simply stands in
- * its queue again; depth is bounded by the steps themselves. Packets of one flow keep their order
- * because they take the same queues.
+ * its queue again; depth is bounded by the steps themselves.
+ *
+ * Packets of one flow keep their order (HA4-FWD-17) because they take the same queues. Where they
+ * do not (a fragment is joined or cut, a copy made, minimal encapsulation left) `disordered` is
+ * set, and until the burst is through each queue is sorted by packet.order before its step runs:
+ * paths that part meet again in the queue of a later step.
  *
  * Ends count: drop_packet under its reason, link/ what it took over, whoever flushes worker->tx
  * what was sent. What comes in is counted here (lib/ipc/counters.h has the sum).
@@ -107,6 +111,7 @@ struct queue {
 
 struct pipeline {       /* worker->step_state */
 	uint32_t ready; /* bit of each step whose queue is not empty */
+	bool disordered;
 	struct limiter *limiter;
 	struct queue queues[STEP_PUNT];
 };
@@ -198,7 +203,7 @@ static void enqueue(struct worker *worker, struct rte_mbuf *packet, enum step st
 	pipeline->ready |= 1u << step;
 }
 
-void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result next)
+static void go_on(struct worker *worker, struct rte_mbuf *packet, step_result next)
 {
 	if (next < 0)
 		drop_packet(worker, packet, (enum drop_reason) - next);
@@ -208,6 +213,17 @@ void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result n
 		to_control(worker, packet);
 	else if (next == STEP_EXCEPTION)
 		to_kernel(worker, packet);
+}
+
+void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result next)
+{
+	pipeline_disorder(worker);
+	go_on(worker, packet, next);
+}
+
+void pipeline_disorder(struct worker *worker)
+{
+	((struct pipeline *)worker->step_state)->disordered = true;
 }
 
 bool pipeline_limit(struct worker *worker, uint64_t key, uint32_t rate, uint32_t burst)
@@ -223,6 +239,20 @@ void pipeline_event(struct worker *worker, const struct event *event)
 		event_emit(worker, event);
 }
 
+/* Insertion: stable, and quick on what is nearly in order. */
+static void sort(struct queue *queue)
+{
+	for (unsigned i = queue->head + 1; i < queue->tail; i++) {
+		struct rte_mbuf *packet = queue->packets[i];
+		uint16_t order = packet_get(packet)->order;
+		unsigned at = i;
+
+		for (; at > queue->head && packet_get(queue->packets[at - 1])->order > order; at--)
+			queue->packets[at] = queue->packets[at - 1];
+		queue->packets[at] = packet;
+	}
+}
+
 /* Runs until every queue is empty. */
 static void run(struct worker *worker)
 {
@@ -235,6 +265,8 @@ static void run(struct worker *worker)
 		struct rte_mbuf *packets[BURST_SIZE];
 		step_result next[BURST_SIZE];
 
+		if (pipeline->disordered)
+			sort(queue);
 		memcpy(packets, queue->packets + queue->head, count * sizeof(packets[0]));
 		queue->head += count;
 		if (queue->head == queue->tail) {
@@ -243,8 +275,9 @@ static void run(struct worker *worker)
 		}
 		steps[step](worker, packets, count, next);
 		for (unsigned i = 0; i < count; i++)
-			pipeline_emit(worker, packets[i], next[i]);
+			go_on(worker, packets[i], next[i]);
 	}
+	pipeline->disordered = false;
 }
 
 void pipeline_receive_burst(
@@ -255,7 +288,7 @@ void pipeline_receive_burst(
 	for (unsigned i = 0; i < count; i++)
 		rte_prefetch0(packet_get(packets[i]));
 	for (unsigned i = 0; i < count; i++) {
-		packet_init(packets[i], &worker->ports[port]);
+		packet_init(packets[i], &worker->ports[port])->order = (uint16_t)(i + 1);
 		counters->received_port_bytes += rte_pktmbuf_pkt_len(packets[i]);
 		enqueue(worker, packets[i], STEP_ETHER);
 	}
@@ -308,7 +341,8 @@ static void from_kernel(struct worker *worker, struct rte_mbuf *frame)
 void pipeline_exception_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		packet_init(packets[i], &worker->ports[packets[i]->port]);
+		packet_init(packets[i], &worker->ports[packets[i]->port])->order =
+			(uint16_t)(i + 1);
 		worker->counters->received_exception++;
 		from_kernel(worker, packets[i]);
 	}
@@ -366,7 +400,8 @@ void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, uns
 			next = inject_datagram(worker, packets[i], p);
 		else if (p->inject_kind == INJECT_DATAGRAM_TO_MAC)
 			next = inject_to_mac(worker, packets[i], p);
-		pipeline_emit(worker, packets[i], next);
+		p->order = (uint16_t)(i + 1);
+		go_on(worker, packets[i], next);
 	}
 	run(worker);
 }

@@ -56,6 +56,9 @@ typedef step_result (*step_function)(struct worker *worker, struct rte_mbuf *pac
 /* Sends a packet on as a step's result says: into the queue of a step, or to its end. Takes
  * ownership. */
 void pipeline_emit(struct worker *worker, struct rte_mbuf *packet, step_result next);
+/* Packets of one flow take different ways in this burst: put them in order where the ways meet.
+ * pipeline_emit does so by itself. */
+void pipeline_disorder(struct worker *worker);
 /* May the event `key` (a hash over all that counts) happen once more, at `rate` a second with
  * `burst` at once? */
 bool pipeline_limit(struct worker *worker, uint64_t key, uint32_t rate, uint32_t burst);

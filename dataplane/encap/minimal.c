@@ -18,7 +18,7 @@ step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
 	uint16_t header_length = p->payload_offset;
 
 	if (!is_possible(p))
-		return STEP_ENCAP_IPIP; /* HA4-ALT-08 */
+		return outer_ipip(worker, packet); /* HA4-ALT-08; here, for the order of the flow */
 	minimal = minimal_header_of(rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(packet, MINIMAL_HEADER_LENGTH);
 	if (ip == NULL)

@@ -105,3 +105,22 @@ step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const s
 	p->nested = NULL;
 	return STEP_BINDING;
 }
+
+step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	struct inner inner = outer_inner(packet, p);
+	bool v4 = ip_address_is_v4(&p->tunnel->agent_address);
+	uint8_t *outer;
+
+	outer = outer_prepend(
+		packet, p->tunnel, v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr));
+	if (outer == NULL)
+		return STEP_DROP(DROP_no_headroom);
+	if (v4)
+		((struct rte_ipv4_hdr *)outer)->next_proto_id =
+			inner.is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	else
+		((struct rte_ipv6_hdr *)outer)->proto = inner.is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	return outer_finish(worker, packet, &inner);
+}

@@ -23,6 +23,8 @@ uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t
  * care-of address is itself behind.
  */
 step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner);
+/* IP-in-IP around the packet. */
+step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet);
 
 /* Identification of a datagram that may be fragmented: one counter a destination for all workers
  * (HA4-FWD-09). */

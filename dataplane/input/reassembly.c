@@ -218,8 +218,9 @@ static enum placed place(struct datagram *d, struct rte_mbuf *packet, bool more)
 	return PLACED;
 }
 
-/* One chain out of the list; the first fragment's headers are made those of the whole. */
-static struct rte_mbuf *join(struct worker *worker, struct datagram *d)
+/* One chain out of the list; the first fragment's headers are made those of the whole, which came
+ * when its last missing fragment did. */
+static struct rte_mbuf *join(struct worker *worker, struct datagram *d, uint16_t order)
 {
 	uint16_t count = d->count;
 	uint32_t length = d->end;
@@ -239,6 +240,7 @@ static struct rte_mbuf *join(struct worker *worker, struct datagram *d)
 	worker->counters->joined += count - 1u;
 	worker->counters->reassembled++;
 	p->next = NULL;
+	p->order = order;
 	p->flags &= ~(uint32_t)(PACKET_FRAGMENT | PACKET_FRAGMENT_LATER);
 	p->flags |= PACKET_REASSEMBLED;
 	if (packet_is_ipv6(p)) {
@@ -303,7 +305,7 @@ step_result reassembly_input(struct worker *worker, struct rte_mbuf *packet)
 	r->sources[d->bucket].octets += length;
 	worker->counters->held_reassembly++;
 	if (is_whole(d))
-		pipeline_emit(worker, join(worker, d), STEP_LOCAL_DEMUX);
+		pipeline_emit(worker, join(worker, d, p->order), STEP_LOCAL_DEMUX);
 	return STEP_DONE;
 }
 

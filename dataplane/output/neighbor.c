@@ -141,6 +141,7 @@ static step_result hold(struct worker *worker, struct rte_mbuf *packet)
 	p->tunnel = p->nested = p->origin = NULL;
 	p->route = NULL;
 	p->next = NULL;
+	p->order = 0;
 	worker->counters->held_neighbor++;
 	return STEP_DONE;
 }

@@ -104,6 +104,10 @@ class Case:
         self._feed({"receive": port}, list(frames))
         return self.count(received_port=len(frames))
 
+    def burst(self, port, *packets, src=None):
+        self._feed({"burst": port}, [Ether(dst=PORT[port], src=src or [ROUTER, HOST, CNMAC][port]) / p for p in packets])
+        return self.count(received_port=len(packets))
+
     def ip(self, port, *packets, src=None):
         return self.receive(port, *[Ether(dst=PORT[port], src=src or [ROUTER, HOST, CNMAC][port]) / p for p in packets])
 
@@ -662,6 +666,62 @@ clamped = IP(src=CN, dst=HOA) / TCP(flags="S", options=[("NOP", None), ("MSS", 1
 case("mss-clamp", base(binding(), flags=MSS), "HA4-MTU-15").ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(clamped))))
 case("mss-clamp-off", base(binding())).ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(syn))))
 
+# ---- order within a burst: HA4-FWD-17 ----
+
+# Every datagram of the flow leaves behind the one that came before it, whatever way it took.
+def one(size, id, **more):
+    return data(size=size, id=id, **more)
+
+
+def fragments_of(packet, over):
+    return [fresh(p) for p in fragment(less(fresh(packet)), (1500 - over - 20) // 8 * 8)]
+
+
+whole = [one(30, 1), one(1972, 2), one(31, 3), one(1972, 4), one(32, 5)]
+for name, make, over, wrap in (("ipip", binding, 20, ipip), ("gre", lambda: binding(encapsulation=47), 24, gre), ("udp", udp_binding, 32, mip_udp)):
+    c = case("order-%s-cut" % name, base(make())).burst(2, *whole)
+    for p in whole:
+        if len(p) <= 1500 - over:
+            c.forward(0, len(p)).out(0, wrap(less(p)))
+            continue
+        parts = fragments_of(p, over)
+        c.forward_octets(0, 1, len(p)).count(encapsulated=len(parts), fragments_made=len(parts), created=len(parts) - 1).out(
+            0, *[wrap(q) for q in parts])
+parts = fragment(one(60, 9), 32)
+mixed = [one(30, 1), parts[0], one(31, 2), parts[1], parts[2], one(32, 3)]
+c = case("order-minimal-fragments", base(binding(encapsulation=55)), "fragments go IP-in-IP beside minimal encapsulation").burst(2, *mixed)
+for p in mixed:
+    p = fresh(p)
+    c.forward(0, len(p)).out(0, (ipip if p.frag or p.flags.MF else minimal)(less(p)))
+parts = [fresh(p) for p in fragment(fresh(data(src=HOA, dst=CN, size=60, id=9)), 32)]
+mixed = [data(src=HOA, dst=CN, size=30, id=1), parts[0], data(src=HOA, dst=CN, size=31, id=2), parts[1], parts[2], data(src=HOA, dst=CN, size=32, id=3)]
+c = case("order-minimal-reverse", base(binding(encapsulation=55)), "HA4-ALT-10").burst(
+    0, *[fresh((ipip if p.frag or p.flags.MF else minimal)(fresh(p), src=COA, dst=HA)) for p in mixed])
+for p in mixed:
+    c.reverse(0, len(fresh(p))).out(2, less(fresh(p)))
+inner = [data(src=HOA, dst=CN, size=size, id=i) for i, size in enumerate((30, 900, 31, 32))]
+outer = [fragment(fresh(ipip(p, src=COA, dst=HA, df=False)), 500) if len(p) > 500 else [ipip(p, src=COA, dst=HA)] for p in inner]
+assert len(outer[1]) == 2
+c = case("order-reassembled", base(binding()), "joined: where its last fragment came").burst(
+    0, *outer[0], outer[1][0], *outer[2], outer[1][1], *outer[3]).count(reassembled=1, joined=1)
+for i in (0, 2, 1, 3):
+    c.reverse(0, len(inner[i])).out(2, less(fresh(inner[i])))
+late = [data(src=COA, dst="10.2.0.77", id=i, size=s) for i, s in enumerate((10, 1400, 11))]
+c = case("order-neighbor", base({"port": {"index": 2, "mtu": 1000}}), "what waited goes before what comes, fragments in their place").burst(
+    0, *late).step({"neighbor": {"address": "10.2.0.77", "port": 2, "mac": 0x4d}}).burst(0, data(src=COA, dst="10.2.0.77", id=9, size=1400), data(
+        src=COA, dst="10.2.0.77", id=10)).event(EVENT_NEIGHBOR, address="10.2.0.77").count(fragments_made=4, created=2)
+for p in late + [data(src=COA, dst="10.2.0.77", id=9, size=1400), data(src=COA, dst="10.2.0.77", id=10)]:
+    c.out(2, *([less(p)] if len(p) <= 1000 else [fresh(q) for q in fragment(less(p), 976)]), dst="02:00:00:00:ee:4d")
+c = case("order-copies", base(binding(), udp_binding(id=1)), "each copy's tunnel sees the order").burst(2, *whole).count(created=len(whole))
+for p in whole:
+    for id, over, wrap in ((0, 20, ipip), (1, 32, mip_udp)):
+        if len(p) <= 1500 - over:
+            c.forward(id, len(p)).out(0, wrap(less(p)))
+            continue
+        parts = fragments_of(p, over)
+        c.forward_octets(id, 1, len(p)).count(encapsulated=len(parts), fragments_made=len(parts), created=len(parts) - 1).out(
+            0, *[wrap(q) for q in parts])
+
 # ---- links ----
 
 whole = data(src=COA, dst=CN, size=1472, id=300)
@@ -760,13 +820,13 @@ def write_corpus(name, wanted):
     for c in CASES:
         records = b""
         for step in c.steps:
-            kind = 0 if "receive" in step else 1 if "kernel" in step else 2 if step.get("inject") == 2 else None
+            kind = 0 if "receive" in step or "burst" in step else 1 if "kernel" in step else 2 if step.get("inject") == 2 else None
             if "advance_ms" in step:
                 records += bytes([0, 3]) + min(step["advance_ms"] // 8, 4095).to_bytes(2, "big")
             elif kind is not None and "pcap" in step:
                 for frame in c.files[step["pcap"]]:
                     raw = bytes(frame)[14 if kind == 2 else 0:]
-                    records += bytes([step.get("receive", step.get("kernel", step.get("port", 0))), kind]) + len(raw).to_bytes(2, "big") + raw
+                    records += bytes([step.get("receive", step.get("burst", step.get("kernel", step.get("port", 0)))), kind]) + len(raw).to_bytes(2, "big") + raw
         if records and wanted(c.name) and len(records) < 8192:
             with open(os.path.join(folder, c.name), "wb") as file:
                 file.write(records)

@@ -6,8 +6,8 @@
  *
  *   "steps":    in order: {"agent": {...}}, {"local": ...}, {"home_network": ...}, {"binding":
  * ...}, {"prefix": ...}, {"route": ...},
- *               {"neighbor": ...}, {"port": ...}; {"receive": port, "pcap": file}, {"kernel": port,
- * "pcap": file}, {"inject": kind,
+ *               {"neighbor": ...}, {"port": ...}; {"receive": port, "pcap": file}, {"burst": port,
+ * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
  *   "sent", "kernel": {port: file}; a port that is not named must stay silent
  *   "punted":   [{"kind": n, "hex": data, ...}]      "events": [type, ...]
@@ -184,6 +184,29 @@ static void feed(struct world *world, const char *folder, const json_t *step, co
 	fclose(file);
 }
 
+/* All frames of the pcap at once. */
+static void feed_burst(struct world *world, const char *folder, const json_t *step)
+{
+	FILE *file = pcap_open(folder, text(step, "pcap"));
+	struct world_frame frames[BURST_SIZE];
+	static struct frame frame;
+	unsigned count = 0;
+
+	if (file == NULL)
+		abort();
+	for (; pcap_read(file, &frame); count++) {
+		if (count == BURST_SIZE)
+			abort();
+		frames[count] = (struct world_frame){
+			.length = frame.length, .octets = malloc(frame.length)};
+		memcpy(frames[count].octets, frame.octets, frame.length);
+	}
+	world_receive_burst(world, (uint16_t)number(step, "burst", 0), frames, count);
+	for (unsigned i = 0; i < count; i++)
+		free(frames[i].octets);
+	fclose(file);
+}
+
 static void set_port(struct world *world, const json_t *o)
 {
 	struct port *port = &world->ports[number(o, "index", 0)];
@@ -199,6 +222,8 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 
 	if (json_object_get(step, "receive"))
 		feed(world, folder, step, "receive");
+	else if (json_object_get(step, "burst"))
+		feed_burst(world, folder, step);
 	else if (json_object_get(step, "kernel"))
 		feed(world, folder, step, "kernel");
 	else if (json_object_get(step, "inject"))

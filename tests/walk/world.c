@@ -247,13 +247,23 @@ struct rte_mbuf *world_packet(
 	return first;
 }
 
+void world_receive_burst(
+	struct world *world, uint16_t port, const struct world_frame *frames, unsigned count)
+{
+	struct rte_mbuf *packets[BURST_SIZE];
+
+	for (unsigned i = 0; i < count; i++) {
+		packets[i] = world_packet(world, frames[i].octets, frames[i].length, 1);
+		world->received_bytes += frames[i].length;
+	}
+	pipeline_receive_burst(&world->worker, port, packets, count);
+	collect(world);
+}
+
 void world_receive(struct world *world, uint16_t port, const void *frame, uint32_t length)
 {
-	struct rte_mbuf *packet = world_packet(world, frame, length, 1);
-
-	world->received_bytes += length;
-	pipeline_receive_burst(&world->worker, port, &packet, 1);
-	collect(world);
+	world_receive_burst(world, port,
+		&(struct world_frame){.length = length, .octets = (uint8_t *)(uintptr_t)frame}, 1);
 }
 
 void world_kernel(struct world *world, uint16_t port, const void *frame, uint32_t length)

@@ -57,6 +57,9 @@ struct rte_mbuf *world_packet(
  * afterwards. */
 void world_receive(struct world *world, uint16_t port, const void *frame, uint32_t length);
 void world_kernel(struct world *world, uint16_t port, const void *frame, uint32_t length);
+/* At most BURST_SIZE frames that came in together. */
+void world_receive_burst(
+	struct world *world, uint16_t port, const struct world_frame *frames, unsigned count);
 /* What control injects: kind INJECT_*. */
 void world_inject(struct world *world, uint16_t kind, uint16_t flags, uint16_t port,
 	const uint8_t mac[6], const void *data, uint32_t length);
