@@ -338,6 +338,7 @@ static int map_region(struct attachment *a, int fd, const struct attach_hello *h
 	a->sa_inbound = (void *)(base + copy.sa_inbound.offset);
 	a->sa_outbound = (void *)(base + copy.sa_outbound.offset);
 	a->sa_windows = (void *)(base + copy.sa_windows.offset);
+	a->policy_hits = (const void *)(base + copy.policy_hits.offset);
 	return error;
 }
 
@@ -391,13 +392,19 @@ int attach_connect(struct attachment *attachment, const char *path, int timeout_
 	return attach_receive(attachment, s, time_left(start, timeout_ms));
 }
 
-void attach_close(struct attachment *attachment)
+void attach_disconnect(struct attachment *attachment)
 {
 	int fds[] = {attachment->socket, attachment->command_doorbell, attachment->event_doorbell};
 
+	close_all(fds, 3);
+	attachment->socket = attachment->command_doorbell = attachment->event_doorbell = -1;
+}
+
+void attach_close(struct attachment *attachment)
+{
+	attach_disconnect(attachment);
 	if (attachment->header)
 		munmap(attachment->header, attachment->size);
-	close_all(fds, 3);
 	*attachment =
 		(struct attachment){.socket = -1, .command_doorbell = -1, .event_doorbell = -1};
 }
@@ -418,5 +425,17 @@ struct binding_counters attach_binding_counters(
 		sum.reverse_packets += c->reverse_packets;
 		sum.reverse_bytes += c->reverse_bytes;
 	}
+	return sum;
+}
+
+uint64_t attach_policy_hits(const struct attachment *attachment, uint32_t policy_id)
+{
+	uint64_t sum = 0;
+
+	if (!attachment->header || policy_id >= attachment->limits.policies)
+		return 0;
+	for (size_t worker = 0; worker < attachment->limits.workers; worker++)
+		sum += *(const volatile uint64_t *)&attachment
+				->policy_hits[worker * attachment->limits.policies + policy_id];
 	return sum;
 }

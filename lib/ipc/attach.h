@@ -40,6 +40,7 @@ struct region { /* the owner's view */
 	struct sa_inbound_state *sa_inbound;       /* [sas] */
 	struct sa_outbound_state *sa_outbound;     /* [sas] */
 	_Atomic uint64_t *sa_windows; /* [sas][sa_window_words(limits.replay_window)] */
+	uint64_t *policy_hits;        /* [workers][policies]: packets; SPD-24 */
 	uint64_t epoch, session, size;
 };
 
@@ -82,6 +83,7 @@ struct attachment {
 	struct sa_inbound_state *sa_inbound;
 	struct sa_outbound_state *sa_outbound;
 	_Atomic uint64_t *sa_windows;
+	const uint64_t *policy_hits;
 };
 
 /*
@@ -97,9 +99,13 @@ int attach_connect(struct attachment *attachment, const char *path, int timeout_
  */
 int attach_receive(struct attachment *attachment, int connected_socket, int timeout_ms);
 void attach_close(struct attachment *attachment);
+/* Closes the descriptors and keeps the mapping, to be copied from until attach_close. */
+void attach_disconnect(struct attachment *attachment);
 /* Sums over workers for one binding id; zeros when out of range. */
 struct binding_counters attach_binding_counters(
 	const struct attachment *attachment, uint32_t binding_id);
+/* The same of a policy's hits. */
+uint64_t attach_policy_hits(const struct attachment *attachment, uint32_t policy_id);
 
 /* Reads a doorbell empty; call before looking at what it announces. */
 static inline void doorbell_clear(int event_fd)

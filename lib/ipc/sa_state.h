@@ -10,6 +10,12 @@
  * add, before it uses them (RFC 4303 3.3.3, ESP-SEQ-02), and the window is updated here before the
  * packet goes on (3.4.3). The dataplane trusts none of it for memory safety: every index is masked.
  *
+ * Whose state a line holds is written by control into `spi` and `identity` (a hash of the keys)
+ * when the dataplane has acknowledged the SA, and wiped when it has acknowledged the removal; the
+ * dataplane leaves the three words alone, also at an SA_SET that starts at zero. So a control that
+ * lost its memory finds the state of an SA that the configuration gives it again, and never resumes
+ * one SA with the numbers of another.
+ *
  * An inbound SPI that control chose: low bits the slot, the rest random, within
  * 0xc0000000..0xcfffffff when there are at most 2^20 slots.
  */
@@ -28,7 +34,9 @@ struct sa_outbound_state {
 	_Atomic uint64_t packets, bytes; /* octets given to the cipher */
 	_Atomic uint64_t last_use_ns;    /* CLOCK_MONOTONIC, of the burst; 0 never */
 	_Atomic uint32_t expired;        /* bit of each enum sa_expiry that was told */
-	uint8_t reserved[28];
+	_Atomic uint32_t spi;            /* host order; these three are control's: */
+	_Atomic uint32_t identity[2];    /* sa_identity, 0 0: nobody's state */
+	uint8_t reserved[16];
 };
 
 struct sa_inbound_state {
@@ -38,7 +46,8 @@ struct sa_inbound_state {
 	_Atomic uint32_t expired;
 	_Atomic uint32_t lock; /* window commit by several workers; 0 free. Cleared at SA_SET */
 	_Atomic uint32_t replays, replays_late, bad_icv; /* ESP-SEQ-20, per SA */
-	uint8_t reserved[12];
+	_Atomic uint32_t spi;         /* host order; these three are control's: */
+	_Atomic uint32_t identity[2]; /* sa_identity, 0 0: nobody's state */
 };
 
 static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a direction");
