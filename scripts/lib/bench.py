@@ -24,6 +24,7 @@ BENCHES = {
 	"registrations": ("authenticated registrations a second on one core", ["registration_bench"], []),
 	"tables": ("lookups and inserts of the binding table alone", ["tables_bench"], []),
 	"tables": ("cycles a lookup, 1,000,000 entries in random order", ["tables_bench"], []),
+	"forward": ("cycles a packet, IPv4 forwarding to 1 and 100,000 destinations", ["forward_bench"], []),
 	"ipip": ("cycles a packet, 1,000,000 bindings in random order", ["ipip_bench", "dataplane_bench"], []),
 }
 HUGE_PAGES = 1024

@@ -1,0 +1,256 @@
+#include "pktgen/bench/path_bench.h"
+
+#include "dataplane/conservation.h"
+#include "dataplane/packet.h"
+#include "dataplane/table/slab.h"
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_udp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS    7
+#define PATHS_MAX 4
+#define SIZES     3
+#define FCS       4
+#define MBUFS     4095 /* and few of them in flight: they stay in the second cache */
+
+static const uint16_t sizes[SIZES] = {64, 512, 1400};
+static struct worker_counters counters;
+static struct config_dataplane settings = {.reassembly_timeout_ms = 1000,
+	.max_reassembly = 16,
+	.icmp_rate = 100,
+	.icmp_source_rate = 10,
+	.path_mtu_floor = 576,
+	.path_mtu_timeout_s = 600,
+	.punt_rate = 100,
+	.punt_burst = 100};
+static struct port ports[1] = {
+	{.mtu = 1500, .mac = {2, 0, 0, 0, 0, 1}, .up = true, .name = "bench"}};
+static struct tx_buffer tx[1];
+static struct worker worker;
+
+/* The sink: what would go to the device is counted and freed. */
+void worker_flush(struct worker *w)
+{
+	w->counters->sent_port += w->tx[0].count;
+	rte_pktmbuf_free_bulk(w->tx[0].packets, w->tx[0].count);
+	w->tx[0].count = 0;
+}
+
+void path_bench_apply(struct command command)
+{
+	static unsigned since_publish;
+	int error = tables_apply(worker.tables, &command);
+
+	if (error) {
+		fprintf(stderr, "bench: command %u refused: %d\n", command.type, error);
+		exit(1);
+	}
+	if (++since_publish % 1024 == 0)
+		tables_publish(worker.tables);
+}
+
+void path_bench_ethernet(uint8_t *frame)
+{
+	static const uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0};
+
+	memcpy(frame, ethernet, sizeof(ethernet));
+}
+
+void path_bench_ipv4(struct rte_ipv4_hdr *ip, uint32_t source, uint32_t destination,
+	uint8_t protocol, uint16_t length)
+{
+	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+		.total_length = rte_cpu_to_be_16(length),
+		.time_to_live = 64,
+		.next_proto_id = protocol,
+		.src_addr = rte_cpu_to_be_32(source),
+		.dst_addr = rte_cpu_to_be_32(destination)};
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+}
+
+void path_bench_udp(void *at, uint16_t source, uint16_t destination, uint16_t length)
+{
+	*(struct rte_udp_hdr *)at = (struct rte_udp_hdr){.src_port = rte_cpu_to_be_16(source),
+		.dst_port = rte_cpu_to_be_16(destination),
+		.dgram_len = rte_cpu_to_be_16(length)};
+}
+
+/* Processor time of this thread as TSC cycles: another process on the core does not count. */
+static double cycles_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) * (double)worker.tsc_hz;
+}
+
+static double round_cycles(
+	const struct bench_path *path, uint16_t size, uint32_t packet_count, bool run)
+{
+	uint8_t template[PATH_BENCH_FRAME_MAX] = {0};
+	struct rte_mbuf *packets[BURST_SIZE];
+	uint64_t random = 88172645463325252ull;
+
+	path_bench_ethernet(template);
+	path->template(template, size);
+	double from = cycles_now();
+	for (uint32_t done = 0; done < packet_count; done += BURST_SIZE) {
+		if (rte_pktmbuf_alloc_bulk(worker.pool, packets, BURST_SIZE))
+			exit(1);
+		for (unsigned i = 0; i < BURST_SIZE; i++) {
+			uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
+			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+			memcpy(frame, template, size);
+			path->choose(frame, (uint32_t)((random >> 32) * path->choices >> 32));
+			packets[i]->data_len = size;
+			packets[i]->pkt_len = size;
+		}
+		if (!run) {
+			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
+			continue;
+		}
+		worker.now_tsc = rte_rdtsc();
+		pipeline_receive_burst(&worker, 0, packets, BURST_SIZE);
+		worker_flush(&worker);
+	}
+	return (cycles_now() - from) / packet_count;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return (*(const double *)a > *(const double *)b) -
+	       (*(const double *)a < *(const double *)b);
+}
+
+static void size_run(
+	const struct bench_path *paths, unsigned count, uint32_t packets, unsigned size_index)
+{
+	double cycles[PATHS_MAX][ROUNDS], source[PATHS_MAX][ROUNDS];
+	uint16_t size[PATHS_MAX];
+
+	for (unsigned p = 0; p < count; p++)
+		size[p] = RTE_MAX((uint16_t)(sizes[size_index] - FCS), paths[p].least);
+	for (unsigned r = 0; r < ROUNDS; r++) {
+		for (unsigned p = 0; p < count; p++) {
+			cycles[p][r] = round_cycles(&paths[p], size[p], packets, true);
+			source[p][r] = round_cycles(&paths[p], size[p], packets, false);
+		}
+	}
+	for (unsigned p = 0; p < count; p++) {
+		qsort(cycles[p], ROUNDS, sizeof(double), compare);
+		qsort(source[p], ROUNDS, sizeof(double), compare);
+		printf("{\"figure\": \"%s, %u octets\", \"value\": %.0f, \"unit\": \"cycles\", "
+		       "\"low\": %.0f, \"high\": %.0f, \"source\": %.0f, \"budget\": %.0f, "
+		       "\"to_reference\": %.2f}\n",
+			paths[p].name, size[p] + FCS, cycles[p][ROUNDS / 2], cycles[p][0],
+			cycles[p][ROUNDS - 1], source[p][ROUNDS / 2], paths[p].budget[size_index],
+			cycles[p][ROUNDS / 2] / cycles[0][ROUNDS / 2]);
+		fflush(stdout);
+	}
+}
+
+void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t packets)
+{
+	for (unsigned i = 0; i < SIZES && count <= PATHS_MAX; i++)
+		size_run(paths, count, packets, i);
+}
+
+static void worker_make(uint32_t bindings, uint32_t routes)
+{
+	const struct region_limits limits = {.workers = 1,
+		.ports = 1,
+		.bindings = bindings,
+		.routes = routes + 16,
+		.neighbors = 16,
+		.prefixes = 16};
+	struct tsc_clock clock = tsc_clock_read();
+
+	worker = (struct worker){.tables = tables_new(&limits, 1),
+		.counters = &counters,
+		.ports = ports,
+		.port_count = 1,
+		.tx = tx,
+		.settings = &settings,
+		.tsc_hz = clock.hz,
+		.now_tsc = rte_rdtsc(),
+		.now_ns = clock.ns,
+		.binding_counters = slab_map((size_t)bindings * sizeof(struct binding_counters))};
+	worker.pool = rte_pktmbuf_pool_create(
+		"bench", MBUFS, 256, PACKET_PRIVATE_SIZE, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (!worker.tables || !worker.binding_counters || !worker.pool ||
+		pipeline_worker_init(&worker)) {
+		fprintf(stderr, "bench: no memory for %u bindings and %u routes\n", bindings,
+			routes);
+		exit(1);
+	}
+}
+
+/* What every path needs: the agent, a default route and its next hop. */
+static void tables_fill(void)
+{
+	struct command route = {
+		.type = COMMAND_ROUTE_SET, .route.next_hop = path_bench_v4(PATH_BENCH_GATEWAY)};
+
+	path_bench_apply((struct command){.type = COMMAND_AGENT_SET,
+		.agent = {.address = path_bench_v4(PATH_BENCH_AGENT),
+			.tunnel_ttl = 64,
+			.dscp = DSCP_COPY,
+			.flags = AGENT_UDP}});
+	route.route.prefix.address = path_bench_v4(0);
+	route.route.prefix.length = 96;
+	path_bench_apply(route);
+	path_bench_apply((struct command){.type = COMMAND_NEIGHBOR_SET,
+		.neighbor = {
+			.address = path_bench_v4(PATH_BENCH_GATEWAY), .mac = {2, 0, 0, 0, 0, 9}}});
+}
+
+static unsigned free_pages(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned pages = 0;
+
+	if (file && fscanf(file, "%u", &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages;
+}
+
+void path_bench_init(const char *program, uint32_t bindings, uint32_t routes, struct worker **made)
+{
+	bool huge = free_pages() >= 32;
+	char name[32], prefix[48];
+	char *with[] = {name, "-l0", "--in-memory", "--no-pci", "--no-telemetry", "-m64",
+		"--log-level=*:error", NULL};
+	char *without[] = {name, "-l0", "--no-huge", "--no-pci", "--no-telemetry", "-m128",
+		"--log-level=*:error", prefix, NULL};
+
+	snprintf(name, sizeof(name), "%s", program);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=hp%s%d", program, (int)getpid());
+	if (rte_eal_init(huge ? 7 : 8, huge ? with : without) < 0) {
+		fprintf(stderr, "bench: EAL does not start\n");
+		exit(1);
+	}
+	fprintf(stderr, "%s: packets in %s\n", program,
+		huge ? "huge pages" : "small pages (vm.nr_hugepages is 0: slower)");
+	worker_make(bindings, routes);
+	tables_fill();
+	*made = &worker;
+}
+
+int path_bench_fini(void)
+{
+	uint64_t dropped = 0;
+
+	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
+		dropped += counters.drops[reason];
+		if (counters.drops[reason])
+			printf("dropped %s: %llu\n", drop_reason_name(reason),
+				(unsigned long long)counters.drops[reason]);
+	}
+	pipeline_worker_fini(&worker);
+	return dropped || conservation_check(&worker) ? 1 : 0;
+}
