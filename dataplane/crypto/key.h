@@ -1,0 +1,86 @@
+/*
+ * An SA's key, expanded to what the library wants: 1,024 octets in release 1.3, a power of two of
+ * whole cache lines. It lies in a slot that the SA table allocates beforehand (in memory that is
+ * kept out of core dumps) and is wiped when the SA goes (ESP-ALG-25).
+ *
+ * What follows the schedule lies in its last line on purpose: AES-GCM reads that line for the
+ * shortest packet (the hash key's first power is its end), so the salt costs no line of its own.
+ */
+#ifndef DATAPLANE_CRYPTO_KEY_H
+#define DATAPLANE_CRYPTO_KEY_H
+
+#include "dataplane/crypto/suite.h"
+
+#include <assert.h>
+
+#define NO_COMPAT_IMB_API_053
+#include <intel-ipsec-mb.h>
+
+struct crypto_library;
+
+struct key_hash { /* of a separate integrity algorithm */
+	union {
+		struct {
+			uint8_t inner[64], outer[64]; /* states after the padded key */
+		} hmac;
+		struct {
+			_Alignas(16) uint32_t expanded[44];
+			_Alignas(16) uint8_t second[16], third[16];
+		} aes; /* XCBC: K1, K2, K3; CMAC: key and both subkeys */
+	};
+};
+
+struct crypto_key {
+	_Alignas(64) union {
+		struct gcm_key_data gcm; /* GCM, GMAC */
+		struct {
+			_Alignas(16) uint32_t encrypt[60]; /* CBC, CTR, CCM */
+			struct key_hash hash;
+			uint32_t decrypt[60]; /* CBC */
+		} separate;
+		uint8_t chacha20[32];
+	};
+	uint8_t salt[4];
+	uint8_t reserved[12];
+};
+
+static_assert(sizeof(struct crypto_key) % 64 == 0, "whole cache lines");
+
+/*
+ * Expands the key of `suite`; the lengths are the suite's, as suite_find checked them. With a
+ * library that no other thread uses at this moment (the main lcore has its own). The caller wipes
+ * its copy of the raw keys.
+ */
+void crypto_key_expand(struct crypto_library *library, const struct suite *suite,
+	const uint8_t *encryption_key, const uint8_t *integrity_key, struct crypto_key *key);
+/* Overwrites it. Only when no worker uses the SA any more. */
+void crypto_key_wipe(struct crypto_key *key);
+
+/*
+ * Fetches the lines that a packet with `length` octets of text will read, 6 to 8 packets before its
+ * turn. The engine does it within a burst; a step that knows the key earlier may do it earlier.
+ */
+static inline void crypto_key_prefetch(
+	const struct suite *suite, const struct crypto_key *key, uint32_t length)
+{
+	const char *line = (const char *)key, *end = line + sizeof(*key);
+
+	if (suite->cipher == SUITE_CIPHER_GCM || suite->cipher == SUITE_CIPHER_GMAC) {
+		/* round keys from the front, then as many powers of the hash key, which are stored
+		 * from the back, as there are blocks (and two for additional data and lengths) */
+		uint32_t rounds = (suite->cipher_key_length / 4u + 7) * 16;
+		uint32_t powers = ((length + 15) / 16 + 2) * 16 + 16;
+		for (uint32_t at = 0; at < rounds; at += 64)
+			__builtin_prefetch(line + at);
+		if (powers > sizeof(*key) - rounds)
+			powers = (uint32_t)(sizeof(*key) - rounds);
+		for (uint32_t at = 64; at < powers + 64; at += 64)
+			__builtin_prefetch(end - at);
+		return;
+	}
+	for (uint32_t at = 0; at < sizeof(key->separate); at += 64)
+		__builtin_prefetch(line + at);
+	__builtin_prefetch(end - 64);
+}
+
+#endif
