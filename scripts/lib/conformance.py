@@ -12,22 +12,26 @@ import sys
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FOLDER = os.path.join(ROOT, "docs", "conformance")
 TARGET = os.path.join(ROOT, "docs", "conformance.md")
+# Lists of requirements (ID, level), in the order of the page. KIF, BLD and PUNT belong to the work on charon's plugin.
+LISTS = [("HA4.ids", "Mobile IPv4 home agent (HA4)"), ("IPSEC.ids", "IPsec data plane")]
 
 
 def expand(text):
 	"""HA4-REG-01, or HA4-REG-01..05 for five of them."""
-	match = re.fullmatch(r"\s*(HA4-[A-Z]+-)(\d+)\.\.(\d+)\s*", text)
+	match = re.fullmatch(r"\s*((?:[A-Z0-9]+-)+)(\d+)\.\.(\d+)\s*", text)
 	if not match:
 		return [text.strip()]
 	return [f"{match.group(1)}{n:02d}" for n in range(int(match.group(2)), int(match.group(3)) + 1)]
 
 
 def load():
-	levels, rows, problems = {}, {}, []
-	with open(os.path.join(FOLDER, "HA4.ids")) as file:
-		for line in file:
-			name, level = line.rstrip("\n").split("\t")
-			levels[name] = level
+	levels, origin, rows, problems = {}, {}, {}, []
+	for list_file, _ in LISTS:
+		with open(os.path.join(FOLDER, list_file)) as file:
+			for line in file:
+				name, level = line.rstrip("\n").split("\t")
+				levels[name] = level
+				origin[name] = list_file
 	for path in sorted(glob.glob(os.path.join(FOLDER, "*.tsv"))):
 		area = os.path.basename(path)[:-4]
 		with open(path) as file:
@@ -46,42 +50,53 @@ def load():
 							problems.append(f"{area}.tsv:{number}: {name}: no file {word}")
 				for name in names:
 					rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
-	return levels, rows, problems
+	return levels, origin, rows, problems
 
 
 def join(values):
 	return "; ".join(dict.fromkeys(v for v in values if v != "-")) or "-"
 
 
-def page(levels, rows):
+def group_of(name):
+	"""HA4-REG-01 -> HA4-REG, SPD-07 -> SPD."""
+	return name.rsplit("-", 1)[0]
+
+
+def section(title, levels, rows):
 	tested = [n for n in levels if n in rows and any(r[2] != "-" for r in rows[n])]
 	done = [n for n in levels if n in rows and any(r[1] != "-" for r in rows[n])]
 	missing = [n for n in levels if n not in rows]
-	text = ["# Conformance", "",
-		"Made by `scripts/lib/conformance.py` from `docs/conformance/*.tsv`; do not edit. One row for each requirement of the",
-		"Mobile IPv4 home agent list (HA4): where it is done, which test shows it, and what is not done.", "",
+	text = [f"## {title}", "",
 		f"{len(levels)} requirements: {len(done)} done somewhere, {len(tested)} with a test, {len(missing)} claimed by nobody.", ""]
 	if missing:
 		text += ["**Claimed by nobody:** " + ", ".join(missing), ""]
 	group = None
 	for name, level in levels.items():
-		if name.split("-")[1] != group:
-			group = name.split("-")[1]
-			text += [f"## {group}", "", "| ID | level | where | test | note |", "|---|---|---|---|---|"]
+		if group_of(name) != group:
+			if group is not None:
+				text.append("")
+			group = group_of(name)
+			text += [f"### {group}", "", "| ID | level | where | test | note |", "|---|---|---|---|---|"]
 		found = rows.get(name, [])
 		cells = [join(r[i] for r in found).replace("|", "\\|") for i in (1, 2, 3)]
 		if not found:
 			cells[2] = "not claimed"
 		text.append(f"| {name} | {level} | {cells[0]} | {cells[1]} | {cells[2]} |")
-		following = list(levels)[list(levels).index(name) + 1:][:1]
-		if not following or following[0].split("-")[1] != group:
-			text.append("")
+	return text + [""]
+
+
+def page(levels, origin, rows):
+	text = ["# Conformance", "",
+		"Made by `scripts/lib/conformance.py` from `docs/conformance/*.tsv`; do not edit. One row for each requirement:",
+		"where it is done, which test shows it, and what is not done.", ""]
+	for list_file, title in LISTS:
+		text += section(title, {n: level for n, level in levels.items() if origin[n] == list_file}, rows)
 	return "\n".join(text).rstrip("\n") + "\n"
 
 
 def main():
-	levels, rows, problems = load()
-	text = page(levels, rows)
+	levels, origin, rows, problems = load()
+	text = page(levels, origin, rows)
 	if "--check" in sys.argv[1:]:
 		try:
 			with open(TARGET) as file:
