@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define CHAP_SPI 2 // RFC 4721 8
+
 static bool in_home_networks(const struct config_instance *instance, const struct ip_prefix *prefix)
 {
 	for (unsigned i = 0; i < instance->home_network_count; i++)
@@ -15,8 +17,12 @@ static bool in_home_networks(const struct config_instance *instance, const struc
 /* ---- security contexts ---- */
 
 static int check_context(struct loader *loader, const struct config_instance *instance,
-	const struct config_security *security)
+	const struct config_security *security, bool is_node)
 {
+	if (security->spi < 256 && (security->spi != CHAP_SPI || !is_node)) // HA4-AUTH-02
+		return loader_fail(loader, loader_line(loader, security, "spi"),
+			"spi %u: 0 to 255 are reserved%s", security->spi,
+			is_node ? ", but for 2 (CHAP_SPI)" : "");
 	if (security->key.length < 16 && instance->role == ROLE_INTERNAL_HA) // HA4-TNC-10
 		return loader_fail(loader, loader_line(loader, security, "key"),
 			"key of %u bits: an i-HA (\"%s\") takes none below 128 bits",
@@ -42,7 +48,7 @@ static int check_context(struct loader *loader, const struct config_instance *in
 }
 
 static int check_contexts(struct loader *loader, const struct config_instance *instance,
-	const struct config_security *contexts, unsigned count)
+	const struct config_security *contexts, unsigned count, bool is_node)
 {
 	for (unsigned i = 0; i < count; i++) {
 		for (unsigned k = 0; k < i; k++)
@@ -50,7 +56,7 @@ static int check_contexts(struct loader *loader, const struct config_instance *i
 				return loader_fail(loader, loader_line(loader, &contexts[i], "spi"),
 					"spi 0x%x twice in one security association",
 					contexts[i].spi);
-		if (check_context(loader, instance, &contexts[i]))
+		if (check_context(loader, instance, &contexts[i], is_node))
 			return -EINVAL;
 	}
 	return 0;
@@ -130,6 +136,23 @@ static bool instance_has_service(const struct config_instance *instance, const c
 		if (strcmp(instance->services[i], service) == 0)
 			return true;
 	return false;
+}
+
+static int check_hours(struct loader *loader, struct config_mobile_node *node)
+{
+	unsigned from_h, from_m, to_h, to_m;
+	char rest;
+
+	if (!node->hours[0])
+		return 0;
+	if (sscanf(node->hours, "%2u:%2u-%2u:%2u%c", &from_h, &from_m, &to_h, &to_m, &rest) != 4 ||
+		from_h > 23 || to_h > 23 || from_m > 59 || to_m > 59 ||
+		(from_h == to_h && from_m == to_m))
+		return loader_fail(loader, loader_line(loader, node, "hours"),
+			"hours \"%s\" is not like \"08:00-18:00\"", node->hours);
+	node->hours_from = (uint16_t)(from_h * 60 + from_m);
+	node->hours_to = (uint16_t)(to_h * 60 + to_m);
+	return 0;
 }
 
 static int check_rights(struct loader *loader, const struct config_mobile_node *node)
@@ -305,7 +328,7 @@ static int check_foreign_agents(struct loader *loader)
 			return loader_fail(loader, loader_line(loader, agent, "address"),
 				"%s cannot be a foreign agent",
 				ip_address_format(&agent->address, text));
-		if (check_contexts(loader, instance, agent->security, agent->security_count))
+		if (check_contexts(loader, instance, agent->security, agent->security_count, false))
 			return -EINVAL;
 	}
 	const struct config_foreign_agent *twin = check_find_twins(
@@ -359,10 +382,11 @@ int check_nodes(struct loader *loader)
 	const struct config *config = loader->config;
 
 	for (unsigned i = 0; i < config->mobile_node_count; i++) {
-		const struct config_mobile_node *node = &config->mobile_nodes[i];
-		if (check_identity(loader, node) || check_rights(loader, node) ||
+		struct config_mobile_node *node = &loader->config->mobile_nodes[i];
+		if (check_identity(loader, node) || check_hours(loader, node) ||
+			check_rights(loader, node) ||
 			check_contexts(loader, &config->instances[node->instance], node->security,
-				node->security_count))
+				node->security_count, true))
 			return -EINVAL;
 	}
 	const struct config_mobile_node *twin = check_find_twins(

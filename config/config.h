@@ -23,6 +23,7 @@
 #define CONFIG_EXIT_BAD  78 /* sysexits EX_CONFIG */
 
 enum config_zone { ZONE_EXTERNAL, ZONE_INTERNAL };
+enum config_roaming { ROAMING_ANY, ROAMING_EXTERNAL, ROAMING_INTERNAL };
 enum config_idle { IDLE_ADAPTIVE, IDLE_POLL };
 enum config_role { ROLE_PLAIN, ROLE_INTERNAL_HA, ROLE_EXTERNAL_HA };
 enum config_algorithm {
@@ -110,6 +111,11 @@ struct config_mobile_node {
 	bool implicit_networks; /* register all of them without being asked (HA4-NEMO-01) */
 	struct ip_prefix *care_of_allowed; /* empty = all */
 	unsigned care_of_allowed_count;
+	struct ip_prefix *agents_allowed; /* empty = all */
+	unsigned agents_allowed_count;
+	enum config_roaming zone;
+	char hours[16];                /* "HH:MM-HH:MM" UTC, "" = always */
+	uint16_t hours_from, hours_to; /* the same in minutes; equal: always */
 	char (*services)[CONFIG_NAME_SIZE];
 	unsigned service_count;
 	bool dynamic_address, reverse_tunnel_mandatory, nat_traversal, nat_force, mobile_router,
@@ -189,7 +195,11 @@ struct config_instance { /* one home agent */
 	uint32_t node_rate, node_burst; /* accepted registrations per node: 1, 5; rate 0 = none */
 	uint32_t nat_move_limit;        /* HA4-NAT-27, per minute */
 	uint32_t gratuitous_arp_count;  /* 3 */
-	char message[CONFIG_TEXT_SIZE]; /* Message String for denials; "" = none */
+	uint32_t reply_ttl, reply_dscp; /* HA4-RRP-15 */
+	uint32_t max_extensions, max_message; /* HA4-EXT-14 */
+	char identity[CONFIG_TEXT_SIZE];      /* HA4-XTN-01; "" = not told */
+	bool service_echo;                    /* HA4-XTN-08 */
+	char message[CONFIG_TEXT_SIZE];       /* Message String for denials; "" = none */
 };
 
 struct config_binding { /* static permanent binding (HA4-BND-12) */

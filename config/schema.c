@@ -12,6 +12,7 @@ static const char *const idle_words[] = {"adaptive", "poll", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
 static const char *const algorithm_words[] = {
 	"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
+static const char *const roaming_words[] = {"any", "external", "internal", NULL};
 static const char *const replay_words[] = {"timestamp", "nonce", NULL};
 static const char *const mn_aaa_words[] = {"ignore", "verify", "require", NULL};
 static const char *const away_source_words[] = {"accept", "log", "drop", NULL};
@@ -253,14 +254,26 @@ static const struct setting instance_settings[] = {
 		.fallback = "10", .unit = "1/min", .help = "changes of a NAT endpoint before they are logged and limited (HA4-NAT-27)"},
 	{.name = "gratuitous_arp_count", .kind = SETTING_INTEGER, AT(config_instance, gratuitous_arp_count), .min = 1, .max = 10,
 		.fallback = "3", .help = "gratuitous ARPs sent when a node leaves or comes home"},
+	{.name = "reply_ttl", .kind = SETTING_INTEGER, AT(config_instance, reply_ttl), .min = 64, .max = 255, .fallback = "64",
+		.help = "TTL of replies and revocations (HA4-RRP-15)"},
+	{.name = "reply_dscp", .kind = SETTING_INTEGER, AT(config_instance, reply_dscp), .min = 0, .max = 63, .fallback = "48",
+		.help = "their DSCP; 48 is CS6, network control"},
+	{.name = "max_extensions", .kind = SETTING_INTEGER, AT(config_instance, max_extensions), .min = 1, .max = 64,
+		.fallback = "64", .help = "extensions of one message; more are discarded (HA4-EXT-14)"},
+	{.name = "max_message", .kind = SETTING_INTEGER, AT(config_instance, max_message), .min = 64, .max = 1472,
+		.fallback = "1472", .unit = "octets", .help = "UDP payload of one message; a longer one is discarded (HA4-EXT-14)"},
+	{.name = "identity", .kind = SETTING_TEXT, AT(config_instance, identity), .fallback = "",
+		.help = "the home agent's own NAI, told to nodes that register anew (RFC 3846); empty: not told (HA4-XTN-01)"},
+	{.name = "service_echo", .kind = SETTING_BOOLEAN, AT(config_instance, service_echo), .fallback = "false",
+		.help = "repeat the Service Selection extension in the reply (HA4-XTN-08)"},
 	{.name = "message", .kind = SETTING_TEXT, AT(config_instance, message), .fallback = "",
 		.help = "text of the Message String in denials; empty: none (HA4-XTN-03)"},
 };
 SECTION(instance, "instance", config_instance, instance_settings);
 
 static const struct setting security_settings[] = {
-	{.name = "spi", .kind = SETTING_INTEGER, AT(config_security, spi), .min = 256, .max = 4294967295,
-		.help = "security parameter index; 0-255 are reserved (HA4-AUTH-02)"},
+	{.name = "spi", .kind = SETTING_INTEGER, AT(config_security, spi), .min = 2, .max = 4294967295,
+		.help = "security parameter index, 256 or more (HA4-AUTH-02); 2 is CHAP_SPI, a mobile node's Mobile-AAA key (HA4-AUTH-15)"},
 	{.name = "algorithm", .kind = SETTING_WORD, AT(config_security, algorithm), .words = algorithm_words, .fallback = "hmac-md5",
 		.help = "of the authenticator; keyed-md5 is the prefix+suffix mode of RFC 2002"},
 	{.name = "key", .kind = SETTING_KEY, AT(config_security, key), .fallback = "", .unit = "hex",
@@ -297,6 +310,12 @@ static const struct setting mobile_node_settings[] = {
 		.help = "register all of them without being asked (HA4-NEMO-01)"},
 	{.name = "care_of_allowed", .kind = SETTING_PREFIXES, LIST(config_mobile_node, care_of_allowed, care_of_allowed_count),
 		.max = 256, .fallback = "", .help = "where it may roam; empty: everywhere"},
+	{.name = "agents_allowed", .kind = SETTING_PREFIXES, LIST(config_mobile_node, agents_allowed, agents_allowed_count),
+		.max = 256, .fallback = "", .help = "foreign agents it may register through, by care-of address; empty: all (HA4-REG-13)"},
+	{.name = "zone", .kind = SETTING_WORD, AT(config_mobile_node, zone), .words = roaming_words, .fallback = "any",
+		.help = "ports from which it may register (HA4-REG-13)"},
+	{.name = "hours", .kind = SETTING_TEXT, AT(config_mobile_node, hours), .fallback = "",
+		.help = "\"08:00-18:00\", UTC, when it may register; may pass midnight; empty: always (HA4-REG-13)"},
 	{.name = "services", .kind = SETTING_NAMES, LIST(config_mobile_node, services, service_count), .max = 256, .fallback = "",
 		.help = "services it may select"},
 	{.name = "dynamic_address", .kind = SETTING_BOOLEAN, AT(config_mobile_node, dynamic_address), .fallback = "true",
