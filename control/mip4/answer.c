@@ -60,9 +60,9 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 		.instance = r->instance,
 		.deregistration = f->request.lifetime_s == 0,
 		.trusted = r->config->role == ROLE_INTERNAL_HA,
-		.node = r->profile_index,
+		.node = r->node,
+		.profile = r->profile_index,
 		.spi = r->context->spi,
-		.agent = PROFILE_NONE,
 	};
 	delivery(r, out);
 	if (accepted && out->home_address == 0)
@@ -76,6 +76,11 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 	if (r->config->challenge_copy && f->challenge.at) {
 		memcpy(out->challenge, f->challenge.at, f->challenge.length);
 		out->challenge_length = f->challenge.length;
+	}
+	if (r->config->service_echo && r->config->service_count && f->service.at) { // HA4-XTN-08
+		memcpy(out->service, f->service.at, f->service.length);
+		out->service_length = f->service.length;
+		out->service_to_agent = f->service_from_agent;
 	}
 	if (r->redirect) {
 		out->redirected = true;
@@ -95,8 +100,10 @@ void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code
 			r->agent_context ? r->agent_context
 					 : authenticate_default(fa->security, fa->security_count,
 						   r->now.wall_ns);
-		out->agent = context ? r->agent : PROFILE_NONE;
-		out->agent_spi = context ? context->spi : 0;
+		if (context) {
+			out->agent = fa->address;
+			out->agent_spi = context->spi;
+		}
 	}
 }
 
@@ -119,27 +126,41 @@ void answer_count(struct mip4_engine *e, const struct reply *reply)
 	counter_add(e, reply->instance, counter);
 }
 
+static const struct config_mobile_node *profile_of(struct mip4_engine *e, const struct reply *reply)
+{
+	if (reply->node != NODE_NONE)
+		return walk_profile(e, reply->node);
+	return reply->profile < e->config->mobile_node_count
+		       ? &e->config->mobile_nodes[reply->profile]
+		       : NULL;
+}
+
 void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now now)
 {
 	struct inject_record record;
 	const struct config_security *context = NULL, *agent_context = NULL;
 
-	if (reply->node < e->config->mobile_node_count) {
-		const struct config_mobile_node *p = &e->config->mobile_nodes[reply->node];
+	const struct config_mobile_node *p = profile_of(e, reply);
+	uint32_t agent =
+		ip_address_is_unspecified(&reply->agent)
+			? PROFILE_NONE
+			: profile_foreign_agent(e->profiles, reply->instance, &reply->agent);
+
+	if (p) {
 		context =
 			authenticate_find(p->security, p->security_count, reply->spi, now.wall_ns);
 		if (!context)
 			context = authenticate_default(p->security, p->security_count, now.wall_ns);
 	}
-	if (reply->agent < e->config->foreign_agent_count) {
-		const struct config_foreign_agent *fa = &e->config->foreign_agents[reply->agent];
+	if (agent != PROFILE_NONE) {
+		const struct config_foreign_agent *fa = &e->config->foreign_agents[agent];
 		agent_context = authenticate_find(
 			fa->security, fa->security_count, reply->agent_spi, now.wall_ns);
 	}
 	/* Without a context (reloaded away meanwhile) nothing could be authentic: nothing is sent.
 	 */
-	if (!context ||
-		!reply_build(e->authenticator, reply, context, agent_context, now.wall_ns, &record))
+	if (!context || !reply_build(e->authenticator, &e->config->instances[reply->instance],
+				reply, context, agent_context, now.wall_ns, &record))
 		return;
 	counter_add(
 		e, reply->instance, reply->deregistration ? MIP4_TX_DEREG_REPLY : MIP4_TX_REPLY);

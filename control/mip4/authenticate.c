@@ -153,20 +153,26 @@ static bool valid_now(const struct config_security *s, uint64_t wall_ns)
 	return (!s->not_before || now >= s->not_before) && (!s->not_after || now < s->not_after);
 }
 
-const struct config_security *authenticate_find(
+const struct config_security *authenticate_find_any(
 	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns)
 {
-	for (unsigned i = 0; spi >= 256 && i < count; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (contexts[i].spi == spi && valid_now(&contexts[i], wall_ns))
 			return &contexts[i];
 	return NULL;
+}
+
+const struct config_security *authenticate_find(
+	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns)
+{
+	return spi >= 256 ? authenticate_find_any(contexts, count, spi, wall_ns) : NULL;
 }
 
 const struct config_security *authenticate_default(
 	const struct config_security *contexts, unsigned count, uint64_t wall_ns)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (valid_now(&contexts[i], wall_ns))
+		if (contexts[i].spi >= 256 && valid_now(&contexts[i], wall_ns))
 			return &contexts[i];
 	return NULL;
 }

@@ -37,6 +37,9 @@ bool authenticate_check_aaa(struct authenticator *a, const struct config_securit
  * held. */
 const struct config_security *authenticate_find(
 	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns);
+/* The same with any SPI: for 36/1, where 2 stands for CHAP. */
+const struct config_security *authenticate_find_any(
+	const struct config_security *contexts, unsigned count, uint32_t spi, uint64_t wall_ns);
 /* The default context: the first that is valid now. */
 const struct config_security *authenticate_default(
 	const struct config_security *contexts, unsigned count, uint64_t wall_ns);

@@ -102,7 +102,7 @@ static void deregister(struct mip4_engine *e, struct request *r, const struct ve
 {
 	bool all = ip_address_equal(&r->facts.care_of_address, &r->home_address);
 	uint32_t index;
-	struct transaction *t = transaction_take(e, r->node, &index);
+	struct transaction *t = transaction_take(e, r, &index);
 
 	if (!t) {
 		answer_deny(
@@ -207,6 +207,9 @@ static void reply_fill(struct mip4_engine *e, const struct request *r, const str
 	out->udp_code = v->udp_reply_code;
 	out->udp_forced = v->forced;
 	out->keepalive_s = v->udp ? b->keepalive_s : 0;
+	/* HA4-XTN-01: to who was not registered, later to those that show they understand it. */
+	if (in->view.bindings == 0 || f->nai_carrying)
+		snprintf(out->identity, sizeof(out->identity), "%.253s", r->config->identity);
 	out->revocation = b->revocation.negotiated;
 	out->revocation_to_agent = f->revocation_agent;
 	out->revocation_inform = b->revocation.inform;
@@ -243,7 +246,7 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 		e->cache, r->instance, &r->home_address, &r->facts.care_of_address);
 	struct binding_command command;
 	uint32_t index;
-	struct transaction *t = transaction_take(e, r->node, &index);
+	struct transaction *t = transaction_take(e, r, &index);
 
 	if (!t) {
 		answer_deny(
@@ -300,6 +303,7 @@ void commit(struct mip4_engine *e, struct request *r, const struct decide_input 
 		struct binding *b = binding_cache_home(e->cache, r->instance, &r->home_address);
 		while (b) {
 			struct binding *next = binding_cache_home_next(e->cache, b);
+			revocation_start(e, b, r->now); // HA4-RVK-05: policy ended it
 			commit_binding_end(e, b, MIP4_CAUSE_SERVICE, TRANSACTION_NONE, r->now);
 			b = next;
 		}

@@ -117,14 +117,6 @@ static bool home_address(const struct decide_input *in, struct verdict *v)
 	}
 }
 
-static bool care_of_allowed(const struct config_mobile_node *p, const struct ip_address *care_of)
-{
-	for (unsigned i = 0; i < p->care_of_allowed_count; i++)
-		if (ip_prefix_contains(&p->care_of_allowed[i], care_of))
-			return true;
-	return p->care_of_allowed_count == 0;
-}
-
 static bool care_of(const struct decide_input *in, struct verdict *v)
 {
 	const struct facts *f = in->facts;
@@ -139,10 +131,41 @@ static bool care_of(const struct decide_input *in, struct verdict *v)
 		return deny(v, CODE_PROHIBITED, "care-of address is an address of this gateway");
 	if (in->view.care_of_cycle)
 		return deny(v, CODE_PROHIBITED, "care-of addresses would form a cycle");
-	if (!care_of_allowed(in->profile, &f->care_of_address))
-		return deny(v, CODE_PROHIBITED, "care-of address not in this user's list");
 	if (in->instance->revocation_required && !f->revocation_agent && !f->revocation_node)
 		return deny(v, CODE_PROHIBITED, "revocation support is demanded");
+	return true;
+}
+
+static bool prefix_listed(
+	const struct ip_prefix *list, unsigned count, const struct ip_address *address)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (ip_prefix_contains(&list[i], address))
+			return true;
+	return count == 0;
+}
+
+/* HA4-REG-13: where and when this user may roam. */
+static bool roaming(const struct decide_input *in, struct verdict *v)
+{
+	const struct config_mobile_node *p = in->profile;
+	uint16_t from = p->hours_from, to = p->hours_to, minute = in->view.minute;
+	bool overnight = from > to;
+
+	if (is_deregistration(in))
+		return true;
+	if (!prefix_listed(
+		    p->care_of_allowed, p->care_of_allowed_count, &in->facts->care_of_address))
+		return deny(v, CODE_PROHIBITED, "care-of address not in this user's list");
+	if (!(in->facts->request.flags & MIP4_D) &&
+		!prefix_listed(
+			p->agents_allowed, p->agents_allowed_count, &in->facts->care_of_address))
+		return deny(v, CODE_PROHIBITED, "foreign agent not in this user's list");
+	if (p->zone != ROAMING_ANY && (p->zone == ROAMING_EXTERNAL) != in->view.external)
+		return deny(v, CODE_PROHIBITED, "not in this user's zone");
+	if (from != to &&
+		(overnight ? minute < from && minute >= to : minute < from || minute >= to))
+		return deny(v, CODE_PROHIBITED, "not in this user's hours");
 	return true;
 }
 
@@ -342,6 +365,7 @@ void decide(const struct decide_input *in, struct verdict *v)
 		{12, redirect},
 		{13, home_address},
 		{13, care_of},
+		{13, roaming},
 		{14, service},
 		{16, encapsulation},
 		{17, source},

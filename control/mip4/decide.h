@@ -63,7 +63,9 @@ struct decide_view {
 		source_cycle; /* would close a chain of care-of addresses (HA4-REG-12) */
 	bool care_of_inner, source_inner; /* in a tunnel inner address pool */
 	bool same_care_of;                /* a binding with this care-of field exists */
+	bool external;                    /* it came through a port of zone external */
 	bool instance_full, draining;
+	uint16_t minute;                            /* of the day, UTC */
 	unsigned bindings;                          /* live ones of the home address */
 	uint8_t networks[NETWORKS_PER_BINDING_MAX]; /* enum network_code of each requested one */
 };

@@ -93,73 +93,144 @@ static void pools_claim(struct mip4_engine *e)
 	}
 }
 
-int mip4_engine_configure(struct mip4_engine *e, const struct config *config, struct clock_now now)
+static bool static_configured(const struct mip4_engine *e, const struct binding *b)
 {
-	struct profile_index *profiles;
-	struct pool ***pools = NULL;
-	unsigned *counts = NULL;
-	struct mip4_counters *counters = calloc(config->instance_count + 1, sizeof(*counters));
+	for (unsigned i = 0; i < e->config->binding_count; i++) {
+		const struct config_binding *s = &e->config->bindings[i];
+		if (s->instance == b->instance &&
+			ip_address_equal(&s->home_address, &b->home_address) &&
+			ip_address_equal(&s->care_of_address, &b->care_of_field))
+			return true;
+	}
+	return false;
+}
 
-	(void)now;
-	if (!counters || profile_index_new(config, &profiles) < 0) {
-		free(counters);
-		return -ENOMEM;
+static void static_set(struct mip4_engine *e, const struct config_binding *s, struct clock_now now)
+{
+	const struct config_instance *c = &e->config->instances[s->instance];
+	const struct config_home_network *network = view_home_network(c, &s->home_address);
+	struct binding_command command;
+	struct binding *b =
+		binding_cache_care_of(e->cache, s->instance, &s->home_address, &s->care_of_address);
+	bool away = binding_cache_home(e->cache, s->instance, &s->home_address) != NULL;
+
+	if (b && b->flags & BINDING_STATIC)
+		return;
+	if (b) /* registered by the node itself until now */
+		commit_binding_end(e, b, MIP4_CAUSE_REPLACED, TRANSACTION_NONE, now);
+	b = binding_cache_insert(e->cache, s->instance, &s->home_address);
+	if (!b)
+		return;
+	b->node = NODE_NONE;
+	b->care_of_field = s->care_of_address;
+	b->agent_address = b->agent_field = c->addresses[0];
+	b->lifetime_s = MIP4_LIFETIME_INFINITE;
+	b->flags = BINDING_STATIC | BINDING_REVERSE | BINDING_COLOCATED;
+	b->encapsulation = ENCAPSULATION_IPIP;
+	b->foreign_agent = PROFILE_NONE;
+	b->home_port = network ? network->port : PORT_NONE;
+	b->created_ns = b->refreshed_ns = now.monotonic_ns;
+	b->state = BINDING_ACTIVE;
+	binding_cache_endpoint_set(e->cache, b, &s->care_of_address, 0);
+	binding_cache_schedule(e->cache, b, CLOCK_NEVER);
+	commit_command_fill(e, b, &command);
+	e->ops.binding_set(e->context, &command);
+	if (!away)
+		engine_home_changed(e, b, true, false, NULL);
+}
+
+/* HA4-BND-12: those of the configuration and no others. */
+static void statics_update(struct mip4_engine *e, struct clock_now now)
+{
+	uint32_t cursor = e->statics ? 0 : UINT32_MAX;
+
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX);
+		if (b && b->flags & BINDING_STATIC && !static_configured(e, b))
+			commit_binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
 	}
-	if (pools_new(config, &pools, &counts) < 0) {
-		free(counters);
-		profile_index_free(profiles);
-		return -ENOMEM;
+	for (unsigned i = 0; i < e->config->binding_count; i++)
+		static_set(e, &e->config->bindings[i], now);
+	e->statics = e->config->binding_count > 0;
+}
+
+/* A replayed request stays in the tolerance until twice that time after it was made. */
+static monotonic node_idle(const struct config *config)
+{
+	uint32_t most = 60;
+
+	for (unsigned i = 0; i < config->mobile_node_count; i++)
+		for (unsigned k = 0; k < config->mobile_nodes[i].security_count; k++)
+			if (config->mobile_nodes[i].security[k].tolerance_s > most)
+				most = config->mobile_nodes[i].security[k].tolerance_s;
+	return (2 * most + 1) * CLOCK_NS_PER_S;
+}
+
+/* Which configured foreign agent it is now; its index moved when others came or went. */
+static void agents_found_again(struct mip4_engine *e, const struct config *before)
+{
+	uint32_t cursor = 0;
+
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX);
+		if (b && b->foreign_agent < before->foreign_agent_count)
+			b->foreign_agent = profile_foreign_agent(e->profiles, b->instance,
+				&before->foreign_agents[b->foreign_agent].address);
 	}
-	/* Instances keep their index over a reload (config_reload_check); the last block is "no
-	 * instance". */
+	revocation_agents_found_again(e, before);
+}
+
+/* Instances keep their index over a reload (config_reload_check); the last block is "no
+ * instance". */
+static void counters_take(
+	struct mip4_engine *e, const struct config *config, struct mip4_counters *counters)
+{
 	for (unsigned i = 0;
 		e->counters && i < e->config->instance_count && i < config->instance_count; i++)
 		counters[i] = e->counters[i];
 	if (e->counters)
 		counters[config->instance_count] = e->counters[e->config->instance_count];
 	free(e->counters);
+	e->counters = counters;
+}
+
+int mip4_engine_configure(struct mip4_engine *e, const struct config *config, struct clock_now now)
+{
+	const struct config *before = e->config;
+	struct profile_index *profiles = NULL;
+	struct pool ***pools = NULL;
+	unsigned *counts = NULL;
+	struct mip4_counters *counters = calloc(config->instance_count + 1, sizeof(*counters));
+	struct alarm *alarms = alarm_new(config->instance_count);
+
+	if (!counters || !alarms || profile_index_new(config, &profiles) < 0 ||
+		pools_new(config, &pools, &counts) < 0) {
+		profile_index_free(profiles);
+		free(counters);
+		free(alarms);
+		return -ENOMEM;
+	}
+	counters_take(e, config, counters);
+	free(e->alarms);
 	profile_index_free(e->profiles);
 	pools_free(e->pools, e->pool_counts, e->pool_instances);
 	free(e->pool_counts);
-	e->counters = counters;
+	e->alarms = alarms;
+	e->alarmed_ns = now.monotonic_ns;
 	e->profiles = profiles;
 	e->pools = pools;
 	e->pool_counts = counts;
 	e->pool_instances = config->instance_count;
 	e->config = config;
+	e->node_idle_ns = node_idle(config);
 	e->generation++;
 	pools_claim(e);
 	e->sweep_cursor = 0;
-	return 0;
-}
-
-static void statics_set(struct mip4_engine *e, struct clock_now now)
-{
-	for (unsigned i = 0; i < e->config->binding_count; i++) {
-		const struct config_binding *s = &e->config->bindings[i];
-		const struct config_instance *c = &e->config->instances[s->instance];
-		struct binding_command command;
-
-		if (binding_cache_care_of(
-			    e->cache, s->instance, &s->home_address, &s->care_of_address))
-			continue;
-		struct binding *b = binding_cache_insert(e->cache, s->instance, &s->home_address);
-		if (!b)
-			return;
-		const struct config_home_network *network = view_home_network(c, &s->home_address);
-		b->care_of_field = s->care_of_address;
-		b->agent_address = b->agent_field = c->addresses[0];
-		b->lifetime_s = MIP4_LIFETIME_INFINITE;
-		b->flags = BINDING_STATIC | BINDING_REVERSE | BINDING_COLOCATED;
-		b->encapsulation = ENCAPSULATION_IPIP;
-		b->home_port = network ? network->port : PORT_NONE;
-		b->created_ns = b->refreshed_ns = now.monotonic_ns;
-		b->state = BINDING_ACTIVE;
-		binding_cache_endpoint_set(e->cache, b, &s->care_of_address, 0);
-		commit_command_fill(e, b, &command);
-		e->ops.binding_set(e->context, &command);
-		engine_home_changed(e, b, true, false, NULL);
+	if (before) {
+		agents_found_again(e, before);
+		statics_update(e, now);
 	}
+	return 0;
 }
 
 int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, void *context,
@@ -201,7 +272,6 @@ int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, voi
 		return error;
 	}
 	e->sweep_cursor = UINT32_MAX;
-	statics_set(e, now);
 	*out = e;
 	return 0;
 }
@@ -224,12 +294,15 @@ void mip4_engine_free(struct mip4_engine *e)
 	pools_free(e->pools, e->pool_counts, e->pool_instances);
 	free(e->pool_counts);
 	free(e->counters);
+	free(e->alarms);
 	free(e);
 }
 
 void mip4_engine_started(struct mip4_engine *e, bool complete, struct clock_now now)
 {
 	e->identification_floor = complete ? 0 : clock_ntp_timestamp(now.wall_ns);
+	/* Not before: a restored binding gets its old slot back. */
+	statics_update(e, now);
 }
 
 /* After a reload: bindings whose user or home prefix is gone (HA4-OPS-21). */
@@ -252,20 +325,6 @@ static void sweep(struct mip4_engine *e, struct clock_now now)
 	}
 }
 
-static void alarms(struct mip4_engine *e, monotonic now)
-{
-	uint64_t held = binding_cache_count(e->cache), most = binding_cache_capacity(e->cache);
-	bool high = held * 10 >= most * 9 && most;
-
-	if (high && !e->alarmed_bindings) {
-		struct mip4_event event = {.type = MIP4_EVENT_ALARM,
-			.nai = "",
-			.text = "bindings at 90 % of the limit"};
-		event_emit(e, &event, false, now);
-	}
-	e->alarmed_bindings = high;
-}
-
 monotonic mip4_engine_tick(struct mip4_engine *e, struct clock_now now)
 {
 	monotonic next = now.monotonic_ns + CLOCK_NS_PER_S;
@@ -278,7 +337,7 @@ monotonic mip4_engine_tick(struct mip4_engine *e, struct clock_now now)
 		done++;
 	}
 	sweep(e, now);
-	alarms(e, now.monotonic_ns);
+	alarm_check(e, now.monotonic_ns);
 	monotonic revocation = revocation_tick(e, now);
 	if (done == EXPIRE_PER_TICK || e->sweep_cursor != UINT32_MAX)
 		return now.monotonic_ns;

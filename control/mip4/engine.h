@@ -105,7 +105,7 @@ struct mip4_ops {
 #define MIP4_STORE_KEY_MAX    272
 #define MIP4_STORE_RECORD_MAX 1024
 
-/* 0 or -errno. Static bindings of the configuration are set at once. Call mip4_engine_started after
+/* 0 or -errno. Call mip4_engine_started after
  * the last restore. */
 int mip4_engine_new(const struct config *config, const struct mip4_ops *ops, void *context,
 	struct clock_now now, struct mip4_engine **out);
@@ -117,8 +117,8 @@ void mip4_engine_free(struct mip4_engine *engine);
  */
 int mip4_record_restore(struct mip4_engine *engine, const void *key, size_t key_length,
 	const void *record, size_t length, struct clock_now now);
-/* `complete`: the store was there and whole. If not, timestamps up to now are refused for unknown
- * nodes (HA4-RPL-10). */
+/* Sets the configuration's static bindings. `complete`: the store was there and whole. If not,
+ * timestamps up to now are refused for unknown nodes (HA4-RPL-10). */
 void mip4_engine_started(struct mip4_engine *engine, bool complete, struct clock_now now);
 /* New configuration (SIGHUP). Bindings stay; those without a user or prefix are revoked in later
  * ticks. 0 or -ENOMEM, then nothing changed. */

@@ -40,7 +40,10 @@ struct transaction {
 	struct reply reply;
 	uint8_t mac[6];
 	uint16_t port, vlan;
-	struct punt_record *waiting; /* a newer request of the same node, owned */
+	struct punt_record *waiting;     /* a newer request of the same node, owned */
+	uint64_t request_identification; /* of the request under way, for its copies */
+	struct ip_address request_source;
+	be16 request_source_port;
 	uint32_t free_next;
 };
 
@@ -105,10 +108,13 @@ struct mip4_engine {
 	struct token_bucket events;          /* rate of log lines */
 	uint32_t events_suppressed;
 	uint64_t identification_floor; /* HA4-RPL-10 */
-	bool draining, alarmed_bindings;
-	struct clock_now last_clock; /* for steps of the wall clock (HA4-OPS-42) */
+	bool draining, statics;        /* statics: some binding is one */
+	struct alarm *alarms;          /* instance_count + 1: the last is the whole */
+	monotonic alarmed_ns;          /* when they were looked at last */
+	struct clock_now last_clock;   /* for steps of the wall clock (HA4-OPS-42) */
 	bool clock_known, clock_unset_told;
-	uint32_t sweep_cursor; /* after a reload; UINT32_MAX: done */
+	monotonic node_idle_ns; /* a node silent for so long may be given up (HA4-RPL-09) */
+	uint32_t sweep_cursor;  /* after a reload; UINT32_MAX: done */
 };
 
 /* receive.c */
@@ -130,6 +136,9 @@ void engine_home_changed(struct mip4_engine *e, const struct binding *b, bool ar
 /* view.c: what decide wants to know. */
 void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *input);
 bool view_own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address);
+/* It came through a port of zone external, or one that nobody knows. */
+bool view_external(const struct mip4_engine *e, const struct punt_record *record);
+bool view_network_or_broadcast(const struct ip_prefix *prefix, const struct ip_address *address);
 const struct config_home_network *view_home_network(
 	const struct config_instance *config, const struct ip_address *address);
 
@@ -144,13 +153,18 @@ void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_caus
 void commit_networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction);
 
 /* transaction.c: what waits for the dataplane. NULL when TRANSACTIONS_MAX wait already. */
-struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint32_t *index);
+struct transaction *transaction_take(
+	struct mip4_engine *e, const struct request *r, uint32_t *index);
 /* Gives it up or ends it; a request that waited behind it starts now. */
 void transaction_end(struct mip4_engine *e, struct transaction *t, struct clock_now now);
 /* Goes on when nothing is outstanding any more. */
 void transaction_advance(struct mip4_engine *e, struct transaction *t, struct clock_now now);
 void transaction_ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction,
 	enum ticket_role role, uint8_t network);
+
+/* alarm.c: limits nearly reached (HA4-OPS-33, HA4-OPS-09). */
+struct alarm *alarm_new(unsigned instances); /* NULL: out of memory; free() it */
+void alarm_check(struct mip4_engine *e, monotonic now);
 
 /* answer.c: reply facts of a request, and their sending. */
 void answer_prepare(struct mip4_engine *e, const struct request *r, uint8_t code,

@@ -21,6 +21,7 @@ struct slot {
 };
 
 struct pool {
+	bool high; /* nearly empty, told */
 	uint32_t first, size, fresh, leased, held;
 	uint32_t head, tail;
 	struct slot slots[];
@@ -146,4 +147,12 @@ uint32_t pool_held(const struct pool *p, monotonic now)
 {
 	/* The queue is in time order; what lies behind a head still held is held as well. */
 	return p->head != SLOT_NONE && p->slots[p->head].hold_until > now ? p->held : 0;
+}
+
+bool pool_alarm(struct pool *pool, bool high)
+{
+	bool rises = high && !pool->high;
+
+	pool->high = high;
+	return rises;
 }

@@ -27,6 +27,8 @@ void pool_release(struct pool *pool, const struct ip_address *address, monotonic
 bool pool_contains(const struct pool *pool, const struct ip_address *address);
 uint32_t pool_size(const struct pool *pool);
 uint32_t pool_leased(const struct pool *pool);
+/* Notes whether the pool is nearly empty; true when it just became so. */
+bool pool_alarm(struct pool *pool, bool high);
 uint32_t pool_held(const struct pool *pool, monotonic now);
 
 #endif

@@ -80,8 +80,10 @@ static bool source_good(const struct mip4_engine *e, const struct request *r)
 				return r->record->port != PORT_NONE;
 		return false;
 	}
+	const struct config_home_network *network = view_home_network(r->config, source);
 	return ip_address_is_v4(source) && ip_address_is_unicast(source) &&
-	       !view_own_address(e, r->config->vrf, source);
+	       !view_own_address(e, r->config->vrf, source) &&
+	       !(network && view_network_or_broadcast(&network->prefix, source));
 }
 
 static bool in_prefixes(const struct ip_prefix *list, unsigned count, const struct ip_address *a)
@@ -117,8 +119,7 @@ static bool inner_address_good(
 static bool way_good(struct mip4_engine *e, const struct request *r)
 {
 	const struct config_instance *c = r->config;
-	bool external = r->record->port >= e->config->dataplane.port_count ||
-			e->config->dataplane.ports[r->record->port].zone == ZONE_EXTERNAL;
+	bool external = view_external(e, r->record);
 	enum mip4_counter reason = MIP4_COUNTER_COUNT;
 
 	if (c->role == ROLE_INTERNAL_HA &&
@@ -227,12 +228,18 @@ void mip4_receive(struct mip4_engine *e, const struct punt_record *record, struc
 		return;
 	}
 	r.config = &e->config->instances[r.instance];
+	if (status == MIP4_OK && (r.message.extension_count > r.config->max_extensions ||
+					 length > r.config->max_message))
+		status = MIP4_EXT_LIMIT; // HA4-EXT-14
 	if (status != MIP4_OK) {
 		counter_add(e, r.instance, status_counter(status));
 		return;
 	}
-	if (r.message.type == MIP4_REGISTRATION_REQUEST)
+	if (r.message.type == MIP4_REGISTRATION_REQUEST) {
+		e->counters[r.instance].value[MIP4_UNKNOWN_EXT_SKIP] += r.message.skipped_unknown;
+		e->counters[r.instance].value[MIP4_EXT_BADLEN_SKIP] += r.message.skipped_badlen;
 		facts_read(&r.facts, &r.message);
+	}
 	dispatch(e, &r);
 }
 

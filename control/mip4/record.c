@@ -270,6 +270,9 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	b->service = facts->service;
 	b->relayed = facts->relayed;
 	b->foreign_agent = profile_foreign_agent(e->profiles, b->instance, &facts->source);
+	if (b->foreign_agent == PROFILE_NONE && b->relayed) /* behind a NAT (HA4-AUTH-20) */
+		b->foreign_agent =
+			profile_foreign_agent(e->profiles, b->instance, &facts->care_of_field);
 	b->home_port = network ? network->port : PORT_NONE;
 	b->state = BINDING_ACTIVE;
 	b->node = node;

@@ -4,9 +4,7 @@
 
 #include <arpa/inet.h>
 
-#define TTL      64
-#define DSCP_CS6 0xc0 /* class selector 6: network control */
-#define IP_UDP   17
+#define IP_UDP 17
 
 static uint32_t sum16(const uint8_t *p, size_t length, uint32_t sum)
 {
@@ -30,17 +28,18 @@ static void put16(uint8_t *p, uint16_t v)
 	p[1] = (uint8_t)v;
 }
 
-void reply_frame(struct inject_record *out, const struct ip_address *source, be16 source_port,
-	const struct ip_address *destination, be16 destination_port, size_t length)
+void reply_frame(struct inject_record *out, const struct config_instance *instance,
+	const struct ip_address *source, be16 source_port, const struct ip_address *destination,
+	be16 destination_port, size_t length)
 {
 	uint8_t *ip = out->data, *udp = out->data + 20;
 	be32 from = ip_address_v4(source), to = ip_address_v4(destination);
 
 	memset(ip, 0, REPLY_HEADERS);
 	ip[0] = 0x45;
-	ip[1] = DSCP_CS6;
+	ip[1] = (uint8_t)(instance->reply_dscp << 2);
 	put16(ip + 2, (uint16_t)(length + REPLY_HEADERS));
-	ip[8] = TTL;
+	ip[8] = (uint8_t)instance->reply_ttl;
 	ip[9] = IP_UDP;
 	memcpy(ip + 12, &from, 4);
 	memcpy(ip + 16, &to, 4);
@@ -119,6 +118,17 @@ static void message_string(struct writer *w, const char *text)
 	writer_bytes(w, text, length);
 }
 
+/* RFC 3846 4: sub-type 1, the home agent's identity. */
+static void identity(struct writer *w, const char *nai)
+{
+	size_t length = strlen(nai);
+
+	writer_u8(w, MIP4_EXT_NAI_CARRYING);
+	writer_u8(w, (uint8_t)(length + 1));
+	writer_u8(w, 1);
+	writer_bytes(w, nai, length);
+}
+
 /* HA4-RRP-08: those for the mobile node, in this order. */
 static void node_extensions(struct writer *w, const struct reply *r, uint64_t wall_ns)
 {
@@ -136,6 +146,10 @@ static void node_extensions(struct writer *w, const struct reply *r, uint64_t wa
 		static const uint8_t nothing[2] = {0, 0}; // RFC 5265 3.4
 		mip4_extension_write(w, MIP4_EXT_TNC, nothing, sizeof(nothing));
 	}
+	if (r->identity[0])
+		identity(w, r->identity);
+	if (r->service_length && !r->service_to_agent)
+		mip4_extension_write(w, MIP4_EXT_SERVICE_SELECTION, r->service, r->service_length);
 	if (r->revocation && !r->revocation_to_agent)
 		revocation_support(w, r, wall_ns);
 }
@@ -148,6 +162,8 @@ static void agent_extensions(struct writer *w, const struct reply *r, uint64_t w
 		mip4_extension_write(w, MIP4_EXT_CHALLENGE, r->challenge, r->challenge_length);
 	if (r->udp_reply && r->udp_to_agent)
 		udp_tunnel_reply(w, r);
+	if (r->service_length && r->service_to_agent)
+		mip4_extension_write(w, MIP4_EXT_SERVICE_SELECTION, r->service, r->service_length);
 }
 
 static bool payload_build(struct authenticator *a, const struct reply *r,
@@ -173,9 +189,9 @@ static bool payload_build(struct authenticator *a, const struct reply *r,
 	return !w->overflow;
 }
 
-bool reply_build(struct authenticator *a, const struct reply *r,
-	const struct config_security *context, const struct config_security *agent_context,
-	uint64_t wall_ns, struct inject_record *out)
+bool reply_build(struct authenticator *a, const struct config_instance *instance,
+	const struct reply *r, const struct config_security *context,
+	const struct config_security *agent_context, uint64_t wall_ns, struct inject_record *out)
 {
 	struct reply slim;
 	struct writer w;
@@ -190,7 +206,7 @@ bool reply_build(struct authenticator *a, const struct reply *r,
 		if (!payload_build(a, &slim, context, agent_context, wall_ns, &w))
 			return false;
 	}
-	reply_frame(out, &r->source, r->source_port, &r->destination, r->destination_port,
+	reply_frame(out, instance, &r->source, r->source_port, &r->destination, r->destination_port,
 		writer_length(&w));
 	out->kind = r->to_mac ? INJECT_DATAGRAM_TO_MAC : INJECT_DATAGRAM;
 	out->flags = INJECT_BYPASS_BINDING; // HA4-MSG-11

@@ -37,28 +37,36 @@ struct reply { /* nothing borrowed but the contexts of the configuration */
 	be32 redirect;
 	struct reply_network networks[NETWORKS_PER_BINDING_MAX];
 	unsigned network_count;
-	char message[256]; /* Message String, "" none */
-	bool trusted;      /* TNC */
+	char message[256];  /* Message String, "" none */
+	char identity[254]; /* NAI Carrying, "" none */
+	char service[255];  /* echo, in the zone it came from */
+	uint8_t service_length;
+	bool service_to_agent;
+	bool trusted; /* TNC */
 	bool revocation, revocation_to_agent, revocation_inform;
 	uint8_t challenge[255];
 	uint8_t challenge_length;
-	/* authentication: SPIs; the contexts are looked up again when it is built, for a reload may
-	 * come between */
-	uint32_t node, spi;
-	uint32_t agent,
-		agent_spi; /* configured foreign agent; UINT32_MAX: no Foreign-Home authenticator */
+	/* Authentication: who and which SPI. The contexts are looked up when it is built, for a
+	 * reload may come between, and after one an index means somebody else. */
+	uint32_t node;    /* of the node table; UINT32_MAX: not known there, `profile` counts */
+	uint32_t profile; /* configured mobile node, good until the next reload */
+	uint32_t spi;
+	struct ip_address agent; /* configured foreign agent; unspecified: no Foreign-Home
+				    authenticator */
+	uint32_t agent_spi;
 };
 
 /* Builds the datagram into *out. `wall_ns`: for the timestamp of extension 137. False when it
  * cannot be built. */
-bool reply_build(struct authenticator *a, const struct reply *reply,
-	const struct config_security *context, const struct config_security *agent_context,
-	uint64_t wall_ns, struct inject_record *out);
+bool reply_build(struct authenticator *a, const struct config_instance *instance,
+	const struct reply *reply, const struct config_security *context,
+	const struct config_security *agent_context, uint64_t wall_ns, struct inject_record *out);
 
 /* IPv4 and UDP header before `length` octets of payload that already lie at data + 28 (HA4-MSG-07,
  * HA4-RRP-15). */
-void reply_frame(struct inject_record *out, const struct ip_address *source, be16 source_port,
-	const struct ip_address *destination, be16 destination_port, size_t length);
+void reply_frame(struct inject_record *out, const struct config_instance *instance,
+	const struct ip_address *source, be16 source_port, const struct ip_address *destination,
+	be16 destination_port, size_t length);
 /* Appends an authenticator over everything in the writer. False on overflow or a failing library.
  */
 bool reply_authenticate(struct authenticator *a, struct writer *w, uint8_t type,

@@ -16,7 +16,8 @@
 struct outstanding {
 	struct ip_address home_address, agent_address, foreign_domain, peer;
 	monotonic next_ns, interval_ns, ends_ns;
-	uint32_t identifier, profile, agent, spi;
+	uint64_t identity; /* of a direct node: its slot may be another's by now */
+	uint32_t identifier, node, agent, spi;
 	uint16_t instance, vrf;
 	be16 peer_port;
 	bool used, inform, relayed, repeated;
@@ -61,23 +62,35 @@ static uint32_t clock_of(struct clock_now now) /* the same as in extension 137 *
 	return (uint32_t)(now.wall_ns / CLOCK_NS_PER_S);
 }
 
+/* Who was told, and so who acknowledges; false when the configuration has it no longer. */
+static bool contexts_of(struct mip4_engine *e, const struct outstanding *o,
+	const struct config_security **list, unsigned *count)
+{
+	if (o->relayed) {
+		if (o->agent >= e->config->foreign_agent_count)
+			return false;
+		*list = e->config->foreign_agents[o->agent].security;
+		*count = e->config->foreign_agents[o->agent].security_count;
+		return true;
+	}
+	const struct node *n = node_table_get(e->nodes, o->node);
+	const struct config_mobile_node *p =
+		n && node_identity_hash(n) == o->identity ? walk_profile(e, o->node) : NULL;
+	if (!p)
+		return false;
+	*list = p->security;
+	*count = p->security_count;
+	return true;
+}
+
 static const struct config_security *context_of(
-	const struct mip4_engine *e, const struct outstanding *o, uint64_t wall_ns)
+	struct mip4_engine *e, const struct outstanding *o, uint64_t wall_ns)
 {
 	const struct config_security *list, *found;
 	unsigned count;
 
-	if (o->relayed) {
-		if (o->agent >= e->config->foreign_agent_count)
-			return NULL;
-		list = e->config->foreign_agents[o->agent].security;
-		count = e->config->foreign_agents[o->agent].security_count;
-	} else {
-		if (o->profile >= e->config->mobile_node_count)
-			return NULL;
-		list = e->config->mobile_nodes[o->profile].security;
-		count = e->config->mobile_nodes[o->profile].security_count;
-	}
+	if (!contexts_of(e, o, &list, &count))
+		return NULL;
 	found = authenticate_find(list, count, o->spi, wall_ns);
 	return found ? found : authenticate_default(list, count, wall_ns);
 }
@@ -104,8 +117,8 @@ static void transmit(struct mip4_engine *e, struct outstanding *o, struct clock_
 				o->relayed ? MIP4_EXT_FOREIGN_HOME_AUTH : MIP4_EXT_MOBILE_HOME_AUTH,
 				context))
 		return;
-	reply_frame(&record, &o->agent_address, (be16)__builtin_bswap16(MIP4_PORT), &o->peer,
-		o->peer_port, writer_length(&w));
+	reply_frame(&record, &e->config->instances[o->instance], &o->agent_address,
+		(be16)__builtin_bswap16(MIP4_PORT), &o->peer, o->peer_port, writer_length(&w));
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = o->vrf;
@@ -140,7 +153,8 @@ void revocation_start(struct mip4_engine *e, const struct binding *b, struct clo
 		.interval_ns = first,
 		.next_ns = now.monotonic_ns + first,
 		.ends_ns = b->expires_ns,
-		.profile = n->profile,
+		.node = b->node,
+		.identity = node_identity_hash(n),
 		.agent = b->foreign_agent,
 		.instance = b->instance,
 		.vrf = c->vrf,
@@ -190,6 +204,18 @@ monotonic revocation_tick(struct mip4_engine *e, struct clock_now now)
 	return r->next_ns;
 }
 
+void revocation_agents_found_again(struct mip4_engine *e, const struct config *before)
+{
+	struct revocations *r = e->revocations;
+
+	for (uint32_t i = 0; i < r->high; i++) {
+		struct outstanding *o = &r->out[i];
+		if (o->used && o->relayed && o->agent < before->foreign_agent_count)
+			o->agent = profile_foreign_agent(e->profiles, o->instance,
+				&before->foreign_agents[o->agent].address);
+	}
+}
+
 /* The one authenticator of a revocation message of this type; checked with `context` list. */
 static bool authentic(struct mip4_engine *e, const struct request *r, uint8_t type,
 	const struct config_security *list, unsigned list_count)
@@ -217,17 +243,13 @@ void revocation_ack_receive(struct mip4_engine *e, struct request *r)
 			ip_address_v4(&o->home_address) != ack->home_address ||
 			!ip_address_equal(&o->peer, &r->record->source))
 			continue;
-		bool good;
-		if (o->relayed)
-			good = o->agent < e->config->foreign_agent_count &&
-			       authentic(e, r, MIP4_EXT_FOREIGN_HOME_AUTH,
-				       e->config->foreign_agents[o->agent].security,
-				       e->config->foreign_agents[o->agent].security_count);
-		else
-			good = o->profile < e->config->mobile_node_count &&
-			       authentic(e, r, MIP4_EXT_MOBILE_HOME_AUTH,
-				       e->config->mobile_nodes[o->profile].security,
-				       e->config->mobile_nodes[o->profile].security_count);
+		const struct config_security *list;
+		unsigned list_count;
+		bool good =
+			contexts_of(e, o, &list, &list_count) &&
+			authentic(e, r,
+				o->relayed ? MIP4_EXT_FOREIGN_HOME_AUTH : MIP4_EXT_MOBILE_HOME_AUTH,
+				list, list_count);
 		if (!good)
 			break;
 		o->used = false;
@@ -256,7 +278,7 @@ static void acknowledge(struct mip4_engine *e, const struct request *r, bool inf
 	if (!context ||
 		!reply_authenticate(e->authenticator, &w, MIP4_EXT_FOREIGN_HOME_AUTH, context))
 		return;
-	reply_frame(&record, &r->record->destination, r->record->destination_port,
+	reply_frame(&record, r->config, &r->record->destination, r->record->destination_port,
 		&r->record->source, r->record->source_port, writer_length(&w));
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;

@@ -9,6 +9,7 @@
 #include "control/binding/binding_cache.h"
 #include "lib/base/clock.h"
 
+struct config;
 struct mip4_engine;
 struct request;
 struct revocations;
@@ -24,7 +25,8 @@ void revocation_receive(struct mip4_engine *e, struct request *r);
 void revocation_ack_receive(struct mip4_engine *e, struct request *r);
 /* Retransmissions; bounded. When to come again. */
 monotonic revocation_tick(struct mip4_engine *e, struct clock_now now);
-/* A configuration replaced: the indexes kept here are found again or the entries given up. */
+/* A configuration replaced: indexes of foreign agents are found again in the one in effect. */
+void revocation_agents_found_again(struct mip4_engine *e, const struct config *before);
 unsigned revocation_outstanding(const struct mip4_engine *e);
 
 #endif

@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint32_t *index)
+struct transaction *transaction_take(
+	struct mip4_engine *e, const struct request *r, uint32_t *index)
 {
 	if (e->transaction_free != TRANSACTION_NONE) {
 		*index = e->transaction_free;
@@ -26,8 +27,11 @@ struct transaction *transaction_take(struct mip4_engine *e, uint32_t node, uint3
 	t->waiting = NULL;
 	t->before_network_count = 0;
 	t->binding_id = BINDING_NONE;
-	t->node = node;
-	node_table_get(e->nodes, node)->transaction = *index;
+	t->node = r->node;
+	t->request_identification = r->facts.request.identification;
+	t->request_source = r->record->source;
+	t->request_source_port = r->record->source_port;
+	node_table_get(e->nodes, r->node)->transaction = *index;
 	e->pending++;
 	return t;
 }

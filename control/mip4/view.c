@@ -33,7 +33,13 @@ bool view_own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip
 	return false;
 }
 
-static bool network_or_broadcast(const struct ip_prefix *prefix, const struct ip_address *a)
+bool view_external(const struct mip4_engine *e, const struct punt_record *record)
+{
+	return record->port >= e->config->dataplane.port_count ||
+	       e->config->dataplane.ports[record->port].zone == ZONE_EXTERNAL;
+}
+
+bool view_network_or_broadcast(const struct ip_prefix *prefix, const struct ip_address *a)
 {
 	if (!ip_address_is_v4(a) || prefix->length > 96 + 30)
 		return false;
@@ -59,7 +65,7 @@ static enum decide_home home_granted(
 	if (!ip_address_is_unicast(home) || (!network && !listed(r->profile, home)))
 		return HOME_NOT_SERVED;
 	if (view_own_address(e, r->config->vrf, home) ||
-		(network && network_or_broadcast(&network->prefix, home)))
+		(network && view_network_or_broadcast(&network->prefix, home)))
 		return HOME_RESERVED_ADDRESS;
 	if (!mine && !listed(r->profile, home))
 		return HOME_NOT_ALLOWED;
@@ -200,6 +206,8 @@ void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *
 	v->source_inner = in_inner(r->config, &record->source);
 	v->care_of_cycle = closes_cycle(e, r, &f->care_of_address, &home);
 	v->source_cycle = f->udp_present && closes_cycle(e, r, &record->source, &home);
+	v->external = view_external(e, record);
+	v->minute = (uint16_t)(r->now.wall_ns / CLOCK_NS_PER_S / 60 % 1440);
 	v->draining = e->draining;
 	v->instance_full =
 		(limit && binding_cache_instance_count(e->cache, r->instance) >= limit) ||

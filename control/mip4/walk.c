@@ -84,64 +84,93 @@ static bool identity(struct mip4_engine *e, struct request *r)
 	return true;
 }
 
-/* The foreign agent's association: by source, else by care-of field when the agent may be behind a
- * NAT (HA4-AUTH-20). */
+static bool agent_shares(const struct mip4_engine *e, uint32_t agent)
+{
+	return agent != PROFILE_NONE && e->config->foreign_agents[agent].security_count > 0;
+}
+
+/*
+ * The foreign agent's association: by source, else by care-of field when the agent may be behind a
+ * NAT (HA4-AUTH-20). Looked up before anything is answered, for denials carry its authenticator too
+ * (HA4-RRP-11); whether its own is right is step 8.
+ */
 static void agent_find(struct mip4_engine *e, struct request *r)
 {
+	const struct facts *f = &r->facts;
+	struct mip4_authentication auth;
+
 	r->agent = profile_foreign_agent(e->profiles, r->instance, &r->record->source);
-	if (r->agent == PROFILE_NONE && !(r->facts.request.flags & MIP4_D) &&
-		r->facts.udp_present && r->facts.udp_from_agent)
-		r->agent =
-			profile_foreign_agent(e->profiles, r->instance, &r->facts.care_of_address);
+	if (!agent_shares(e, r->agent) && !(f->request.flags & MIP4_D) && f->udp_present &&
+		f->udp_from_agent) {
+		uint32_t behind =
+			profile_foreign_agent(e->profiles, r->instance, &f->care_of_address);
+		r->agent = behind == PROFILE_NONE ? r->agent : behind;
+	}
+	if (!agent_shares(e, r->agent) || f->agent_auth < 0 ||
+		!mip4_authentication_read(
+			&r->message, &r->message.extensions[f->agent_auth], &auth))
+		return;
+	const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
+	r->agent_context =
+		authenticate_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
 }
 
 static bool agent_verify(struct mip4_engine *e, struct request *r)
 {
 	struct mip4_authentication auth;
 
-	if (r->agent == PROFILE_NONE || r->facts.agent_auth < 0)
-		return false;
-	const struct config_foreign_agent *fa = &e->config->foreign_agents[r->agent];
-	if (!mip4_authentication_read(
-		    &r->message, &r->message.extensions[r->facts.agent_auth], &auth))
-		return false;
-	const struct config_security *context =
-		authenticate_find(fa->security, fa->security_count, auth.spi, r->now.wall_ns);
-	if (!context || !authenticate_check(e->authenticator, context, r->message.payload,
-				auth.covered, auth.authenticator, auth.authenticator_length))
-		return false;
-	r->agent_context = context;
-	r->agent_authentic = true;
-	return true;
+	r->agent_authentic =
+		r->agent_context &&
+		mip4_authentication_read(
+			&r->message, &r->message.extensions[r->facts.agent_auth], &auth) &&
+		authenticate_check(e->authenticator, r->agent_context, r->message.payload,
+			auth.covered, auth.authenticator, auth.authenticator_length);
+	return r->agent_authentic;
 }
 
-/* Code 131 when it may be sent (HA4-AUTH-12, -13, HA4-OPS-31). */
-static void authentication_failed(struct mip4_engine *e, struct request *r, const char *why)
+/* HA4-OPS-31: at most one reply to a failed authentication a second and node, and so many in all.
+ */
+static bool failure_reply_taken(struct mip4_engine *e, const struct request *r)
 {
-	const struct config_mobile_node *p = r->profile;
-	struct mip4_authentication auth;
 	struct node key_node = {.nai = NULL, .home_address = r->key.home_address};
 	uint64_t h = r->key.nai ? nai_hash(r->key.nai, r->key.nai_length)
 				: node_identity_hash(&key_node);
 	monotonic now = r->now.monotonic_ns, *told = &e->failure_told_ns[h % 4096];
+	uint32_t rate = r->config->auth_failure_reply_rate;
+
+	if ((*told && now - *told < CLOCK_NS_PER_S) ||
+		!token_bucket_peek(&e->failure_replies, rate, rate, now))
+		return false;
+	token_bucket_take(&e->failure_replies);
+	*told = now ? now : 1;
+	return true;
+}
+
+/*
+ * Code 131 when it may be sent (HA4-AUTH-12, -13): it must be with a valid Foreign-Home
+ * authenticator, it may be where no association with the foreign agent is shared; where one is and
+ * its authenticator is missing or wrong, nobody has vouched for the request.
+ */
+static void authentication_failed(struct mip4_engine *e, struct request *r, const char *why)
+{
+	const struct config_mobile_node *p = r->profile;
+	struct mip4_authentication auth;
+	bool vouched = agent_shares(e, r->agent) && r->facts.request.lifetime_s;
 
 	counter_add(e, r->instance, MIP4_AUTH_FAIL);
 	event_security(e, r, MIP4_AUTH_FAIL, why);
-	agent_find(e, r);
-	bool allowed = r->config->reply_auth_failure || agent_verify(e, r);
-	uint32_t rate = r->config->auth_failure_reply_rate;
-
-	mip4_authentication_read(&r->message, &r->message.extensions[r->facts.first_auth], &auth);
-	r->context = authenticate_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+	bool allowed = agent_verify(e, r) || (!vouched && r->config->reply_auth_failure);
+	r->context = NULL;
+	if (mip4_authentication_read(
+		    &r->message, &r->message.extensions[r->facts.first_auth], &auth))
+		r->context =
+			authenticate_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
 	if (!r->context)
 		r->context = authenticate_default(p->security, p->security_count, r->now.wall_ns);
-	if (!allowed || !r->context || (*told && now - *told < CLOCK_NS_PER_S) ||
-		!token_bucket_peek(&e->failure_replies, rate, rate, now)) {
+	if (!allowed || !r->context || !failure_reply_taken(e, r)) {
 		counter_add(e, r->instance, MIP4_AUTH_FAIL_SILENT);
 		return;
 	}
-	token_bucket_take(&e->failure_replies);
-	*told = now ? now : 1;
 	r->reply_identification = r->facts.request.identification;
 	answer_deny(e, r, CODE_NODE_AUTHENTICATION, why);
 }
@@ -153,9 +182,9 @@ static bool aaa_check(struct mip4_engine *e, struct request *r, const struct mip
 		       data[3];
 	const struct config_security *context = NULL;
 
-	for (unsigned i = 0; i < r->profile->security_count; i++)
-		if (r->profile->security[i].spi == spi && (spi >= 256 || spi == CHAP_SPI))
-			context = &r->profile->security[i];
+	if (spi >= 256 || spi == CHAP_SPI)
+		context = authenticate_find_any(
+			r->profile->security, r->profile->security_count, spi, r->now.wall_ns);
 	return context && authenticate_check_aaa(e->authenticator, context, r->message.payload,
 				  x->data_offset + 4u, (const uint8_t *)r->facts.challenge.at,
 				  r->facts.challenge.length, data + 4, x->data_length - 4u);
@@ -210,6 +239,10 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 		return true;
 	counter_add(e, r->instance, MIP4_AUTH_FAIL);
 	event_security(e, r, MIP4_AUTH_FAIL, "Mobile-AAA authenticator missing or wrong");
+	if (!failure_reply_taken(e, r)) {
+		counter_add(e, r->instance, MIP4_AUTH_FAIL_SILENT);
+		return false;
+	}
 	r->reply_identification = r->facts.request.identification;
 	answer_deny(e, r, CODE_AAA_AUTHENTICATION, "Mobile-AAA authenticator missing or wrong");
 	return false;
@@ -218,6 +251,21 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 static void evicted(void *context, const struct node *node)
 {
 	record_node_delete(context, node);
+}
+
+/* What the request asked for and now has; what was refused then is not remembered. */
+static void networks_again(struct mip4_engine *e, const struct request *r, const struct binding *b,
+	struct reply *reply)
+{
+	for (unsigned i = 0; r->config->nemo && i < r->facts.network_count; i++) {
+		const struct facts_network *asked = &r->facts.networks[i];
+		struct ip_address a = ip_address_from_v4(asked->prefix);
+		if (asked->length < 1 || asked->length > 32 ||
+			network_table_lookup(e->networks, r->instance, &a) != b->id)
+			continue;
+		reply->networks[reply->network_count++] = (struct reply_network){
+			.prefix = asked->prefix, .length = asked->length, .subtype = 1};
+	}
 }
 
 /* A nonce-style retransmission of the request that made the current binding (HA4-RPL-15). */
@@ -254,8 +302,31 @@ static bool duplicate_answered(struct mip4_engine *e, struct request *r)
 		reply.udp_forced = b->nat == BINDING_NAT_FORCED;
 		reply.keepalive_s = b->keepalive_s;
 	}
+	reply.revocation = b->revocation.negotiated;
+	reply.revocation_to_agent = r->facts.revocation_agent;
+	reply.revocation_inform = b->revocation.inform;
+	networks_again(e, r, b, &reply);
 	counter_add(e, r->instance, MIP4_REG_DUPLICATE);
 	answer_send(e, &reply, r->now);
+	return true;
+}
+
+/*
+ * The node repeats itself while the dataplane still works on the first copy: its nonce is used up,
+ * and the one reply is on its way (HA4-RPL-15).
+ */
+static bool duplicate_in_flight(struct mip4_engine *e, struct request *r)
+{
+	const struct node *n = node_table_get(e->nodes, r->node);
+
+	if (r->context->replay != REPLAY_NONCE || n->transaction == TRANSACTION_NONE)
+		return false;
+	const struct transaction *t = &e->transactions[n->transaction];
+	if (t->request_identification != r->facts.request.identification ||
+		t->request_source_port != r->record->source_port ||
+		!ip_address_equal(&t->request_source, &r->record->source))
+		return false;
+	counter_add(e, r->instance, MIP4_SUPERSEDED);
 	return true;
 }
 
@@ -293,7 +364,7 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 
 	if (result == IDENTIFICATION_OK && held(e, r))
 		return false;
-	if (result != IDENTIFICATION_OK && duplicate_answered(e, r))
+	if (result != IDENTIFICATION_OK && (duplicate_in_flight(e, r) || duplicate_answered(e, r)))
 		return false;
 	if (c->replay == REPLAY_NONCE)
 		e->ops.random(e->context, &nonce, sizeof(nonce));
@@ -321,9 +392,7 @@ static bool fresh(struct mip4_engine *e, struct request *r)
 /* Step 8, three different outcomes (HA4-AUTH-17, -18, -19). */
 static bool agent_good(struct mip4_engine *e, struct request *r)
 {
-	agent_find(e, r);
-	bool shared =
-		r->agent != PROFILE_NONE && e->config->foreign_agents[r->agent].security_count > 0;
+	bool shared = agent_shares(e, r->agent);
 	bool present = r->facts.agent_auth_count > 0;
 
 	if (present && !shared) {
@@ -377,11 +446,12 @@ void walk_request(struct mip4_engine *e, struct request *r)
 	struct decide_input input;
 	struct verdict verdict;
 	monotonic now = r->now.monotonic_ns;
-	monotonic idle = 120 * CLOCK_NS_PER_S; /* beyond every sensible tolerance (HA4-RPL-09) */
+	monotonic idle = e->node_idle_ns; // HA4-RPL-09
 
-	e->counters[r->instance].value[MIP4_UNKNOWN_EXT_SKIP] += r->message.skipped_unknown;
-	e->counters[r->instance].value[MIP4_EXT_BADLEN_SKIP] += r->message.skipped_badlen;
-	if (!identity(e, r) || !authenticate(e, r))
+	if (!identity(e, r))
+		return;
+	agent_find(e, r);
+	if (!authenticate(e, r))
 		return;
 	r->node = node_table_get_or_add(e->nodes, &r->key, now > idle ? now - idle : 0, evicted, e);
 	if (r->node == NODE_NONE) {

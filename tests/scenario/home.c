@@ -371,6 +371,7 @@ uint64_t ask_build(const struct home *h, const struct ask *ask, struct punt_reco
 			(uint64_t)clock_ntp_seconds(h->now.wall_ns) << 32 | ++serial;
 	memset(record, 0, offsetof(struct punt_record, data));
 	mip4_request_write(&w, &request);
+	record->data[1] = ask->flags; /* the builder never sets reserved bits; a test may */
 	if (ask->nai)
 		mip4_nai_write(&w, ask->nai, strlen(ask->nai));
 	writer_bytes(&w, ask->extensions, ask->extensions_length);
@@ -389,6 +390,7 @@ uint64_t ask_build(const struct home *h, const struct ask *ask, struct punt_reco
 	record->source_port = htons(ask->source_port ? ask->source_port : 5434);
 	record->destination_port = htons(MIP4_PORT);
 	record->port = ask->port;
+	record->vrf = ask->vrf;
 	record->ttl = 64;
 	memcpy(record->source_mac, "\x02\x00\x00\x00\x00\x10", 6);
 	return request.identification;

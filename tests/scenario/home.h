@@ -85,6 +85,7 @@ struct ask {
 	size_t after_length;
 	uint32_t spi;    /* 0: 0x100 */
 	const char *key; /* hex; NULL: the vectors' */
+	uint16_t vrf;
 	bool no_auth, bad_auth;
 	uint32_t agent_spi; /* not 0: Foreign-Home authenticator with the vectors' key */
 	bool agent_bad;

@@ -2,7 +2,7 @@
  * Registrations in simulated time: what the requirement list says beyond single packets, and the
  * traps of its section 28.
  */
-#include "tests/scenario/home.h"
+#include "tests/scenario/configs.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,33 +13,7 @@
 
 #include <cmocka.h>
 
-#define NODE(extra)                                                                                \
-	"{ " extra " security = ( { spi = 0x100; key = \"0123456789abcdeffedcba9876543210\"; } "   \
-	"); }"
-#define INSTANCE(extra)                                                                            \
-	"instances = ( { name = \"lab\"; addresses = [ \"192.0.2.1\" ]; node_rate = 0;"            \
-	" home_networks = ( { prefix = \"10.1.0.0/16\"; port = \"inside\"; } );"                   \
-	" police_endpoint_rate = 1000000; police_endpoint_burst = 1000000; police_source_rate = "  \
-	"1000000; " extra " } );\n"
-#define NODES(list) "mobile_nodes = ( " list " );\n"
-#define FORWARD     (MIP4_D | MIP4_T)
-
-static const struct ask plain = {.flags = FORWARD, .lifetime_s = 600};
-static const uint8_t udp_request[8] = {144, 6, 0, 0, 0, 0, 0, 0};
 static const uint8_t udp_half_bound[8] = {144, 6, 0, 0, 0x40, 0, 0, 0};
-
-static struct ask natted(const void *extension)
-{
-	return (struct ask){
-		.flags = FORWARD,
-		.lifetime_s = 600,
-		.care_of = "192.168.1.23",
-		.source = "203.0.113.7",
-		.source_port = 40007,
-		.extensions = extension,
-		.extensions_length = extension ? 8 : 0,
-	};
-}
 
 static void end(struct home *h)
 {
