@@ -1,0 +1,62 @@
+/* One entry of the SPD as workers read it: shared by policy_table.c and policy_general.c alone. */
+#ifndef DATAPLANE_TABLE_POLICY_ENTRY_H
+#define DATAPLANE_TABLE_POLICY_ENTRY_H
+
+#include "dataplane/table/policy_classifier.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+struct policy_entry {
+	/* line 0 */
+	struct ip_address remote_first, local_first, local_last;
+	_Atomic uint64_t born, died; /* visible to versions born <= number < died */
+	/* line 1 */
+	uint16_t local_port_first, local_port_last, remote_port_first, remote_port_last;
+	_Atomic uint32_t next; /* of the same remote address, by order */
+	uint32_t policy_id, order, sa_id, flags, reqid;
+	uint16_t vrf;
+	uint8_t direction, action, protocol;
+	bool host;
+	uint8_t reserved[10];
+	struct ip_address remote_last;
+};
+
+static_assert(sizeof(struct policy_entry) == 128, "two cache lines a policy");
+
+static inline bool policy_entry_before(const struct policy_entry *a, const struct policy_entry *b)
+{
+	return a->order != b->order ? a->order < b->order : a->policy_id < b->policy_id;
+}
+
+static inline struct selector policy_entry_selector(const struct policy_entry *e)
+{
+	return (struct selector){.local_first = e->local_first,
+		.local_last = e->local_last,
+		.remote_first = e->remote_first,
+		.remote_last = e->remote_last,
+		.local_port_first = e->local_port_first,
+		.local_port_last = e->local_port_last,
+		.remote_port_first = e->remote_port_first,
+		.remote_port_last = e->remote_port_last,
+		.protocol = e->protocol};
+}
+
+/* The selector without the remote address. */
+static inline bool policy_entry_match(const struct policy_entry *e, const struct policy_key *key)
+{
+	return policy_address_number(&key->local) >= policy_address_number(&e->local_first) &&
+	       policy_address_number(&key->local) <= policy_address_number(&e->local_last) &&
+	       selector_protocol_match(e->protocol, key->protocol) &&
+	       selector_port_match(e->local_port_first, e->local_port_last, key->local_port) &&
+	       selector_port_match(e->remote_port_first, e->remote_port_last, key->remote_port);
+}
+
+static inline bool policy_entry_match_remote(
+	const struct policy_entry *e, const struct policy_key *key)
+{
+	return policy_address_number(&key->remote) >= policy_address_number(&e->remote_first) &&
+	       policy_address_number(&key->remote) <= policy_address_number(&e->remote_last);
+}
+
+#endif
