@@ -137,6 +137,7 @@ static void gauges_write(struct dataplane *dataplane)
 	atomic_store_explicit(&header->routes_used, use.routes, memory_order_relaxed);
 	atomic_store_explicit(&header->neighbors_used, use.neighbors, memory_order_relaxed);
 	atomic_store_explicit(&header->prefixes_used, use.prefixes, memory_order_relaxed);
+	atomic_store_explicit(&header->policies_used, use.policies, memory_order_relaxed);
 	atomic_store_explicit(&header->buffers_used, rte_mempool_in_use_count(dataplane->pool),
 		memory_order_relaxed);
 	atomic_store_explicit(&header->buffers_total, dataplane->pool->size, memory_order_relaxed);

@@ -6,6 +6,7 @@
  *   binding_table.c  home address -> tunnel; destinations; simultaneous bindings; grace of an old
  * care-of address tunnel_template.c  the outer header as octets prefix_map.c     longest prefix:
  * routes, mobile networks, home networks address_map.c    exact: neighbours, local addresses
+ *   policy_table.c   the ordered SPD: host policies by a hash, general ones by policy_classifier.c
  *   slot_table.c     the hash below both: seven entries a cache line, no tombstones, nothing moves
  *   slab.c           preallocated objects, and those that wait for the end of a grace period
  *
@@ -66,6 +67,8 @@ static int maps_new(struct tables *t)
 			at_least_one(l->routes), TABLES_VRF_MAX);
 	if (!error)
 		error = slab_init(&t->agents, sizeof(struct agent), TABLES_AGENTS_MAX);
+	if (!error)
+		error = policy_table_init(&t->policies, t->qsbr, r, l->policies);
 	return error;
 }
 
@@ -75,7 +78,8 @@ static uint64_t objects_count(const struct tables *t)
 	       t->locals.objects.capacity + t->neighbors.objects.capacity +
 	       t->home_networks.objects.capacity + t->home_networks.nodes.capacity +
 	       t->prefixes.objects.capacity + t->prefixes.nodes.capacity +
-	       t->routes.objects.capacity + t->routes.nodes.capacity + t->agents.capacity;
+	       t->routes.objects.capacity + t->routes.nodes.capacity + t->agents.capacity +
+	       policy_table_objects(&t->policies);
 }
 
 struct tables *tables_new(const struct region_limits *limits, unsigned workers)
@@ -110,6 +114,7 @@ void tables_free(struct tables *tables)
 	prefix_map_fini(&tables->home_networks);
 	prefix_map_fini(&tables->prefixes);
 	prefix_map_fini(&tables->routes);
+	policy_table_fini(&tables->policies);
 	slab_fini(&tables->agents);
 	retirement_fini(&tables->retirement);
 	slab_unmap(tables->qsbr, tables->qsbr_size);
@@ -136,5 +141,6 @@ struct tables_use tables_use(const struct tables *tables)
 	return (struct tables_use){.bindings = tables->bindings.used,
 		.routes = tables->routes.rules.used,
 		.neighbors = tables->neighbors.index.used,
-		.prefixes = tables->prefixes.rules.used};
+		.prefixes = tables->prefixes.rules.used,
+		.policies = tables->policies.used};
 }

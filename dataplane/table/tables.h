@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 struct rte_rcu_qsbr;
+struct policy_key;     /* policy_classifier.h */
+struct policy_verdict; /* policy_table.h */
 
 #define TUNNEL_OUTER_MAX                                                                           \
 	60 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4, or GRE */
@@ -142,7 +144,7 @@ uint64_t tables_waiting(const struct tables *tables);
 /* Reads the clocks anew; about once a second. */
 void tables_clock_update(struct tables *tables);
 struct tables_use {
-	uint32_t bindings, routes, neighbors, prefixes;
+	uint32_t bindings, routes, neighbors, prefixes, policies;
 };
 struct tables_use tables_use(const struct tables *tables);
 
@@ -192,5 +194,11 @@ uint32_t tables_agent_flags(const struct tables *t);
 const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor);
 const struct neighbor *tables_neighbor_lookup(
 	const struct tables *t, uint16_t port, const struct ip_address *address);
+
+/* True when the vrf has any security policy: then what matches none is discarded, else bypassed. */
+bool tables_policies_used(const struct tables *t, uint16_t vrf);
+/* First match for each of up to 32 keys, all judged by one version of the SPD. */
+void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
+	unsigned count, struct policy_verdict *verdicts);
 
 #endif

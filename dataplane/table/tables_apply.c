@@ -295,7 +295,6 @@ static int sync_end(struct tables *tables)
 {
 	if (!tables->syncing)
 		return -EINVAL;
-	tables->syncing = false;
 	prefix_map_sweep(&tables->prefixes, tables->generation);
 	binding_table_sweep(&tables->bindings, tables->generation, agent_released, tables);
 	locals_sweep(tables);
@@ -303,7 +302,9 @@ static int sync_end(struct tables *tables)
 	of_port_update(tables);
 	prefix_map_sweep(&tables->routes, tables->generation);
 	address_map_sweep(&tables->neighbors, tables->generation);
-	return 0;
+	int error = policy_table_sweep(&tables->policies, tables->generation);
+	tables->syncing = error == -EAGAIN; /* then all of this is done again */
+	return error;
 }
 
 static int remove_one(struct tables *tables, const struct command *c)
@@ -331,6 +332,8 @@ static int remove_one(struct tables *tables, const struct command *c)
 	case COMMAND_NEIGHBOR_REMOVE:
 		address_map_remove(&tables->neighbors, &c->neighbor.address, c->neighbor.port);
 		return 0;
+	case COMMAND_POLICY_REMOVE:
+		return policy_table_remove(&tables->policies, c->policy.policy_id);
 	default:
 		return -EINVAL;
 	}
@@ -359,6 +362,10 @@ static int apply_one(struct tables *tables, const struct command *c)
 		return route_set(tables, &c->route);
 	case COMMAND_NEIGHBOR_SET:
 		return neighbor_set(tables, &c->neighbor);
+	case COMMAND_POLICY_SET:
+		return policy_table_set(&tables->policies, &c->policy, tables->generation);
+	case COMMAND_POLICY_COMMIT:
+		return policy_table_commit(&tables->policies);
 	default:
 		return remove_one(tables, c);
 	}
@@ -381,6 +388,7 @@ int tables_apply(struct tables *tables, const struct command *command)
 uint64_t tables_publish(struct tables *tables)
 {
 	binding_table_age(&tables->bindings, rte_rdtsc(), agent_released, tables);
+	policy_table_collect(&tables->policies);
 	uint64_t token = retirement_publish(&tables->retirement);
 	retirement_collect(&tables->retirement);
 	return token;

@@ -162,14 +162,18 @@ int tables_check(const struct region_limits *limits, const struct command *c)
 		return neighbor_check(limits, &c->neighbor);
 	case COMMAND_NEIGHBOR_REMOVE:
 		return port_valid(limits, c->neighbor.port) ? 0 : EINVAL;
+	case COMMAND_POLICY_SET:
+		return c->policy.policy_id < limits->policies ? policy_command_check(&c->policy)
+							      : EINVAL;
+	case COMMAND_POLICY_REMOVE:
+		return c->policy.policy_id < limits->policies ? 0 : EINVAL;
+	case COMMAND_POLICY_COMMIT:
+		return 0;
 	case COMMAND_SA_KEY: /* the tables hold no security associations yet */
 	case COMMAND_SA_LIMITS:
 	case COMMAND_SA_SELECTOR:
 	case COMMAND_SA_SET:
 	case COMMAND_SA_REMOVE:
-	case COMMAND_POLICY_SET:
-	case COMMAND_POLICY_REMOVE:
-	case COMMAND_POLICY_COMMIT:
 	case COMMAND_NONE:
 	case COMMAND_TYPE_COUNT:
 		break;

@@ -192,3 +192,14 @@ const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port
 	}
 	return NULL;
 }
+
+bool tables_policies_used(const struct tables *t, uint16_t vrf)
+{
+	return policy_table_vrf_used(&t->policies, vrf);
+}
+
+void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
+	unsigned count, struct policy_verdict *verdicts)
+{
+	policy_table_lookup_burst(&t->policies, keys, count, verdicts);
+}

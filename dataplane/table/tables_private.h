@@ -4,6 +4,7 @@
 
 #include "dataplane/table/address_map.h"
 #include "dataplane/table/binding_table.h"
+#include "dataplane/table/policy_table.h"
 #include "dataplane/table/prefix_map.h"
 #include "dataplane/table/tables.h"
 #include "dataplane/tsc_clock.h"
@@ -42,6 +43,7 @@ struct tables {
 	struct address_map neighbors; /* salt port */
 	struct prefix_map home_networks, prefixes, routes;
 	struct slab agents;
+	struct policy_table policies;
 	struct own_addresses own;
 	const struct home_network *home_network_of_port[REGION_PORTS_MAX];
 	/* main lcore alone */
