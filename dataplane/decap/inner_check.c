@@ -8,12 +8,15 @@
 
 #include "dataplane/decap/ecn.h"
 #include "dataplane/header.h"
+#include "dataplane/mss_clamp.h"
+#include "dataplane/tunnel_mtu.h"
 
 #include <rte_icmp.h>
 #include <rte_udp.h>
 
 #define ECHO_REQUEST   8
 #define MOBILE_IP_PORT RTE_BE16(434)
+#define BOUND_KEY      (UINT64_C(1) << 62) /* among pipeline_limit's */
 
 /* HA4-REV-06, -10: header, source, destination. Cuts trailing octets off. */
 static enum drop_reason check_ipv4(struct rte_mbuf *packet, struct packet *p)
@@ -223,6 +226,33 @@ static enum drop_reason combine_tos(
 	return DROP_NONE;
 }
 
+/* HA4-MTU-15: what the node offers to receive must fit the tunnel to it. */
+static void clamp_syn(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
+{
+	struct packet *p = packet_get(packet);
+	uint16_t added = tunnel_mtu_overhead(t, packet_is_ipv6(p));
+	struct tunnel_way way = tunnel_mtu_way(worker, t);
+
+	if (!way.too_deep && way.mtu > added)
+		mss_clamp(packet, p, (uint16_t)(way.mtu - added));
+}
+
+/* HA4-NAT-21. Told at once, then once a second to each endpoint until control has bound it: an
+ * event may be lost. */
+static void report_bound(struct worker *worker, const struct packet *p, const struct tunnel *t)
+{
+	uint64_t key = BOUND_KEY | (uint64_t)t->binding_id << 16 | p->outer_source_port;
+
+	if (!pipeline_limit(worker, key, 1, 1))
+		return;
+	pipeline_event(worker, &(struct event){.type = EVENT_BINDING_BOUND,
+				       .port = p->port,
+				       .vrf = p->vrf,
+				       .udp_port = p->outer_source_port,
+				       .address = p->outer_source,
+				       .id = t->binding_id});
+}
+
 /* The packet is the binding's: what that changes. */
 static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
@@ -236,14 +266,11 @@ static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct
 		atomic_load_explicit(&path->unreachable_code, memory_order_relaxed) != 0)
 		atomic_store_explicit(
 			&path->unreachable_code, 0, memory_order_relaxed); /* HA4-MTU-11 */
+	if (t->agent != NULL && t->agent->flags & AGENT_MSS_CLAMP && mss_clamp_applies(packet, p))
+		clamp_syn(worker, packet, t);
 	if (t->flags & BINDING_HALF_BOUND) {
 		p->care_of_port = p->outer_source_port;
-		pipeline_event(worker, &(struct event){.type = EVENT_BINDING_BOUND,
-					       .port = p->port,
-					       .vrf = p->vrf,
-					       .udp_port = p->outer_source_port,
-					       .address = p->outer_source,
-					       .id = t->binding_id});
+		report_bound(worker, p, t);
 	}
 }
 

@@ -131,7 +131,10 @@ step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
 	p->destination_port = udp->dst_port;
 	if (!is_checksum_right(worker, packet, p, udp, length))
 		return STEP_DROP(DROP_udp_badsum);
-	packet_trim(packet, (uint32_t)p->payload_offset + length); /* HA4-MSG-08 */
+	if (length < payload) { /* HA4-MSG-08 */
+		worker->counters->udp_trailing++;
+		packet_trim(packet, (uint32_t)p->payload_offset + length);
+	}
 	return demux(worker, packet, (uint16_t)(length - sizeof(*udp)));
 }
 

@@ -39,8 +39,9 @@ struct worker_counters {
 	uint64_t ecn_anomalies;
 	uint64_t bursts, bursts_empty, sleeps;
 	uint64_t busy_tsc, idle_tsc;
-	uint64_t heartbeat; /* rises while the worker lives */
-	uint64_t reserved[13];
+	uint64_t heartbeat;    /* rises while the worker lives */
+	uint64_t udp_trailing; /* datagrams with octets after their UDP length (HA4-MSG-08) */
+	uint64_t reserved[12];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 

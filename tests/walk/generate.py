@@ -342,7 +342,7 @@ long_udp = IP(src=COA, dst=HA) / UDP(sport=5434, dport=434, len=500) / Raw(rrq)
 short_udp = IP(src=COA, dst=HA) / UDP(sport=5434, dport=434, len=7) / Raw(rrq)
 trailing = IP(bytes(IP(src=COA, dst=HA, len=28 + len(rrq) + 5) / UDP(sport=5434, dport=434, len=8 + len(rrq), chksum=0) / Raw(rrq + b"extra")))
 case("registration-udp-length", base(), "HA4-MSG-08").ip(0, long_udp, short_udp, trailing).drop("udp_short", 2).punt(
-    1, rrq, source=COA, destination=HA, source_port=5434, ttl=64, flags=4)
+    1, rrq, source=COA, destination=HA, source_port=5434, ttl=64, flags=4).count(udp_trailing=1)
 case("registration-broadcast", base(), "HA4-MSG-01, HA4-BAD-13: on the home link alone").receive(
     1, Ether(dst=BROADCAST, src=HOST) / request(src="0.0.0.0", dst="255.255.255.255"),
     Ether(dst=BROADCAST, src=HOST) / request(src=HOA, dst="10.1.255.255"),
@@ -547,6 +547,15 @@ case("kernel-frame", base(binding())).from_kernel(0, kernel_frame).frames_out(0,
 half = udp_binding(flags=B_UDP | B_HALF, care_of_port=5434)
 case("half-bound-keepalive", base(half), "HA4-NAT-21: the answer goes where the keepalive came from").ip(0, vector("V05")).reverse(0, 44).forward(
     0, 44).count(keepalives_answered=1).event(EVENT_BOUND, id=0, address=NAT, udp_port=NATPORT).out(0, keepalive_reply)
+c = case("half-bound-again", base(half), "HA4-NAT-21: told once, again after a second, at once when the endpoint is another")
+for port, told in ((NATPORT, True), (NATPORT, False), (NATPORT + 1, True), (NATPORT, False), (0, False), (NATPORT, True)):
+    if port == 0:
+        c.step({"advance_ms": 1100})
+        continue
+    c.ip(0, mip_udp(IP(VECTORS["V05"][32:]), src=NAT, dst=HA, sport=port, dport=434)).reverse(0, 44).forward(0, 44).count(
+        keepalives_answered=1).out(0, mip_udp(reply, dport=port))
+    if told:
+        c.event(EVENT_BOUND, id=0, address=NAT, udp_port=port)
 case("half-bound-data", base(half)).ip(0, vector("V07")).spoofed("rt_no_binding", NAT, NATPORT)
 other = mip_udp(IP(VECTORS["V05"][32:]), src="203.0.113.99", dst=HA, sport=NATPORT, dport=434)
 case("half-bound-other-source", base(half), "HA4-NAT-22").ip(0, other).spoofed("rt_no_binding", "203.0.113.99", NATPORT)
@@ -664,6 +673,23 @@ c.from_kernel(1, Ether(dst="00:00:00:00:01:01", src=PORT[1]) / big3).forward_oct
 syn = IP(src=CN, dst=HOA) / TCP(flags="S", options=[("NOP", None), ("MSS", 1460)])
 clamped = IP(src=CN, dst=HOA) / TCP(flags="S", options=[("NOP", None), ("MSS", 1440)])
 case("mss-clamp", base(binding(), flags=MSS), "HA4-MTU-15").ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(clamped))))
+for name, make, over, wrap in (("ipip", binding, 20, ipip), ("udp", udp_binding, 32, mip_udp), ("minimal", lambda: binding(encapsulation=55), 12, minimal)):
+    ends = dict(src=NAT, dst=HA, sport=NATPORT, dport=434) if name == "udp" else dict(src=COA, dst=HA)
+    flow = dict(src=HOA, dst=CN)
+    asked = [IP(**flow) / TCP(flags="S", options=[("MSS", 1460), ("SAckOK", b"")]),  # clamped
+             IP(**flow) / TCP(flags="SA", options=[("NOP", None), ("MSS", 1460)]),   # clamped, at an odd octet
+             IP(**flow) / TCP(flags="S", options=[("MSS", 1000)]),                   # lower already
+             IP(**flow) / TCP(flags="S"), IP(**flow) / TCP(flags="S", dataofs=6) / Raw(b"\x02\x09\x05\xb4"),  # no option, a broken one
+             IP(**flow) / TCP(flags="A", options=[("MSS", 1460)])]                    # no SYN
+    granted = [IP(**flow) / TCP(flags="S", options=[("MSS", 1460 - over), ("SAckOK", b"")]),
+               IP(**flow) / TCP(flags="SA", options=[("NOP", None), ("MSS", 1460 - over)])] + asked[2:]
+    case("mss-clamp-from-%s" % name, base(make(), flags=MSS | MINIMALF | UDPF), "HA4-MTU-15").ip(
+        0, *[fresh(wrap(fresh(p), **ends)) for p in asked]).reverse(0, *[len(p) for p in asked]).out(2, *[less(fresh(p)) for p in granted])
+from_node = ipip(IP(src=HOA, dst=CN) / TCP(flags="S", options=[("MSS", 1460)]), src=COA, dst=HA)
+case("mss-clamp-from-cap", base(binding(path_mtu=1280), flags=MSS)).ip(0, from_node).reverse(0, 44).out(
+    2, less(fresh(IP(src=HOA, dst=CN) / TCP(flags="S", options=[("MSS", 1220)]))))
+case("mss-clamp-from-off", base(binding())).ip(0, from_node).reverse(0, 44).out(
+    2, less(fresh(IP(src=HOA, dst=CN) / TCP(flags="S", options=[("MSS", 1460)]))))
 case("mss-clamp-off", base(binding())).ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(syn))))
 
 # ---- order within a burst: HA4-FWD-17 ----
@@ -815,8 +841,10 @@ sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(le
 def write_corpus(name, wanted):
     """What the cases receive, as inputs of tests/fuzz/NAME_fuzz.c: port, kind, length, octets; kind 3 is time."""
     folder = os.path.join(os.path.dirname(__file__), "../fuzz/corpus", name)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
+    for old in os.listdir(folder):
+        if not old.startswith("found-"):  # what fuzzing found stays
+            os.remove(os.path.join(folder, old))
     for c in CASES:
         records = b""
         for step in c.steps:

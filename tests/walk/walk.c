@@ -308,7 +308,8 @@ static const struct named named[] = {COUNTER(received_port), COUNTER(received_ex
 	COUNTER(punted_exception), COUNTER(joined), COUNTER(held_reassembly),
 	COUNTER(held_neighbor), COUNTER(icmp_sent), COUNTER(icmp_suppressed),
 	COUNTER(keepalives_answered), COUNTER(proxy_arp_sent), COUNTER(fragments_made),
-	COUNTER(reassembled), COUNTER(encapsulated), COUNTER(decapsulated), COUNTER(ecn_anomalies)};
+	COUNTER(reassembled), COUNTER(encapsulated), COUNTER(decapsulated), COUNTER(ecn_anomalies),
+	COUNTER(udp_trailing)};
 
 static bool check_counters(const struct world *world, const json_t *expected)
 {

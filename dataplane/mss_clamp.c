@@ -1,4 +1,4 @@
-#include "dataplane/encap/mss_clamp.h"
+#include "dataplane/mss_clamp.h"
 
 #include "dataplane/header.h"
 
@@ -24,6 +24,16 @@ static void set(struct rte_tcp_hdr *tcp, uint8_t *value, uint16_t mss)
 	}
 }
 
+bool mss_clamp_applies(struct rte_mbuf *packet, const struct packet *p)
+{
+	if (p->protocol != IPPROTO_TCP || p->flags & PACKET_FRAGMENT ||
+		!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(struct rte_tcp_hdr)))
+		return false;
+	return rte_pktmbuf_mtod_offset(packet, const struct rte_tcp_hdr *, p->payload_offset)
+		       ->tcp_flags &
+	       RTE_TCP_SYN_FLAG;
+}
+
 void mss_clamp(struct rte_mbuf *packet, const struct packet *p, uint16_t mtu)
 {
 	uint16_t overhead = packet_is_ipv6(p) ? TCP_OVERHEAD_V6 : TCP_OVERHEAD_V4;
@@ -31,13 +41,11 @@ void mss_clamp(struct rte_mbuf *packet, const struct packet *p, uint16_t mtu)
 	uint16_t length, mss;
 	uint8_t *option;
 
-	if (p->protocol != IPPROTO_TCP || p->flags & PACKET_FRAGMENT || mtu <= overhead ||
-		!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*tcp)))
+	if (mtu <= overhead || !mss_clamp_applies(packet, p))
 		return;
 	tcp = rte_pktmbuf_mtod_offset(packet, struct rte_tcp_hdr *, p->payload_offset);
 	length = (uint16_t)((tcp->data_off >> 4) * 4);
-	if (!(tcp->tcp_flags & RTE_TCP_SYN_FLAG) || length <= sizeof(*tcp) ||
-		!packet_pull(packet, p->payload_offset + (uint32_t)length))
+	if (length <= sizeof(*tcp) || !packet_pull(packet, p->payload_offset + (uint32_t)length))
 		return;
 	tcp = rte_pktmbuf_mtod_offset(packet, struct rte_tcp_hdr *, p->payload_offset);
 	option = (uint8_t *)tcp;

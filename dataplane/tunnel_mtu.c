@@ -1,0 +1,79 @@
+#include "dataplane/tunnel_mtu.h"
+
+#include <rte_common.h>
+
+#define PATH_MTU_TIMEOUT_S 600 /* HA4-MTU-07 */
+
+uint16_t tunnel_mtu_overhead(const struct tunnel *t, bool fragments)
+{
+	if (t->encapsulation != ENCAPSULATION_MINIMAL)
+		return t->outer_length;
+	return (uint16_t)(t->outer_length - (fragments ? 12 : 20));
+}
+
+static uint16_t learned_mtu(struct worker *worker, const struct tunnel *t)
+{
+	struct tunnel_path *path = tables_path_of(worker->tables, t);
+	uint16_t mtu =
+		path != NULL ? atomic_load_explicit(&path->path_mtu, memory_order_relaxed) : 0;
+	uint32_t timeout_s = worker->settings != NULL && worker->settings->path_mtu_timeout_s != 0
+				     ? worker->settings->path_mtu_timeout_s
+				     : PATH_MTU_TIMEOUT_S;
+
+	if (mtu == 0)
+		return UINT16_MAX;
+	if ((uint32_t)(worker->now_ns / CLOCK_NS_PER_S) -
+			atomic_load_explicit(&path->changed_s, memory_order_relaxed) >=
+		timeout_s) {
+		atomic_store_explicit(&path->path_mtu, 0, memory_order_relaxed);
+		return UINT16_MAX;
+	}
+	return mtu;
+}
+
+/* The tunnel that leads to a care-of address which is itself away, or NULL. */
+static const struct tunnel *nested_tunnel(struct worker *worker, const struct tunnel *t)
+{
+	const struct tunnel *n = NULL;
+
+	if (tables_home_network_lookup(worker->tables, t->vrf, &t->care_of_address) != NULL)
+		n = tables_home_lookup(worker->tables, t->vrf, &t->care_of_address);
+	if (n == NULL)
+		n = tables_prefix_lookup(worker->tables, t->vrf, &t->care_of_address);
+	while (n != NULL && !tables_tunnel_live(n, worker->now_tsc))
+		n = tables_tunnel_next(worker->tables, n);
+	return n;
+}
+
+struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
+{
+	struct tunnel_way way = {.nested = nested_tunnel(worker, t), .mtu = UINT16_MAX};
+	const struct tunnel *last = t;
+	uint16_t inside = 0; /* octets that the tunnels between t and last add */
+
+	for (unsigned depth = 1;; depth++) {
+		const struct tunnel *n = depth == 1 ? way.nested : nested_tunnel(worker, last);
+		uint16_t cap = last->path_mtu != 0 ? last->path_mtu : UINT16_MAX;
+		cap = RTE_MIN(cap, learned_mtu(worker, last));
+		way.mtu = RTE_MIN(way.mtu, (uint16_t)(cap > inside ? cap - inside : 0));
+		if (n == NULL)
+			break;
+		if (depth == TUNNEL_MTU_DEPTH) {
+			way.too_deep = true;
+			return way;
+		}
+		inside = (uint16_t)(inside + tunnel_mtu_overhead(n, false));
+		last = n;
+	}
+	const struct route *route =
+		tables_route_lookup(worker->tables, last->vrf, &last->care_of_address);
+	if (route == NULL || route->port >= worker->port_count) {
+		way.mtu = 0;
+		return way;
+	}
+	uint16_t link = worker->ports[route->port].mtu;
+	link = route->mtu != 0 ? RTE_MIN(route->mtu, link) : link;
+	way.mtu = RTE_MIN(way.mtu, (uint16_t)(link > inside ? link - inside : 0));
+	way.route = way.nested == NULL ? route : NULL;
+	return way;
+}

@@ -1,0 +1,25 @@
+/*
+ * The way to a care-of address and its path MTU: the smallest of the egress route's, the binding's
+ * configured cap, what ICMP errors taught (soft state, forgotten after some minutes) and, when that
+ * address is itself away, of the tunnel that leads there (HA4-MTU-01, -02, -07). Workers.
+ */
+#ifndef DATAPLANE_TUNNEL_MTU_H
+#define DATAPLANE_TUNNEL_MTU_H
+
+#include "dataplane/worker.h"
+
+#define TUNNEL_MTU_DEPTH 4 /* tunnels in one another (HA4-FWD-12) */
+
+struct tunnel_way {
+	const struct tunnel *nested; /* the care-of address is behind this one */
+	const struct route *route;   /* NULL with nested */
+	uint16_t mtu;                /* of the outer datagram; 0: no way there */
+	bool too_deep;
+};
+
+struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *tunnel);
+/* Octets that the tunnel adds. Minimal encapsulation replaces the header, but a fragment goes
+ * IP-in-IP. */
+uint16_t tunnel_mtu_overhead(const struct tunnel *tunnel, bool fragments);
+
+#endif
