@@ -96,15 +96,17 @@ static const struct ip_address *own_address(struct worker *worker, const struct 
 }
 
 static void write_ipv4(struct rte_mbuf *error, const struct ip_address *from,
-	const struct ip_address *to, enum icmp_error kind, uint16_t mtu, uint16_t identification)
+	const struct ip_address *to, enum icmp_error kind, uint16_t value, uint16_t identification)
 {
-	static const uint8_t type[] = {3, 3, 11, 3}, code[] = {0, 1, 0, 4};
+	static const uint8_t type[] = {3, 3, 11, 3, 12}, code[] = {0, 1, 0, 4, 0};
 	struct rte_ipv4_hdr *ip;
 	struct rte_icmp_hdr *icmp =
 		(struct rte_icmp_hdr *)rte_pktmbuf_prepend(error, sizeof(struct rte_icmp_hdr));
 
 	*icmp = (struct rte_icmp_hdr){.icmp_type = type[kind], .icmp_code = code[kind]};
-	icmp->icmp_seq_nb = kind == ICMP_ERROR_TOO_BIG ? rte_cpu_to_be_16(mtu) : 0;
+	icmp->icmp_seq_nb = kind == ICMP_ERROR_TOO_BIG ? rte_cpu_to_be_16(value) : 0;
+	if (kind == ICMP_ERROR_PARAMETER)
+		icmp->icmp_ident = rte_cpu_to_be_16((uint16_t)(value << 8));
 	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, rte_pktmbuf_data_len(error));
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(error, sizeof(*ip));
 	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
@@ -119,7 +121,7 @@ static void write_ipv4(struct rte_mbuf *error, const struct ip_address *from,
 }
 
 static void write_ipv6(struct rte_mbuf *error, const struct ip_address *from,
-	const struct ip_address *to, enum icmp_error kind, uint16_t mtu)
+	const struct ip_address *to, enum icmp_error kind, uint16_t value)
 {
 	static const uint8_t type[] = {1, 1, 3, 2}, code[] = {0, 3, 0, 0};
 	struct rte_ipv6_hdr *ip;
@@ -128,7 +130,7 @@ static void write_ipv6(struct rte_mbuf *error, const struct ip_address *from,
 
 	*icmp = (struct rte_icmp_hdr){.icmp_type = type[kind], .icmp_code = code[kind]};
 	icmp->icmp_seq_nb =
-		kind == ICMP_ERROR_TOO_BIG ? rte_cpu_to_be_16(mtu) : 0; /* low half of 32 bits */
+		kind == ICMP_ERROR_TOO_BIG ? rte_cpu_to_be_16(value) : 0; /* low half of 32 bits */
 	ip = (struct rte_ipv6_hdr *)rte_pktmbuf_prepend(error, sizeof(*ip));
 	*ip = (struct rte_ipv6_hdr){.vtc_flow = rte_cpu_to_be_32(6u << 28 | ERROR_TOS << 20),
 		.payload_len =
@@ -156,7 +158,7 @@ static bool copy_head(struct rte_mbuf *to, struct rte_mbuf *from, uint32_t lengt
 }
 
 void icmp_error_send(
-	struct worker *worker, struct rte_mbuf *packet, enum icmp_error kind, uint16_t mtu)
+	struct worker *worker, struct rte_mbuf *packet, enum icmp_error kind, uint16_t value)
 {
 	const struct packet *p = packet_get(packet);
 	const struct ip_address *from;
@@ -180,10 +182,10 @@ void icmp_error_send(
 		return;
 	}
 	if (v6)
-		write_ipv6(error, from, &p->source, kind, mtu);
+		write_ipv6(error, from, &p->source, kind, value);
 	else
-		write_ipv4(
-			error, from, &p->source, kind, mtu, worker->icmp_limiter->identification++);
+		write_ipv4(error, from, &p->source, kind, value,
+			worker->icmp_limiter->identification++);
 	packet_get(error)->vrf = p->vrf;
 	packet_get(error)->flags = PACKET_LOCAL;
 	packet_parse(error, packet_get(error));

@@ -11,7 +11,4 @@ step_result icmp_input(struct worker *worker, struct rte_mbuf *packet);
 void icmp_input_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
 
-/* Next lower plateau of RFC 1191 7 for a datagram of total_length octets that did not fit. */
-uint16_t icmp_plateau(uint16_t total_length);
-
 #endif

@@ -18,7 +18,8 @@ enum event_type {
 				udp_port */
 	EVENT_NEIGHBOR_NEEDED,    /* traffic waits for (port, address) */
 	EVENT_PORT_STATE,         /* port: value 1 up, 0 down */
-	EVENT_TUNNEL_UNREACHABLE, /* ICMP says so (HA4-MTU-10): id, value = ICMP type << 8 | code */
+	EVENT_TUNNEL_UNREACHABLE, /* ICMP says so (HA4-MTU-10): id, value = ICMP type << 8 | code,
+				     ICMPv6 as its IPv4 likeness */
 	EVENT_AWAY_SOURCE,        /* HA4-REV-17 log */
 	EVENT_TUNNEL_SPOOFED, /* a tunnel packet failed its check (rate limited): address = outer
 				 source, id = drop reason */

@@ -652,6 +652,39 @@ c = case("path-port-unreachable", base(udp_binding()), "HA4-MTU-10: told to cont
 e = about_tunnel(3, 3, 0, mip_udp(data()))
 kernel_copy(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=HOA, value=3 << 8 | 3)
 c.ip(2, small).forward(0, 58).out(0, mip_udp(less(small)))
+# HA4-MTU-09: a Parameter Problem about the copied TOS goes on to the sender, when the inner header is quoted
+sent = less(data(tos=0x1c, size=9))
+error = IP(src=HA, dst=CN, ttl=64, id=0, tos=0xc0) / ICMP(type=12, code=0, ptr=1)
+for name, make, over, wrap in (("ipip", binding, 20, ipip), ("gre", lambda: binding(encapsulation=47), 24, lambda p: gre(p, tos=p.tos)), ("udp", udp_binding, 32, mip_udp)):
+    quoted = bytes(fresh(wrap(sent)))
+    e = IP(src="198.51.100.1", dst=HA) / ICMP(type=12, code=0, ptr=1) / Raw(quoted[:over + 28])
+    c = case("path-parameter-%s" % name, base(make()))
+    kernel_copy(c.ip(0, e), e).count(icmp_sent=1, created=1).out(2, error / Raw(bytes(sent)[:28]))
+c = case("path-parameter-not-relayed", base(binding(), binding(id=1, home="10.1.0.11", care_of="198.51.100.99"), binding(
+    id=2, home="10.1.0.12", care_of="198.51.100.77", encapsulation=55)), "another field, too little quoted, another's home address, minimal encapsulation")
+quoted = bytes(fresh(ipip(sent)))
+to_other = bytes(fresh(ipip(data(dst="10.1.0.11"))))
+small_frame = bytes(fresh(minimal(less(data(dst="10.1.0.12", tos=0x1c)), dst="198.51.100.77")))
+for pointer, octets in ((8, quoted), (1, quoted[:47]), (1, quoted[:20]), (1, to_other), (1, small_frame), (1, bytes(fresh(gre(sent))))):
+    e = IP(src="198.51.100.1", dst=HA) / ICMP(type=12, code=0, ptr=pointer) / Raw(octets)
+    kernel_copy(c.ip(0, e), e)
+c = case("path-parameter-fixed-dscp", [agent(dscp=10)] + LINKS + [binding()], "nothing was copied")
+e = IP(src="198.51.100.1", dst=HA) / ICMP(type=12, code=0, ptr=1) / Raw(quoted)
+kernel_copy(c.ip(0, e), e)
+c = case("path-never-relayed", base(binding()), "HA4-MTU-09: source route failed, Source Quench, Redirect, wrong checksum, a later fragment")
+later = fresh(IP(bytes(fresh(ipip(data())))[:20] + bytes(20)))
+later.frag, later.len, later.chksum = 5, 60, None
+for e in (about_tunnel(3, 5), about_tunnel(4, 0), about_tunnel(5, 1), about_tunnel(3, 1, quoted=later)):
+    kernel_copy(c.ip(0, e), e)
+e = fresh(about_tunnel(3, 1))
+e[ICMP].chksum ^= 0x101
+kernel_copy(c.ip(0, e), e)
+c.ip(2, small).forward(0, 58).out(0, ipip(less(small)))
+for code in (0, 1):
+    c = case("path-unreachable-%d" % code, base(udp_binding()), "HA4-MTU-09")
+    e = about_tunnel(3, code, 0, mip_udp(data()))
+    kernel_copy(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=HOA, value=3 << 8 | code)
+    c.ip(2, small).forward(0, 58).out(0, mip_udp(less(small))).count(icmp_sent=1, created=1).out(2, icmp_error(3, 1, less(small), CN))
 c = case("icmp-to-us", base())
 e = IP(src=COA, dst=HA) / ICMP(type=8) / Raw(b"x")
 kernel_copy(c.ip(0, e), e)
@@ -830,6 +863,46 @@ case("ipv6-hop-limit", SIXLINKS).ip(2, IPv6(src=N6, dst=H6, hlim=1) / UDP()).dro
 big6 = IPv6(src=N6, dst=H6) / UDP() / Raw(bytes(1440))
 case("ipv6-too-big", SIXLINKS).ip(2, big6).forward_octets(0, 1, len(big6)).drop("mtu_df").count(icmp_sent=1, created=1).out(
     2, IPv6(src="2001:db8::1", dst=N6, hlim=64, tc=0xc0) / ICMPv6PacketTooBig(mtu=1460) / Raw(bytes(less(big6))[:1232]))
+
+
+def about_six(kind, quoted, src="2001:db8:ffff::1"):
+    return IPv6(src=src, dst="2001:db8::1", hlim=60) / kind / Raw(bytes(quoted)[:160])
+
+
+def six_kernel(c, e):
+    return c.to_kernel(0, Ether(dst=PORT[0], src=ROUTER) / e)
+
+
+fits6, big6 = [IPv6(src=N6, dst=H6) / UDP() / Raw(bytes(size)) for size in (1400 - 40 - 48, 1400 - 40 - 47)]
+out6 = IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(bytes(less(fits6)))
+quoted6 = IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(bytes(big6))
+c = case("ipv6-path-mtu", SIXLINKS, "HA4-MTU-06 over IPv6: lowered to 1400, never raised, never under 1280")
+for mtu in (1400, 1450, 1279, 100):
+    e = about_six(ICMPv6PacketTooBig(mtu=mtu), quoted6)
+    six_kernel(c.ip(0, e), e)
+c.ip(2, fits6, big6).forward(0, len(fits6)).forward_octets(0, 1, len(big6)).out(0, out6).drop("mtu_df").count(icmp_sent=1, created=1).out(
+    2, IPv6(src="2001:db8::1", dst=N6, hlim=64, tc=0xc0) / ICMPv6PacketTooBig(mtu=1360) / Raw(bytes(less(big6))[:1232]))
+c = case("ipv6-path-mtu-not-ours", SIXLINKS, "other ends, another protocol, a wrong checksum, too short a quote")
+wrong6 = [about_six(ICMPv6PacketTooBig(mtu=1300), q) for q in (
+    IPv6(src="2001:db8::2", dst=C6, nh=41) / Raw(bytes(big6)), IPv6(src="2001:db8::1", dst="2001:db8:9::24", nh=41) / Raw(bytes(big6)),
+    IPv6(src="2001:db8::1", dst=C6, nh=47) / Raw(bytes(big6)), IPv6(src="2001:db8::1", dst=C6) / UDP(sport=434, dport=9), bytes(quoted6)[:39],
+    IPv6(version=4, src="2001:db8::1", dst=C6, nh=41) / Raw(bytes(big6)))]
+damaged = fresh(about_six(ICMPv6PacketTooBig(mtu=1300), quoted6))
+damaged[ICMPv6PacketTooBig].cksum ^= 0x101
+for e in wrong6 + [damaged]:
+    six_kernel(c.ip(0, e), e)
+c.ip(2, big6).forward(0, len(big6)).out(0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(bytes(less(big6))))
+for name, kind, value, told in (("no-route", ICMPv6DestUnreach(code=0), 3 << 8, True), ("host", ICMPv6DestUnreach(code=3), 3 << 8 | 1, True),
+                                ("admin", ICMPv6DestUnreach(code=1), 3 << 8 | 1, True), ("hop-limit", ICMPv6TimeExceeded(), 11 << 8, True),
+                                ("port", ICMPv6DestUnreach(code=4), 3 << 8 | 3, False)):
+    c = case("ipv6-unreachable-" + name, SIXLINKS, "HA4-MTU-09, -10, -11 over IPv6")
+    e = about_six(kind, quoted6)
+    six_kernel(c.ip(0, e), e).event(EVENT_UNREACHABLE, id=0, address=H6, value=value)
+    c.ip(2, six).forward(0, len(six)).out(0, six_out)
+    if told:
+        c.count(icmp_sent=1, created=1).out(2, IPv6(src="2001:db8::1", dst=N6, hlim=64, tc=0xc0) / ICMPv6DestUnreach(code=3) / Raw(bytes(less(six))))
+    c.ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(bytes(six_in))).reverse(0, len(six_in)).out(2, less(six_in))
+    c.ip(2, six).forward(0, len(six)).out(0, six_out)
 case("ipv6-echo", SIXLINKS).ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(bytes(IPv6(src=H6, dst="2001:db8::1") / ICMPv6EchoRequest(id=1, data=b"x")))).reverse(
     0, 49).forward(0, 49).count(keepalives_answered=1).out(0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(
         bytes(IPv6(src="2001:db8::1", dst=H6, hlim=64) / ICMPv6EchoReply(id=1, data=b"x"))))

@@ -4,7 +4,7 @@
 
 #include "dataplane/fragment.h"
 #include "dataplane/header.h"
-#include "dataplane/input/icmp.h"
+#include "dataplane/input/icmp_tunnel.h"
 #include "dataplane/limiter.h"
 #include "dataplane/pipeline.h"
 #include "tests/walk/world.h"
@@ -143,10 +143,10 @@ static void limiter_gives_burst_then_rate(void **state)
 /* RFC 1191 7.1 */
 static void plateau_is_the_next_lower(void **state)
 {
-	assert_int_equal(icmp_plateau(1500), 1492);
-	assert_int_equal(icmp_plateau(1492), 1006);
-	assert_int_equal(icmp_plateau(508), 296);
-	assert_int_equal(icmp_plateau(20), 68);
+	assert_int_equal(icmp_tunnel_plateau(1500), 1492);
+	assert_int_equal(icmp_tunnel_plateau(1492), 1006);
+	assert_int_equal(icmp_tunnel_plateau(508), 296);
+	assert_int_equal(icmp_tunnel_plateau(20), 68);
 }
 
 /* RFC 1624: the adjusted checksum is the computed one, for every TTL. */
