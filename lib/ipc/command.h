@@ -188,11 +188,12 @@ struct neighbor_command { /* keyed by (port, address) */
  * carries its slot in the low bits (lib/ipc/sa_state.h, sa_spi_slot); any other SPI works too, by a
  * hash. SPIs are unique among inbound SAs.
  *
- * A new SA: SA_KEY, SA_LIMITS, SA_SELECTOR ... then SA_SET. SA_SET for a live id with the same SPI
- * and without staged keys changes addresses, ports, UDP encapsulation, path MTU and header settings
- * in place: keys, numbers and window stay (ESP-SEQ-18). With another SPI or with keys for a live id
- * it is refused (EEXIST): remove first. The main lcore wipes the ring slot of SA_KEY when it has
- * read it.
+ * A new SA: SA_KEY, SA_LIMITS, SA_SELECTOR ... then SA_SET, one after another: a staged command of
+ * another SA forgets what was staged before. SA_SET for a live id with the same SPI and without
+ * staged keys, or with the keys that it has, changes addresses, ports, UDP encapsulation, path MTU
+ * and header settings in place: keys, numbers and window stay (ESP-SEQ-18), staged limits and
+ * selectors replace those that it has. With another SPI or with other keys for a live id it is
+ * refused (EEXIST): remove first. The main lcore wipes the ring slot of SA_KEY when it has read it.
  */
 enum sa_direction { SA_INBOUND, SA_OUTBOUND };
 
@@ -212,6 +213,8 @@ enum sa_flag {
 	SA_NO_MAPPING_EVENT = 1 << 9,  /* NAT-11 */
 	SA_ICMP_INSPECT_OFF = 1 << 10, /* ESP-IN-09 */
 	SA_SHARED = 1 << 11, /* outbound: several workers at once take numbers in blocks */
+	SA_LARVAL = 1 << 12, /* inbound, new: an SPI was given out, keys come with a later SET of
+				the same id and SPI without this flag (SAD-05) */
 };
 
 /* Values are IKEv2 transform ids of type 1 and 3 (IANA), as charon hands them over. */

@@ -31,6 +31,35 @@
 	X(reasm_tiny, input, "first fragment shorter than the headers it must hold") \
 	X(reasm_limit, input, "reassembly table full, or too many fragments or octets of one source") \
 	X(reasm_timeout, input, "fragments whose datagram never became whole") \
+	X(ipsec_natt_short, input, "ESP-in-UDP payload of 1 to 3 octets that is no keepalive (RFC 3948 2.2)") \
+	X(ipsec_natt_keepalive, input, "NAT keepalive, one octet 0xff (RFC 3948 2.3): nothing to do") \
+	X(ipsec_udp_csum, input, "UDP checksum on an ESP port wrong, or 0 over IPv6 (RFC 3948 2.1, RFC 6935 5)") \
+	X(ipsec_ah_unsupported, input, "Authentication Header: not supported") \
+	X(ipsec_esp_fragment, input, "ESP that is still a fragment (RFC 4303 3.4.1)") \
+	X(ipsec_too_short, decap, "ESP shorter than its SA's headers and ICV") \
+	X(ipsec_bad_length, decap, "ESP ciphertext no multiple of the cipher's block, or longer than the datagram") \
+	X(ipsec_spi_reserved, decap, "SPI 0") \
+	X(ipsec_no_sa, decap, "no SA with this SPI (RFC 4303 3.4.2)") \
+	X(ipsec_no_sa_recent, decap, "SA removed less than a minute ago") \
+	X(ipsec_sa_larval, decap, "SPI given out, SA not negotiated yet") \
+	X(ipsec_sa_expired, decap, "SA beyond a hard limit") \
+	X(ipsec_replay, decap, "sequence number seen before, or 0 (RFC 4303 3.4.3)") \
+	X(ipsec_replay_late, decap, "sequence number left of the replay window") \
+	X(ipsec_icv_limit, decap, "too many forgeries for this SA: only its peer is listened to") \
+	X(ipsec_bad_icv, decap, "integrity check failed (RFC 4303 3.4.4)") \
+	X(ipsec_bad_pad, decap, "padding is not 1, 2, 3, ... or longer than the payload") \
+	X(ipsec_bad_next_header, decap, "next header that a tunnel SA cannot carry") \
+	X(ipsec_dummy, decap, "authentic dummy packet, next header 59: nothing to do") \
+	X(ipsec_inner_malformed, decap, "inner header of a decrypted packet malformed, or an address that no packet may carry") \
+	X(ipsec_option_reject, decap, "source-routed packet (RFC 5095)") \
+	X(ipsec_tiny_fragment, decap, "inner fragment with offset 1 (RFC 4301 7.2)") \
+	X(ipsec_frag_selector, decap, "fragment in an SA whose selectors name ports (RFC 4301 7)") \
+	X(ipsec_icmp_embedded, decap, "ICMP error in an SA that may not carry the packet it quotes (RFC 4301 6.2)") \
+	X(ipsec_selector_mismatch, decap, "decrypted packet does not match its SA's selectors (RFC 4301 5.2)") \
+	X(ipsec_ecn_ce_not_ect, decap, "outer CE over inner Not-ECT of a tunnel SA (RFC 6040 4.2)") \
+	X(ipsec_no_tunnel, decap, "transport SA carried a tunnel that nobody here ends (RFC 3884)") \
+	X(ipsec_nesting, decap, "ESP in ESP deeper than three, or a tunnel that leads into itself") \
+	X(ipsec_crypto_error, decap, "the cryptographic library refused the packet") \
 	X(rt_no_binding, decap, "tunnel packet whose inner source, outer addresses or ports match no binding") \
 	X(rt_encap_mismatch, decap, "tunnel packet in another encapsulation than the binding's") \
 	X(udp_tun_nh_mismatch, decap, "MIP tunnel data with another next header than the binding's") \
@@ -65,6 +94,11 @@
 	X(mtu_df, encap, "too large for the tunnel or link and may not be fragmented") \
 	X(fragment, encap, "fragmentation failed") \
 	X(no_headroom, encap, "no room for the outer headers") \
+	X(ipsec_mtu_exceeded, encap, "too large for the SA's path and may not be fragmented") \
+	X(ipsec_seq_overflow, encap, "sequence numbers of the SA are used up (RFC 4303 3.3.3)") \
+	X(ipsec_out_expired, encap, "outbound SA beyond a hard limit") \
+	X(ipsec_rr_limit, encap, "more than three times what came from an address that is not proved yet") \
+	X(ipsec_no_buffer, encap, "no packet buffer to encrypt in") \
 	X(neighbor_unresolved, output, "next hop did not resolve in time") \
 	X(neighbor_queue_full, output, "too many packets wait for a next hop") \
 	X(tx_full, output, "transmit queue full") \

@@ -4,8 +4,9 @@
  * reads it at any time (query_sa, show).
  *
  * It is exact across a restart of either process. When control attaches to a new dataplane it
- * copies the lines of every SA that it knows from the old mapping, which it kept, into the new
- * region and then sends SA_SET with SA_RESUME. So a number once taken is never taken again, even by
+ * copies the lines and the replay bitmap (sa_window_words of the SA's own window, from the start of
+ * its stretch) of every SA that it knows from the old mapping, which it kept, into the new region
+ * and then sends SA_SET with SA_RESUME. So a number once taken is never taken again, even by
  * a dataplane that was killed in the middle of a burst: a worker takes numbers here, by an atomic
  * add, before it uses them (RFC 4303 3.3.3, ESP-SEQ-02), and the window is updated here before the
  * packet goes on (3.4.3). The dataplane trusts none of it for memory safety: every index is masked.
@@ -44,8 +45,9 @@ struct sa_inbound_state {
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint64_t last_use_ns;
 	_Atomic uint32_t expired;
-	_Atomic uint32_t lock; /* window commit by several workers; 0 free. Cleared at SA_SET */
 	_Atomic uint32_t replays, replays_late, bad_icv; /* ESP-SEQ-20, per SA */
+	_Atomic uint32_t refused;     /* authentic, and dropped all the same: padding, inner header,
+					 selectors */
 	_Atomic uint32_t spi;         /* host order; these three are control's: */
 	_Atomic uint32_t identity[2]; /* sa_identity, 0 0: nobody's state */
 };
@@ -53,15 +55,19 @@ struct sa_inbound_state {
 static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a direction");
 static_assert(sizeof(struct sa_inbound_state) == 64, "one cache line a direction");
 
-/* Words of 64 bits that one SA's bitmap takes for windows of up to `window` packets: a power of
- * two, one word more than the window needs (RFC 6479 2). 0 for 0. */
+/*
+ * Words of 64 bits that one SA's bitmap takes for windows of up to `window` packets: a power of
+ * two, one word more than the window needs (RFC 6479 2). 0 for 0. Each word holds 40 packets, and
+ * in its upper 24 bits the turn of the ring that they belong to (dataplane/table/replay_window.h).
+ */
+#define SA_WINDOW_WORD_PACKETS 40
 static inline uint32_t sa_window_words(uint32_t window)
 {
 	uint32_t words = 2;
 
 	if (window == 0)
 		return 0;
-	while (words * 64 < window + 64)
+	while (words * SA_WINDOW_WORD_PACKETS < window + SA_WINDOW_WORD_PACKETS)
 		words *= 2;
 	return words;
 }

@@ -1,0 +1,59 @@
+/*
+ * The replay window of an inbound SA (RFC 4303 3.4.3, appendix A; RFC 6479), without locks: several
+ * workers may check and commit at once, and a process killed at any instant leaves a state that
+ * reopens nothing.
+ *
+ * The bitmap is a ring of 64-bit words as in RFC 6479, but each word says which stretch of numbers
+ * it holds: 40 bits of the map, and above them the low 24 bits of the ring's turn. So one
+ * compare-and-swap of one word is the whole decision: a word of an older turn is empty and is
+ * replaced by one with a single bit, never cleared first; a word of a newer turn says that the
+ * number is left of the window. Nothing is shifted, a jump of any size clears nothing.
+ *
+ * Ordering: a commit first raises `highest` (W1), then swaps the word (W2, release). Who looks at a
+ * word (acquire, pairs with W2) and then at `highest` sees one at least as high as the word's
+ * stretch, so 24 bits are enough to know the turn: it is the last one not above `highest`. A word
+ * that many turns left untouched may look younger than it is; it then refuses, it never admits, and
+ * only until `highest` passes it.
+ *
+ * The memory is the region's (lib/ipc/sa_state.h): its content is not trusted, indices are masked.
+ */
+#ifndef DATAPLANE_TABLE_REPLAY_WINDOW_H
+#define DATAPLANE_TABLE_REPLAY_WINDOW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum replay_verdict {
+	REPLAY_NEW,  /* never seen: goes on */
+	REPLAY_SEEN, /* duplicate, or a number that nobody sends (0) */
+	REPLAY_LATE, /* left of the window, or a high half that does not exist (ESP-SEQ-07) */
+};
+
+struct replay_window {
+	_Atomic uint64_t *highest; /* T; 0 nothing yet */
+	_Atomic uint64_t *words;   /* [mask + 1]; not used when size is 0 */
+	uint32_t mask;
+	uint32_t size; /* W, packets; 0 off */
+	bool extended; /* 64-bit numbers */
+	bool shared;   /* several workers may use it at once; else plain stores do */
+};
+
+/*
+ * The number that the wire's low half means (RFC 4303 A2.2, ESP-SEQ-06, -07): the one with that low
+ * half in [T - W + 1, T - W + 2^32]. Without ESN the low half itself. REPLAY_NEW and *number, else
+ * why there is none. With W = 0 and ESN, W is taken for 1 (ESP-SEQ-15). Worker.
+ */
+enum replay_verdict replay_window_infer(
+	const struct replay_window *window, uint32_t low, uint64_t *number);
+/* Before the ICV: is the number still open (ESP-SEQ-09)? Changes nothing. Worker. */
+enum replay_verdict replay_window_check(const struct replay_window *window, uint64_t number);
+/*
+ * After the ICV: check again and mark, in one step (ESP-SEQ-10). Of any number of calls with one
+ * number exactly one says REPLAY_NEW, unless the window is off. *newest: the number is right of all
+ * before it. Worker.
+ */
+enum replay_verdict replay_window_commit(
+	const struct replay_window *window, uint64_t number, bool *newest);
+
+#endif

@@ -1,0 +1,268 @@
+/*
+ * Security associations as the workers see them (RFC 4301 4.4.2). What control configured
+ * (lib/ipc/command.h) and what a packet needs are two structures; this is the second, made from the
+ * first when the command is applied.
+ *
+ *   commands SA_KEY, SA_LIMITS, SA_SELECTOR   staged here (one SA at a time)
+ *   command SA_SET        -> struct sa_inbound | struct sa_outbound   two cache lines that are hot
+ *                            key memory of crypto/                    wiped when it is given back
+ *                            struct sa_selector                       the first one in the object
+ *   region (sa_state.h)   -> numbers, window, packets, bytes, last use: a line a direction
+ *
+ * Lookup: outbound by sa_id, an array. Inbound by SPI alone (SAD-01): the SPI's low bits are the
+ * slot, another array, and the whole SPI is compared; an SPI that is not of our choosing is found
+ * by a keyed hash (SAD-12).
+ *
+ * A live SA is moved (MOBIKE, NAT) by building a new object around the same keys and state and
+ * storing its index over the old one: a burst sees all old or all new values (MOB-01), numbers and
+ * window go on (ESP-SEQ-18). Removing an SA leaves a tombstone in an inbound slot, so that what is
+ * still in flight is counted as such for a minute (LIFE-10). Objects and keys that were replaced go
+ * back after a grace period.
+ *
+ * Threads: the main lcore writes, workers read between two quiescent points; but fields marked
+ * "workers" are soft state that workers write (relaxed). Everything is preallocated.
+ */
+#ifndef DATAPLANE_TABLE_SA_TABLE_H
+#define DATAPLANE_TABLE_SA_TABLE_H
+
+#include "dataplane/table/replay_window.h"
+#include "dataplane/table/slab.h"
+#include "dataplane/table/slot_table.h"
+
+#include "lib/ipc/command.h"
+#include "lib/ipc/event.h"
+#include "lib/ipc/sa_state.h"
+
+struct suite; /* dataplane/crypto */
+struct crypto_key;
+struct crypto_library;
+struct tsc_clock; /* dataplane/tsc_clock.h */
+
+#define SA_HEADER_MAX 52 /* IPv6 40, UDP 8, SPI 4 */
+#define SA_REMOVED_S  60 /* LIFE-10 */
+
+enum sa_state {
+	SA_STATE_NONE,
+	SA_STATE_LARVAL, /* SPI given out, no keys yet (SAD-05) */
+	SA_STATE_LIVE,
+	SA_STATE_REMOVED,
+};
+
+struct sa_limits { /* of one SA; UINT64_MAX none */
+	uint64_t soft_packets, hard_packets, soft_bytes, hard_bytes, soft_tsc, hard_tsc;
+};
+
+/*
+ * The next value at which anything is to be told or stopped: the lowest limit that was not reached
+ * yet. Workers compare with these alone and look closer when one is passed. Workers.
+ */
+struct sa_watch {
+	_Atomic uint64_t packets, bytes, tsc;
+};
+
+struct sa_outbound {
+	/* line 0: what is written before the packet. Tunnel mode: outer IP header, UDP header when
+	 * SA_UDP, SPI. Transport mode: the same without the IP header. Lengths, identification, TOS
+	 * and checksums are to be filled in. */
+	uint8_t header[SA_HEADER_MAX];
+	uint8_t header_length; /* octets of header[] in use, SPI included */
+	uint8_t ip_length;     /* 20, 40; 0 transport mode */
+	uint8_t iv_length, icv_length, alignment;
+	uint8_t dscp;   /* 0..63, or DSCP_COPY */
+	uint16_t flags; /* enum sa_flag */
+	uint32_t sa_id;
+	/* line 1 */
+	const struct suite *suite;
+	struct crypto_key *key;
+	struct sa_watch watch;
+	uint32_t pair_id; /* inbound SA of the pair, SA_NONE */
+	uint16_t vrf;
+	uint16_t path_mtu;            /* configured cap, 0 none */
+	uint16_t tfc;                 /* octets to pad to; 0 none, 0xffff the SA's MTU */
+	_Atomic uint16_t learned_mtu; /* of ICMP errors, 0 none; workers. A move forgets it (MTU-11)
+				       */
+	_Atomic uint32_t learned_s;   /* worker clock's seconds then; workers */
+	uint8_t reserved[8];
+	/* line 2: rarely read */
+	_Alignas(64) struct sa_limits limits;
+	be32 spi;
+	uint32_t reqid;
+	_Atomic int64_t unproven_octets; /* MOB-12: may still be sent to an address that nothing
+					    authentic came from yet; INT64_MAX no limit. Workers */
+};
+
+/* RFC 4301 4.4.1.1, as numbers in host order; an IPv4 address is a mapped one. Inclusive. */
+struct sa_selector {
+	uint64_t local_first[2], local_last[2], remote_first[2], remote_last[2];
+	uint16_t local_port_first, local_port_last, remote_port_first, remote_port_last;
+	uint32_t next;    /* index in sa_table.selectors, 0 none */
+	uint8_t protocol; /* 0 any */
+	bool any_port;    /* no port is asked for: fragments match (ESP-IN-07) */
+	uint8_t reserved[2];
+};
+
+struct sa_inbound {
+	/* line 0: checks before the cipher */
+	be32 spi;
+	uint32_t sa_id;
+	uint32_t pair_id; /* outbound SA of the pair, SA_NONE */
+	uint16_t flags;   /* enum sa_flag */
+	uint16_t vrf;
+	uint8_t state; /* enum sa_state; stored by the main lcore in place */
+	uint8_t iv_length, icv_length, alignment;
+	uint16_t window; /* W, packets; 0 off */
+	uint16_t reserved0;
+	const struct suite *suite;
+	struct crypto_key *key;
+	struct sa_watch watch;
+	/* line 1: checks after it */
+	_Alignas(64) struct ip_address local; /* outer addresses of now */
+	struct ip_address remote;
+	be16 local_port, remote_port;
+	uint32_t selector_count;
+	uint64_t removed_until_tsc;        /* SA_STATE_REMOVED */
+	_Atomic uint64_t mapping_told_tsc; /* EVENT_SA_MAPPING was sent (NAT-10); workers */
+	_Atomic uint32_t mapping_told_to;  /* a hash of the address and port; workers */
+	_Atomic uint32_t failures;         /* ICV failures in a row (AUD-14); workers */
+	/* lines 2 and 3 */
+	_Alignas(64) struct sa_selector selector; /* the first one */
+	struct sa_limits limits;
+};
+
+_Static_assert(sizeof(struct sa_outbound) == 192 && offsetof(struct sa_outbound, suite) == 64,
+	"two hot cache lines");
+_Static_assert(sizeof(struct sa_inbound) == 256 && offsetof(struct sa_inbound, local) == 64,
+	"two hot cache lines");
+
+/* The region's arrays, [sas]; windows [sas][window_words]. */
+struct sa_region {
+	struct sa_inbound_state *inbound;
+	struct sa_outbound_state *outbound;
+	_Atomic uint64_t *windows;
+};
+
+struct sa_staging { /* main lcore */
+	bool key, limits;
+	uint8_t direction;
+	uint32_t sa_id;
+	uint32_t selector_count;
+	struct sa_key_command key_command;
+	struct sa_limits_command limits_command;
+	struct selector selectors[SA_SELECTORS_MAX];
+};
+
+struct sa_record { /* main lcore: what is behind a slot */
+	uint64_t key_fingerprint[2];
+	uint32_t generation;
+	uint32_t key; /* slot in keys */
+	uint16_t encryption, integrity, window, flags;
+};
+
+struct sa_table {
+	/* workers */
+	uint32_t *inbound_of, *outbound_of; /* [sas], indices of the slabs, 0 none */
+	struct slab inbound, outbound, selectors;
+	struct slot_table spis; /* inbound SPIs that do not carry their slot */
+	struct sa_region region;
+	uint32_t count; /* slots of each direction: a power of two, or 0 */
+	uint32_t window_words;
+	bool shared; /* more than one worker */
+	/* main lcore */
+	struct slab keys; /* struct crypto_key; kept out of core dumps */
+	struct crypto_library *library;
+	struct retirement *retirement;
+	struct sa_record *records[2]; /* [sas], by enum sa_direction */
+	struct sa_staging staging;
+	uint64_t secret[2];
+	uint32_t window_max;
+	uint32_t used[2];
+};
+
+/* 0 or -ENOMEM. Nothing can be set before sa_table_attach. */
+int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_t sas,
+	uint32_t window_max, bool shared);
+void sa_table_fini(struct sa_table *table);
+/* Names the run-time state, and the main lcore's own library, which expands keys; both outlive the
+ * table. Before any SA is set. */
+void sa_table_attach(
+	struct sa_table *table, const struct sa_region *region, struct crypto_library *library);
+/* Objects that may wait for a grace period at once. */
+uint64_t sa_table_objects(const struct sa_table *table);
+
+/*
+ * Main lcore. One of COMMAND_SA_*: checks it and does it; 0 or -errno: EINVAL a field, EEXIST
+ * another SA or other keys live there, ENOTSUP the algorithms, ENOSPC, EAGAIN (after a grace period
+ * there is room). Keys are wiped from the staging when they were used or given up.
+ */
+int sa_table_apply(struct sa_table *table, const struct command *command,
+	const struct tsc_clock *clock, uint32_t generation);
+/* Removes what was not set in this generation. */
+void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock);
+
+/* Workers, between two quiescent points. The SA of an outbound slot, or NULL. */
+static inline const struct sa_outbound *sa_outbound_get(
+	const struct sa_table *table, uint32_t sa_id)
+{
+	if (sa_id >= table->count)
+		return NULL;
+	uint32_t index = __atomic_load_n(&table->outbound_of[sa_id], __ATOMIC_ACQUIRE);
+	return index != 0 ? (const struct sa_outbound *)slab_at(&table->outbound, index) : NULL;
+}
+
+/* Of an inbound slot, or NULL; larval and removed ones are there too. */
+static inline const struct sa_inbound *sa_inbound_get(const struct sa_table *table, uint32_t sa_id)
+{
+	if (sa_id >= table->count)
+		return NULL;
+	uint32_t index = __atomic_load_n(&table->inbound_of[sa_id], __ATOMIC_ACQUIRE);
+	return index != 0 ? (const struct sa_inbound *)slab_at(&table->inbound, index) : NULL;
+}
+
+/* By SPI that does not carry its slot. */
+const struct sa_inbound *sa_table_find(const struct sa_table *table, be32 spi);
+
+/* The inbound SA that an SPI names, larval and removed ones too, or NULL. First reads: the slot's
+ * index, line 0 of the object. */
+static inline const struct sa_inbound *sa_inbound_lookup(const struct sa_table *table, be32 spi)
+{
+	if (table->count == 0)
+		return NULL;
+	const struct sa_inbound *sa =
+		sa_inbound_get(table, sa_spi_slot(__builtin_bswap32(spi), table->count));
+	if (sa != NULL && sa->spi == spi)
+		return sa;
+	return table->spis.used != 0 ? sa_table_find(table, spi) : NULL;
+}
+
+static inline struct sa_outbound_state *sa_outbound_state(
+	const struct sa_table *table, uint32_t sa_id)
+{
+	return &table->region.outbound[sa_id & (table->count - 1)];
+}
+
+static inline struct sa_inbound_state *sa_inbound_state(
+	const struct sa_table *table, uint32_t sa_id)
+{
+	return &table->region.inbound[sa_id & (table->count - 1)];
+}
+
+static inline struct replay_window sa_inbound_window(
+	const struct sa_table *table, const struct sa_inbound *sa)
+{
+	return (struct replay_window){.highest = &sa_inbound_state(table, sa->sa_id)->highest,
+		.words = table->region.windows +
+			 (size_t)(sa->sa_id & (table->count - 1)) * table->window_words,
+		.mask = sa_window_words(sa->window) - 1,
+		.size = sa->window,
+		.extended = sa->flags & SA_ESN,
+		.shared = table->shared};
+}
+
+/* SA_EXPIRED_* that the SA's run-time state has passed, as bits; refreshes the watch. Worker, when
+ * a watch value was passed; tells nobody. */
+uint32_t sa_table_outbound_expired(
+	const struct sa_table *table, const struct sa_outbound *sa, uint64_t now_tsc);
+uint32_t sa_table_inbound_expired(
+	const struct sa_table *table, const struct sa_inbound *sa, uint64_t now_tsc);
+
+#endif
