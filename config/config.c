@@ -25,7 +25,7 @@ static void wipe_keys(config_setting_t *setting)
 	const char *name = config_setting_name(setting);
 
 	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name &&
-		strcmp(name, "key") == 0) {
+		strncmp(name, "key", 3) == 0) {
 		char *text = (char *)(uintptr_t)config_setting_get_string(setting);
 		secret_wipe(text, strlen(text));
 	}

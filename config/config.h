@@ -11,7 +11,9 @@
 #define CONFIG_CONFIG_H
 
 #include "lib/base/address.h"
+#include "lib/base/esp_algorithm.h"
 #include "lib/base/secret.h"
+#include "lib/base/traffic_selector.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +38,11 @@ enum config_replay { REPLAY_TIMESTAMP, REPLAY_NONCE };
 enum config_mn_aaa { MN_AAA_IGNORE, MN_AAA_VERIFY, MN_AAA_REQUIRE };
 enum config_away_source { AWAY_SOURCE_ACCEPT, AWAY_SOURCE_LOG, AWAY_SOURCE_DROP };
 enum config_udp_checksum { UDP_CHECKSUM_OFF, UDP_CHECKSUM_ON };
+enum config_esp_mode { ESP_MODE_TUNNEL, ESP_MODE_TRANSPORT };
+enum config_copy_df { COPY_DF_YES, COPY_DF_SET, COPY_DF_CLEAR };
+enum config_copy_dscp { COPY_DSCP_OUT, COPY_DSCP_IN, COPY_DSCP_YES, COPY_DSCP_NO };
+enum config_policy_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
+enum config_policy_action { ACTION_DISCARD, ACTION_BYPASS, ACTION_PROTECT };
 
 struct config_port {
 	char name[CONFIG_NAME_SIZE];
@@ -207,6 +214,51 @@ struct config_binding { /* static permanent binding (HA4-BND-12) */
 	uint16_t instance;
 };
 
+/* A pair of security associations with keys given by hand. */
+struct config_security_association {
+	char name[CONFIG_NAME_SIZE];
+	enum config_esp_mode mode;
+	uint16_t vrf;
+	struct ip_address local, remote; /* outer addresses */
+	bool encap;                      /* RFC 3948, with the two ports */
+	uint16_t local_port, remote_port;
+	uint32_t spi_in, spi_out; /* 256.. */
+	uint32_t reqid;
+	char algorithm[ESP_ALGORITHM_NAME_SIZE];
+	struct esp_algorithm esp;        /* what the name means */
+	struct secret key_in, key_out;   /* encryption key, salt, integrity key */
+	char key_file[CONFIG_PATH_SIZE]; /* where both came from; "" = written in the configuration
+					  */
+	bool unsafe_static_keys;
+	bool esn;
+	uint32_t replay_window; /* packets, 0 = off */
+	enum config_copy_df copy_df;
+	enum config_copy_dscp copy_dscp;
+	uint32_t dscp; /* of the outer header when it is not copied */
+	bool copy_ecn, fragment_after, follow_mapping, icmp_inspect;
+	uint32_t tunnel_ttl;
+	uint32_t path_mtu;    /* octets, 0 = the egress port's */
+	uint32_t tfc_padding; /* octets, 0 none, 65535 up to the MTU */
+	/* Lifetimes from installation, 0 = none; rekey_* are the soft ones. */
+	uint64_t rekey_time_s, life_time_s, rekey_bytes, life_bytes, rekey_packets, life_packets;
+	struct traffic_selector *local_ts, *remote_ts;
+	unsigned local_ts_count, remote_ts_count;
+};
+#define CONFIG_SELECTORS_MAX 16 /* of one association or policy: local times remote */
+
+struct config_policy { /* of the ordered SPD */
+	char name[CONFIG_NAME_SIZE];
+	uint32_t order; /* lower is looked at first */
+	uint16_t vrf;
+	enum config_policy_direction direction;
+	enum config_policy_action action;
+	struct traffic_selector *local_ts, *remote_ts; /* local is our side in both directions */
+	unsigned local_ts_count, remote_ts_count;
+	char security_association[CONFIG_NAME_SIZE]; /* protect */
+	bool mip_signalling; /* bypass: messages 1, 3, 7, 15 of Mobile IP alone (HA4-SPD-06) */
+	bool answer_icmp;    /* discard: "administratively prohibited" (AUD-09) */
+};
+
 struct config_route {
 	struct ip_prefix prefix;
 	struct ip_address via; /* unspecified = on-link */
@@ -236,6 +288,10 @@ struct config {
 	unsigned foreign_agent_count;
 	struct config_binding *bindings;
 	unsigned binding_count;
+	struct config_security_association *security_associations;
+	unsigned security_association_count;
+	struct config_policy *policies;
+	unsigned policy_count;
 	struct config_route *routes;
 	unsigned route_count;
 	struct config_neighbor *neighbors;
@@ -258,6 +314,19 @@ void config_free(struct config *config);
 /* Prints the effective configuration as a file that config_load reads back to the same. Keys are
  * printed only with with_keys. */
 void config_print(const struct config *config, FILE *out, bool with_keys);
+/*
+ * The keys of a pair, from the text of a key file: a line "in HEX" and a line "out HEX". 0 or
+ * -EINVAL.
+ */
+int config_key_parse_pair(const char *text, struct secret *in, struct secret *out);
+/*
+ * Completes and checks a pair or a policy that did not come from the file (an operator's) by the
+ * same rules, but for what concerns its place among others. 0 or -EINVAL with a sentence in error.
+ */
+int config_check_ipsec_association(const struct config *config,
+	struct config_security_association *association, struct config_error *error);
+int config_check_ipsec_policy(const struct config *config, const struct config_policy *policy,
+	struct config_error *error);
 /* 0 when `after` may replace `before` in a running process; -EBUSY and the setting that needs a
  * restart in error. */
 int config_reload_check(

@@ -17,6 +17,7 @@ static const char *kind_text(const struct setting *setting)
 		[SETTING_ADDRESSES] = "array of addresses",
 		[SETTING_PREFIXES] = "array of prefixes",
 		[SETTING_NAMES] = "array of names",
+		[SETTING_SELECTORS] = "array of selectors",
 		[SETTING_GROUPS] = "list of groups",
 		[SETTING_GROUP] = "group",
 		[SETTING_NUMBERS] = "array of numbers",

@@ -262,6 +262,13 @@ static int load_element(struct loader *loader, const struct setting *setting, vo
 		return wrong_type(loader, setting, line, "an array of strings: [ \"...\", ... ]");
 	if (setting->kind == SETTING_ADDRESSES)
 		return store_address(loader, setting->name, text, element, line);
+	if (setting->kind == SETTING_SELECTORS)
+		return traffic_selector_parse(text, element)
+			       ? loader_fail(loader, line,
+					 "%s \"%s\" is no traffic selector, as "
+					 "\"10.1.0.0/16[udp/434]\"",
+					 setting->name, text)
+			       : 0;
 	if (setting->kind == SETTING_PREFIXES)
 		return store_prefix(loader, setting->name, text, element, line);
 	if (!text[0])
@@ -392,6 +399,8 @@ static int load_group(struct loader *loader, const struct section *section, void
 	}
 	if (!result && section == &schema_security)
 		result = key_load(loader, object);
+	if (!result && section == &schema_security_association)
+		result = key_load_pair(loader, object);
 	return result;
 }
 

@@ -61,6 +61,7 @@ int load_root(struct loader *loader);
 /* Frees what the lists of `object` hold, keys wiped; not the object itself. */
 void load_release(const struct section *section, void *object);
 int resolve_defaults(struct loader *loader);
+int resolve_association(struct config_security_association *association);
 /* config/check.c, check_node.c, check_ipsec.c: contradictions between settings. 0 or -EINVAL. */
 int check_config(struct loader *loader);
 int check_nodes(struct loader *loader);
@@ -79,5 +80,7 @@ const void *check_find_twins(const void *elements, unsigned count, size_t size,
 
 /* config/key.c: the key of a context from `key` or `key_file`. */
 int key_load(struct loader *loader, struct config_security *security);
+/* The same of a pair of security associations. */
+int key_load_pair(struct loader *loader, struct config_security_association *association);
 
 #endif

@@ -104,6 +104,9 @@ static void print_list(const struct printer *printer, const struct setting *sett
 			print_text(printer->out, ip_address_format(element, text));
 		} else if (setting->kind == SETTING_PREFIXES) {
 			print_text(printer->out, ip_prefix_format(element, text));
+		} else if (setting->kind == SETTING_SELECTORS) {
+			char selector[TRAFFIC_SELECTOR_TEXT_SIZE];
+			print_text(printer->out, traffic_selector_format(element, selector));
 		} else {
 			print_text(printer->out, element);
 		}
@@ -178,7 +181,7 @@ static bool is_left_out(const struct setting *setting, const void *object)
 	if (setting->kind == SETTING_MAC && setting->second != SIZE_MAX)
 		return !*(const bool *)((const char *)object + setting->second);
 	if (setting->kind == SETTING_KEY)
-		return ((const struct config_security *)object)->key_file[0] != '\0';
+		return *((const char *)object + setting->second) != '\0';
 	return false;
 }
 

@@ -17,6 +17,11 @@ static const char *const replay_words[] = {"timestamp", "nonce", NULL};
 static const char *const mn_aaa_words[] = {"ignore", "verify", "require", NULL};
 static const char *const away_source_words[] = {"accept", "log", "drop", NULL};
 static const char *const udp_checksum_words[] = {"off", "on", NULL};
+static const char *const esp_mode_words[] = {"tunnel", "transport", NULL};
+static const char *const copy_df_words[] = {"yes", "set", "clear", NULL};
+static const char *const copy_dscp_words[] = {"out", "in", "yes", "no", NULL};
+static const char *const direction_words[] = {"both", "out", "in", NULL};
+static const char *const action_words[] = {"discard", "bypass", "protect", NULL};
 static const char *const log_level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 /* A table: one setting stays together on its lines. */
@@ -276,7 +281,8 @@ static const struct setting security_settings[] = {
 		.help = "security parameter index, 256 or more (HA4-AUTH-02); 2 is CHAP_SPI, a mobile node's Mobile-AAA key (HA4-AUTH-15)"},
 	{.name = "algorithm", .kind = SETTING_WORD, AT(config_security, algorithm), .words = algorithm_words, .fallback = "hmac-md5",
 		.help = "of the authenticator; keyed-md5 is the prefix+suffix mode of RFC 2002"},
-	{.name = "key", .kind = SETTING_KEY, AT(config_security, key), .fallback = "", .unit = "hex",
+	{.name = "key", .kind = SETTING_KEY, AT(config_security, key),
+		.second = offsetof(struct config_security, key_file), .fallback = "", .unit = "hex",
 		.help = "this or key_file; any octets, 16 to 128 recommended"},
 	{.name = "key_file", .kind = SETTING_TEXT, AT(config_security, key_file), .fallback = "",
 		.help = "file that holds the key in hex; must not be readable by group or others"},
@@ -354,6 +360,106 @@ static const struct setting binding_settings[] = {
 };
 SECTION(binding, "binding", config_binding, binding_settings);
 
+static const struct setting security_association_settings[] = {
+	{.name = "name", .kind = SETTING_TEXT, AT(config_security_association, name),
+		.help = "by which policies and operators refer to the pair; unique"},
+	{.name = "mode", .kind = SETTING_WORD, AT(config_security_association, mode), .words = esp_mode_words, .fallback = "tunnel",
+		.help = "fixed for its life (HA4-SPD-09)"},
+	{.name = "vrf", .kind = SETTING_INTEGER, AT(config_security_association, vrf), .max = 65535, .fallback = "0",
+		.help = "routing table of the outer and the inner packets"},
+	{.name = "local", .kind = SETTING_ADDRESS, AT(config_security_association, local),
+		.help = "our outer address"},
+	{.name = "remote", .kind = SETTING_ADDRESS, AT(config_security_association, remote),
+		.help = "the peer's outer address"},
+	{.name = "encap", .kind = SETTING_BOOLEAN, AT(config_security_association, encap), .fallback = "false",
+		.help = "ESP in UDP (RFC 3948)"},
+	{.name = "local_port", .kind = SETTING_INTEGER, AT(config_security_association, local_port), .min = 1, .max = 65535, .fallback = "4500",
+		.help = "our UDP port with encap (NAT-07)"},
+	{.name = "remote_port", .kind = SETTING_INTEGER, AT(config_security_association, remote_port), .min = 1, .max = 65535, .fallback = "4500",
+		.help = "the peer's, as seen from here"},
+	{.name = "spi_in", .kind = SETTING_INTEGER, AT(config_security_association, spi_in), .min = 256, .max = 4294967295,
+		.help = "of what we receive; unique among all pairs (SAD-01)"},
+	{.name = "spi_out", .kind = SETTING_INTEGER, AT(config_security_association, spi_out), .min = 256, .max = 4294967295,
+		.help = "of what we send, chosen by the peer"},
+	{.name = "reqid", .kind = SETTING_INTEGER, AT(config_security_association, reqid), .min = 0, .max = 4294967295, .fallback = "0",
+		.help = "groups associations of one purpose, for logs and events"},
+	{.name = "algorithm", .kind = SETTING_TEXT, AT(config_security_association, algorithm),
+		.help = "as strongSwan names them: aes128gcm16, aes256-sha256, chacha20poly1305, null-sha256, ..."},
+	{.name = "key_in", .kind = SETTING_KEY, AT(config_security_association, key_in), .second = offsetof(struct config_security_association, key_file), .fallback = "", .unit = "hex",
+		.help = "encryption key, salt and integrity key in one; this and key_out, or key_file"},
+	{.name = "key_out", .kind = SETTING_KEY, AT(config_security_association, key_out), .second = offsetof(struct config_security_association, key_file), .fallback = "", .unit = "hex",
+		.help = "the same of what we send"},
+	{.name = "key_file", .kind = SETTING_TEXT, AT(config_security_association, key_file), .fallback = "",
+		.help = "file with a line \"in HEX\" and a line \"out HEX\"; must not be readable by group or others"},
+	{.name = "unsafe_static_keys", .kind = SETTING_BOOLEAN, AT(config_security_association, unsafe_static_keys), .fallback = "false",
+		.help = "counter modes (GCM, CCM, CTR, GMAC, ChaCha20) with a key of the configuration repeat nonces when both processes restart, which gives the key away: only for tests (ESP-ALG-20)"},
+	{.name = "esn", .kind = SETTING_BOOLEAN, AT(config_security_association, esn), .fallback = "false",
+		.help = "64-bit sequence numbers, as agreed with the peer"},
+	{.name = "replay_window", .kind = SETTING_INTEGER, AT(config_security_association, replay_window), .max = 4096, .late = true, .fallback = "1024, or dataplane.max_replay_window when that is less", .unit = "packets",
+		.help = "0: replays pass; else 32 or more (ESP-SEQ-12)"},
+	{.name = "copy_df", .kind = SETTING_WORD, AT(config_security_association, copy_df), .words = copy_df_words, .fallback = "yes",
+		.help = "outer DF: the inner one's, set, or clear (HA4-SPD-13)"},
+	{.name = "copy_ecn", .kind = SETTING_BOOLEAN, AT(config_security_association, copy_ecn), .fallback = "true",
+		.help = "RFC 6040; false sends ECN 00 outside (compatibility mode)"},
+	{.name = "copy_dscp", .kind = SETTING_WORD, AT(config_security_association, copy_dscp), .words = copy_dscp_words, .fallback = "out",
+		.help = "into the outer header, from it into the inner one, both, or neither"},
+	{.name = "dscp", .kind = SETTING_INTEGER, AT(config_security_association, dscp), .max = 63, .fallback = "0",
+		.help = "of the outer header when it is not copied"},
+	{.name = "tunnel_ttl", .kind = SETTING_INTEGER, AT(config_security_association, tunnel_ttl), .min = 1, .max = 255, .fallback = "64",
+		.help = "outer TTL or hop limit"},
+	{.name = "path_mtu", .kind = SETTING_INTEGER, AT(config_security_association, path_mtu), .max = 65535, .fallback = "0", .unit = "octets",
+		.help = "cap of the outer path's MTU; 0: the egress port's"},
+	{.name = "tfc_padding", .kind = SETTING_INTEGER, AT(config_security_association, tfc_padding), .max = 65535, .fallback = "0", .unit = "octets",
+		.help = "pad to this length; 65535: to the MTU (ESP-FMT-15)"},
+	{.name = "fragment_after", .kind = SETTING_BOOLEAN, AT(config_security_association, fragment_after), .fallback = "false",
+		.help = "cut the ESP packet instead of the inner one (MTU-03)"},
+	{.name = "icmp_inspect", .kind = SETTING_BOOLEAN, AT(config_security_association, icmp_inspect), .fallback = "true",
+		.help = "check the packet inside an ICMP error against the selectors (ESP-IN-09)"},
+	{.name = "follow_mapping", .kind = SETTING_BOOLEAN, AT(config_security_association, follow_mapping), .fallback = "false",
+		.help = "send to where the newest authentic packet came from (NAT-09); with encap"},
+	{.name = "rekey_time_s", .kind = SETTING_INTEGER, AT(config_security_association, rekey_time_s), .max = 4294967295, .fallback = "0", .unit = "s",
+		.help = "soft limit since installation: an event; 0 = none"},
+	{.name = "life_time_s", .kind = SETTING_INTEGER, AT(config_security_association, life_time_s), .max = 4294967295, .fallback = "0", .unit = "s",
+		.help = "hard limit: the association stops; 0 = none"},
+	{.name = "rekey_bytes", .kind = SETTING_INTEGER, AT(config_security_association, rekey_bytes), .max = INT64_MAX, .fallback = "0", .unit = "octets",
+		.help = "soft limit of octets given to the cipher"},
+	{.name = "life_bytes", .kind = SETTING_INTEGER, AT(config_security_association, life_bytes), .max = INT64_MAX, .fallback = "0", .unit = "octets",
+		.help = "hard limit"},
+	{.name = "rekey_packets", .kind = SETTING_INTEGER, AT(config_security_association, rekey_packets), .max = INT64_MAX, .fallback = "0",
+		.help = "soft limit"},
+	{.name = "life_packets", .kind = SETTING_INTEGER, AT(config_security_association, life_packets), .max = INT64_MAX, .fallback = "0",
+		.help = "hard limit"},
+	{.name = "local_ts", .kind = SETTING_SELECTORS, LIST(config_security_association, local_ts, local_ts_count), .max = 16, .late = true, .fallback = "transport: the outer address",
+		.help = "our side of what may pass inside: \"10.1.0.0/16\", \"192.0.2.1[udp/434]\", \"10.0.0.1-10.0.0.9[tcp]\""},
+	{.name = "remote_ts", .kind = SETTING_SELECTORS, LIST(config_security_association, remote_ts, remote_ts_count), .max = 16, .late = true, .fallback = "transport: the outer address",
+		.help = "the peer's side; up to 16 of local times remote"},
+};
+SECTION(security_association, "security association", config_security_association, security_association_settings);
+
+static const struct setting policy_settings[] = {
+	{.name = "name", .kind = SETTING_TEXT, AT(config_policy, name),
+		.help = "for logs and operators; unique"},
+	{.name = "order", .kind = SETTING_INTEGER, AT(config_policy, order), .max = 4294967295,
+		.help = "lower is looked at first; the first that matches decides (SPD-03)"},
+	{.name = "vrf", .kind = SETTING_INTEGER, AT(config_policy, vrf), .max = 65535, .fallback = "0",
+		.help = "routing table whose packets it is about"},
+	{.name = "direction", .kind = SETTING_WORD, AT(config_policy, direction), .words = direction_words, .fallback = "both",
+		.help = "of the packets"},
+	{.name = "local_ts", .kind = SETTING_SELECTORS, LIST(config_policy, local_ts, local_ts_count), .min = 1, .max = 16,
+		.help = "our side, whatever the direction, as in security associations"},
+	{.name = "remote_ts", .kind = SETTING_SELECTORS, LIST(config_policy, remote_ts, remote_ts_count), .min = 1, .max = 16,
+		.help = "the other side; ICMP types and codes as \"any[icmp/3:4]\", Mobility Header types as \"any6[mh/5]\""},
+	{.name = "action", .kind = SETTING_WORD, AT(config_policy, action), .words = action_words,
+		.help = "what happens to them"},
+	{.name = "security_association", .kind = SETTING_TEXT, AT(config_policy, security_association), .fallback = "",
+		.help = "protect: the pair that carries what goes out; what comes in clear is dropped (SPD-16)"},
+	{.name = "mip_signalling", .kind = SETTING_BOOLEAN, AT(config_policy, mip_signalling), .fallback = "false",
+		.help = "bypass: Mobile IP messages 1, 3, 7 and 15 alone, not tunnel data (HA4-SPD-06); reveals addresses and NAI"},
+	{.name = "answer_icmp", .kind = SETTING_BOOLEAN, AT(config_policy, answer_icmp), .fallback = "false",
+		.help = "discard: answer with \"administratively prohibited\" (AUD-09)"},
+};
+SECTION(policy, "policy", config_policy, policy_settings);
+
 static const struct setting route_settings[] = {
 	{.name = "prefix", .kind = SETTING_PREFIX, AT(config_route, prefix), .help = "destinations"},
 	{.name = "via", .kind = SETTING_ADDRESS, AT(config_route, via), .fallback = "", .help = "next hop; empty: on the link itself"},
@@ -387,6 +493,12 @@ static const struct setting root_settings[] = {
 		.fallback = "", .section = &schema_foreign_agent, .help = "that relay registrations"},
 	{.name = "bindings", .kind = SETTING_GROUPS, LIST(config, bindings, binding_count), .max = 1048576, .fallback = "",
 		.section = &schema_binding, .help = "static permanent bindings"},
+	{.name = "security_associations", .kind = SETTING_GROUPS,
+		LIST(config, security_associations, security_association_count), .max = 1048576, .fallback = "",
+		.section = &schema_security_association, .help = "pairs with keys given by hand"},
+	{.name = "policies", .kind = SETTING_GROUPS, LIST(config, policies, policy_count), .max = 4194304, .fallback = "",
+		.section = &schema_policy,
+		.help = "the ordered SPD; a vrf without any passes everything, with one what matches none is discarded (SPD-15)"},
 	{.name = "routes", .kind = SETTING_GROUPS, LIST(config, routes, route_count), .max = 4194304, .fallback = "",
 		.section = &schema_route, .help = "static routes, for ports without a kernel side"},
 	{.name = "neighbors", .kind = SETTING_GROUPS, LIST(config, neighbors, neighbor_count), .max = 1048576, .fallback = "",
@@ -411,6 +523,8 @@ size_t schema_element_size(const struct setting *setting)
 		return sizeof(struct ip_prefix);
 	case SETTING_NAMES:
 		return CONFIG_NAME_SIZE;
+	case SETTING_SELECTORS:
+		return sizeof(struct traffic_selector);
 	case SETTING_GROUPS:
 		return setting->section->size;
 	default:

@@ -13,23 +13,24 @@
 
 enum setting_kind {
 	SETTING_BOOLEAN,
-	SETTING_INTEGER,   /* unsigned when min >= 0; width from `size` */
-	SETTING_WORD,      /* an enum: index into words */
-	SETTING_TEXT,      /* char[size]; one of words when there are any */
-	SETTING_ADDRESS,   /* struct ip_address */
-	SETTING_PREFIX,    /* struct ip_prefix */
-	SETTING_HOME,      /* struct ip_prefix, a bare address is a prefix of one; "" is length 0 */
-	SETTING_MAC,       /* uint8_t[6]; `second` is the bool that says whether it was given */
-	SETTING_KEY,       /* struct secret, in hex */
-	SETTING_PORT,      /* uint16_t, index of a port told by name; "" = UINT16_MAX */
+	SETTING_INTEGER, /* unsigned when min >= 0; width from `size` */
+	SETTING_WORD,    /* an enum: index into words */
+	SETTING_TEXT,    /* char[size]; one of words when there are any */
+	SETTING_ADDRESS, /* struct ip_address */
+	SETTING_PREFIX,  /* struct ip_prefix */
+	SETTING_HOME,    /* struct ip_prefix, a bare address is a prefix of one; "" is length 0 */
+	SETTING_MAC,     /* uint8_t[6]; `second` is the bool that says whether it was given */
+	SETTING_KEY,  /* struct secret, in hex; `second` is the char[] of the file it came from */
+	SETTING_PORT, /* uint16_t, index of a port told by name; "" = UINT16_MAX */
 	SETTING_INSTANCE,  /* uint16_t, index of an instance told by name */
 	SETTING_ADDRESSES, /* pointer to struct ip_address, `second` is the count; as the next three
 			    */
 	SETTING_PREFIXES,
-	SETTING_NAMES,  /* char (*)[CONFIG_NAME_SIZE] */
-	SETTING_GROUPS, /* a list of groups: pointer to the struct of `section` */
-	SETTING_GROUP,  /* one group, in place */
-	SETTING_NUMBERS /* uint16_t[size / 2], zeros behind the last */
+	SETTING_NAMES,     /* char (*)[CONFIG_NAME_SIZE] */
+	SETTING_SELECTORS, /* struct traffic_selector */
+	SETTING_GROUPS,    /* a list of groups: pointer to the struct of `section` */
+	SETTING_GROUP,     /* one group, in place */
+	SETTING_NUMBERS    /* uint16_t[size / 2], zeros behind the last */
 };
 
 struct section;
@@ -59,7 +60,8 @@ struct section {
 
 extern const struct section schema_root, schema_dataplane, schema_port, schema_control,
 	schema_instance, schema_home_network, schema_pool, schema_mobile_node, schema_security,
-	schema_foreign_agent, schema_binding, schema_route, schema_neighbor, schema_local;
+	schema_foreign_agent, schema_binding, schema_security_association, schema_policy,
+	schema_route, schema_neighbor, schema_local;
 
 /* True for the kinds that are a pointer and a count. */
 bool schema_is_list(const struct setting *setting);

@@ -266,6 +266,74 @@ static int reload(const char *before, const char *after, struct config_error *er
 	return result;
 }
 
+static const char pair_text[] =
+	"dataplane = { ports = ( { name = \"a\"; device = \"b\"; } ); };\n"
+	"security_associations = ( { name = \"x\"; local = \"192.0.2.1\"; remote = "
+	"\"192.0.2.2\"; mode = \"transport\";\n"
+	"  spi_in = 300; spi_out = 0xffffffff; algorithm = \"null-sha1\"; %s } );\n";
+
+/* Transport mode needs no selectors, the window has a default, keys come in one file for both. */
+static void pair_of_a_key_file(void **state)
+{
+	char path[] = "/tmp/hp-ipsec-keys-XXXXXX", setting[100], text[800];
+	struct config_error error;
+	struct config *config;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	dprintf(fd, "# of the pair x\nout 0102030405060708090a0b0c0d0e0f1011121314\n\n"
+		    " in\tf102030405060708090a0b0c0d0e0f1011121314 \n");
+	snprintf(setting, sizeof(setting), "key_file = \"%s\";", path);
+	snprintf(text, sizeof(text), pair_text, setting);
+	config = load_text(text);
+	const struct config_security_association *pair = &config->security_associations[0];
+	assert_int_equal(pair->key_in.bytes[0], 0xf1);
+	assert_int_equal(pair->key_out.bytes[0], 1);
+	assert_int_equal(pair->key_in.length, 20);
+	assert_int_equal(pair->replay_window, 1024);
+	assert_int_equal(pair->spi_out, UINT32_MAX);
+	assert_int_equal(pair->local_ts_count, 1);
+	assert_true(traffic_selector_contains(&pair->remote_ts[0], &pair->remote));
+	char *printed = print(config, false);
+	assert_null(strstr(printed, "f102030405")); // ESP-ALG-25
+	assert_non_null(strstr(printed, path));
+	free(printed);
+	config_free(config);
+
+	chmod(path, 0640);
+	assert_int_equal(config_load_string(text, "text", &config, &error, NULL), -EINVAL);
+	assert_non_null(strstr(error.text, "is open to group or others"));
+	chmod(path, 0600);
+	static const char *const bad[] = {"in 01\n", "in 01\nout 02\nout 03\n",
+		"in 01 02\nout 02\n", "in 0x01\nout 02\n", "in01\nout 02\n", "in\nout 02\n",
+		"key 01\n", ""};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct secret in, out;
+		assert_int_equal(config_key_parse_pair(bad[i], &in, &out), -EINVAL);
+		assert_int_equal(in.length, 0);
+		assert_int_equal(out.length, 0);
+	}
+	close(fd);
+	unlink(path);
+}
+
+static void printed_pair_hides_its_keys(void **state)
+{
+	char text[800];
+	struct config *config;
+
+	snprintf(text, sizeof(text), pair_text,
+		"key_in = \"f102030405060708090a0b0c0d0e0f1011121314\"; "
+		"key_out = \"f202030405060708090a0b0c0d0e0f1011121314\";");
+	config = load_text(text);
+	char *printed = print(config, false);
+	assert_null(strstr(printed, "f102030405"));
+	assert_null(strstr(printed, "f202030405"));
+	assert_non_null(strstr(printed, "key_out = \"\" /* not shown, fingerprint"));
+	free(printed);
+	config_free(config);
+}
+
 static void reload_names_what_needs_a_restart(void **state)
 {
 	struct config_error error;
@@ -345,6 +413,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(replay_style_follows_the_instance),
 		cmocka_unit_test(printed_without_keys_is_refused),
 		cmocka_unit_test(key_file_must_be_private),
+		cmocka_unit_test(pair_of_a_key_file),
+		cmocka_unit_test(printed_pair_hides_its_keys),
 		cmocka_unit_test(reload_names_what_needs_a_restart),
 		cmocka_unit_test(missing_file_and_folder_are_told),
 		cmocka_unit_test(warnings_stop_at_a_hundred),
