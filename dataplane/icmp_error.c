@@ -137,8 +137,8 @@ static void write_ipv6(struct rte_mbuf *error, const struct ip_address *from,
 			rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_data_len(error) - sizeof(*ip))),
 		.proto = IPPROTO_ICMPV6,
 		.hop_limits = ERROR_TTL};
-	memcpy(ip->src_addr, from->bytes, 16);
-	memcpy(ip->dst_addr, to->bytes, 16);
+	memcpy(&ip->src_addr, from->bytes, 16);
+	memcpy(&ip->dst_addr, to->bytes, 16);
 	icmp->icmp_cksum = rte_ipv6_udptcp_cksum(ip, icmp);
 }
 

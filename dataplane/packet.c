@@ -1,5 +1,7 @@
 #include "dataplane/packet.h"
 
+#include "dataplane/compatibility.h"
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 
@@ -139,8 +141,8 @@ static bool parse_ipv6(struct rte_mbuf *mbuf, struct packet *p)
 	ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv6_hdr *);
 	if (rte_be_to_cpu_16(ip->payload_len) + sizeof(*ip) > rte_pktmbuf_pkt_len(mbuf))
 		return false;
-	p->source = ip_address_from_v6(ip->src_addr);
-	p->destination = ip_address_from_v6(ip->dst_addr);
+	p->source = ipv6_source(ip);
+	p->destination = ipv6_destination(ip);
 	p->protocol = ip->proto;
 	p->payload_offset = sizeof(*ip);
 	p->ttl = ip->hop_limits;

@@ -1,5 +1,6 @@
 #include "dataplane/decap/gre.h"
 
+#include "dataplane/compatibility.h"
 #include "dataplane/decap/outer.h"
 
 #include <rte_ether.h>
@@ -29,8 +30,7 @@ static bool is_loop(struct rte_mbuf *packet, const struct packet *p, uint16_t ty
 	} else {
 		if (!packet_pull(packet, sizeof(struct rte_ipv6_hdr)))
 			return false;
-		destination = ip_address_from_v6(
-			rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *)->dst_addr);
+		destination = ipv6_destination(rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *));
 	}
 	return ip_address_equal(&destination, &p->outer_source);
 }

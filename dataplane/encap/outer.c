@@ -1,5 +1,6 @@
 #include "dataplane/encap/outer.h"
 
+#include "dataplane/compatibility.h"
 #include "dataplane/header.h"
 
 #include <stdatomic.h>
@@ -74,8 +75,8 @@ static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct 
 	p->tos = outer_tos(p->tunnel, inner->tos, (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20));
 	ipv6_tos_set(ip, p->tos);
 	ip->payload_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(packet) - sizeof(*ip)));
-	p->source = ip_address_from_v6(ip->src_addr);
-	p->destination = ip_address_from_v6(ip->dst_addr);
+	p->source = ipv6_source(ip);
+	p->destination = ipv6_destination(ip);
 	p->protocol = ip->proto;
 	p->payload_offset = sizeof(*ip);
 	p->ttl = ip->hop_limits;

@@ -44,8 +44,8 @@ static step_result answer_echo(
 	icmp->icmp_cksum = checksum_adjust(icmp->icmp_cksum, before, after);
 	if (packet_is_ipv6(p)) {
 		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);
-		memcpy(ip->src_addr, p->destination.bytes, 16);
-		memcpy(ip->dst_addr, source.bytes, 16);
+		memcpy(&ip->src_addr, p->destination.bytes, 16);
+		memcpy(&ip->dst_addr, source.bytes, 16);
 		ip->hop_limits = REPLY_TTL;
 	} else {
 		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);

@@ -5,6 +5,7 @@ lines of a program that speaks TAP one by one, any other program as one. A case 
 reason printed; it never counts as passed. A build that fails is a failed case too, so that the closing line cannot be green without it.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -216,15 +217,18 @@ def part_tidy():
 		return
 	with open(os.path.join(ROOT, directory, "compile_commands.json")) as file:
 		sources = sorted({os.path.relpath(os.path.join(e["directory"], e["file"]), ROOT) for e in json.load(file)})
-	for source in sources:
-		if source.startswith("tests/"):
-			continue
-		log = os.path.join(ROOT, "build-check", "tidy.log")
-		open(log, "w").close()
-		status = run(["clang-tidy", "-p", directory, "--quiet", "--warnings-as-errors=*", source], log)
-		if status:
-			tail(log, 20)
-		count("fail" if status else "ok", f"tidy: {source}")
+	sources = [source for source in sources if not source.startswith("tests/")]
+
+	def tidy(source):
+		return subprocess.run(["clang-tidy", "-p", directory, "--quiet", "--warnings-as-errors=*", source], cwd=ROOT,
+			stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+	with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+		for source, result in zip(sources, pool.map(tidy, sources)):
+			if result.returncode:
+				findings = [line for line in result.stdout.splitlines() if re.search(r": (error|warning): ", line)]
+				print("\n".join("    | " + line for line in findings or result.stdout.splitlines()[-20:]), flush=True)
+			count("fail" if result.returncode else "ok", f"tidy: {source}")
 
 
 def main():
