@@ -166,7 +166,8 @@ static bool workers_poll(struct loop *loop)
 		tell |= punted != loop->punted[i];
 		loop->punted[i] = punted;
 		tell |= event_collect(worker, &dataplane->region, dataplane->client_fd >= 0) > 0;
-		found |= exception_write(worker, dataplane->taps, dataplane->port_count) > 0;
+		found |= exception_write(worker, dataplane->taps, dataplane->region.port_counters,
+				 dataplane->port_count) > 0;
 	}
 	if (tell && dataplane->client_fd >= 0)
 		doorbell_ring(dataplane->region.event_doorbell);
@@ -185,7 +186,8 @@ static void tap_read(struct dataplane *dataplane, unsigned port)
 {
 	struct worker *worker = &dataplane->workers[port % dataplane->worker_count];
 
-	exception_read(worker, dataplane->taps[port], (uint16_t)port);
+	exception_read(worker, dataplane->taps[port], (uint16_t)port,
+		&dataplane->region.port_counters[port]);
 }
 
 static void source_handle(struct loop *loop, uint32_t source)

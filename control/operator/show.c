@@ -139,6 +139,8 @@ static void write_port(
 	writer_unsigned(out, "rx_errors", counters->rx_errors);
 	writer_unsigned(out, "tx_errors", counters->tx_errors);
 	writer_unsigned(out, "rx_no_buffer", counters->rx_no_buffer);
+	writer_unsigned(out, "exception_lost", counters->exception_lost);
+	writer_unsigned(out, "exception_refused", counters->exception_refused);
 }
 
 void show_ports(struct operator_server *server, const struct request *request, struct writer *out)

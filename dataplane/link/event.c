@@ -48,7 +48,10 @@ bool event_emit(struct worker *worker, const struct event *event)
 			return false;
 		*full = from + cost;
 	}
-	return rte_ring_sp_enqueue_elem(worker->event_out, (void *)event, sizeof(*event)) == 0;
+	if (rte_ring_sp_enqueue_elem(worker->event_out, (void *)event, sizeof(*event)) == 0)
+		return true;
+	worker->counters->events_lost++;
+	return false;
 }
 
 bool event_put(struct region *region, const struct event *event)

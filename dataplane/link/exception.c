@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define SEGMENTS_MAX 16
+#define SEGMENTS_MAX 128 /* of one frame: more than a reassembled datagram has */
+#define FRAME_MAX    65550
 
 enum drop_reason exception_packet(struct worker *worker, struct rte_mbuf *frame)
 {
@@ -63,21 +64,24 @@ int exception_tap_open(const char *name, const uint8_t mac[6], uint16_t mtu)
 	return fd;
 }
 
-static void frame_write(int tap, struct rte_mbuf *frame)
+/* False when the kernel does not take the frame: its queue is full, as any device's may be, or the
+ * TAP is down. */
+static bool frame_write(int tap, struct rte_mbuf *frame)
 {
 	struct iovec parts[SEGMENTS_MAX];
 	int count = 0;
 
-	for (struct rte_mbuf *segment = frame; segment && count < SEGMENTS_MAX;
-		segment = segment->next)
+	for (struct rte_mbuf *segment = frame; segment; segment = segment->next) {
+		if (count == SEGMENTS_MAX)
+			return false;
 		parts[count++] = (struct iovec){.iov_base = rte_pktmbuf_mtod(segment, void *),
 			.iov_len = rte_pktmbuf_data_len(segment)};
-	ssize_t written =
-		writev(tap, parts, count); /* a full TAP queue drops, as any device does */
-	(void)written;
+	}
+	return writev(tap, parts, count) >= 0;
 }
 
-unsigned exception_write(struct worker *worker, const int *taps, unsigned port_count)
+unsigned exception_write(
+	struct worker *worker, const int *taps, struct port_counters *ports, unsigned port_count)
 {
 	struct rte_mbuf *frames[BURST_SIZE];
 	unsigned count =
@@ -85,32 +89,62 @@ unsigned exception_write(struct worker *worker, const int *taps, unsigned port_c
 
 	for (unsigned i = 0; i < count; i++) {
 		uint16_t port = frames[i]->port;
-		if (port < port_count && taps[port] >= 0)
-			frame_write(taps[port], frames[i]);
+		if (port < port_count && (taps[port] < 0 || !frame_write(taps[port], frames[i])))
+			ports[port].exception_lost++;
 	}
 	rte_pktmbuf_free_bulk(frames, count);
 	return count;
 }
 
-unsigned exception_read(struct worker *worker, int tap, uint16_t port)
+/* Octets that did not fit into the first buffer, in further ones. False without buffers. */
+static bool frame_extend(
+	struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t *octets, uint32_t length)
 {
-	unsigned count = 0;
+	while (length > 0) {
+		struct rte_mbuf *next = rte_pktmbuf_alloc(pool);
+		if (!next)
+			return false;
+		uint16_t part = (uint16_t)RTE_MIN(length, (uint32_t)rte_pktmbuf_tailroom(next));
+		memcpy(rte_pktmbuf_append(next, part), octets, part);
+		if (rte_pktmbuf_chain(frame, next) != 0) {
+			rte_pktmbuf_free(next);
+			return false;
+		}
+		octets += part;
+		length -= part;
+	}
+	return true;
+}
 
-	while (count < BURST_SIZE) {
+unsigned exception_read(
+	struct worker *worker, int tap, uint16_t port, struct port_counters *counters)
+{
+	static uint8_t rest[FRAME_MAX]; /* main lcore's alone: of a frame larger than a buffer */
+	/* No more than the worker has room for: what it has not is left to the kernel's queue,
+	 * which counts its own losses. */
+	unsigned count = 0, room = RTE_MIN(rte_ring_free_count(worker->exception_in), BURST_SIZE);
+
+	while (count < room) {
 		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->pool);
 		if (!mbuf)
 			break;
-		ssize_t length =
-			read(tap, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
+		uint32_t first = rte_pktmbuf_tailroom(mbuf);
+		struct iovec parts[] = {
+			{.iov_base = rte_pktmbuf_mtod(mbuf, void *), .iov_len = first},
+			{.iov_base = rest, .iov_len = sizeof(rest)}};
+		ssize_t length = readv(tap, parts, 2);
 		if (length <= 0) {
 			rte_pktmbuf_free(mbuf);
 			break;
 		}
 		mbuf->port = port;
-		mbuf->data_len = (uint16_t)length;
-		mbuf->pkt_len = (uint32_t)length;
-		if (rte_ring_sp_enqueue(worker->exception_in, mbuf) != 0)
+		mbuf->data_len = (uint16_t)RTE_MIN((uint32_t)length, first);
+		mbuf->pkt_len = mbuf->data_len;
+		if (!frame_extend(worker->pool, mbuf, rest, (uint32_t)length - mbuf->data_len) ||
+			rte_ring_sp_enqueue(worker->exception_in, mbuf) != 0) {
 			rte_pktmbuf_free(mbuf);
+			counters->exception_refused++;
+		}
 		count++;
 	}
 	return count;

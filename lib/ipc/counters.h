@@ -41,7 +41,8 @@ struct worker_counters {
 	uint64_t busy_tsc, idle_tsc;
 	uint64_t heartbeat;    /* rises while the worker lives */
 	uint64_t udp_trailing; /* datagrams with octets after their UDP length (HA4-MSG-08) */
-	uint64_t reserved[12];
+	uint64_t events_lost;  /* the main lcore was too slow to take them */
+	uint64_t reserved[11];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 
@@ -63,7 +64,9 @@ struct port_counters {
 	uint32_t speed_mbps;
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_missed, rx_errors, tx_errors,
 		rx_no_buffer;
-	uint64_t reserved[2];
+	/* Outside the sum: counted as punted before, not received yet. */
+	uint64_t exception_lost;    /* frames that the kernel's TAP did not take */
+	uint64_t exception_refused; /* frames from it that found no buffer */
 };
 
 static_assert(sizeof(struct port_counters) == 128, "two cache lines");
