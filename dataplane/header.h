@@ -64,6 +64,25 @@ static inline bool ipv4_checksum_right(const struct rte_ipv4_hdr *ip)
 	return rte_raw_cksum(ip, rte_ipv4_hdr_len(ip)) == 0xffff;
 }
 
+/*
+ * The device has verified the checksum of the outermost IPv4 or UDP header, and found it right.
+ * What it says of a packet in which it saw a tunnel may be about the inner header, unless it calls
+ * the outer one bad; a verdict "bad" is verified by the caller all the same.
+ */
+static inline bool device_verified_ipv4(const struct rte_mbuf *packet)
+{
+	return (packet->ol_flags &
+		       (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_OUTER_IP_CKSUM_BAD)) ==
+		       RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+	       (packet->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0;
+}
+
+static inline bool device_verified_udp(const struct rte_mbuf *packet)
+{
+	return (packet->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+	       (packet->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0;
+}
+
 /* Puts a plain IPv4 header (DF, identification 0) before the whole packet; addresses in network
  * order. False without headroom. */
 static inline bool ipv4_prepend(struct rte_mbuf *packet, rte_be32_t source, rte_be32_t destination,

@@ -34,6 +34,20 @@ static uint64_t offloads_choose(struct port *port, const struct rte_eth_dev_info
 	return chosen;
 }
 
+/* Verified checksums are taken from the device; a frame larger than a buffer comes in a chain. */
+static uint64_t rx_offloads_choose(const struct config_port *settings,
+	const struct rte_eth_dev_info *info, struct rte_mempool *pool)
+{
+	uint64_t wanted = settings->checksum_check
+				  ? RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM
+				  : 0;
+
+	if (settings->mtu + RTE_ETHER_HDR_LEN >
+		rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)
+		wanted |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	return info->rx_offload_capa & wanted;
+}
+
 static int queues_make(const struct port *port, const struct config_port *settings,
 	struct port_queues *queues, const struct rte_eth_dev_info *info, struct rte_mempool *pool)
 {
@@ -63,6 +77,7 @@ static int device_configure(struct port *port, const struct config_port *setting
 	queues->rx = queues->tx = shared ? (uint16_t)workers : 1;
 	struct rte_eth_conf conf = {
 		.rxmode.mtu = settings->mtu < info.max_mtu ? settings->mtu : info.max_mtu,
+		.rxmode.offloads = rx_offloads_choose(settings, &info, pool),
 		.txmode.offloads = offloads_choose(port, &info),
 	};
 	if (queues->rx > 1) {

@@ -83,10 +83,28 @@ static uint16_t frames_linearize(struct worker *worker, struct tx_buffer *tx)
 	return kept;
 }
 
+/* Some devices want more than flags to finish checksums. Returns how many frames are left. */
+static uint16_t frames_prepare(struct worker *worker, const struct port *port, uint16_t queue,
+	struct rte_mbuf **frames, uint16_t count)
+{
+	uint16_t good = 0;
+
+	while ((good += rte_eth_tx_prepare(
+			port->ethdev, queue, frames + good, (uint16_t)(count - good))) < count) {
+		drop_packet(worker, frames[good], DROP_tx_refused);
+		count--;
+		memmove(frames + good, frames + good + 1, (count - good) * sizeof(frames[0]));
+	}
+	return count;
+}
+
 static void frames_send(struct worker *worker, const struct port *port, uint16_t queue,
 	struct rte_mbuf **frames, uint16_t count)
 {
 	uint32_t length[BURST_SIZE * 4];
+
+	if (port->tx_ipv4_checksum || port->tx_udp_checksum)
+		count = frames_prepare(worker, port, queue, frames, count);
 
 	for (uint16_t i = 0; i < count; i++) /* a sent mbuf is the device's */
 		length[i] = rte_pktmbuf_pkt_len(frames[i]);

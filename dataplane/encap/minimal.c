@@ -32,7 +32,8 @@ step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
 	ip->dst_addr = ip_address_v4(&p->tunnel->care_of_address);
 	step_result next = outer_finish(worker, packet, &inner);
 	ip->packet_id = identification;
-	ipv4_checksum_set(ip);
+	if (!(packet->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
+		ipv4_checksum_set(ip);
 	return next;
 }
 

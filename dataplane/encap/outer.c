@@ -3,6 +3,8 @@
 #include "dataplane/compatibility.h"
 #include "dataplane/header.h"
 
+#include <rte_ether.h>
+
 #include <stdatomic.h>
 
 #define COUNTERS 4096
@@ -48,8 +50,24 @@ static uint8_t outer_tos(const struct tunnel *t, uint8_t inner_tos, uint8_t temp
 	return (uint8_t)((tos & ~ECN_MASK) | (compatibility ? ECN_NOT_ECT : inner_tos & ECN_MASK));
 }
 
-static void finish_ipv4(struct rte_mbuf *packet, struct packet *p, const struct inner *inner)
+void outer_checksum(struct worker *worker, struct rte_mbuf *packet)
 {
+	const struct port *port = outer_port(worker, packet_get(packet));
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+
+	if (port == NULL || !port->tx_ipv4_checksum) {
+		ipv4_checksum_set(ip);
+		return;
+	}
+	ip->hdr_checksum = 0;
+	packet->l2_len = sizeof(struct rte_ether_hdr);
+	packet->l3_len = rte_ipv4_hdr_len(ip);
+	packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+}
+
+static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner)
+{
+	struct packet *p = packet_get(packet);
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 
 	ip->type_of_service = p->tos = outer_tos(p->tunnel, inner->tos, ip->type_of_service);
@@ -59,7 +77,7 @@ static void finish_ipv4(struct rte_mbuf *packet, struct packet *p, const struct 
 	ip->packet_id = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)
 				? 0
 				: rte_cpu_to_be_16(outer_identification(ip->dst_addr));
-	ipv4_checksum_set(ip);
+	outer_checksum(worker, packet);
 	p->source = ip_address_from_v4(ip->src_addr);
 	p->destination = ip_address_from_v4(ip->dst_addr);
 	p->protocol = ip->next_proto_id;
@@ -92,7 +110,7 @@ step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const s
 	bool udp = p->tunnel->flags & BINDING_UDP;
 
 	if (*rte_pktmbuf_mtod(packet, const uint8_t *) >> 4 == 4)
-		finish_ipv4(packet, p, inner);
+		finish_ipv4(worker, packet, inner);
 	else
 		finish_ipv6(packet, p, inner);
 	p->flags &= ~gone;

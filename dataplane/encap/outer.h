@@ -23,6 +23,15 @@ uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t
  * care-of address is itself behind.
  */
 step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner);
+/* The port that this encapsulation leaves through, when it is the outermost one; else NULL. Its
+ * device may be left to finish checksums. */
+static inline const struct port *outer_port(const struct worker *worker, const struct packet *p)
+{
+	return p->nested == NULL && p->route != NULL ? &worker->ports[p->route->port] : NULL;
+}
+/* The header checksum of the IPv4 header at the data start, now or by the device. */
+void outer_checksum(struct worker *worker, struct rte_mbuf *packet);
+
 /* IP-in-IP around the packet. */
 step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet);
 

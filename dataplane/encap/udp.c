@@ -24,28 +24,56 @@ static uint8_t shrink(struct rte_mbuf *packet, const struct packet *p)
 	return ENCAPSULATION_MINIMAL;
 }
 
-/* HA4-NAT-25: on IPv4 by option, always on IPv6 (RFC 8200 8.1). */
-static void fill_udp(struct rte_mbuf *packet, struct packet *p, const struct tunnel *t, uint16_t at)
+/* Sum of the pseudo header (RFC 768, RFC 8200 8.1), not complemented. */
+static uint16_t pseudo_header_sum(const struct tunnel *t, uint16_t length)
 {
+	bool v4 = ip_address_is_v4(&t->agent_address);
+	unsigned from = v4 ? 3 : 0, octets = v4 ? 4 : 16;
+	uint32_t total = rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(length);
+
+	total += rte_raw_cksum(&t->agent_address.words[from], octets);
+	total += rte_raw_cksum(&t->care_of_address.words[from], octets);
+	total = (total & 0xffff) + (total >> 16);
+	return (uint16_t)((total & 0xffff) + (total >> 16));
+}
+
+/* A device that finishes the checksum wants the pseudo header's sum in its place. */
+static void leave_to_device(
+	struct rte_mbuf *packet, struct rte_udp_hdr *udp, uint16_t at, uint16_t sum)
+{
+	udp->dgram_cksum = sum;
+	packet->l2_len = sizeof(struct rte_ether_hdr);
+	packet->l3_len = at;
+	packet->ol_flags |=
+		(at == sizeof(struct rte_ipv4_hdr) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) |
+		RTE_MBUF_F_TX_UDP_CKSUM;
+}
+
+/* HA4-NAT-25: on IPv4 by option, always on IPv6 (RFC 8200 8.1). Tunnel data is never fragmented
+ * (HA4-MTU-05), so a device can do it. */
+static void fill_udp(struct worker *worker, struct rte_mbuf *packet, uint16_t at)
+{
+	struct packet *p = packet_get(packet);
+	const struct tunnel *t = p->tunnel;
+	const struct port *port = outer_port(worker, p);
 	struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, struct rte_udp_hdr *, at);
 	uint16_t length = (uint16_t)(rte_pktmbuf_pkt_len(packet) - at), sum = 0;
-	bool v4 = ip_address_is_v4(&t->agent_address);
 	uint32_t total;
 
 	if (p->care_of_port != 0)
 		udp->dst_port = p->care_of_port;
 	udp->dgram_len = rte_cpu_to_be_16(length);
 	udp->dgram_cksum = 0;
-	if (v4 && (t->agent == NULL || !(t->agent->flags & AGENT_UDP_CHECKSUM)))
+	if (ip_address_is_v4(&t->agent_address) &&
+		(t->agent == NULL || !(t->agent->flags & AGENT_UDP_CHECKSUM)))
 		return;
+	if (port != NULL && port->tx_udp_checksum) {
+		leave_to_device(packet, udp, at, pseudo_header_sum(t, length));
+		return;
+	}
 	if (!packet_sum(packet, at, length, &sum))
 		return;
-	total = sum + rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(length);
-	total += rte_raw_cksum(
-		v4 ? &t->agent_address.words[3] : t->agent_address.words, v4 ? 4 : 16);
-	total += rte_raw_cksum(
-		v4 ? &t->care_of_address.words[3] : t->care_of_address.words, v4 ? 4 : 16);
-	total = (total & 0xffff) + (total >> 16);
+	total = (uint32_t)sum + pseudo_header_sum(t, length);
 	total = (total & 0xffff) + (total >> 16);
 	udp->dgram_cksum = (uint16_t)~total;
 	if (udp->dgram_cksum == 0)
@@ -79,7 +107,7 @@ step_result udp_encap(struct worker *worker, struct rte_mbuf *packet)
 		memcpy(outer + length - 2, &type, 2);
 	}
 	inner.df = true; /* HA4-MTU-05: never fragmented, so it may as well say so */
-	fill_udp(packet, p, t, at);
+	fill_udp(worker, packet, at);
 	return outer_finish(worker, packet, &inner);
 }
 

@@ -19,7 +19,7 @@ static enum drop_reason check_header(struct rte_mbuf *packet)
 		!packet_pull(packet, header_length))
 		return DROP_ipv4_header;
 	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
-	if (!ipv4_checksum_right(ip))
+	if (!device_verified_ipv4(packet) && !ipv4_checksum_right(ip))
 		return DROP_ipv4_checksum;
 	total_length = rte_be_to_cpu_16(ip->total_length);
 	if (total_length < header_length || total_length > rte_pktmbuf_pkt_len(packet))

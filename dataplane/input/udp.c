@@ -27,6 +27,8 @@ static bool is_checksum_right(struct worker *worker, struct rte_mbuf *packet, st
 		p->flags |= PACKET_UDP_ZERO_CHECKSUM;
 		return true;
 	}
+	if (p->layer_count == 0 && !(p->flags & PACKET_REASSEMBLED) && device_verified_udp(packet))
+		return true;
 	pseudo = pseudo_header_sum(p, length);
 	if (!packet_sum(packet, p->payload_offset, length, &sum))
 		return false;

@@ -102,6 +102,7 @@
 	X(neighbor_unresolved, output, "next hop did not resolve in time") \
 	X(neighbor_queue_full, output, "too many packets wait for a next hop") \
 	X(tx_full, output, "transmit queue full") \
+	X(tx_refused, output, "device cannot send the frame as it is") \
 	X(port_down, output, "port is down") \
 	X(punt_full, link, "control is slow or absent: punt ring full") \
 	X(punt_policed, link, "too many Mobile IP messages from one source") \

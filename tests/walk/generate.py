@@ -85,6 +85,7 @@ class Case:
         self.files, self.sent, self.kernel = {}, {}, {}
         self.counters, self.drops, self.bindings = {}, {}, {}
         self.punted, self.events = [], []
+        self.finished = [0, 0]
 
     def count(self, **counters):
         for name, n in counters.items():
@@ -141,6 +142,10 @@ class Case:
         self.events.append(dict(type=EVENT_SPOOFED, id=DROPS.index(reason), address=source, udp_port=udp_port))
         return self.drop(reason)
 
+    def finished_by_device(self, ipv4, udp):
+        self.finished = [ipv4, udp]
+        return self
+
     def event(self, type, **more):
         self.events.append(dict(type=type, **more))
         return self
@@ -178,7 +183,8 @@ class Case:
             wrpcap(os.path.join(folder, name), [stamped(f) for f in frames], linktype=1)
         case = dict(about=self.about, steps=self.steps,
                     sent={str(p): "sent%d.pcap" % p for p in self.sent}, kernel={str(p): "kernel%d.pcap" % p for p in self.kernel},
-                    counters=self.counters, drops=self.drops, bindings=self.bindings, punted=self.punted, events=self.events)
+                    counters=self.counters, drops=self.drops, bindings=self.bindings, punted=self.punted, events=self.events,
+                    finished_ipv4=self.finished[0], finished_udp=self.finished[1])
         with open(os.path.join(folder, "case.json"), "w") as file:
             json.dump({k: v for k, v in case.items() if v}, file, indent=1)
             file.write("\n")
@@ -758,13 +764,13 @@ c = case("order-minimal-reverse", base(binding(encapsulation=55)), "HA4-ALT-10")
     0, *[fresh((ipip if p.frag or p.flags.MF else minimal)(fresh(p), src=COA, dst=HA)) for p in mixed])
 for p in mixed:
     c.reverse(0, len(fresh(p))).out(2, less(fresh(p)))
-inner = [data(src=HOA, dst=CN, size=size, id=i) for i, size in enumerate((30, 900, 31, 32))]
-outer = [fragment(fresh(ipip(p, src=COA, dst=HA, df=False)), 500) if len(p) > 500 else [ipip(p, src=COA, dst=HA)] for p in inner]
+inners = [data(src=HOA, dst=CN, size=size, id=i) for i, size in enumerate((30, 900, 31, 32))]
+outer = [fragment(fresh(ipip(p, src=COA, dst=HA, df=False)), 500) if len(p) > 500 else [ipip(p, src=COA, dst=HA)] for p in inners]
 assert len(outer[1]) == 2
 c = case("order-reassembled", base(binding()), "joined: where its last fragment came").burst(
     0, *outer[0], outer[1][0], *outer[2], outer[1][1], *outer[3]).count(reassembled=1, joined=1)
 for i in (0, 2, 1, 3):
-    c.reverse(0, len(inner[i])).out(2, less(fresh(inner[i])))
+    c.reverse(0, len(inners[i])).out(2, less(fresh(inners[i])))
 late = [data(src=COA, dst="10.2.0.77", id=i, size=s) for i, s in enumerate((10, 1400, 11))]
 c = case("order-neighbor", base({"port": {"index": 2, "mtu": 1000}}), "what waited goes before what comes, fragments in their place").burst(
     0, *late).step({"neighbor": {"address": "10.2.0.77", "port": 2, "mac": 0x4d}}).burst(0, data(src=COA, dst="10.2.0.77", id=9, size=1400), data(
@@ -780,6 +786,36 @@ for p in whole:
         parts = fragments_of(p, over)
         c.forward_octets(id, 1, len(p)).count(encapsulated=len(parts), fragments_made=len(parts), created=len(parts) - 1).out(
             0, *[wrap(q) for q in parts])
+
+# ---- checksums left to the device: the same octets on the wire, whoever writes them ----
+
+offload = {"port": {"index": 0, "tx_ipv4": 1, "tx_udp": 1}}
+opted = data(size=30, options=IPOption(b"\x94\x04\0\0"))
+for name, make, packet, wrap, finished in (
+        ("ipip", binding, small, ipip, (1, 0)), ("gre", lambda: binding(encapsulation=47), small, gre, (1, 0)),
+        ("minimal", lambda: binding(encapsulation=55), opted, minimal, (1, 0)), ("udp", udp_binding, small, mip_udp, (1, 1)),
+        ("udp-odd", udp_binding, data(size=31), mip_udp, (1, 1))):
+    packet = fresh(packet)
+    case("offload-" + name, base(make(), offload)).ip(2, packet).forward(0, len(packet)).out(0, wrap(less(packet))).finished_by_device(*finished)
+case("offload-ipv4-alone", base(udp_binding(), {"port": {"index": 0, "tx_ipv4": 1}})).ip(2, small).forward(0, 58).out(
+    0, mip_udp(less(small))).finished_by_device(1, 0)
+case("offload-no-udp-checksum", base(udp_binding(), offload, flags=UDPF)).ip(2, small).forward(0, 58).out(
+    0, mip_udp(less(small), checksum_on=False)).finished_by_device(1, 0)
+case("offload-keepalive", base(udp_binding(), offload)).ip(0, vector("V05")).reverse(0, 44).forward(0, 44).out(0, keepalive_reply).count(
+    keepalives_answered=1).finished_by_device(1, 1)
+case("offload-nested", base(*(nest + [offload])), "the outermost header alone").ip(2, data(dst="10.1.0.11")).forward(1, 28).forward(0, 48).out(
+    0, ipip(ipip(less(data(dst="10.1.0.11")), dst=HOA))).finished_by_device(1, 0)
+case("offload-other-port", base(binding(), {"port": {"index": 2, "tx_ipv4": 1, "tx_udp": 1}})).ip(2, small).forward(0, 58).out(0, ipip(less(small)))
+case("offload-transit", base(offload), "a header that only lost a hop is right already").ip(2, data(src=CN, dst="192.0.2.77")).out(
+    0, less(data(src=CN, dst="192.0.2.77")))
+good = {"port": {"index": 0, "rx_good": 1}}
+case("rx-checksum-good", base(udp_binding(), good), "the device's word is taken for the outer headers, never for what is inside").ip(
+    0, bad, mip_udp(data(src=HOA, dst=CN, chksum=0x1111), src=NAT, dst=HA, sport=NATPORT, dport=434)).reverse(0, 28).out(2, less(inner)).drop("rt_inner_bad")
+case("rx-checksum-good-reassembled", base(good), "no device sees the sum over fragments").ip(0, *fragment(
+    fresh(IP(src=COA, dst=HA, id=78) / UDP(sport=5434, dport=434, chksum=0x1234) / Raw(rrq + bytes(700))), 400)).drop("udp_badsum").count(
+        reassembled=1, joined=len(fragments) - 1)
+case("rx-checksum-bad", base({"port": {"index": 0, "rx_bad": 1}}), "looked at again: a right one passes").ip(0, vector("V01"), vector("N14")).punt(
+    1, v01[28:], source=COA, destination=HA, source_port=5434, ttl=IP(v01).ttl).drop("udp_badsum")
 
 # ---- links ----
 

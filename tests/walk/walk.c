@@ -10,6 +10,7 @@
  * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
  *   "sent", "kernel": {port: file}; a port that is not named must stay silent
+ *   "finished_ipv4", "finished_udp": checksums that the device was to finish
  *   "punted":   [{"kind": n, "hex": data, ...}]      "events": [type, ...]
  *   "counters": every counter that moved, but for octets (checked against the pcaps); "drops":
  * {reason: n} "bindings": {id: [forward packets, forward octets, reverse packets, reverse octets]}
@@ -214,6 +215,12 @@ static void set_port(struct world *world, const json_t *o)
 	port->up = number(o, "up", 1) != 0;
 	port->has_exception = number(o, "tap", 1) != 0;
 	port->checksum_check = number(o, "checksum_check", 1) != 0;
+	port->tx_ipv4_checksum = number(o, "tx_ipv4", 0) != 0;
+	port->tx_udp_checksum = number(o, "tx_udp", 0) != 0;
+	if (number(o, "rx_good", 0))
+		world->rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	if (number(o, "rx_bad", 0))
+		world->rx_flags = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
 
 static void do_step(struct world *world, const char *folder, const json_t *step)
@@ -418,6 +425,10 @@ static bool check(const struct world *world, const char *folder, const json_t *c
 			return false;
 	if (world_balance(world) != 0)
 		return wrong("sum is off by %ld", (long)world_balance(world));
+	if (world->finished_ipv4 != (uint64_t)number(c, "finished_ipv4", 0) ||
+		world->finished_udp != (uint64_t)number(c, "finished_udp", 0))
+		return wrong("the device finished %lu IPv4 and %lu UDP checksums",
+			(unsigned long)world->finished_ipv4, (unsigned long)world->finished_udp);
 	return check_counters(world, c) && check_bindings(world, json_object_get(c, "bindings")) &&
 	       check_punted(world, json_object_get(c, "punted")) &&
 	       check_events(world, json_object_get(c, "events"));

@@ -9,8 +9,10 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_ip.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
+#include <rte_udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,11 +135,35 @@ static void keep(
 	(*count)++;
 }
 
+/* What a device does that finishes checksums: it takes the header lengths and flags at their word.
+ */
+static void finish_checksums(struct world *world, struct rte_mbuf *packet)
+{
+	char *l3 = rte_pktmbuf_mtod_offset(packet, char *, packet->l2_len);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+
+	if (packet->ol_flags & RTE_MBUF_F_TX_UDP_CKSUM) {
+		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(l3 + packet->l3_len);
+		uint16_t sum;
+		if (!rte_raw_cksum_mbuf(packet, packet->l2_len + packet->l3_len,
+			    rte_pktmbuf_pkt_len(packet) - packet->l2_len - packet->l3_len, &sum))
+			udp->dgram_cksum = sum == 0xffff ? sum : (uint16_t)~sum;
+		world->finished_udp++;
+	}
+	if (packet->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) {
+		if (ip->hdr_checksum != 0 || packet->l3_len != rte_ipv4_hdr_len(ip))
+			fail("not ready for a device");
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+		world->finished_ipv4++;
+	}
+}
+
 void worker_flush(struct worker *worker)
 {
 	for (uint16_t port = 0; port < worker->port_count; port++) {
 		struct tx_buffer *tx = &worker->tx[port];
 		for (unsigned i = 0; i < tx->count; i++) {
+			finish_checksums(current, tx->packets[i]);
 			keep(current->sent, &current->sent_count, port, tx->packets[i]);
 			worker->counters->sent_port++;
 			worker->counters->sent_port_bytes += rte_pktmbuf_pkt_len(tx->packets[i]);
@@ -254,6 +280,7 @@ void world_receive_burst(
 
 	for (unsigned i = 0; i < count; i++) {
 		packets[i] = world_packet(world, frames[i].octets, frames[i].length, 1);
+		packets[i]->ol_flags |= world->rx_flags;
 		world->received_bytes += frames[i].length;
 	}
 	pipeline_receive_burst(&world->worker, port, packets, count);

@@ -39,6 +39,8 @@ struct world {
 	struct event events[64];
 	unsigned event_count;
 	uint64_t received_bytes;
+	uint64_t rx_flags; /* what the device says of received frames: mbuf ol_flags */
+	uint64_t finished_ipv4, finished_udp; /* checksums that were left to the device */
 };
 
 /* First call starts EAL. Aborts on failure: nothing to test then. Ports 0..2: 02:00:00:00:00:P1,
