@@ -107,7 +107,7 @@ def complete(name, figure, references, hz):
 		row["direction"] = "in" if "decapsulation" in text else "out" if "encapsulation" in text else "forward"
 		row["cycles_per_packet"] = figure.get("value")
 		row["runs"], row["spread"] = 5, [figure.get("low"), figure.get("high")]
-		row["reference"] = references.get(row["size"])
+		row["reference"] = references.get(max((size for size in references if size <= (row["size"] or 0)), default=None))
 	row.update(figure)
 	row["bench"] = name
 	if row["cycles_per_packet"] and row["mpps"] is None and hz:
@@ -123,13 +123,13 @@ def show(value):
 
 
 def table(rows):
-	print(f"\n{'bench':14} {'figure':66} {'value':>12} {'unit':12} {'Mpps':>7} {'testpmd':>8}")
+	print(f"\n{'bench':14} {'figure':66} {'value':>12} {'unit':12} {'Mpps':>7} {'testpmd':>8} {'budget':>7}")
 	for row in rows:
 		mark = "" if "pass" not in row else "ok" if row["pass"] else f"MISSED (target {show(row.get('target'))})"
 		ratio = f"x {row['cycles_per_packet'] / row['reference']:.2f}" if row["reference"] and row["cycles_per_packet"] else ""
 		mpps = "" if row["mpps"] is None else f"{row['mpps']:.2f}"
 		print(f"{row['bench']:14} {str(row.get('figure', ''))[:66]:66} {show(row.get('value', '')):>12} {row.get('unit', ''):12} "
-			f"{mpps:>7} {ratio:>8} {mark}".rstrip())
+			f"{mpps:>7} {ratio:>8} {show(row.get('budget') or ''):>7} {mark}".rstrip())
 
 
 def promises(rows, chosen):

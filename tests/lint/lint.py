@@ -111,13 +111,17 @@ def headers():
 	flags = {}
 	for entry in commands:
 		path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), root)
-		flags.setdefault(path.split("/")[0], (entry["directory"], shlex.split(entry["command"])))
+		found = entry["directory"], shlex.split(entry["command"])
+		for folder in {path.split("/")[0], os.path.dirname(path)}:
+			# Programs of one folder use different libraries: the one that sees the most headers.
+			if folder not in flags or len(found[1]) > len(flags[folder][1]):
+				flags[folder] = found
 	problems = []
 	for path in sources(".h"):
 		top = path.split("/")[0]
 		if top not in flags:
 			continue
-		directory, command = flags[top]
+		directory, command = flags.get(os.path.dirname(path), flags[top])
 		keep, words = [], iter(command[1:])
 		for word in words:
 			if word in ("-o", "-MF", "-MQ"):
