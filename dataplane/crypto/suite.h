@@ -15,9 +15,13 @@
 struct crypto_engine;
 struct crypto_operation;
 
-/* Works on or submits `count` operations of its kind; engine.c collects what was submitted. */
-typedef void (*suite_burst)(
-	struct crypto_engine *engine, struct crypto_operation *operations, unsigned count);
+/*
+ * Works on or submits `count` operations of its kind; engine.c collects what was submitted. The
+ * burst goes on behind them: `ahead` operations (at least `count`) may be looked at for
+ * prefetching.
+ */
+typedef void (*suite_burst)(struct crypto_engine *engine, struct crypto_operation *operations,
+	unsigned count, unsigned ahead);
 
 enum suite_flag {
 	SUITE_AEAD = 1 << 0,        /* encryption and integrity are one transform */

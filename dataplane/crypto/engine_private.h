@@ -1,0 +1,129 @@
+/*
+ * The engine's inside, shared by engine.c, gcm.c, job.c and cbc_iv.c.
+ */
+#ifndef DATAPLANE_CRYPTO_ENGINE_PRIVATE_H
+#define DATAPLANE_CRYPTO_ENGINE_PRIVATE_H
+
+#include "dataplane/crypto/cbc_iv.h"
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
+
+#include <string.h>
+
+/* Operations at once: no more jobs than this are ever with the library. */
+#define ENGINE_CHUNK 64
+/* Packets between the request for a key's lines and their use: 6 to 8 is best by measurement, less
+ * comes too late, more than 16 gains nothing. */
+#define ENGINE_AHEAD 8
+/* The longest ESP packet: an IP packet's 65,535 octets, and room for the high half behind it. */
+#define ENGINE_BOUNCE_SIZE 65600
+
+enum { ENGINE_KEY_128, ENGINE_KEY_192, ENGINE_KEY_256, ENGINE_KEY_SIZES };
+
+/* What a job refers to until it is done. */
+struct engine_slot {
+	_Alignas(64) uint8_t nonce[16];
+	uint8_t additional[16];
+	uint8_t received[32]; /* ICV of the packet, for decryption */
+	uint8_t computed[64]; /* the library's */
+};
+
+struct crypto_engine {
+	IMB_MGR *manager;
+	aes_gcm_enc_dec_t gcm_encrypt[ENGINE_KEY_SIZES], gcm_decrypt[ENGINE_KEY_SIZES];
+	aes_gcm_init_t gcm_init[ENGINE_KEY_SIZES];
+	aes_gcm_enc_dec_update_t gcm_encrypt_update[ENGINE_KEY_SIZES],
+		gcm_decrypt_update[ENGINE_KEY_SIZES];
+	aes_gcm_enc_dec_finalize_t gcm_encrypt_finalize[ENGINE_KEY_SIZES],
+		gcm_decrypt_finalize[ENGINE_KEY_SIZES];
+	aes_gmac_init_t gmac_init[ENGINE_KEY_SIZES];
+	aes_gmac_update_t gmac_update[ENGINE_KEY_SIZES];
+	aes_gmac_finalize_t gmac_finalize[ENGINE_KEY_SIZES];
+	struct gcm_context_data context;
+	struct cbc_iv cbc_iv;
+	unsigned slots_used;
+	struct engine_slot slots[ENGINE_CHUNK];
+	uint8_t bounce[ENGINE_BOUNCE_SIZE];
+};
+
+static inline unsigned engine_key_index(const struct suite *suite)
+{
+	return suite->cipher_key_length / 8u - 2;
+}
+
+static inline uint8_t *engine_text(const struct crypto_operation *operation)
+{
+	return operation->esp + esp_codec_text_offset(operation->suite);
+}
+
+/* The number in the order of the wire; without ESN the high half is zero, whatever the caller says.
+ */
+static inline uint64_t engine_sequence(const struct crypto_operation *operation)
+{
+	return __builtin_bswap64(operation->flags & CRYPTO_ESN ? operation->sequence
+							       : (uint32_t)operation->sequence);
+}
+
+/*
+ * The eight octets of a counter based IV (ESP-ALG-18): written into the packet when it is sent,
+ * taken from the packet when it is received, the number itself when it is implicit (RFC 8750).
+ */
+static inline uint64_t engine_counter_iv(const struct crypto_operation *operation, bool encrypt)
+{
+	uint8_t *at = operation->esp + ESP_HEADER_LENGTH;
+	uint64_t iv;
+
+	if (operation->suite->flags & SUITE_IMPLICIT_IV)
+		return engine_sequence(operation);
+	if (encrypt && !(operation->flags & CRYPTO_IV_GIVEN)) {
+		iv = engine_sequence(operation);
+		memcpy(at, &iv, sizeof(iv));
+		return iv;
+	}
+	memcpy(&iv, at, sizeof(iv));
+	return iv;
+}
+
+/* SPI and whole number, or SPI and low half: what AEADs authenticate besides the text (ESP-ALG-14).
+ * `buffer` is for ESN, 12 octets. */
+static inline const uint8_t *engine_additional(
+	const struct crypto_operation *operation, uint8_t *buffer, uint64_t *length)
+{
+	uint64_t sequence;
+
+	if (!(operation->flags & CRYPTO_ESN)) {
+		*length = 8;
+		return operation->esp;
+	}
+	sequence = engine_sequence(operation);
+	memcpy(buffer, operation->esp, 4);
+	memcpy(buffer + 4, &sequence, sizeof(sequence));
+	*length = 12;
+	return buffer;
+}
+
+/* ESP-ALG-22: over all octets, whatever they are. `length` is a multiple of four. */
+static inline uint8_t engine_icv_status(const void *computed, const void *received, uint32_t length)
+{
+	uint32_t difference = 0, a, b;
+
+	for (uint32_t at = 0; at < length; at += 4) {
+		memcpy(&a, (const uint8_t *)computed + at, 4);
+		memcpy(&b, (const uint8_t *)received + at, 4);
+		difference |= a ^ b;
+	}
+	__asm__("" : "+r"(difference)); /* the compiler may not leave the loop early */
+	return difference ? CRYPTO_BAD_ICV : CRYPTO_DONE;
+}
+
+/* Asks for the key of a later operation, unless it is the one of the operation before. */
+static inline void engine_prefetch(
+	const struct crypto_operation *operations, unsigned index, unsigned ahead)
+{
+	const struct crypto_operation *next = &operations[index];
+
+	if (index < ahead && (index == 0 || next->key != next[-1].key))
+		crypto_key_prefetch(next->suite, next->key, next->length);
+}
+
+#endif
