@@ -332,9 +332,11 @@ monotonic mip4_engine_tick(struct mip4_engine *e, struct clock_now now)
 	unsigned done = 0;
 
 	while (done < EXPIRE_PER_TICK && (b = binding_cache_expired(e->cache, now.monotonic_ns))) {
+		done++;
+		if (transaction_outlived(e, b, now))
+			continue;
 		counter_add(e, b->instance, MIP4_BINDINGS_EXPIRED);
 		commit_binding_end(e, b, MIP4_CAUSE_EXPIRED, TRANSACTION_NONE, now);
-		done++;
 	}
 	sweep(e, now);
 	alarm_check(e, now.monotonic_ns);

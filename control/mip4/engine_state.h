@@ -159,6 +159,11 @@ struct transaction *transaction_take(
 void transaction_end(struct mip4_engine *e, struct transaction *t, struct clock_now now);
 /* Goes on when nothing is outstanding any more. */
 void transaction_advance(struct mip4_engine *e, struct transaction *t, struct clock_now now);
+/*
+ * A refresh for a short time that the dataplane, away, never took has run out: the binding that it
+ * was to replace was promised for longer and stays. False: it is to expire.
+ */
+bool transaction_outlived(struct mip4_engine *e, struct binding *b, struct clock_now now);
 void transaction_ticket_add(struct mip4_engine *e, uint64_t number, uint32_t transaction,
 	enum ticket_role role, uint8_t network);
 

@@ -284,6 +284,21 @@ void transaction_advance(struct mip4_engine *e, struct transaction *t, struct cl
 	transaction_end(e, t, now);
 }
 
+bool transaction_outlived(struct mip4_engine *e, struct binding *b, struct clock_now now)
+{
+	const struct node *n = node_table_get(e->nodes, b->node);
+	struct transaction *t =
+		n && n->transaction != TRANSACTION_NONE ? &e->transactions[n->transaction] : NULL;
+
+	if (!t || t->phase != TRANSACTION_SET || t->deregistration || t->binding_id != b->id ||
+		!t->had_before || t->before.expires_ns <= now.monotonic_ns)
+		return false;
+	t->refused = true;
+	t->error = ECANCELED;
+	binding_cache_schedule(e->cache, b, t->before.expires_ns);
+	return true;
+}
+
 static void ticket_done(
 	struct mip4_engine *e, const struct ticket *ticket, int error, struct clock_now now)
 {

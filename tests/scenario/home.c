@@ -206,7 +206,7 @@ static const struct mip4_ops ops = {
 	.inner_address_owned = ops_owned,
 };
 
-static struct config *config_make(const char *text, uint32_t bindings)
+struct config *home_config_load(const char *text, uint32_t bindings)
 {
 	struct config_error error;
 	struct config *config;
@@ -229,7 +229,7 @@ struct home *home_new(const char *text)
 	const char *large = getenv("HOME_BINDINGS");
 
 	h->size = large ? (uint32_t)atoi(large) : 1000;
-	h->config = config_make(text ? text : home_config, h->size);
+	h->config = home_config_load(text ? text : home_config, h->size);
 	h->live = calloc(h->size, sizeof(*h->live));
 	h->is_live = calloc(h->size, sizeof(*h->is_live));
 	h->now = (struct clock_now){
@@ -278,7 +278,7 @@ void home_configure(struct home *h, const char *text)
 {
 	struct config *before = h->config;
 
-	h->config = config_make(text, h->size);
+	h->config = home_config_load(text, h->size);
 	if (mip4_engine_configure(h->engine, h->config, h->now) < 0)
 		abort();
 	config_free(before);

@@ -68,6 +68,9 @@ void home_acknowledge(struct home *home);   /* everything held so far */
 /* With acknowledgements unless held. */
 void home_receive(struct home *home, const struct punt_record *record);
 
+/* A whole configuration from the text of its instances, nodes and agents; aborts when it is wrong.
+ */
+struct config *home_config_load(const char *text, uint32_t bindings);
 /* Text of the vectors' configuration. */
 extern const char home_config[];
 
@@ -76,7 +79,7 @@ struct ask {
 	const char *home_address, *home_agent, *care_of, *source, *destination, *nai;
 	uint16_t source_port; /* host order */
 	uint16_t lifetime_s;
-	uint16_t port;
+	uint16_t port, vrf;
 	uint8_t flags;
 	uint64_t identification; /* 0: the clock's, ever rising */
 	const void *extensions;  /* before the Mobile-Home authenticator, after the NAI */
@@ -85,7 +88,6 @@ struct ask {
 	size_t after_length;
 	uint32_t spi;    /* 0: 0x100 */
 	const char *key; /* hex; NULL: the vectors' */
-	uint16_t vrf;
 	bool no_auth, bad_auth;
 	uint32_t agent_spi; /* not 0: Foreign-Home authenticator with the vectors' key */
 	bool agent_bad;
