@@ -88,6 +88,8 @@ static int worker_open(struct dataplane *dataplane, unsigned index)
 	worker->counters = &dataplane->region.worker_counters[index];
 	worker->binding_counters = dataplane->region.binding_counters +
 				   (size_t)index * dataplane->region.limits.bindings;
+	worker->policy_hits =
+		dataplane->region.policy_hits + (size_t)index * dataplane->region.limits.policies;
 	worker->punt = &dataplane->region.punt[index];
 	worker->ports = dataplane->ports;
 	worker->port_count = dataplane->port_count;

@@ -98,7 +98,7 @@ static const struct ip_address *own_address(struct worker *worker, const struct 
 static void write_ipv4(struct rte_mbuf *error, const struct ip_address *from,
 	const struct ip_address *to, enum icmp_error kind, uint16_t value, uint16_t identification)
 {
-	static const uint8_t type[] = {3, 3, 11, 3, 12}, code[] = {0, 1, 0, 4, 0};
+	static const uint8_t type[] = {3, 3, 11, 3, 12, 3}, code[] = {0, 1, 0, 4, 0, 13};
 	struct rte_ipv4_hdr *ip;
 	struct rte_icmp_hdr *icmp =
 		(struct rte_icmp_hdr *)rte_pktmbuf_prepend(error, sizeof(struct rte_icmp_hdr));
@@ -123,7 +123,7 @@ static void write_ipv4(struct rte_mbuf *error, const struct ip_address *from,
 static void write_ipv6(struct rte_mbuf *error, const struct ip_address *from,
 	const struct ip_address *to, enum icmp_error kind, uint16_t value)
 {
-	static const uint8_t type[] = {1, 1, 3, 2}, code[] = {0, 3, 0, 0};
+	static const uint8_t type[] = {1, 1, 3, 2, 4, 1}, code[] = {0, 3, 0, 0, 0, 1};
 	struct rte_ipv6_hdr *ip;
 	struct rte_icmp_hdr *icmp =
 		(struct rte_icmp_hdr *)rte_pktmbuf_prepend(error, sizeof(struct rte_icmp_hdr));

@@ -12,8 +12,9 @@ enum icmp_error {
 	ICMP_ERROR_NET_UNREACHABLE,
 	ICMP_ERROR_HOST_UNREACHABLE,
 	ICMP_ERROR_TIME_EXCEEDED,
-	ICMP_ERROR_TOO_BIG,   /* with an MTU: RFC 1191 4, RFC 4443 3.2 */
-	ICMP_ERROR_PARAMETER, /* IPv4 alone; with a pointer: RFC 792 */
+	ICMP_ERROR_TOO_BIG,    /* with an MTU: RFC 1191 4, RFC 4443 3.2 */
+	ICMP_ERROR_PARAMETER,  /* IPv4 alone; with a pointer: RFC 792 */
+	ICMP_ERROR_PROHIBITED, /* RFC 1812 5.2.7.1, RFC 4443 3.1: by policy */
 };
 
 /* rate: errors a second of this worker; source_rate: of one source. NULL without memory. */

@@ -51,6 +51,8 @@ enum packet_flag {
 	PACKET_IPV6 = 1 << 15,       /* version of the header at the data start */
 	PACKET_KERNEL =
 		1 << 16, /* PACKET_LOCAL, and our own kernel sent it: it may be told of errors */
+	PACKET_POLICY_PASSED = 1 << 17, /* inbound policy has judged it */
+	PACKET_PROTECTED = 1 << 18,     /* it is ESP of ours: outbound policy is not asked again */
 };
 
 struct packet {
@@ -77,6 +79,8 @@ struct packet {
 	uint16_t inject_kind;  /* enum inject_kind */
 	uint16_t inject_flags; /* enum inject_flag */
 	uint16_t out_mtu;      /* of the route */
+	uint8_t after_policy;  /* enum step, for STEP_POLICY_INBOUND */
+	uint32_t sa_id;        /* outbound SA, for STEP_ENCAP_ESP */
 	uint16_t order; /* place in the burst that it came with, from 1; 0: was here before it */
 	/* lines 1-: addresses of the header at the data start */
 	_Alignas(16) struct ip_address source, destination;

@@ -45,6 +45,7 @@
 #include "dataplane/encap/udp.h"
 #include "dataplane/forward/binding.h"
 #include "dataplane/forward/destination.h"
+#include "dataplane/forward/policy.h"
 #include "dataplane/forward/route.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/input/arp.h"
@@ -83,6 +84,7 @@ static const burst_function steps[STEP_PUNT] = {
 	[STEP_IPV4] = ipv4_input_burst,
 	[STEP_IPV6] = ipv6_input_burst,
 	[STEP_REASSEMBLY] = reassembly_input_burst,
+	[STEP_POLICY_INBOUND] = policy_inbound_burst,
 	[STEP_LOCAL_DEMUX] = local_demux_burst,
 	[STEP_UDP] = udp_input_burst,
 	[STEP_ICMP] = icmp_input_burst,
@@ -99,6 +101,7 @@ static const burst_function steps[STEP_PUNT] = {
 	[STEP_ENCAP_MINIMAL] = minimal_encap_burst,
 	[STEP_ENCAP_UDP] = udp_encap_burst,
 	[STEP_ROUTE] = route_forward_burst,
+	[STEP_POLICY_OUTBOUND] = policy_outbound_burst,
 	[STEP_LINK_MTU] = link_mtu_output_burst,
 	[STEP_NEIGHBOR] = neighbor_output_burst,
 	[STEP_TRANSMIT] = transmit_output_burst,
@@ -366,7 +369,7 @@ static step_result inject_datagram(struct worker *worker, struct rte_mbuf *packe
 	if (is_group(&p->destination)) {
 		p->next_hop = p->destination;
 		p->out_mtu = worker->ports[p->out_port].mtu;
-		return STEP_LINK_MTU;
+		return step_outbound(worker, p);
 	}
 	return STEP_DESTINATION;
 }

@@ -22,6 +22,7 @@ enum step { /* in the order in which the pipeline visits them */
 	STEP_IPV4,
 	STEP_IPV6,
 	STEP_REASSEMBLY,
+	STEP_POLICY_INBOUND,
 	STEP_LOCAL_DEMUX,
 	STEP_UDP,
 	STEP_ICMP,
@@ -38,6 +39,7 @@ enum step { /* in the order in which the pipeline visits them */
 	STEP_ENCAP_MINIMAL,
 	STEP_ENCAP_UDP,
 	STEP_ROUTE,
+	STEP_POLICY_OUTBOUND,
 	STEP_LINK_MTU,
 	STEP_NEIGHBOR,
 	STEP_TRANSMIT,
@@ -66,6 +68,34 @@ bool pipeline_limit(struct worker *worker, uint64_t key, uint32_t rate, uint32_t
 /* Hands an event to the main lcore through link/; lost when its ring is full (the state it tells of
  * stays). */
 void pipeline_event(struct worker *worker, const struct event *event);
+
+/* Has the packet to be judged at the boundary that port `port` is (RFC 4301 3.1)? */
+static inline bool step_policy_asked(
+	const struct worker *worker, const struct packet *p, uint16_t port)
+{
+	return worker->ports[port].zone == ZONE_EXTERNAL &&
+	       tables_policies_used(worker->tables, p->vrf);
+}
+
+/* Where a packet goes that came in from a port: to `next`, by way of the policy when it came in
+ * clear from outside. */
+static inline step_result step_inbound(
+	const struct worker *worker, struct packet *p, enum step next)
+{
+	if (p->layer_count > 0 || p->flags & (PACKET_POLICY_PASSED | PACKET_LOCAL) ||
+		!step_policy_asked(worker, p, p->port))
+		return next;
+	p->after_policy = (uint8_t)next;
+	return STEP_POLICY_INBOUND;
+}
+
+/* Where a packet goes whose egress port is known. */
+static inline step_result step_outbound(const struct worker *worker, const struct packet *p)
+{
+	return !(p->flags & PACKET_PROTECTED) && step_policy_asked(worker, p, p->out_port)
+		       ? STEP_POLICY_OUTBOUND
+		       : STEP_LINK_MTU;
+}
 
 /* The two loops of a step that needs nothing but the packets' own first lines. */
 static inline __attribute__((always_inline)) void step_burst(step_function function,

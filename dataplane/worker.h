@@ -52,6 +52,7 @@ struct worker {
 	struct tables *tables;
 	struct worker_counters *counters;          /* in the region */
 	struct binding_counters *binding_counters; /* [bindings], in the region */
+	uint64_t *policy_hits; /* [policies], in the region; NULL: not counted */
 	struct port *ports;
 	unsigned port_count;
 	struct tx_buffer *tx;     /* [ports], flushed at the end of a burst */

@@ -105,7 +105,7 @@ step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const s
 {
 	const uint32_t gone = PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_VIA_TUNNEL |
 			      PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_KERNEL |
-			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME;
+			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME | PACKET_PROTECTED;
 	struct packet *p = packet_get(packet);
 	bool udp = p->tunnel->flags & BINDING_UDP;
 

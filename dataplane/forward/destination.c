@@ -71,7 +71,7 @@ static step_result to_home_network(
 	p->out_port = network->port;
 	p->out_mtu = worker->ports[network->port].mtu;
 	p->next_hop = p->destination;
-	return STEP_LINK_MTU;
+	return step_outbound(worker, p);
 }
 
 /* Of our own packets only those that answer our own kernel end here. */

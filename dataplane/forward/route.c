@@ -25,7 +25,7 @@ step_result route_forward(struct worker *worker, struct rte_mbuf *packet)
 	p->out_mtu = route->mtu != 0 && route->mtu < port->mtu ? route->mtu : port->mtu;
 	p->next_hop =
 		ip_address_is_unspecified(&route->next_hop) ? p->destination : route->next_hop;
-	return STEP_LINK_MTU;
+	return step_outbound(worker, p);
 }
 
 void route_forward_burst(

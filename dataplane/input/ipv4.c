@@ -64,7 +64,7 @@ static step_result classify(struct worker *worker, struct packet *p)
 		return STEP_LOCAL_DEMUX;
 	if (source == 0)
 		return STEP_DROP(DROP_source_invalid);
-	return STEP_DESTINATION;
+	return step_inbound(worker, p, STEP_DESTINATION);
 }
 
 step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)

@@ -34,7 +34,7 @@ static step_result classify(struct worker *worker, struct packet *p)
 		return STEP_EXCEPTION; /* the kernel knows the port's link-local address */
 	if (ip_address_is_unspecified(&p->source) || is_link_local(&p->source))
 		return STEP_DROP(DROP_source_invalid); /* RFC 4291 2.5.2, 2.5.6: never forwarded */
-	return STEP_DESTINATION;
+	return step_inbound(worker, p, STEP_DESTINATION);
 }
 
 step_result ipv6_input(struct worker *worker, struct rte_mbuf *packet)

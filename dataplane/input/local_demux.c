@@ -10,6 +10,8 @@
 #include <rte_udp.h>
 
 #define MOBILE_IP_PORT 434
+#define IKE_PORT       500
+#define IKE_NAT_PORT   4500                 /* ESP in UDP as well (RFC 3948) */
 #define BROADCAST_KEY  (UINT64_C(1) << 63)  /* beside binding ids */
 #define ALL_AGENTS     RTE_BE32(0xe000000b) /* 224.0.0.11 */
 #define ALL_ROUTERS    RTE_BE32(0xe0000002)
@@ -128,10 +130,30 @@ static step_result demux_broadcast(struct worker *worker, struct rte_mbuf *packe
 	return STEP_EXCEPTION;
 }
 
+/* What is not judged by policy: how protection comes about, and fragments of what will be whole. */
+static bool is_before_policy(struct rte_mbuf *packet, const struct packet *p)
+{
+	uint16_t port;
+
+	if (p->flags & PACKET_FRAGMENT && is_tunnel_or_udp(p->protocol))
+		return true;
+	if (p->protocol == IPPROTO_ESP || p->protocol == IPPROTO_AH)
+		return true;
+	port = udp_port(packet, p);
+	return port == IKE_PORT || port == IKE_NAT_PORT;
+}
+
 step_result local_demux(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
 	struct local local;
+
+	if (!(p->flags & PACKET_POLICY_PASSED) && step_policy_asked(worker, p, p->port) &&
+		!is_before_policy(packet, p)) {
+		step_result next = step_inbound(worker, p, STEP_LOCAL_DEMUX);
+		if (next != STEP_LOCAL_DEMUX)
+			return next;
+	}
 
 	if (p->flags & PACKET_IP_BROADCAST)
 		return demux_broadcast(worker, packet);

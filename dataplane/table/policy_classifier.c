@@ -149,8 +149,8 @@ static const uint64_t *row(const struct policy_classifier *c, unsigned which, wi
 	return d->rows + (size_t)low * c->words;
 }
 
-uint32_t policy_classifier_lookup(
-	const struct policy_classifier *classifier, const struct policy_key *key, uint32_t before)
+uint32_t policy_classifier_lookup(const struct policy_classifier *classifier,
+	const struct policy_key *key, uint32_t from, uint32_t before)
 {
 	const uint64_t *local = row(classifier, LOCAL, policy_address_number(&key->local));
 	const uint64_t *remote = row(classifier, REMOTE, policy_address_number(&key->remote));
@@ -158,8 +158,10 @@ uint32_t policy_classifier_lookup(
 	const uint64_t *local_port = row(classifier, LOCAL_PORT, key->local_port);
 	const uint64_t *remote_port = row(classifier, REMOTE_PORT, key->remote_port);
 
-	for (uint32_t w = 0; w < classifier->words && w * 64 < before; w++) {
+	for (uint32_t w = from / 64; w < classifier->words && w * 64 < before; w++) {
 		uint64_t bits = local[w] & remote[w] & protocol[w] & local_port[w] & remote_port[w];
+		if (w == from / 64)
+			bits &= ~0ull << (from % 64);
 		if (bits != 0) {
 			uint32_t place = w * 64 + (uint32_t)__builtin_ctzll(bits);
 			return place < before ? place : POLICY_NO_MATCH;

@@ -35,8 +35,9 @@ struct policy_key {
 	uint32_t local_port, remote_port; /* host order, or one of the above */
 	uint16_t protocol;
 	uint16_t vrf;
-	uint8_t direction; /* enum sa_direction */
-	uint8_t reserved[7];
+	uint8_t direction;   /* enum sa_direction */
+	bool mip_signalling; /* Mobile IP message 1, 3, 7 or 15 (HA4-SPD-06) */
+	uint8_t reserved[6];
 };
 
 /* An address as a number, for ranges. */
@@ -70,10 +71,10 @@ struct policy_classifier;
  * family. NULL when there is no memory. Main lcore. */
 struct policy_classifier *policy_classifier_new(const struct selector *selectors, uint32_t count);
 void policy_classifier_free(struct policy_classifier *classifier);
-/* Place in the list of the first policy before place `before` that matches, POLICY_NO_MATCH.
- * Worker. */
-uint32_t policy_classifier_lookup(
-	const struct policy_classifier *classifier, const struct policy_key *key, uint32_t before);
+/* Place in the list of the first policy from place `from` on and before place `before` that
+ * matches, POLICY_NO_MATCH. Worker. */
+uint32_t policy_classifier_lookup(const struct policy_classifier *classifier,
+	const struct policy_key *key, uint32_t from, uint32_t before);
 /*
  * The first places, up to `limit` of them, below `before` whose selectors may have a packet in
  * common with `selector`, whose remote is one address; in order. Returns how many: more than

@@ -48,6 +48,7 @@ static inline bool policy_entry_match(const struct policy_entry *e, const struct
 	return policy_address_number(&key->local) >= policy_address_number(&e->local_first) &&
 	       policy_address_number(&key->local) <= policy_address_number(&e->local_last) &&
 	       selector_protocol_match(e->protocol, key->protocol) &&
+	       (!(e->flags & POLICY_MIP_SIGNALLING) || key->mip_signalling) &&
 	       selector_port_match(e->local_port_first, e->local_port_last, key->local_port) &&
 	       selector_port_match(e->remote_port_first, e->remote_port_last, key->remote_port);
 }

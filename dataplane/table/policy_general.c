@@ -159,6 +159,13 @@ const struct policy_entry *policy_general_match(const struct policy_general *gen
 		return hinted_match(group, &general->hints[slot], key);
 	if (host != NULL)
 		before = place_of(group, host);
-	place = policy_classifier_lookup(group->classifier, key, before);
-	return place != POLICY_NO_MATCH ? group->entries[place] : NULL;
+	for (uint32_t from = 0; from < before; from = place + 1) {
+		place = policy_classifier_lookup(group->classifier, key, from, before);
+		if (place == POLICY_NO_MATCH)
+			break;
+		/* The one condition that the classifier does not know. */
+		if (!(group->entries[place]->flags & POLICY_MIP_SIGNALLING) || key->mip_signalling)
+			return group->entries[place];
+	}
+	return NULL;
 }

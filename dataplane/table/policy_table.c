@@ -194,7 +194,7 @@ static bool port_valid(uint8_t protocol, uint16_t first, uint16_t last)
 	return protocol != 0 || port_is_any(first, last);
 }
 
-int policy_command_check(const struct policy_command *command)
+int policy_table_check(const struct policy_command *command)
 {
 	const struct selector *s = &command->selector;
 

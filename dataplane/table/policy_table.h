@@ -75,7 +75,7 @@ void policy_table_fini(struct policy_table *table);
 uint32_t policy_table_objects(const struct policy_table *table);
 
 /* 0 or a positive errno that refuses the command, from its fields alone. */
-int policy_command_check(const struct policy_command *command);
+int policy_table_check(const struct policy_command *command);
 
 /*
  * Stages one change; workers see it after the next commit. 0; -ENOSPC too many; -EAGAIN when

@@ -163,7 +163,7 @@ int tables_check(const struct region_limits *limits, const struct command *c)
 	case COMMAND_NEIGHBOR_REMOVE:
 		return port_valid(limits, c->neighbor.port) ? 0 : EINVAL;
 	case COMMAND_POLICY_SET:
-		return c->policy.policy_id < limits->policies ? policy_command_check(&c->policy)
+		return c->policy.policy_id < limits->policies ? policy_table_check(&c->policy)
 							      : EINVAL;
 	case COMMAND_POLICY_REMOVE:
 		return c->policy.policy_id < limits->policies ? 0 : EINVAL;

@@ -90,6 +90,10 @@
 	X(route_blackhole, forward, "route says discard") \
 	X(home_unreachable, forward, "home address on a virtual home network without a binding") \
 	X(away_source, forward, "un-tunnelled packet from an away home address, policy drop") \
+	X(policy_none, forward, "no security policy matches (RFC 4301 5)") \
+	X(policy_discard, forward, "a security policy says discard") \
+	X(policy_cleartext, forward, "in clear from outside, but a security policy asks for protection (RFC 4301 5.2)") \
+	X(policy_no_sa, forward, "a security policy asks for protection and no security association is there") \
 	X(broadcast, forward, "broadcast or multicast that nobody here may receive") \
 	X(mtu_df, encap, "too large for the tunnel or link and may not be fragmented") \
 	X(fragment, encap, "fragmentation failed") \

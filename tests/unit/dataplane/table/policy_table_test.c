@@ -90,7 +90,7 @@ static struct policy_verdict ask(struct fixture *f, struct policy_key k)
 
 static void put(struct fixture *f, struct policy_command c)
 {
-	assert_int_equal(policy_command_check(&c), 0);
+	assert_int_equal(policy_table_check(&c), 0);
 	assert_int_equal(policy_table_set(&f->table, &c, 0), 0);
 }
 
@@ -174,6 +174,37 @@ static void hidden_and_ignored_fields(void **state)
 	assert_int_equal(ask(f, k).policy_id, 1);
 }
 
+// HA4-SPD-05, -06: the bypass for signalling does not cover tunnel data on the same port.
+static void signalling_bypass_is_for_signalling_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct policy_command bypass =
+		policy(1, 1, "0.0.0.0", "255.255.255.255", "0.0.0.0", "255.255.255.255");
+	struct policy_command rest =
+		policy(2, 2, "0.0.0.0", "255.255.255.255", "0.0.0.0", "255.255.255.255");
+	struct policy_key k = key("10.1.0.1", "198.51.100.2", 17, 434, 40000);
+
+	bypass.action = POLICY_BYPASS;
+	bypass.flags = POLICY_MIP_SIGNALLING;
+	bypass.selector.protocol = 17;
+	bypass.selector.local_port_first = bypass.selector.local_port_last = 434;
+	put(f, bypass);
+	put(f, rest);
+	put(f, host_policy(3, 3, "198.51.100.2"));
+	assert_int_equal(policy_table_commit(&f->table), 0);
+	assert_int_equal(ask(f, k).policy_id, 2);
+	k.mip_signalling = true;
+	assert_int_equal(ask(f, k).policy_id, 1);
+	k.local_port = 435;
+	assert_int_equal(ask(f, k).policy_id, 2);
+	k.remote = address("198.51.100.3"); // no host policy: the classifier alone
+	assert_int_equal(ask(f, k).policy_id, 2);
+	k.local_port = 434;
+	assert_int_equal(ask(f, k).policy_id, 1);
+	k.mip_signalling = false;
+	assert_int_equal(ask(f, k).policy_id, 2);
+}
+
 // SPD-22: a set of changes is one step; a burst that has begun sees the old order.
 static void changes_are_one_step(void **state)
 {
@@ -239,26 +270,26 @@ static void bad_commands_are_refused(void **state)
 	struct policy_command good = host_policy(1, 1, "198.51.100.1"), c = good;
 
 	(void)state;
-	assert_int_equal(policy_command_check(&good), 0);
+	assert_int_equal(policy_table_check(&good), 0);
 	c.vrf = POLICY_VRFS;
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 	c = good;
 	c.action = 3;
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 	c = good;
 	c.selector.local_first = address("255.255.255.255");
 	c.selector.local_last = address("0.0.0.1");
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 	c = good;
 	c.selector.remote_first = address("2001:db8::1");
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 	c = good;
 	c.selector.local_port_first = 5; // ports without a protocol
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 	c.selector.protocol = 17;
-	assert_int_equal(policy_command_check(&c), 0);
+	assert_int_equal(policy_table_check(&c), 0);
 	c.selector.local_port_last = 4; // neither a range nor OPAQUE
-	assert_int_equal(policy_command_check(&c), EINVAL);
+	assert_int_equal(policy_table_check(&c), EINVAL);
 }
 
 // ---- the list, searched from its head ----
@@ -384,7 +415,7 @@ static void equals_a_search_from_the_head(void **state)
 				there[id] = false;
 			} else {
 				list[id] = random_policy(id);
-				assert_int_equal(policy_command_check(&list[id]), 0);
+				assert_int_equal(policy_table_check(&list[id]), 0);
 				assert_int_equal(policy_table_set(&f->table, &list[id], 0), 0);
 				there[id] = true;
 			}
@@ -417,6 +448,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			order_decides_between_host_and_general, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden_and_ignored_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			signalling_bypass_is_for_signalling_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_are_one_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			staged_twice_and_removed_before_the_commit, setup, teardown),

@@ -1,0 +1,198 @@
+#include "dataplane/forward/policy.h"
+
+#include "dataplane/icmp_error.h"
+#include "dataplane/table/policy_table.h"
+
+#include <rte_ip.h>
+
+#define MOBILITY_HEADER      135
+#define MOBILE_IP_PORT       434
+#define REGISTRATION_REQUEST 1 /* RFC 5944 3.3, 3.4; RFC 3543 3 */
+#define REGISTRATION_REPLY   3
+#define REVOCATION           7
+#define REVOCATION_ANSWER    15
+#define ACQUIRE_RATE         1 /* a second and policy (SPD-13) */
+#define ACQUIRE_KEY          (UINT64_C(1) << 62)
+
+struct ports {
+	uint32_t source, destination; /* as struct policy_key's */
+	bool mip_signalling;
+};
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
+}
+
+/* HA4-SPD-06: tunnel data shares the port with signalling; the first octet tells. */
+static bool is_mip_signalling(struct rte_mbuf *packet, const struct packet *p, struct ports ports)
+{
+	uint32_t at = p->payload_offset + 8u;
+	uint8_t type;
+
+	if (p->protocol != IPPROTO_UDP ||
+		(ports.source != MOBILE_IP_PORT && ports.destination != MOBILE_IP_PORT) ||
+		!packet_pull(packet, at + 1))
+		return false;
+	type = *rte_pktmbuf_mtod_offset(packet, const uint8_t *, at);
+	return type == REGISTRATION_REQUEST || type == REGISTRATION_REPLY || type == REVOCATION ||
+	       type == REVOCATION_ANSWER;
+}
+
+/* RFC 4301 4.4.1.1: ports, or what stands in their place. A later fragment shows none (SPD-10). */
+static struct ports packet_ports(struct rte_mbuf *packet, const struct packet *p)
+{
+	struct ports ports = {POLICY_PORT_HIDDEN, POLICY_PORT_HIDDEN, false};
+	const uint8_t *octets;
+
+	if (p->flags & PACKET_FRAGMENT_LATER || !packet_pull(packet, p->payload_offset + 4u))
+		return ports;
+	octets = rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
+	if (has_ports(p->protocol)) {
+		ports.source = (uint32_t)octets[0] << 8 | octets[1];
+		ports.destination = (uint32_t)octets[2] << 8 | octets[3];
+		ports.mip_signalling = is_mip_signalling(packet, p, ports);
+	} else if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) {
+		ports.source = (uint32_t)octets[0] << 8 | octets[1]; /* SPD-06 */
+		ports.destination = POLICY_PORT_IGNORED;
+	} else if (p->protocol == MOBILITY_HEADER) {
+		ports.source = (uint32_t)octets[2] << 8; /* SPD-07 */
+		ports.destination = POLICY_PORT_IGNORED;
+	}
+	return ports;
+}
+
+/* SPD-08 comes out by itself: type and code are the sender's "port", local of what we send, remote
+ * of what we receive. */
+static struct policy_key key_of(struct rte_mbuf *packet, enum sa_direction direction)
+{
+	const struct packet *p = packet_get(packet);
+	struct ports ports = packet_ports(packet, p);
+	bool out = direction == SA_OUTBOUND;
+
+	return (struct policy_key){.local = out ? p->source : p->destination,
+		.remote = out ? p->destination : p->source,
+		.local_port = out ? ports.source : ports.destination,
+		.remote_port = out ? ports.destination : ports.source,
+		.protocol = p->protocol,
+		.vrf = p->vrf,
+		.direction = (uint8_t)direction,
+		.mip_signalling = ports.mip_signalling};
+}
+
+static __attribute__((noinline)) void keys_fill(struct rte_mbuf **packets, unsigned count,
+	enum sa_direction direction, struct policy_key *keys)
+{
+	for (unsigned i = 0; i < count; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
+	for (unsigned i = 0; i < count; i++)
+		keys[i] = key_of(packets[i], direction);
+}
+
+static void count_hit(struct worker *worker, const struct policy_verdict *verdict)
+{
+	if (worker->policy_hits != NULL && verdict->policy_id != POLICY_NONE)
+		worker->policy_hits[verdict->policy_id]++;
+}
+
+static enum drop_reason discard_reason(const struct policy_verdict *verdict)
+{
+	return verdict->policy_id == POLICY_NONE ? DROP_policy_none : DROP_policy_discard;
+}
+
+static step_result inbound_decide(
+	struct worker *worker, struct rte_mbuf *packet, const struct policy_verdict *verdict)
+{
+	struct packet *p = packet_get(packet);
+
+	count_hit(worker, verdict);
+	switch ((enum policy_action)verdict->action) {
+	case POLICY_BYPASS:
+		p->flags |= PACKET_POLICY_PASSED;
+		return p->after_policy;
+	case POLICY_PROTECT:
+		return STEP_DROP(DROP_policy_cleartext); /* SPD-14, SPD-16 */
+	case POLICY_DISCARD:
+		break;
+	}
+	return STEP_DROP(discard_reason(verdict));
+}
+
+static void acquire(
+	struct worker *worker, const struct policy_key *key, const struct policy_verdict *verdict)
+{
+	if (!pipeline_limit(worker, ACQUIRE_KEY | verdict->policy_id, ACQUIRE_RATE, ACQUIRE_RATE))
+		return;
+	uint64_t source_port = key->local_port <= UINT16_MAX ? key->local_port : 0;
+	uint64_t destination_port = key->remote_port <= UINT16_MAX ? key->remote_port : 0;
+	pipeline_event(worker, &(struct event){.type = EVENT_ACQUIRE,
+				       .vrf = key->vrf,
+				       .address = key->remote,
+				       .address2 = key->local,
+				       .id = verdict->policy_id,
+				       .value = (uint64_t)key->protocol << 32 | source_port << 16 |
+						destination_port});
+}
+
+static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packet,
+	const struct policy_key *key, const struct policy_verdict *verdict)
+{
+	struct packet *p = packet_get(packet);
+
+	count_hit(worker, verdict);
+	switch ((enum policy_action)verdict->action) {
+	case POLICY_BYPASS:
+		return STEP_LINK_MTU;
+	case POLICY_PROTECT:
+		p->sa_id = verdict->sa_id;
+		if (verdict->sa_id == SA_NONE)
+			acquire(worker, key, verdict);
+		return STEP_DROP(DROP_policy_no_sa);
+	case POLICY_DISCARD:
+		if (verdict->flags & POLICY_HIT_ICMP)
+			icmp_error_send(worker, packet, ICMP_ERROR_PROHIBITED, 0);
+		break;
+	}
+	return STEP_DROP(discard_reason(verdict));
+}
+
+void policy_inbound_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	struct policy_key keys[BURST_SIZE];
+	struct policy_verdict verdicts[BURST_SIZE];
+
+	keys_fill(packets, count, SA_INBOUND, keys);
+	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
+	for (unsigned i = 0; i < count; i++)
+		next[i] = inbound_decide(worker, packets[i], &verdicts[i]);
+}
+
+void policy_outbound_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	struct policy_key keys[BURST_SIZE];
+	struct policy_verdict verdicts[BURST_SIZE];
+
+	keys_fill(packets, count, SA_OUTBOUND, keys);
+	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
+	for (unsigned i = 0; i < count; i++)
+		next[i] = outbound_decide(worker, packets[i], &keys[i], &verdicts[i]);
+}
+
+step_result policy_inbound(struct worker *worker, struct rte_mbuf *packet)
+{
+	step_result next;
+
+	policy_inbound_burst(worker, &packet, 1, &next);
+	return next;
+}
+
+step_result policy_outbound(struct worker *worker, struct rte_mbuf *packet)
+{
+	step_result next;
+
+	policy_outbound_burst(worker, &packet, 1, &next);
+	return next;
+}
