@@ -63,13 +63,25 @@ static bool is_icmp_error(struct rte_mbuf *packet, const struct packet *p)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
+/* The broadcast address of a home link. */
+static bool is_link_broadcast(struct worker *worker, const struct packet *p)
+{
+	const struct home_network *network =
+		tables_home_network_lookup(worker->tables, p->vrf, &p->source);
+
+	if (network == NULL || network->prefix.length < 96 || network->prefix.length >= 127)
+		return false;
+	be32 hosts = rte_cpu_to_be_32(UINT32_MAX >> (network->prefix.length - 96));
+	return ip_address_v4(&p->source) == (ip_address_v4(&network->prefix.address) | hosts);
+}
+
 /* RFC 1812 4.3.2.7, HA4-MTU-12. */
-static bool is_silent(struct rte_mbuf *packet, const struct packet *p)
+static bool is_silent(struct worker *worker, struct rte_mbuf *packet, const struct packet *p)
 {
 	return p->flags & (PACKET_FRAGMENT_LATER | PACKET_LINK_BROADCAST | PACKET_IP_BROADCAST) ||
 	       ip_address_is_unspecified(&p->source) || !ip_address_is_unicast(&p->source) ||
 	       (ip_address_is_v4(&p->source) && p->source.bytes[12] == 0) ||
-	       is_icmp_error(packet, p);
+	       is_link_broadcast(worker, p) || is_icmp_error(packet, p);
 }
 
 static bool is_within_rate(struct worker *worker, const struct packet *p)
@@ -170,7 +182,7 @@ void icmp_error_send(
 
 	from = own_address(worker, p);
 	if (from == NULL || (p->flags & (PACKET_LOCAL | PACKET_KERNEL)) == PACKET_LOCAL ||
-		is_silent(packet, p) || !is_within_rate(worker, p) ||
+		is_silent(worker, packet, p) || !is_within_rate(worker, p) ||
 		(error = packet_new(worker, &worker->ports[p->port])) == NULL) {
 		worker->counters->icmp_suppressed++;
 		return;

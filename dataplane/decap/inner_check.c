@@ -166,7 +166,8 @@ static void report_spoof(struct worker *worker, const struct packet *p, enum dro
 				       .id = reason});
 }
 
-/* HA4-REV-12: a node's own registration inside its own tunnel. */
+/* HA4-REV-12: a node's own registration inside its own tunnel. Of a fragmented one the first
+ * fragment shows it; one that is too short to do so is not joined (reasm_tiny). */
 static bool is_own_signalling(struct worker *worker, struct rte_mbuf *packet,
 	const struct packet *p, const struct tunnel *t)
 {

@@ -54,24 +54,6 @@ static bool is_source_bad(struct worker *worker, const struct packet *p)
 	       tables_local_lookup(worker->tables, p->vrf, &p->source).kind != LOCAL_NONE;
 }
 
-/*
- * HA4-REV-12 for a message that came out of its sender's tunnel in fragments: only now is it known
- * to be signalling. The innermost layer must not be a binding of the home address that it speaks
- * for.
- */
-static bool is_own_signalling(struct worker *worker, const struct packet *p)
-{
-	const struct tunnel *t;
-
-	if (p->layer_count == 0 || !(p->flags & PACKET_REASSEMBLED))
-		return false;
-	t = tables_home_lookup(worker->tables, p->vrf, &p->source);
-	for (; t != NULL; t = tables_tunnel_next(worker->tables, t))
-		if (t->binding_id == p->layers[p->layer_count - 1].id)
-			return true;
-	return false;
-}
-
 static step_result punt(
 	struct worker *worker, struct rte_mbuf *packet, uint16_t length, uint16_t least)
 {
@@ -81,8 +63,6 @@ static step_result punt(
 		return STEP_DROP(DROP_rx_short);
 	if (p->source_port == 0)
 		return STEP_DROP(DROP_rx_source_port);
-	if (is_own_signalling(worker, p))
-		return STEP_DROP(DROP_rt_signalling);
 	if (is_source_bad(worker, p))
 		return STEP_DROP(DROP_rx_source_address);
 	rte_pktmbuf_adj(packet, (uint16_t)(p->payload_offset + sizeof(struct rte_udp_hdr)));

@@ -341,6 +341,8 @@ def request(src=COA, dst=HA, sport=5434, payload=rrq, **more):
     return IP(src=src, dst=dst, **more) / UDP(sport=sport, dport=434) / Raw(payload)
 
 
+case("registration-invalid-source", base(), "HA4-BAD-13: multicast, loopback, broadcast, class E").ip(
+    0, *[request(src=a) for a in ("224.0.0.1", "127.0.0.1", "255.255.255.255", "240.0.0.1")]).drop("source_invalid", 4)
 case("registration-bad-source", base(), "HA4-BAD-03, -12, -13").ip(
     0, request(sport=0), request(src=HA), request(src="0.0.0.0"), request(payload=rrq[:23]), request(payload=b""),
     request(payload=bytes([7]) * 19), request(payload=bytes([15]) * 11)).drop("rx_source_port").drop("rx_source_address", 2).drop("rx_short", 4)
@@ -548,6 +550,80 @@ case("kernel-to-away", base(binding()), "what the kernel answers goes into the t
 kernel_frame = Ether(dst=ROUTER, src=PORT[0]) / IP(src=HA, dst="198.51.100.1") / TCP()
 case("kernel-frame", base(binding())).from_kernel(0, kernel_frame).frames_out(0, kernel_frame)
 
+# ---- reverse: what each header must be ----
+
+bodies = [bytes(fresh(inner))[:19], b"\x55" + bytes(fresh(inner))[1:], b"\x44" + bytes(fresh(inner))[1:], b"\x4f" + bytes(fresh(inner))[1:],
+          bytes(fresh(data(src=HOA, dst=CN, len=19))), bytes(fresh(data(src=HOA, dst=CN, len=29)))]
+case("reverse-inner-header", base(binding()), "HA4-REV-06: cut off, version, IHL under 5, IHL beyond the end, Total Length too small, too large").ip(
+    0, *[IP(src=COA, dst=HA, proto=4) / Raw(b) for b in bodies]).drop("rt_inner_bad", len(bodies))
+case("reverse-inner-trailing", base(binding()), "HA4-REV-06: excess octets are cut").ip(
+    0, IP(src=COA, dst=HA, proto=4) / Raw(bytes(fresh(inner)) + b"excess")).reverse(0, 28).out(2, less(inner))
+case("reverse-inner-sources", base(binding(), {"prefix": {"prefix": "0.0.0.0/0", "id": 0}}), "HA4-REV-10: also from a mobile network").ip(
+    0, *[ipip(data(src=a, dst=CN), src=COA, dst=HA) for a in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1")]).drop(
+        "rt_inner_source", 6)
+case("reverse-inner-destinations", base(binding())).ip(
+    0, *[ipip(data(src=HOA, dst=a), src=COA, dst=HA) for a in ("0.0.0.0", "127.0.0.1", "240.0.0.1")]).drop("rt_inner_destination", 3)
+case("reverse-broadcast", base(binding()), "HA4-BCM-05: limited and to the home network").ip(
+    0, ipip(data(src=HOA, dst="255.255.255.255"), src=COA, dst=HA), ipip(data(src=HOA, dst="10.1.255.255"), src=COA, dst=HA)).reverse(
+        0, 28, 28).drop("rt_inner_multicast").drop("broadcast")
+case("reverse-broadcast-on", base(binding(), flags=RMULTI), "HA4-BCM-05: onto the home link at most").ip(
+    0, ipip(data(src=HOA, dst="255.255.255.255", ttl=1), src=COA, dst=HA)).reverse(0, 28).out(
+        1, data(src=HOA, dst="255.255.255.255", ttl=1), dst=BROADCAST)
+tunnelled = IP(src="172.16.5.9", dst=HA) / UDP(sport=5434, dport=434) / Raw(rrq)
+case("reverse-others-signalling", base(binding(), {"prefix": {"prefix": "172.16.5.0/24", "id": 0}}), "HA4-REV-12: a visitor of the mobile network registers").ip(
+    0, ipip(tunnelled, src=COA, dst=HA)).reverse(0, len(tunnelled)).punt(1, rrq, source="172.16.5.9", destination=HA, source_port=5434, ttl=64, layers=1)
+own_parts = [fresh(p) for p in fragment(fresh(IP(src=HOA, dst=HA, id=7) / UDP(sport=5434, dport=434) / Raw(rrq)), 40)]
+case("reverse-signalling-fragments", base(binding()), "HA4-REV-12: the first fragment shows it").ip(
+    0, *[ipip(p, src=COA, dst=HA, df=False) for p in own_parts]).reverse(0, *[len(p) for p in own_parts[1:]]).drop("rt_signalling").count(held_reassembly=1)
+own_parts = [fresh(p) for p in fragment(fresh(IP(src=HOA, dst=HA, id=7) / UDP(sport=5434, dport=434) / Raw(rrq)), 8)][:3]
+case("reverse-signalling-tiny", base(binding()), "HA4-REV-12: too short to show it").ip(
+    0, *[ipip(p, src=COA, dst=HA, df=False) for p in own_parts]).reverse(0, 28, 28, 28).drop("reasm_tiny").count(held_reassembly=2)
+case("reverse-minimal-off", base(binding(), flags=0), "HA4-ALT-01").ip(0, minimal(inner, src=COA, dst=HA)).drop("tunnel_protocol")
+
+# ---- GRE and minimal encapsulation: HA4-ALT ----
+
+def gre_raw(words, payload, src=COA):
+    return IP(src=src, dst=HA, proto=47) / Raw(words + bytes(payload))
+
+
+on = base(binding(encapsulation=47))
+good = fresh(inner)
+case("gre-header", on, "HA4-ALT-03, -05: version, routing, key, sequence, strict route, recursion; cut off").ip(
+    0, *[gre_raw(bytes([first, second, 8, 0]), good) for first, second in ((0, 1), (0, 7), (0x40, 0), (0x20, 0), (0x10, 0), (0x08, 0), (0x04, 0))],
+    gre_raw(b"\0\0\x08", b""), gre_raw(b"\x80\0\x08\0\0\0", b"")).drop("gre_header", 9)
+case("gre-reserved-ignored", on, "HA4-ALT-03: bits 6 to 12").ip(0, gre_raw(b"\x03\xf8\x08\0", good)).reverse(0, 28).out(2, less(inner))
+with_sum = b"\x80\0\x08\0\0\0\0\0" + bytes(good)
+sum_of = checksum(with_sum)
+case("gre-checksum", on, "HA4-ALT-03: the C bit, right and wrong").ip(
+    0, gre_raw(with_sum[:4] + sum_of.to_bytes(2, "big") + with_sum[6:], b""), gre_raw(with_sum[:4] + (sum_of ^ 1).to_bytes(2, "big") + with_sum[6:], b"")).reverse(
+        0, 28).out(2, less(inner)).drop("gre_checksum")
+case("gre-protocol", on, "HA4-ALT-03: ARP, transparent Ethernet, IPv6 that was not granted, a version that belies the type").ip(
+    0, gre_raw(b"\0\0\x08\x06", good), gre_raw(b"\0\0\x65\x58", good), gre_raw(b"\0\0\x86\xdd", IPv6(src="2001:db8::1", dst="2001:db8::2")),
+    gre_raw(b"\0\0\x08\0", IPv6(src="2001:db8::1", dst="2001:db8::2")), gre_raw(b"\0\0\x08\0", b"")).drop("gre_protocol", 3).drop("rt_inner_bad", 2)
+case("gre-loop", on, "HA4-ALT-04: back to where it came from").ip(0, gre(data(src=HOA, dst=COA), src=COA, dst=HA)).drop("gre_loop")
+case("gre-loop-udp", base(udp_binding(encapsulation=47)), "HA4-ALT-04 in UDP").ip(
+    0, mip_udp(data(src=HOA, dst=NAT), src=NAT, dst=HA, sport=NATPORT, dport=434, nh=47, payload=b"\0\0\x08\0" + bytes(fresh(data(src=HOA, dst=NAT))))).drop("gre_loop")
+small_on = base(binding(encapsulation=55))
+
+
+def minimal_raw(flags, spoil=0, cut=None, src=COA):
+    raw = bytes(fresh(minimal(inner, src=src, dst=HA, s=bool(flags & 0x80))))
+    head = bytearray(raw[20:32] if flags & 0x80 else raw[20:28])
+    head[1] = flags
+    head[2:4] = b"\0\0"
+    head[2:4] = (checksum(bytes(head)) ^ spoil).to_bytes(2, "big")
+    rest = bytes(head) + raw[20 + len(head):]
+    return IP(src=src, dst=HA, proto=55, ttl=64, id=1) / Raw(rest if cut is None else rest[:cut])
+
+
+restored = fresh(IP(src=HOA, dst=CN, ttl=64, id=1) / Raw(bytes(fresh(inner))[20:]))
+restored.proto, restored.chksum = 17, None
+case("minimal-reserved-ignored", small_on, "HA4-ALT-09").ip(0, minimal_raw(0xff)).reverse(0, 28).out(2, less(fresh(restored)))
+case("minimal-header", small_on, "HA4-ALT-09: checksum wrong, cut off with and without a source").ip(
+    0, minimal_raw(0x80, spoil=1), minimal_raw(0x80, cut=11), minimal_raw(0, cut=7)).drop("minimal_header", 3)
+case("minimal-no-source", small_on, "HA4-ALT-09: S=0, so the care-of address is the inner source").ip(0, minimal_raw(0)).spoofed("rt_no_binding", COA)
+case("minimal-ipip-whole", small_on, "HA4-ALT-10: IP-in-IP for fragments alone").ip(0, ipip(inner, src=COA, dst=HA)).spoofed("rt_encap_mismatch", COA)
+
 # ---- NAT: HA4-NAT-20..22 ----
 
 half = udp_binding(flags=B_UDP | B_HALF, care_of_port=5434)
@@ -701,6 +777,18 @@ c.ip(2, later, err).drop("ttl", 2).count(icmp_suppressed=2)
 c = case("icmp-rate", base(binding()), "HA4-MTU-13: ten of one source at once")
 many = [data(ttl=1, id=i) for i in range(14)]
 c.ip(2, *many).drop("ttl", 14).count(icmp_sent=10, icmp_suppressed=4, created=10).out(2, *[icmp_error(11, 0, many[i], CN, id=i) for i in range(10)])
+c = case("icmp-rate-all", base(binding()), "HA4-MTU-13: a hundred at once of all sources together")
+many = [data(src="10.2.0.5", dst=HOA, ttl=1, id=i) for i in range(110)]
+for i, p in enumerate(many):
+    p.src = "10.3.%d.7" % i
+c.steps.append({"route": {"prefix": "10.3.0.0/16", "via": CN, "port": 2}})
+c.ip(2, *many).drop("ttl", 110).count(icmp_sent=100, icmp_suppressed=10, created=100).out(
+    2, *[icmp_error(11, 0, many[i], many[i].src, id=i) for i in range(100)])
+case("icmp-silent", base(binding()), "HA4-MTU-12: sources that name no single host, errors of all types").ip(
+    2, data(src="10.1.255.255", dst=HOA, ttl=1), *[IP(src=CN, dst=HOA, ttl=1) / ICMP(type=t) / Raw(bytes(data())) for t in (3, 4, 5, 11, 12)]).drop(
+        "ttl", 6).count(icmp_suppressed=6)
+echo = IP(src=CN, dst=HOA, ttl=1) / ICMP(type=8)
+case("icmp-about-echo", base(binding()), "a request is no error").ip(2, echo).drop("ttl").count(icmp_sent=1, created=1).out(2, icmp_error(11, 0, echo, CN))
 c = case("icmp-quote", base(binding()), "HA4-MTU-13: 576 octets")
 long = data(size=1400, ttl=1)
 c.ip(2, long).drop("ttl").count(icmp_sent=1, created=1).out(2, icmp_error(11, 0, long, CN))
@@ -730,6 +818,39 @@ case("mss-clamp-from-cap", base(binding(path_mtu=1280), flags=MSS)).ip(0, from_n
 case("mss-clamp-from-off", base(binding())).ip(0, from_node).reverse(0, 44).out(
     2, less(fresh(IP(src=HOA, dst=CN) / TCP(flags="S", options=[("MSS", 1460)]))))
 case("mss-clamp-off", base(binding())).ip(2, syn).forward(0, len(syn)).out(0, ipip(less(fresh(syn))))
+
+# ---- outer DF=0: HA4-MTU-04's option, HA4-FWD-08, -09. Each care-of address here is used once: identifications count from 0 ----
+
+def outer_of(packet, to, id, df=False):
+    return IP(src=HA, dst=to, ttl=64, id=id, flags="DF" if df else 0, tos=packet.tos, proto=4) / Raw(bytes(packet))
+
+
+to = "198.51.100.201"
+several = [data(size=i, id=i, flags="DF" if i == 2 else 0) for i in range(5)]
+c = case("df-copy-identification", base(binding(care_of=to), binding(id=1, home="10.1.0.11", care_of="198.51.100.202"), flags=DF_COPY),
+         "HA4-FWD-09: no number twice to one destination; DF=1 needs none")
+c.ip(2, *several, data(dst="10.1.0.11")).forward(0, *[len(p) for p in several]).forward(1, 28)
+for packet, id in zip(several, (0, 1, 0, 2, 3)):
+    c.out(0, outer_of(less(packet), to, id, df=packet.flags.DF))
+c.out(0, outer_of(less(data(dst="10.1.0.11")), "198.51.100.202", 0))
+to = "198.51.100.203"
+whole = data(size=2000 - 28, id=300)
+parts = fragment(fresh(outer_of(less(fresh(whole)), to, 0)), 1480)
+case("fragment-after", base(binding(care_of=to), flags=DF_COPY | AFTER), "HA4-MTU-04: encapsulated whole, the outer datagram is cut").ip(2, whole).forward(
+    0, 2000).count(fragments_made=len(parts), created=len(parts) - 1).out(0, *[fresh(p) for p in parts])
+df = data(size=2000 - 28, id=300, flags="DF")
+case("fragment-after-df", base(binding(care_of="198.51.100.204"), flags=DF_COPY | AFTER), "HA4-MTU-03 all the same").ip(2, df).forward_octets(
+    0, 1, 2000).drop("mtu_df").count(icmp_sent=1, created=1).out(2, icmp_error(3, 4, less(df), CN, mtu=1480))
+for name, make, over, wrap, flags in (("udp", udp_binding, 32, mip_udp, UDPF | CHECKSUM | DF_COPY | AFTER), ("df-set", binding, 20, ipip, AFTER)):
+    parts = fragment(less(fresh(whole)), (1500 - over - 20) // 8 * 8)
+    case("fragment-after-" + name, base(make(), flags=flags), "HA4-MTU-04, -05: not in UDP, not with DF set: before").ip(2, whole).forward_octets(
+        0, 1, 2000).count(encapsulated=2, fragments_made=2, created=1).out(0, *[wrap(fresh(p)) for p in parts])
+parts = fragment(less(fresh(whole)), 1500 - 20 - 20)
+case("mtu-minimal-fragments", base(binding(encapsulation=55)), "HA4-ALT-08: what was cut goes IP-in-IP").ip(2, whole).forward_octets(0, 1, 2000).count(
+    encapsulated=2, fragments_made=2, created=1).out(0, *[ipip(fresh(p)) for p in parts])
+three = fragment(data(size=60, id=9), 32)
+case("udp-minimal-fragments", base(udp_binding(encapsulation=55)), "HA4-ALT-08: Next Header 4 for a fragment").ip(2, *three).forward(
+    0, *[len(p) for p in three]).out(0, *[mip_udp(less(fresh(p)), nh=4) for p in three])
 
 # ---- order within a burst: HA4-FWD-17 ----
 
@@ -856,6 +977,25 @@ case("reassembly-too-long", base(binding())).ip(0, IP(bytes(IP(src=COA, dst=HA, 
 flood = [IP(src=COA, dst=HA, proto=4, flags="MF", id=i) / Raw(bytes(64)) for i in range(12)]
 case("reassembly-limit", base(binding()), "an eighth of the table for one source").ip(0, *flood).drop("reasm_limit", 4).count(held_reassembly=8)
 
+big = data(src=HOA, dst=CN, size=900)
+for name, make, wrapped, over in (("gre", lambda: binding(encapsulation=47), gre(big, src=COA, dst=HA), 24),
+                                  ("minimal", lambda: binding(encapsulation=55), minimal(big, src=COA, dst=HA), 12),
+                                  ("udp", udp_binding, mip_udp(big, src=NAT, dst=HA, sport=NATPORT, dport=434), 32)):
+    wrapped = fresh(wrapped)
+    wrapped.flags, wrapped.chksum = 0, None
+    fr = fragment(fresh(wrapped), 400)
+    case("reassembly-" + name, base(make()), "HA4-MTU-16, HA4-REV-19").ip(0, fr[1], fr[2], fr[0]).reverse(0, 928).out(2, less(fresh(big))).count(
+        reassembled=1, joined=2)
+flood = [fresh(p) for p in fragment(fresh(IP(src=COA, dst=HA, proto=4, id=4) / Raw(bytes(8 * 70))), 8)]
+flood[0] = fresh(IP(src=COA, dst=HA, proto=4, id=4, flags="MF") / Raw(bytes(16)))
+del flood[1]
+case("reassembly-many", base(binding()), "more than 64 fragments: the datagram is gone").ip(0, *flood[:65]).drop("reasm_limit", 65)
+last = [fresh(p) for p in fragment(fresh(ipip(big, src=COA, dst=HA, df=False)), 400)]
+beyond = fresh(IP(src=COA, dst=HA, proto=4, id=last[0].id, frag=(last[2].frag * 8 + len(last[2]) - 20 + 7) // 8 + 1) / Raw(bytes(8)))
+case("reassembly-beyond-end", base(binding()), "two ends: the whole datagram is gone").ip(0, last[0], last[2], beyond).drop("reasm_overlap", 3)
+other_end = fresh(IP(src="198.51.100.24", dst=HA, proto=4, id=last[0].id, frag=last[1].frag, flags="MF") / Raw(bytes(last[1].payload)))
+case("reassembly-other-source", base(binding()), "same identification, another sender").ip(0, last[0], other_end, last[2]).count(held_reassembly=3)
+
 # ---- broadcast: HA4-BCM ----
 
 dhcp = IP(src="10.1.0.50", dst="10.1.255.255", ttl=1) / UDP(sport=137, dport=137) / Raw(b"name")
@@ -868,6 +1008,12 @@ case("broadcast-b1-d0", [agent()] + LINKS + [network, binding(flags=B_BROADCAST)
     1, frame).count(created=1).forward(0, len(dhcp)).out(0, ipip(ipip(dhcp, dst=HOA)))
 off = {"home_network": {"prefix": "10.1.0.0/16", "port": 1, "flags": 2, "broadcast_port": 138}}
 case("broadcast-other-port", [agent()] + LINKS + [off, binding(flags=B_BROADCAST)]).receive(1, frame).to_kernel(1, frame)
+rated = {"home_network": {"prefix": "10.1.0.0/16", "port": 1, "flags": 2, "broadcast_port": 0xffff, "broadcast_rate": 2}}
+case("broadcast-rate", [agent()] + LINKS + [rated, binding(flags=B_BROADCAST | B_COLOCATED)], "HA4-BCM-02: two at once, two a second").receive(
+    1, *[frame] * 4).step({"advance_ms": 600}).receive(1, frame, frame).to_kernel(1, *[frame] * 6).count(created=3).forward(0, *[len(dhcp)] * 3).out(
+        0, *[ipip(dhcp)] * 3)
+group = Ether(dst="01:00:5e:00:00:fb", src=HOST) / IP(src="10.1.0.50", dst="224.0.0.251", ttl=1) / UDP(sport=5353, dport=5353)
+case("broadcast-multicast", [agent()] + LINKS + [rated, binding(flags=B_BROADCAST)], "HA4-BCM-04: no multicast to nodes").receive(1, group).to_kernel(1, group)
 case("broadcast-frame-unicast", base(binding()), "HA4-BCM-06").receive(1, Ether(dst=BROADCAST, src=HOST) / data(src="10.1.0.50")).drop(
     "link_broadcast_unicast")
 
