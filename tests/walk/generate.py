@@ -1089,6 +1089,56 @@ case("ipv6-echo", SIXLINKS).ip(0, IPv6(src=C6, dst="2001:db8::1", nh=41) / Raw(b
     0, 49).forward(0, 49).count(keepalives_answered=1).out(0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(
         bytes(IPv6(src="2001:db8::1", dst=H6, hlim=64) / ICMPv6EchoReply(id=1, data=b"x"))))
 
+# ---- the security policy at the boundary: SPD, HA4-SPD ----
+
+IN, OUT_ = 0, 1
+DISCARD, BYPASS, PROTECT = 0, 1, 2
+ALL = "0.0.0.0/0"
+
+
+def policy(id, direction, action, local=ALL, remote=ALL, **more):
+    return {"policy": dict(id=id, direction=direction, action=action, local=local, remote=remote, **more)}
+
+
+ACQUIRE = 12
+out_all, in_all = policy(8, OUT_, BYPASS, order=99), policy(9, IN, BYPASS, order=99)
+away = data(src=CN, dst="203.0.113.50")
+c = case("policy-none-out", base(in_all), "SPD-01, SPD-15: what no policy matches is discarded").ip(2, away).drop("policy_none")
+c = case("policy-none-in", base(out_all), "SPD-01: in clear from outside").ip(0, data(src="203.0.113.50", dst=CN)).drop("policy_none")
+c = case("policy-bypass", base(in_all, out_all), "SPD-02: forwarded unchanged, ESP-OUT-03").ip(2, away).out(0, less(away))
+back = data(src="203.0.113.50", dst=CN)
+c.ip(0, back).out(2, less(back))
+c = case("policy-inside", base(policy(1, OUT_, DISCARD)), "inside to the home link crosses no boundary").ip(
+    2, data(dst="10.1.0.77")).event(EVENT_NEIGHBOR, port=1, address="10.1.0.77").count(held_neighbor=1)
+case("policy-discard", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32"), out_all), "SPD-02, SPD-03").ip(2, away).drop("policy_discard")
+c = case("policy-discard-told", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32", flags=2), out_all), "AUD-09").ip(2, away).drop("policy_discard")
+c.count(icmp_sent=1, created=1).out(2, IP(src=HA, dst=CN, ttl=64, id=0, tos=0xc0) / ICMP(type=3, code=13) / Raw(bytes(less(away))))
+case("policy-order", base(in_all, policy(1, OUT_, BYPASS, remote="203.0.113.0/24", protocol=17, remote_port=6000, order=1),
+                          policy(2, OUT_, DISCARD, remote="203.0.113.50/32", order=2)), "SPD-03, SPD-04").ip(2, away).out(0, less(away)).ip(
+    2, fresh(IP(src=CN, dst="203.0.113.50") / UDP(sport=1, dport=6001))).drop("policy_discard")
+case("policy-cleartext", base(out_all, policy(1, IN, PROTECT, remote="203.0.113.50/32"), policy(2, IN, BYPASS)), "SPD-14, SPD-16").ip(
+    0, back).drop("policy_cleartext")
+case("policy-acquire", base(in_all, policy(1, OUT_, PROTECT, remote="203.0.113.50/32")), "SPD-13: one event, never in clear").ip(2, away).ip(2, away).drop(
+    "policy_no_sa", 2).event(ACQUIRE, id=1, address="203.0.113.50", value=17 << 32 | 5000 << 16 | 6000)
+case("policy-icmp", base(in_all, policy(1, OUT_, BYPASS, protocol=1, local_port=8 << 8)), "SPD-06, SPD-08: echo may leave, its answer not").ip(
+    2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=8))).out(0, less(fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=8)))).ip(
+    2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=0))).drop("policy_none")
+later = IP(src=CN, dst="203.0.113.50", frag=2, proto=17) / Raw(bytes(16))
+case("policy-fragment", base(in_all, policy(1, OUT_, BYPASS, protocol=17, remote_port=6000)), "SPD-10: a later fragment shows no port").ip(
+    2, fresh(later)).drop("policy_none")
+case("policy-fragment-any", base(in_all, policy(1, OUT_, BYPASS, protocol=17)), "SPD-10: any port matches a hidden one").ip(2, fresh(later)).out(0, less(fresh(later)))
+signal_in = policy(1, IN, BYPASS, local=HA + "/32", protocol=17, local_port=434, flags=1)
+c = case("policy-signalling", base(out_all, signal_in, binding()), "HA4-SPD-05: requests pass")
+c.ip(0, vector("V01")).punt(1, v01[28:], source=COA, destination=HA, source_port=5434, ttl=IP(v01).ttl)
+case("policy-signalling-data", base(out_all, signal_in, udp_binding()), "HA4-SPD-06: tunnel data on the same port does not").ip(0, vector("V07")).drop("policy_none")
+case("policy-tunnel-in", base(out_all, binding()), "HA4-SPD-14: clear IP-in-IP without a policy for it").ip(0, vector("V22")).drop("policy_none")
+c = case("policy-tunnel", base(policy(1, IN, BYPASS, local=HA + "/32", protocol=4), policy(2, OUT_, BYPASS, local=HA + "/32", protocol=4), binding()),
+         "the outer datagram is judged, the inner one has no boundary to cross").ip(0, vector("V22")).reverse(0, 44).out(2, less(IP(VECTORS["V22"][20:])))
+c.ip(2, data()).forward(0, 28).out(0, ipip(less(data())))
+case("policy-esp-in", base(out_all, policy(1, IN, DISCARD)), "ESP and IKE to us are not judged in clear").ip(
+    0, fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!"))).to_kernel(
+    0, Ether(dst=PORT[0], src=ROUTER) / fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!")))
+
 # Copies leave step by step: IP-in-IP ones first, then UDP; among them the newest binding first, as the table chains them.
 sim = next(c for c in CASES if c.name == "forward-simultaneous")
 sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))

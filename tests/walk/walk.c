@@ -6,7 +6,8 @@
  *
  *   "steps":    in order: {"agent": {...}}, {"local": ...}, {"home_network": ...}, {"binding":
  * ...}, {"prefix": ...}, {"route": ...},
- *               {"neighbor": ...}, {"port": ...}; {"receive": port, "pcap": file}, {"burst": port,
+ *               {"neighbor": ...}, {"policy": ...}, {"port": ...}; {"receive": port, "pcap": file},
+ * {"burst": port,
  * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
  *   "sent", "kernel": {port: file}; a port that is not named must stay silent
@@ -222,6 +223,43 @@ static void set_port(struct world *world, const json_t *o)
 	if (number(o, "rx_bad", 0))
 		world->rx_flags = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
+/* An address range from a prefix, for one side of a selector. */
+static void set_range(const char *text, struct ip_address *first, struct ip_address *last)
+{
+	struct ip_prefix prefix;
+
+	if (ip_prefix_parse(text, &prefix) != 0)
+		abort();
+	*first = *last = prefix.address;
+	for (unsigned bit = prefix.length; bit < 128; bit++)
+		last->bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+}
+
+/* Set and committed at once. */
+static void set_policy(struct world *world, const json_t *o)
+{
+	struct command c = {.type = COMMAND_POLICY_SET,
+		.policy = {.policy_id = (uint32_t)number(o, "id", 0),
+			.order = (uint32_t)number(o, "order", number(o, "id", 0)),
+			.sa_id = (uint32_t)number(o, "sa", SA_NONE),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.direction = (uint8_t)number(o, "direction", SA_OUTBOUND),
+			.action = (uint8_t)number(o, "action", POLICY_DISCARD),
+			.selector = {.protocol = (uint8_t)number(o, "protocol", 0),
+				.local_port_first = (uint16_t)number(o, "local_port", 0),
+				.local_port_last = (uint16_t)number(o, "local_port", 65535),
+				.remote_port_first = (uint16_t)number(o, "remote_port", 0),
+				.remote_port_last = (uint16_t)number(o, "remote_port", 65535)}}};
+
+	set_range(text(o, "local"), &c.policy.selector.local_first, &c.policy.selector.local_last);
+	set_range(
+		text(o, "remote"), &c.policy.selector.remote_first, &c.policy.selector.remote_last);
+	if (world_apply(world, &c) != 0)
+		abort();
+	c = (struct command){.type = COMMAND_POLICY_COMMIT};
+	if (world_apply(world, &c) != 0)
+		abort();
+}
 
 static void do_step(struct world *world, const char *folder, const json_t *step)
 {
@@ -252,6 +290,8 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 	else if ((o = json_object_get(step, "neighbor")))
 		world_neighbor(world, text(o, "address"), (uint16_t)number(o, "port", 0),
 			(uint8_t)number(o, "mac", 0));
+	else if ((o = json_object_get(step, "policy")))
+		set_policy(world, o);
 	else if ((o = json_object_get(step, "port")))
 		set_port(world, o);
 	else

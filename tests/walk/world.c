@@ -70,7 +70,8 @@ struct world *world_new(void)
 		.bindings = WORLD_BINDINGS,
 		.routes = 64,
 		.neighbors = 64,
-		.prefixes = 64};
+		.prefixes = 64,
+		.policies = WORLD_POLICIES};
 	struct world *world;
 	struct worker *worker;
 
@@ -89,6 +90,7 @@ struct world *world_new(void)
 	worker->tables = world->tables;
 	worker->counters = &world->counters;
 	worker->binding_counters = world->bindings;
+	worker->policy_hits = world->policy_hits;
 	worker->ports = world->ports;
 	worker->port_count = WORLD_PORTS;
 	worker->tx = world->tx;
@@ -101,6 +103,7 @@ struct world *world_new(void)
 		world->ports[i] = (struct port){.index = i,
 			.mtu = 1500,
 			.mac = {2, 0, 0, 0, (uint8_t)i, 1},
+			.zone = i == 0 ? ZONE_EXTERNAL : ZONE_INTERNAL,
 			.has_exception = true,
 			.checksum_check = true,
 			.up = true};

@@ -15,6 +15,7 @@
 
 #define WORLD_PORTS    3
 #define WORLD_BINDINGS 64
+#define WORLD_POLICIES 16
 #define WORLD_CAUGHT   512
 
 struct world_frame {
@@ -28,6 +29,7 @@ struct world {
 	struct worker worker;
 	struct worker_counters counters;
 	struct binding_counters bindings[WORLD_BINDINGS];
+	uint64_t policy_hits[WORLD_POLICIES];
 	struct port ports[WORLD_PORTS];
 	struct tx_buffer tx[WORLD_PORTS];
 	struct config_dataplane settings;
