@@ -89,15 +89,15 @@ static inline uint64_t engine_counter_iv(const struct crypto_operation *operatio
 static inline const uint8_t *engine_additional(
 	const struct crypto_operation *operation, uint8_t *buffer, uint64_t *length)
 {
-	uint64_t sequence;
+	uint32_t high = __builtin_bswap32((uint32_t)(operation->sequence >> 32));
 
 	if (!(operation->flags & CRYPTO_ESN)) {
 		*length = 8;
 		return operation->esp;
 	}
-	sequence = engine_sequence(operation);
 	memcpy(buffer, operation->esp, 4);
-	memcpy(buffer + 4, &sequence, sizeof(sequence));
+	memcpy(buffer + 4, &high, sizeof(high));
+	memcpy(buffer + 8, operation->esp + 4, 4);
 	*length = 12;
 	return buffer;
 }
