@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
@@ -249,4 +250,23 @@ int network_route_set(
 	if (add && source)
 		mnl_attr_put(message, RTA_PREFSRC, sizeof(source), &source);
 	return done_already(add, exchange(network, message, NULL));
+}
+
+bool network_reverse_path_strict(const char *access)
+{
+	const char *const names[] = {"all", access};
+	int strictest = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		char path[128];
+		int value = 0;
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", names[i]);
+		FILE *file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fscanf(file, "%d", &value) == 1 && value > strictest)
+			strictest = value;
+		fclose(file);
+	}
+	return strictest == 1;
 }

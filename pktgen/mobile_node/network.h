@@ -48,4 +48,8 @@ int network_link_up(struct network *network, int ifindex, uint32_t mtu);
 int network_route_set(struct network *network, bool add, int ifindex,
 	const struct ip_prefix *prefix, be32 source);
 
+/* Strict reverse path filtering throws away what the home agent sends once routes point into the
+ * tunnel. */
+bool network_reverse_path_strict(const char *access);
+
 #endif

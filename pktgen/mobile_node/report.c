@@ -69,3 +69,31 @@ void report_end(struct report *report)
 	fputs(report->json ? "}\n" : "\n", stdout);
 	fflush(stdout);
 }
+
+void report_registration(struct report *r, const struct registration_event *event)
+{
+	bool outcome = event->type == REGISTRATION_EVENT_REGISTERED ||
+		       event->type == REGISTRATION_EVENT_REFRESHED ||
+		       event->type == REGISTRATION_EVENT_HOME;
+
+	report_begin(r, registration_event_name(event->type));
+	if (event->reason)
+		report_text(r, "reason", event->reason);
+	if (outcome || event->type == REGISTRATION_EVENT_DENIED ||
+		event->type == REGISTRATION_EVENT_RESYNC)
+		report_number(r, "code", event->code);
+	if (outcome || event->type == REGISTRATION_EVENT_REQUEST)
+		report_number(r, "lifetime", event->lifetime_s);
+	report_address(r, "home_address", event->home_address);
+	report_address(r, "care_of", event->care_of_address);
+	if (event->type == REGISTRATION_EVENT_REQUEST)
+		report_number(r, "attempt", event->attempt);
+	if (outcome) {
+		report_truth(r, "udp", event->udp_tunnel);
+		if (event->udp_tunnel)
+			report_number(r, "keepalive", event->keepalive_s);
+		report_truth(r, "trusted", event->trusted);
+		report_milliseconds(r, "took_ms", event->took_ns);
+	}
+	report_end(r);
+}

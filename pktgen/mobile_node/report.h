@@ -6,7 +6,7 @@
 #ifndef PKTGEN_MOBILE_NODE_REPORT_H
 #define PKTGEN_MOBILE_NODE_REPORT_H
 
-#include "lib/base/address.h"
+#include "pktgen/mobile_node/registration.h"
 
 struct report {
 	bool json;
@@ -20,5 +20,7 @@ void report_number(struct report *report, const char *key, uint64_t value);
 void report_milliseconds(struct report *report, const char *key, uint64_t nanoseconds); /* 12.345 */
 void report_truth(struct report *report, const char *key, bool value); /* yes|no, true|false */
 void report_end(struct report *report);
+/* A whole line: what the registration machine told. */
+void report_registration(struct report *report, const struct registration_event *event);
 
 #endif

@@ -220,7 +220,8 @@ static bool keepalive_reply(struct tunnel *tunnel, const struct ipv4_header *ip)
 		!icmp_parse(&icmp, ip->payload, ip->payload_length) ||
 		icmp.type != ICMP_ECHO_REPLY || icmp.rest >> 16 != tunnel->keepalive_identifier)
 		return false;
-	if ((uint16_t)icmp.rest == tunnel->keepalive_sequence)
+	/* A repeated one may be answered late: the path is there all the same. */
+	if ((uint16_t)(tunnel->keepalive_sequence - (uint16_t)icmp.rest) < 3)
 		tunnel->keepalive_answered = true;
 	return true;
 }

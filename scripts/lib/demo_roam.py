@@ -236,7 +236,7 @@ class Demo:
 			show = lambda value: "-" if value is None else f"{value:.2f}"  # noqa: E731
 			print(f"  {move['title']:30} {show(move['answer_ms']):>8} {show(move['path_ms']):>14} {move['gap_ms']:9.0f}"
 				f"   {move['down_before']:5} / {move['up_before']:<5} {move['down_after']:5} / {move['up_after']}")
-		print("  (a new NAT mapping is noticed when keepalives stay unanswered: 10 s apart here, the shortest RFC 3519 allows)")
+		print("  (a new NAT mapping is noticed by silence under traffic, a second and three echoes; when idle by keepalives, 10 s apart here)")
 		print(f"\nTraffic   ping before the moves {self.round_trip}")
 		for stream in (self.down, self.up):
 			print(f"  UDP {stream.name}: {len(stream.sent)} sent, {len(stream.arrived)} arrived, {len(stream.lost())} lost, "
