@@ -5,15 +5,14 @@
  *
  * The bitmap is a ring of 64-bit words as in RFC 6479, but each word says which stretch of numbers
  * it holds: 40 bits of the map, and above them the low 24 bits of the ring's turn. So one
- * compare-and-swap of one word is the whole decision: a word of an older turn is empty and is
- * replaced by one with a single bit, never cleared first; a word of a newer turn says that the
- * number is left of the window. Nothing is shifted, a jump of any size clears nothing.
+ * compare-and-swap of one word is the whole decision: a word of the turn before is empty and is
+ * replaced by one with a single bit; a word of a newer turn says that the number is left of the
+ * window. Nothing is shifted. A jump over whole stretches empties their words, so that none stays
+ * behind until its turn comes round.
  *
  * Ordering: a commit first raises `highest` (W1), then swaps the word (W2, release). Who looks at a
- * word (acquire, pairs with W2) and then at `highest` sees one at least as high as the word's
- * stretch, so 24 bits are enough to know the turn: it is the last one not above `highest`. A word
- * that many turns left untouched may look younger than it is; it then refuses, it never admits, and
- * only until `highest` passes it.
+ * word (acquire, pairs with W2) and then at `highest` sees one at least as high as what the word
+ * holds, so a word that is newer than a number shows by the number being left of the window.
  *
  * The memory is the region's (lib/ipc/sa_state.h): its content is not trusted, indices are masked.
  */

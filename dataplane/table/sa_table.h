@@ -29,6 +29,7 @@
 #include "dataplane/table/slab.h"
 #include "dataplane/table/slot_table.h"
 
+#include "lib/base/hash.h"
 #include "lib/ipc/command.h"
 #include "lib/ipc/event.h"
 #include "lib/ipc/sa_state.h"
@@ -82,7 +83,9 @@ struct sa_outbound {
 	_Atomic uint16_t learned_mtu; /* of ICMP errors, 0 none; workers. A move forgets it (MTU-11)
 				       */
 	_Atomic uint32_t learned_s;   /* worker clock's seconds then; workers */
-	uint8_t reserved[8];
+	bool selects_ports; /* a selector asks for ports: no fragments of the inner packet (MTU-06)
+			     */
+	uint8_t reserved[7];
 	/* line 2: rarely read */
 	_Alignas(64) struct sa_limits limits;
 	be32 spi;
@@ -153,8 +156,10 @@ struct sa_staging { /* main lcore */
 
 struct sa_record { /* main lcore: what is behind a slot */
 	uint64_t key_fingerprint[2];
+	uint64_t removed_at; /* place in the retirement: the run-time state is free once it is over
+			      */
 	uint32_t generation;
-	uint32_t key; /* slot in keys */
+	uint32_t key; /* slot in keys, 0 none */
 	uint16_t encryption, integrity, window, flags;
 };
 
@@ -173,7 +178,7 @@ struct sa_table {
 	struct retirement *retirement;
 	struct sa_record *records[2]; /* [sas], by enum sa_direction */
 	struct sa_staging staging;
-	uint64_t secret[2];
+	struct hash_key secrets[2]; /* of key_fingerprint */
 	uint32_t window_max;
 	uint32_t used[2];
 };
@@ -195,7 +200,7 @@ uint64_t sa_table_objects(const struct sa_table *table);
  * there is room). Keys are wiped from the staging when they were used or given up.
  */
 int sa_table_apply(struct sa_table *table, const struct command *command,
-	const struct tsc_clock *clock, uint32_t generation);
+	const struct tsc_clock *clock, uint32_t generation, bool syncing);
 /* Removes what was not set in this generation. */
 void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock);
 
@@ -258,11 +263,53 @@ static inline struct replay_window sa_inbound_window(
 		.shared = table->shared};
 }
 
-/* SA_EXPIRED_* that the SA's run-time state has passed, as bits; refreshes the watch. Worker, when
- * a watch value was passed; tells nobody. */
-uint32_t sa_table_outbound_expired(
-	const struct sa_table *table, const struct sa_outbound *sa, uint64_t now_tsc);
-uint32_t sa_table_inbound_expired(
-	const struct sa_table *table, const struct sa_inbound *sa, uint64_t now_tsc);
+/*
+ * What the SA's counters and the time have passed: bits of enum sa_expiry. *fresh are those that
+ * nobody was told of yet: exactly one caller gets each (LIFE-02). Refreshes the watch. Worker, when
+ * a value of the watch was passed.
+ */
+uint32_t sa_table_outbound_expired(const struct sa_table *table, const struct sa_outbound *sa,
+	uint64_t now_tsc, uint32_t *fresh);
+uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_inbound *sa,
+	uint64_t now_tsc, uint32_t *fresh);
+
+#define SA_EXPIRED_HARD                                                                            \
+	(1u << SA_EXPIRED_HARD_TIME | 1u << SA_EXPIRED_HARD_BYTES | 1u << SA_EXPIRED_HARD_PACKETS)
+
+/* What a packet shows to selectors; numbers in host order. */
+enum sa_ports {
+	SA_PORTS_NONE,   /* a later fragment, or a protocol that has none */
+	SA_PORTS_BOTH,   /* of UDP, TCP, SCTP ... */
+	SA_PORTS_LOCAL,  /* one value, that we send: ICMP type * 256 + code, MH type * 256 (SPD-08) */
+	SA_PORTS_REMOTE, /* one value, that we receive */
+};
+struct sa_selector_key {
+	uint64_t local[2], remote[2];
+	uint16_t local_port, remote_port;
+	uint8_t protocol;
+	uint8_t ports; /* enum sa_ports */
+};
+/* An address as the two numbers that selectors compare. */
+static inline void sa_selector_address(const struct ip_address *address, uint64_t number[2])
+{
+	memcpy(number, address->bytes, 16);
+	number[0] = __builtin_bswap64(number[0]);
+	number[1] = __builtin_bswap64(number[1]);
+}
+/* Any thread. */
+bool sa_table_selector_match(const struct sa_selector *selector, const struct sa_selector_key *key);
+/* Any of the SA's. Worker. */
+bool sa_table_selectors_match(const struct sa_table *table, const struct sa_inbound *sa,
+	const struct sa_selector_key *key);
+
+/* sa_table_build.c: objects from commands, which were checked. Main lcore. */
+void sa_table_build_outbound(struct sa_outbound *sa, const struct sa_command *command);
+void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *command);
+void sa_table_build_selector(struct sa_selector *selector, const struct selector *command);
+struct sa_limits sa_table_build_limits(
+	const struct sa_limits_command *command, const struct tsc_clock *clock);
+/* -EINVAL or 0, from the fields alone. */
+int sa_table_check(const struct sa_table *table, const struct sa_command *command);
+int sa_table_check_selector(const struct selector *selector);
 
 #endif

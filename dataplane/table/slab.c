@@ -1,5 +1,7 @@
 #include "dataplane/table/slab.h"
 
+#include "lib/base/secret.h"
+
 #include <errno.h>
 #include <rte_rcu_qsbr.h>
 #include <string.h>
@@ -69,6 +71,13 @@ void slab_fini(struct slab *slab)
 	*slab = (struct slab){0};
 }
 
+void slab_keep_secret(struct slab *slab)
+{
+	slab->secret = true;
+	madvise(slab->objects, map_round((size_t)slab->capacity * slab->object_size),
+		MADV_DONTDUMP);
+}
+
 uint32_t slab_take(struct slab *slab)
 {
 	uint32_t index = 0;
@@ -83,6 +92,8 @@ uint32_t slab_take(struct slab *slab)
 
 void slab_give(struct slab *slab, uint32_t index)
 {
+	if (slab->secret)
+		secret_wipe(slab_at(slab, index), slab->object_size);
 	slab->free[slab->free_count++] = index;
 	slab->taken--;
 }

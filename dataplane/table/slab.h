@@ -30,11 +30,14 @@ struct slab {
 	uint32_t free_count;
 	uint32_t *free;
 	uint32_t taken;
+	bool secret; /* objects are wiped when they are given back */
 };
 
 /* Room for `count` objects beside index 0. 0 or -ENOMEM. */
 int slab_init(struct slab *slab, uint32_t object_size, uint32_t count);
 void slab_fini(struct slab *slab);
+/* Its objects are keys from now on: wiped when given back, kept out of core dumps. */
+void slab_keep_secret(struct slab *slab);
 /* An index, contents undefined; 0 when all are taken. */
 uint32_t slab_take(struct slab *slab);
 /* Nobody reads the object any more. */

@@ -7,6 +7,7 @@
  * care-of address tunnel_template.c  the outer header as octets prefix_map.c     longest prefix:
  * routes, mobile networks, home networks address_map.c    exact: neighbours, local addresses
  *   policy_table.c   the ordered SPD: host policies by a hash, general ones by policy_classifier.c
+ *   sa_table.c       security associations: sa_id or SPI -> what a packet needs
  *   slot_table.c     the hash below both: seven entries a cache line, no tombstones, nothing moves
  *   slab.c           preallocated objects, and those that wait for the end of a grace period
  *
@@ -21,6 +22,7 @@
 #include "dataplane/table/tables_private.h"
 
 #include <errno.h>
+#include <rte_common.h>
 #include <rte_rcu_qsbr.h>
 #include <stdlib.h>
 
@@ -44,7 +46,7 @@ static uint32_t at_least_one(uint32_t limit)
 	return limit > 0 ? limit : 1;
 }
 
-static int maps_new(struct tables *t)
+static int maps_new(struct tables *t, unsigned workers)
 {
 	const struct region_limits *l = &t->limits;
 	struct retirement *r = &t->retirement;
@@ -68,6 +70,8 @@ static int maps_new(struct tables *t)
 	if (!error)
 		error = slab_init(&t->agents, sizeof(struct agent), TABLES_AGENTS_MAX);
 	if (!error)
+		error = sa_table_init(&t->sas, r, l->sas, l->replay_window, workers > 1);
+	if (!error)
 		error = policy_table_init(&t->policies, t->qsbr, r, l->policies);
 	return error;
 }
@@ -79,7 +83,7 @@ static uint64_t objects_count(const struct tables *t)
 	       t->home_networks.objects.capacity + t->home_networks.nodes.capacity +
 	       t->prefixes.objects.capacity + t->prefixes.nodes.capacity +
 	       t->routes.objects.capacity + t->routes.nodes.capacity + t->agents.capacity +
-	       policy_table_objects(&t->policies);
+	       sa_table_objects(&t->sas) + policy_table_objects(&t->policies);
 }
 
 struct tables *tables_new(const struct region_limits *limits, unsigned workers)
@@ -94,7 +98,7 @@ struct tables *tables_new(const struct region_limits *limits, unsigned workers)
 	tables->clock = tsc_clock_read();
 	error = qsbr_new(tables, workers);
 	if (!error)
-		error = maps_new(tables);
+		error = maps_new(tables, workers);
 	if (!error)
 		error = retirement_init(&tables->retirement, tables->qsbr, objects_count(tables));
 	if (!error)
@@ -116,6 +120,7 @@ void tables_free(struct tables *tables)
 	prefix_map_fini(&tables->routes);
 	policy_table_fini(&tables->policies);
 	slab_fini(&tables->agents);
+	sa_table_fini(&tables->sas);
 	retirement_fini(&tables->retirement);
 	slab_unmap(tables->qsbr, tables->qsbr_size);
 	free(tables);
@@ -124,6 +129,12 @@ void tables_free(struct tables *tables)
 struct rte_rcu_qsbr *tables_qsbr(struct tables *tables)
 {
 	return tables->qsbr;
+}
+
+void tables_sas_attach(
+	struct tables *tables, const struct sa_region *region, struct crypto_library *library)
+{
+	sa_table_attach(&tables->sas, region, library);
 }
 
 void tables_clock_update(struct tables *tables)
@@ -142,5 +153,6 @@ struct tables_use tables_use(const struct tables *tables)
 		.routes = tables->routes.rules.used,
 		.neighbors = tables->neighbors.index.used,
 		.prefixes = tables->prefixes.rules.used,
-		.policies = tables->policies.used};
+		.policies = tables->policies.used,
+		.sas = RTE_MAX(tables->sas.used[0], tables->sas.used[1])};
 }

@@ -14,6 +14,9 @@
 #include <stdbool.h>
 
 struct rte_rcu_qsbr;
+struct sa_region;
+struct sa_table;
+struct crypto_library;
 struct policy_key;     /* policy_classifier.h */
 struct policy_verdict; /* policy_table.h */
 
@@ -125,6 +128,10 @@ struct tables;
 struct tables *tables_new(const struct region_limits *limits, unsigned workers);
 void tables_free(struct tables *tables);
 struct rte_rcu_qsbr *tables_qsbr(struct tables *tables);
+/* Names the run-time state of security associations in the region and the main lcore's own crypto
+ * library (sa_table_attach); without it SA_SET is refused. Before the first command. */
+void tables_sas_attach(
+	struct tables *tables, const struct sa_region *region, struct crypto_library *library);
 
 /*
  * Main lcore: checks and applies one command; 0 or a positive errno (EINVAL, ENOSPC, ENOENT for an
@@ -145,6 +152,7 @@ uint64_t tables_waiting(const struct tables *tables);
 void tables_clock_update(struct tables *tables);
 struct tables_use {
 	uint32_t bindings, routes, neighbors, prefixes, policies;
+	uint32_t sas; /* of the direction that has more */
 };
 struct tables_use tables_use(const struct tables *tables);
 
@@ -192,6 +200,8 @@ uint32_t tables_agent_flags(const struct tables *t);
 /* Tunnels with BINDING_BROADCAST and home_port `port`, one after another; *cursor starts at 0;
  * NULL at the end. A walk beside a removal may miss one. */
 const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor);
+/* Security associations: dataplane/table/sa_table.h has what may be asked of them. */
+const struct sa_table *tables_sas(const struct tables *t);
 const struct neighbor *tables_neighbor_lookup(
 	const struct tables *t, uint16_t port, const struct ip_address *address);
 

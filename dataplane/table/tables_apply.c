@@ -302,6 +302,7 @@ static int sync_end(struct tables *tables)
 	of_port_update(tables);
 	prefix_map_sweep(&tables->routes, tables->generation);
 	address_map_sweep(&tables->neighbors, tables->generation);
+	sa_table_sweep(&tables->sas, tables->generation, &tables->clock);
 	int error = policy_table_sweep(&tables->policies, tables->generation);
 	tables->syncing = error == -EAGAIN; /* then all of this is done again */
 	return error;
@@ -366,6 +367,13 @@ static int apply_one(struct tables *tables, const struct command *c)
 		return policy_table_set(&tables->policies, &c->policy, tables->generation);
 	case COMMAND_POLICY_COMMIT:
 		return policy_table_commit(&tables->policies);
+	case COMMAND_SA_KEY:
+	case COMMAND_SA_LIMITS:
+	case COMMAND_SA_SELECTOR:
+	case COMMAND_SA_SET:
+	case COMMAND_SA_REMOVE:
+		return sa_table_apply(
+			&tables->sas, c, &tables->clock, tables->generation, tables->syncing);
 	default:
 		return remove_one(tables, c);
 	}

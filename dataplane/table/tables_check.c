@@ -169,11 +169,12 @@ int tables_check(const struct region_limits *limits, const struct command *c)
 		return c->policy.policy_id < limits->policies ? 0 : EINVAL;
 	case COMMAND_POLICY_COMMIT:
 		return 0;
-	case COMMAND_SA_KEY: /* the tables hold no security associations yet */
+	case COMMAND_SA_KEY: /* sa_table.c looks at these */
 	case COMMAND_SA_LIMITS:
 	case COMMAND_SA_SELECTOR:
 	case COMMAND_SA_SET:
 	case COMMAND_SA_REMOVE:
+		return 0;
 	case COMMAND_NONE:
 	case COMMAND_TYPE_COUNT:
 		break;

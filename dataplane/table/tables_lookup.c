@@ -203,3 +203,8 @@ void tables_policy_lookup_burst(const struct tables *t, const struct policy_key 
 {
 	policy_table_lookup_burst(&t->policies, keys, count, verdicts);
 }
+
+const struct sa_table *tables_sas(const struct tables *t)
+{
+	return &t->sas;
+}

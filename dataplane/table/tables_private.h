@@ -6,6 +6,7 @@
 #include "dataplane/table/binding_table.h"
 #include "dataplane/table/policy_table.h"
 #include "dataplane/table/prefix_map.h"
+#include "dataplane/table/sa_table.h"
 #include "dataplane/table/tables.h"
 #include "dataplane/tsc_clock.h"
 
@@ -43,6 +44,7 @@ struct tables {
 	struct address_map neighbors; /* salt port */
 	struct prefix_map home_networks, prefixes, routes;
 	struct slab agents;
+	struct sa_table sas;
 	struct policy_table policies;
 	struct own_addresses own;
 	const struct home_network *home_network_of_port[REGION_PORTS_MAX];

@@ -1,0 +1,157 @@
+#include "dataplane/table/replay_window.h"
+
+#include "lib/ipc/sa_state.h"
+
+#define TURN_SHIFT     SA_WINDOW_WORD_PACKETS
+#define JUMP_WORDS_MAX 128 /* sa_window_words of the largest window */
+#define TURN_MASK      ((UINT64_C(1) << (64 - TURN_SHIFT)) - 1)
+
+/* Where a number is marked, and what the word of its turn begins with. */
+struct place {
+	_Atomic uint64_t *word;
+	uint64_t turn; /* in its place in the word */
+	uint64_t bit;
+};
+
+static struct place place_of(const struct replay_window *window, uint64_t number)
+{
+	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS;
+	uint64_t turn = stretch >> __builtin_popcount(window->mask);
+
+	return (struct place){.word = &window->words[stretch & window->mask],
+		.turn = (turn & TURN_MASK) << TURN_SHIFT,
+		.bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS};
+}
+
+static bool is_of_turn(uint64_t word, const struct place *place)
+{
+	return word >> TURN_SHIFT == place->turn >> TURN_SHIFT;
+}
+
+enum replay_verdict replay_window_infer(
+	const struct replay_window *window, uint32_t low, uint64_t *number)
+{
+	uint64_t highest, bottom;
+	uint32_t size = window->size > 0 ? window->size : 1;
+
+	if (!window->extended) {
+		*number = low;
+		return low == 0 && window->size > 0 ? REPLAY_SEEN : REPLAY_NEW;
+	}
+	highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+	bottom = highest - size + 1; /* negative, that is huge, at the start */
+	*number = bottom + (uint32_t)(low - (uint32_t)bottom);
+	if (highest < size - 1) { /* below 0 there is no high half (ESP-SEQ-07) */
+		if (*number >= bottom)
+			return REPLAY_LATE;
+	} else if (*number < bottom) { /* beyond 2^64 neither */
+		return REPLAY_LATE;
+	}
+	return *number == 0 ? REPLAY_SEEN : REPLAY_NEW;
+}
+
+enum replay_verdict replay_window_check(const struct replay_window *window, uint64_t number)
+{
+	uint64_t highest, word;
+	struct place place;
+
+	if (window->size == 0)
+		return REPLAY_NEW;
+	if (number == 0)
+		return REPLAY_SEEN;
+	highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+	if (number > highest)
+		return REPLAY_NEW;
+	if (highest - number >= window->size)
+		return REPLAY_LATE;
+	place = place_of(window, number);
+	word = atomic_load_explicit(place.word, memory_order_relaxed);
+	return is_of_turn(word, &place) && word & place.bit ? REPLAY_SEEN : REPLAY_NEW;
+}
+
+static bool highest_swap(const struct replay_window *window, uint64_t *highest, uint64_t number)
+{
+	if (window->shared)
+		return atomic_compare_exchange_weak_explicit(window->highest, highest, number,
+			memory_order_relaxed, memory_order_relaxed);
+	atomic_store_explicit(window->highest, number, memory_order_relaxed);
+	return true;
+}
+
+/*
+ * A jump over whole stretches (ESP-SEQ-14): the words of all that it enters begin empty. They were
+ * read before `highest` rose, so each of them was old; one that changed since is somebody's mark in
+ * the new stretch and stays.
+ */
+static bool highest_jump(const struct replay_window *window, uint64_t *highest, uint64_t number)
+{
+	uint64_t old[JUMP_WORDS_MAX], last = number / SA_WINDOW_WORD_PACKETS;
+	uint64_t count = last - *highest / SA_WINDOW_WORD_PACKETS;
+
+	if (count > window->mask + UINT64_C(1))
+		count = window->mask + UINT64_C(1);
+	for (uint64_t i = 0; i < count; i++)
+		old[i] = atomic_load_explicit(
+			&window->words[(last - i) & window->mask], memory_order_acquire);
+	if (!highest_swap(window, highest, number))
+		return false;
+	for (uint64_t i = 0; i < count; i++) {
+		struct place place = place_of(window, (last - i) * SA_WINDOW_WORD_PACKETS);
+		if (window->shared)
+			atomic_compare_exchange_strong_explicit(place.word, &old[i], place.turn,
+				memory_order_release, memory_order_relaxed);
+		else
+			atomic_store_explicit(place.word, place.turn, memory_order_relaxed);
+	}
+	return true;
+}
+
+/* W1. True when `number` is the new highest. */
+static bool highest_raise(const struct replay_window *window, uint64_t number)
+{
+	uint64_t highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+	bool raised = false;
+
+	while (number > highest && !raised) {
+		uint64_t entered =
+			number / SA_WINDOW_WORD_PACKETS - highest / SA_WINDOW_WORD_PACKETS;
+		raised = entered > 1 && window->size > 0 ? highest_jump(window, &highest, number)
+							 : highest_swap(window, &highest, number);
+	}
+	return raised;
+}
+
+enum replay_verdict replay_window_commit(
+	const struct replay_window *window, uint64_t number, bool *newest)
+{
+	uint64_t word, highest, marked;
+	struct place place;
+
+	*newest = false;
+	if (window->size > 0 && number == 0)
+		return REPLAY_SEEN;
+	*newest = highest_raise(window, number);
+	if (window->size == 0)
+		return REPLAY_NEW;
+	place = place_of(window, number);
+	word = atomic_load_explicit(place.word, memory_order_acquire); /* pairs with W2 */
+	do {
+		/* If the word is of a newer turn, whoever wrote it had raised `highest` beyond our
+		 * window before. */
+		highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+		if (highest >= number && highest - number >= window->size)
+			return REPLAY_LATE;
+		marked = place.turn | place.bit;
+		if (is_of_turn(word, &place)) {
+			if (word & place.bit)
+				return REPLAY_SEEN;
+			marked = word | place.bit;
+		}
+		if (!window->shared) {
+			atomic_store_explicit(place.word, marked, memory_order_relaxed);
+			return REPLAY_NEW;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(
+		place.word, &word, marked, memory_order_release, memory_order_acquire)); /* W2 */
+	return REPLAY_NEW;
+}

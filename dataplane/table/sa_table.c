@@ -1,0 +1,663 @@
+#include "dataplane/table/sa_table.h"
+
+#include "dataplane/crypto/key.h"
+#include "dataplane/crypto/suite.h"
+#include "dataplane/tsc_clock.h"
+
+#include "lib/base/secret.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SPARE_MAX 4096 /* objects that wait for a grace period besides those in use */
+
+static uint32_t with_spare(uint32_t count)
+{
+	return count + (count < SPARE_MAX ? count : SPARE_MAX);
+}
+
+static void *array_map(size_t count, size_t size)
+{
+	return slab_map(count * size);
+}
+
+int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_t sas,
+	uint32_t window_max, bool shared)
+{
+	int error;
+
+	memset(table, 0, sizeof(*table));
+	if (sas == 0)
+		return 0;
+	table->retirement = retirement;
+	table->count = sas;
+	table->window_max = window_max;
+	table->window_words = sa_window_words(window_max);
+	table->shared = shared;
+	table->secrets[0] = hash_key_random();
+	table->secrets[1] = hash_key_random();
+	error = slab_init(&table->inbound, sizeof(struct sa_inbound), with_spare(sas));
+	if (!error)
+		error = slab_init(&table->outbound, sizeof(struct sa_outbound), with_spare(sas));
+	if (!error)
+		error = slab_init(&table->selectors, sizeof(struct sa_selector), with_spare(sas));
+	if (!error)
+		error = slab_init(&table->keys, sizeof(struct crypto_key), with_spare(2 * sas));
+	if (!error)
+		error = slot_table_init(&table->spis, sas + 1);
+	if (error)
+		return error;
+	slab_keep_secret(&table->keys);
+	table->inbound_of = array_map(sas, sizeof(*table->inbound_of));
+	table->outbound_of = array_map(sas, sizeof(*table->outbound_of));
+	for (unsigned i = 0; i < 2; i++)
+		table->records[i] = array_map(sas, sizeof(*table->records[i]));
+	return table->inbound_of && table->outbound_of && table->records[0] && table->records[1]
+		       ? 0
+		       : -ENOMEM;
+}
+
+void sa_table_fini(struct sa_table *table)
+{
+	if (table->keys.objects)
+		secret_wipe(
+			table->keys.objects, (size_t)table->keys.fresh * table->keys.object_size);
+	secret_wipe(&table->staging, sizeof(table->staging));
+	slab_fini(&table->inbound);
+	slab_fini(&table->outbound);
+	slab_fini(&table->selectors);
+	slab_fini(&table->keys);
+	slot_table_fini(&table->spis);
+	slab_unmap(table->inbound_of, table->count * sizeof(*table->inbound_of));
+	slab_unmap(table->outbound_of, table->count * sizeof(*table->outbound_of));
+	for (unsigned i = 0; i < 2; i++)
+		slab_unmap(table->records[i], table->count * sizeof(*table->records[i]));
+	memset(table, 0, sizeof(*table));
+}
+
+void sa_table_attach(
+	struct sa_table *table, const struct sa_region *region, struct crypto_library *library)
+{
+	table->region = *region;
+	table->library = library;
+}
+
+uint64_t sa_table_objects(const struct sa_table *table)
+{
+	return (uint64_t)table->inbound.capacity + table->outbound.capacity +
+	       table->selectors.capacity + table->keys.capacity;
+}
+
+/* ---- which SPIs are whose ---- */
+
+static uint64_t spi_hash(const struct sa_table *table, be32 spi)
+{
+	const struct ip_address key = {.words = {spi, 0, 0, 0}};
+
+	return slot_table_hash(&table->spis, &key, 0);
+}
+
+static bool spi_match(const void *key, const void *objects, uint32_t slot)
+{
+	const struct sa_inbound *sa = slab_at(objects, slot);
+
+	return sa->spi == *(const be32 *)key;
+}
+
+const struct sa_inbound *sa_table_find(const struct sa_table *table, be32 spi)
+{
+	uint32_t slot = slot_table_find(
+		&table->spis, spi_hash(table, spi), spi_match, &spi, &table->inbound);
+
+	return slot != 0 ? slab_at(&table->inbound, slot) : NULL;
+}
+
+static bool is_own_slot(const struct sa_table *table, const struct sa_inbound *sa)
+{
+	return sa_spi_slot(__builtin_bswap32(sa->spi), table->count) == sa->sa_id;
+}
+
+/* One store: a reader finds the old object or the new one. Both may be 0. */
+static bool inbound_publish(struct sa_table *table, uint32_t sa_id, uint32_t old, uint32_t new)
+{
+	const struct sa_inbound *from = slab_at(&table->inbound, old);
+	const struct sa_inbound *to = slab_at(&table->inbound, new);
+	bool from_hash = old != 0 && !is_own_slot(table, from);
+	bool to_hash = new != 0 && !is_own_slot(table, to);
+
+	if (from_hash && to_hash && from->spi == to->spi) {
+		slot_table_replace(&table->spis, spi_hash(table, to->spi), old, new);
+	} else {
+		if (to_hash && !slot_table_insert(&table->spis, spi_hash(table, to->spi), new))
+			return false;
+		if (from_hash)
+			slot_table_remove(&table->spis, spi_hash(table, from->spi), old);
+	}
+	__atomic_store_n(&table->inbound_of[sa_id], new, __ATOMIC_RELEASE);
+	if (old != 0)
+		retirement_add(table->retirement, &table->inbound, old);
+	return true;
+}
+
+/* ---- staging ---- */
+
+static void staging_clear(struct sa_table *table)
+{
+	secret_wipe(&table->staging, sizeof(table->staging));
+}
+
+/* What was staged for another SA is forgotten. NULL for an SA that cannot be. */
+static struct sa_staging *staging_for(struct sa_table *table, uint8_t direction, uint32_t sa_id)
+{
+	struct sa_staging *s = &table->staging;
+
+	if (direction > SA_OUTBOUND || sa_id >= table->count)
+		return NULL;
+	if (s->sa_id != sa_id || s->direction != direction)
+		staging_clear(table);
+	s->sa_id = sa_id;
+	s->direction = direction;
+	return s;
+}
+
+static int stage_key(struct sa_table *table, const struct sa_key_command *c)
+{
+	struct sa_staging *s = staging_for(table, c->direction, c->sa_id);
+
+	if (!s || c->encryption_length > SA_ENCRYPTION_KEY_MAX ||
+		c->integrity_length > SA_INTEGRITY_KEY_MAX)
+		return -EINVAL;
+	s->key_command = *c;
+	s->key = true;
+	return 0;
+}
+
+static int stage_limits(struct sa_table *table, const struct sa_limits_command *c)
+{
+	struct sa_staging *s = staging_for(table, c->direction, c->sa_id);
+
+	if (!s)
+		return -EINVAL;
+	s->limits_command = *c;
+	s->limits = true;
+	return 0;
+}
+
+static int stage_selector(struct sa_table *table, const struct sa_selector_command *c)
+{
+	struct sa_staging *s = staging_for(table, c->direction, c->sa_id);
+
+	if (!s || s->selector_count == SA_SELECTORS_MAX || sa_table_check_selector(&c->selector))
+		return -EINVAL;
+	s->selectors[s->selector_count++] = c->selector;
+	return 0;
+}
+
+static void fingerprint(const struct sa_table *table, const struct sa_command *c,
+	const struct sa_key_command *key, uint64_t print[2])
+{
+	uint8_t all[4 + SA_ENCRYPTION_KEY_MAX + SA_INTEGRITY_KEY_MAX] = {0};
+
+	all[0] = (uint8_t)c->encryption;
+	all[1] = (uint8_t)c->integrity;
+	all[2] = key->encryption_length;
+	all[3] = key->integrity_length;
+	memcpy(all + 4, key->encryption_key, key->encryption_length);
+	memcpy(all + 4 + key->encryption_length, key->integrity_key, key->integrity_length);
+	for (unsigned i = 0; i < 2; i++)
+		print[i] = hash_bytes(&table->secrets[i], all, sizeof(all));
+	secret_wipe(all, sizeof(all));
+}
+
+/* ---- selectors and limits ---- */
+
+static void selectors_retire(struct sa_table *table, const struct sa_inbound *sa)
+{
+	uint32_t next;
+
+	for (uint32_t i = sa->selector.next; i != 0; i = next) {
+		next = ((struct sa_selector *)slab_at(&table->selectors, i))->next;
+		retirement_add(table->retirement, &table->selectors, i);
+	}
+}
+
+/* Builds the staged selectors behind `sa`. False when there is no room; nothing is kept then. */
+static bool selectors_build(struct sa_table *table, struct sa_inbound *sa)
+{
+	const struct sa_staging *s = &table->staging;
+	uint32_t next = 0;
+
+	for (uint32_t i = s->selector_count; i-- > 0;) {
+		struct sa_selector *selector = &sa->selector;
+		uint32_t slot = 0;
+		if (i > 0) {
+			slot = slab_take(&table->selectors);
+			if (slot == 0)
+				break;
+			selector = slab_at(&table->selectors, slot);
+		}
+		sa_table_build_selector(selector, &s->selectors[i]);
+		selector->next = next;
+		next = slot;
+		if (i == 0) {
+			sa->selector_count = s->selector_count;
+			return true;
+		}
+	}
+	while (next != 0) {
+		uint32_t after = ((struct sa_selector *)slab_at(&table->selectors, next))->next;
+		slab_give(&table->selectors, next);
+		next = after;
+	}
+	return false;
+}
+
+bool sa_table_selectors_match(const struct sa_table *table, const struct sa_inbound *sa,
+	const struct sa_selector_key *key)
+{
+	const struct sa_selector *selector = &sa->selector;
+
+	while (!sa_table_selector_match(selector, key)) {
+		if (selector->next == 0)
+			return false;
+		selector = slab_at(&table->selectors, selector->next);
+	}
+	return true;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* `told` are bits of enum sa_expiry. */
+static void watch_set(struct sa_watch *watch, const struct sa_limits *limits, uint32_t told)
+{
+	uint64_t packets = told & 1u << SA_EXPIRED_SOFT_PACKETS ? UINT64_MAX : limits->soft_packets;
+	uint64_t bytes = told & 1u << SA_EXPIRED_SOFT_BYTES ? UINT64_MAX : limits->soft_bytes;
+	uint64_t tsc = told & 1u << SA_EXPIRED_SOFT_TIME ? UINT64_MAX : limits->soft_tsc;
+
+	atomic_store_explicit(
+		&watch->packets, least(packets, limits->hard_packets), memory_order_relaxed);
+	atomic_store_explicit(
+		&watch->bytes, least(bytes, limits->hard_bytes), memory_order_relaxed);
+	atomic_store_explicit(&watch->tsc, least(tsc, limits->hard_tsc), memory_order_relaxed);
+}
+
+static uint32_t passed(
+	const struct sa_limits *limits, uint64_t packets, uint64_t bytes, uint64_t now_tsc)
+{
+	return (uint32_t)(now_tsc >= limits->soft_tsc) << SA_EXPIRED_SOFT_TIME |
+	       (uint32_t)(now_tsc >= limits->hard_tsc) << SA_EXPIRED_HARD_TIME |
+	       (uint32_t)(packets >= limits->soft_packets) << SA_EXPIRED_SOFT_PACKETS |
+	       (uint32_t)(packets >= limits->hard_packets) << SA_EXPIRED_HARD_PACKETS |
+	       (uint32_t)(bytes >= limits->soft_bytes) << SA_EXPIRED_SOFT_BYTES |
+	       (uint32_t)(bytes >= limits->hard_bytes) << SA_EXPIRED_HARD_BYTES;
+}
+
+uint32_t sa_table_outbound_expired(const struct sa_table *table, const struct sa_outbound *sa,
+	uint64_t now_tsc, uint32_t *fresh)
+{
+	struct sa_outbound_state *state = sa_outbound_state(table, sa->sa_id);
+	uint32_t bits =
+		passed(&sa->limits, atomic_load_explicit(&state->packets, memory_order_relaxed),
+			atomic_load_explicit(&state->bytes, memory_order_relaxed), now_tsc);
+
+	*fresh = bits & ~atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
+	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits);
+	return bits;
+}
+
+uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_inbound *sa,
+	uint64_t now_tsc, uint32_t *fresh)
+{
+	struct sa_inbound_state *state = sa_inbound_state(table, sa->sa_id);
+	uint32_t bits =
+		passed(&sa->limits, atomic_load_explicit(&state->packets, memory_order_relaxed),
+			atomic_load_explicit(&state->bytes, memory_order_relaxed), now_tsc);
+
+	*fresh = bits & ~atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
+	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits);
+	return bits;
+}
+
+/* ---- SA_SET ---- */
+
+/* A number starts where nobody else was, or goes on where the region says (SA_RESUME). Control's
+ * own words stay. */
+static void state_start(struct sa_table *table, const struct sa_command *c)
+{
+	if (c->flags & SA_RESUME)
+		return;
+	if (c->direction == SA_OUTBOUND) {
+		struct sa_outbound_state *state = sa_outbound_state(table, c->sa_id);
+		atomic_store(&state->sequence, 0);
+		atomic_store(&state->packets, 0);
+		atomic_store(&state->bytes, 0);
+		atomic_store(&state->last_use_ns, 0);
+		atomic_store(&state->expired, 0);
+		return;
+	}
+	struct sa_inbound_state *state = sa_inbound_state(table, c->sa_id);
+	_Atomic uint64_t *words = table->region.windows + (size_t)c->sa_id * table->window_words;
+	for (uint32_t i = 0; i < table->window_words; i++)
+		atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+	atomic_store(&state->highest, 0);
+	atomic_store(&state->packets, 0);
+	atomic_store(&state->bytes, 0);
+	atomic_store(&state->last_use_ns, 0);
+	atomic_store(&state->expired, 0);
+	atomic_store(&state->replays, 0);
+	atomic_store(&state->replays_late, 0);
+	atomic_store(&state->bad_icv, 0);
+	atomic_store(&state->refused, 0);
+}
+
+static struct sa_limits limits_of(const struct sa_table *table, const struct tsc_clock *clock)
+{
+	const struct sa_limits_command none = {0};
+
+	return sa_table_build_limits(
+		table->staging.limits ? &table->staging.limits_command : &none, clock);
+}
+
+static bool is_port_asked(const struct sa_staging *s)
+{
+	for (uint32_t i = 0; i < s->selector_count; i++) {
+		struct sa_selector selector;
+		sa_table_build_selector(&selector, &s->selectors[i]);
+		if (!selector.any_port)
+			return true;
+	}
+	return false;
+}
+
+/* Room comes with the end of a grace period, or not at all. */
+static int full(const struct sa_table *table)
+{
+	return retirement_count(table->retirement) > 0 ? -EAGAIN : -ENOSPC;
+}
+
+/* `from` is the live SA that is moved, or NULL for a new one with `key`. */
+static int outbound_put(struct sa_table *table, const struct sa_command *c,
+	const struct sa_outbound *from, const struct suite *suite, struct crypto_key *key,
+	const struct tsc_clock *clock)
+{
+	uint32_t old = table->outbound_of[c->sa_id], slot = slab_take(&table->outbound);
+	struct sa_outbound *sa = slab_at(&table->outbound, slot);
+
+	if (slot == 0)
+		return full(table);
+	memset(sa, 0, sizeof(*sa));
+	sa_table_build_outbound(sa, c);
+	sa->suite = suite;
+	sa->key = key;
+	sa->iv_length = suite->iv_length;
+	sa->icv_length = suite->icv_length;
+	sa->alignment = suite->alignment;
+	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
+	sa->selects_ports = from && table->staging.selector_count == 0
+				    ? from->selects_ports
+				    : is_port_asked(&table->staging);
+	atomic_store(&sa->unproven_octets, INT64_MAX);
+	watch_set(
+		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
+	__atomic_store_n(&table->outbound_of[c->sa_id], slot, __ATOMIC_RELEASE);
+	if (old != 0)
+		retirement_add(table->retirement, &table->outbound, old);
+	return 0;
+}
+
+static int inbound_put(struct sa_table *table, const struct sa_command *c,
+	const struct sa_inbound *from, const struct suite *suite, struct crypto_key *key,
+	const struct tsc_clock *clock)
+{
+	uint32_t old = table->inbound_of[c->sa_id], slot = slab_take(&table->inbound);
+	struct sa_inbound *sa = slab_at(&table->inbound, slot);
+	bool fresh = !from || table->staging.selector_count > 0;
+
+	if (slot == 0)
+		return full(table);
+	memset(sa, 0, sizeof(*sa));
+	sa_table_build_inbound(sa, c);
+	sa->state = suite ? SA_STATE_LIVE : SA_STATE_LARVAL;
+	sa->suite = suite;
+	sa->key = key;
+	if (suite) {
+		sa->iv_length = suite->iv_length;
+		sa->icv_length = suite->icv_length;
+		sa->alignment = suite->alignment;
+	}
+	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
+	if (!fresh) {
+		sa->selector = from->selector;
+		sa->selector_count = from->selector_count;
+	} else if (suite && !selectors_build(table, sa)) {
+		slab_give(&table->inbound, slot);
+		return -ENOSPC;
+	}
+	watch_set(
+		&sa->watch, &sa->limits, atomic_load(&sa_inbound_state(table, c->sa_id)->expired));
+	if (!inbound_publish(table, c->sa_id, old, slot)) {
+		if (fresh && suite)
+			selectors_retire(table, sa);
+		slab_give(&table->inbound, slot);
+		return -ENOSPC;
+	}
+	if (fresh && from)
+		selectors_retire(table, from);
+	return 0;
+}
+
+static void remove_one(
+	struct sa_table *table, uint8_t direction, uint32_t sa_id, const struct tsc_clock *clock)
+{
+	struct sa_record *record = &table->records[direction][sa_id];
+
+	if (direction == SA_OUTBOUND) {
+		uint32_t slot = table->outbound_of[sa_id];
+		if (slot == 0)
+			return;
+		__atomic_store_n(&table->outbound_of[sa_id], 0, __ATOMIC_RELEASE);
+		retirement_add(table->retirement, &table->outbound, slot);
+	} else {
+		struct sa_inbound *sa = (struct sa_inbound *)sa_inbound_get(table, sa_id);
+		if (!sa || sa->state == SA_STATE_REMOVED)
+			return;
+		sa->removed_until_tsc =
+			clock->tsc + tsc_clock_cycles(clock, SA_REMOVED_S * CLOCK_NS_PER_S);
+		__atomic_store_n(&sa->state, SA_STATE_REMOVED, __ATOMIC_RELEASE);
+		selectors_retire(table, sa);
+	}
+	if (record->key != 0)
+		retirement_add(table->retirement, &table->keys, record->key);
+	record->key = 0;
+	record->removed_at = table->retirement->tail;
+	table->used[direction]--;
+}
+
+static bool is_live(const struct sa_table *table, uint8_t direction, uint32_t sa_id)
+{
+	const struct sa_inbound *sa;
+
+	if (direction == SA_OUTBOUND)
+		return table->outbound_of[sa_id] != 0;
+	sa = sa_inbound_get(table, sa_id);
+	return sa && sa->state != SA_STATE_REMOVED;
+}
+
+static be32 spi_of(const struct sa_table *table, uint8_t direction, uint32_t sa_id)
+{
+	return direction == SA_OUTBOUND ? sa_outbound_get(table, sa_id)->spi
+					: sa_inbound_get(table, sa_id)->spi;
+}
+
+static int suite_of(
+	const struct sa_table *table, const struct sa_command *c, const struct suite **suite)
+{
+	const struct sa_key_command *key = &table->staging.key_command;
+	enum suite_error error = SUITE_FOUND;
+
+	*suite = suite_find(
+		c->encryption, c->integrity, key->encryption_length, key->integrity_length, &error);
+	if (*suite)
+		return 0;
+	return error == SUITE_UNKNOWN_ENCRYPTION || error == SUITE_UNKNOWN_INTEGRITY ||
+			       error == SUITE_NOT_OFFERED
+		       ? -ENOTSUP
+		       : -EINVAL;
+}
+
+/* KIF-10: what makes an SA what it is does not change while it lives. */
+static int move(struct sa_table *table, const struct sa_command *c, const struct tsc_clock *clock)
+{
+	const struct sa_record *record = &table->records[c->direction][c->sa_id];
+	const uint32_t fixed = SA_TRANSPORT | SA_ESN | SA_LARVAL;
+
+	if (record->encryption != c->encryption || record->integrity != c->integrity ||
+		((record->flags ^ c->flags) & fixed) ||
+		(c->direction == SA_INBOUND && record->window != c->replay_window))
+		return -EEXIST;
+	if (table->staging.key) {
+		uint64_t print[2];
+		fingerprint(table, c, &table->staging.key_command, print);
+		if (!secret_equal(print, record->key_fingerprint, sizeof(print)))
+			return -EEXIST;
+	}
+	if (c->direction == SA_OUTBOUND) {
+		const struct sa_outbound *sa = sa_outbound_get(table, c->sa_id);
+		return outbound_put(table, c, sa, sa->suite, sa->key, clock);
+	}
+	const struct sa_inbound *sa = sa_inbound_get(table, c->sa_id);
+	return inbound_put(table, c, sa, sa->suite, sa->key, clock);
+}
+
+/* A removed SA with this SPI elsewhere gives it up; a live one keeps it. */
+static int spi_claim(struct sa_table *table, const struct sa_command *c)
+{
+	const struct sa_inbound *other = sa_inbound_lookup(table, c->spi);
+
+	if (!other || other->sa_id == c->sa_id)
+		return 0;
+	if (other->state != SA_STATE_REMOVED)
+		return -EEXIST;
+	inbound_publish(table, other->sa_id, table->inbound_of[other->sa_id], 0);
+	return 0;
+}
+
+static int create(struct sa_table *table, const struct sa_command *c, const struct tsc_clock *clock)
+{
+	struct sa_record *record = &table->records[c->direction][c->sa_id];
+	const struct suite *suite = NULL;
+	struct crypto_key *key = NULL;
+	uint32_t slot = 0;
+	int error = 0;
+
+	/* Workers may still count for the one that was here. */
+	if (table->retirement->head < record->removed_at)
+		return -EAGAIN;
+	if (!(c->flags & SA_LARVAL)) {
+		if (!table->staging.key ||
+			(c->direction == SA_INBOUND && table->staging.selector_count == 0))
+			return -EINVAL;
+		error = suite_of(table, c, &suite);
+	}
+	if (!error && c->direction == SA_INBOUND)
+		error = spi_claim(table, c);
+	if (error)
+		return error;
+	if (suite) {
+		slot = slab_take(&table->keys);
+		if (slot == 0)
+			return full(table);
+		key = slab_at(&table->keys, slot);
+		crypto_key_expand(table->library, suite, table->staging.key_command.encryption_key,
+			table->staging.key_command.integrity_key, key);
+		fingerprint(table, c, &table->staging.key_command, record->key_fingerprint);
+	}
+	state_start(table, c);
+	error = c->direction == SA_OUTBOUND ? outbound_put(table, c, NULL, suite, key, clock)
+					    : inbound_put(table, c, NULL, suite, key, clock);
+	if (error) {
+		if (slot != 0)
+			slab_give(&table->keys, slot);
+		return error;
+	}
+	record->key = slot;
+	table->used[c->direction]++;
+	return 0;
+}
+
+static int set(struct sa_table *table, const struct sa_command *c, const struct tsc_clock *clock,
+	uint32_t generation, bool syncing)
+{
+	struct sa_record *record;
+	struct sa_staging *s;
+	int error = table->region.inbound ? sa_table_check(table, c) : -EINVAL;
+
+	if (error)
+		return error;
+	s = staging_for(table, c->direction, c->sa_id);
+	record = &table->records[c->direction][c->sa_id];
+	bool live = is_live(table, c->direction, c->sa_id);
+	if (live && spi_of(table, c->direction, c->sa_id) != c->spi) {
+		/* A control that lost its memory numbers its SAs anew. */
+		if (!syncing || record->generation == generation)
+			return -EEXIST;
+		remove_one(table, c->direction, c->sa_id, clock);
+		live = false;
+	}
+	if (live && record->key == 0 && s->key) { /* larval: now it gets its keys */
+		remove_one(table, c->direction, c->sa_id, clock);
+		record->removed_at = 0; /* nothing was counted for it */
+		live = false;
+	}
+	error = live ? move(table, c, clock) : create(table, c, clock);
+	if (error)
+		return error;
+	record->generation = generation;
+	record->encryption = c->encryption;
+	record->integrity = c->integrity;
+	record->window = c->replay_window;
+	record->flags = (uint16_t)c->flags;
+	return 0;
+}
+
+int sa_table_apply(struct sa_table *table, const struct command *c, const struct tsc_clock *clock,
+	uint32_t generation, bool syncing)
+{
+	int error;
+
+	if (table->count == 0)
+		return -EINVAL;
+	switch (c->type) {
+	case COMMAND_SA_KEY:
+		return stage_key(table, &c->sa_key);
+	case COMMAND_SA_LIMITS:
+		return stage_limits(table, &c->sa_limits);
+	case COMMAND_SA_SELECTOR:
+		return stage_selector(table, &c->sa_selector);
+	case COMMAND_SA_SET:
+		error = set(table, &c->sa, clock, generation, syncing);
+		if (error != -EAGAIN)
+			staging_clear(table);
+		return error;
+	case COMMAND_SA_REMOVE:
+		if (c->sa.sa_id >= table->count || c->sa.direction > SA_OUTBOUND)
+			return -EINVAL;
+		if (is_live(table, c->sa.direction, c->sa.sa_id))
+			remove_one(table, c->sa.direction, c->sa.sa_id, clock);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock)
+{
+	for (uint8_t direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
+		for (uint32_t i = 0; i < table->count; i++)
+			if (is_live(table, direction, i) &&
+				table->records[direction][i].generation != generation)
+				remove_one(table, direction, i, clock);
+}
