@@ -280,7 +280,8 @@ uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_
 enum sa_ports {
 	SA_PORTS_NONE,   /* a later fragment, or a protocol that has none */
 	SA_PORTS_BOTH,   /* of UDP, TCP, SCTP ... */
-	SA_PORTS_LOCAL,  /* one value, that we send: ICMP type * 256 + code, MH type * 256 (SPD-08) */
+	SA_PORTS_LOCAL,  /* one value, that we send: ICMP type * 256 + code, MH type * 256 (SPD-08)
+			  */
 	SA_PORTS_REMOTE, /* one value, that we receive */
 };
 struct sa_selector_key {
