@@ -33,9 +33,8 @@ static void document_range(FILE *out, const struct setting *setting)
 		return;
 	}
 	fputs(kind_text(setting), out);
-	if (setting->kind == SETTING_INTEGER || setting->kind == SETTING_NUMBERS)
-		fprintf(out, ", %lld to %lld", setting->min, setting->max);
-	else if (schema_is_list(setting))
+	if (setting->kind == SETTING_INTEGER || setting->kind == SETTING_NUMBERS ||
+		schema_is_list(setting))
 		fprintf(out, ", %lld to %lld", setting->min, setting->max);
 	else if (setting->kind == SETTING_TEXT)
 		fprintf(out, ", up to %zu", setting->size - 1);

@@ -54,16 +54,23 @@ static int find_word(struct loader *loader, const struct setting *setting, const
 		word_list(setting->words, known, sizeof(known)));
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'                 ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
+}
+
 static int parse_mac(const char *text, uint8_t mac[6])
 {
-	unsigned octet[6];
-	char rest;
-
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &octet[0], &octet[1],
-					  &octet[2], &octet[3], &octet[4], &octet[5], &rest) != 6)
+	if (strlen(text) != 17)
 		return -EINVAL;
-	for (unsigned i = 0; i < 6; i++)
-		mac[i] = (uint8_t)octet[i];
+	for (unsigned i = 0; i < 6; i++, text += 3) {
+		int high = hex_digit(text[0]), low = hex_digit(text[1]);
+		if (high < 0 || low < 0 || (i < 5 && text[2] != ':'))
+			return -EINVAL;
+		mac[i] = (uint8_t)(high << 4 | low);
+	}
 	return 0;
 }
 
@@ -322,7 +329,7 @@ static int load_numbers(struct loader *loader, const struct setting *setting, vo
 		return loader_fail(
 			loader, line, "%s has more than %u entries", setting->name, room);
 	for (unsigned i = 0; i < (unsigned)config_setting_length(given); i++) {
-		long long value;
+		long long value = 0;
 		if (read_integer(loader, setting, config_setting_get_elem(given, i), &value))
 			return -EINVAL;
 		out[i] = (uint16_t)value;
@@ -334,7 +341,7 @@ static int load_setting(struct loader *loader, const struct setting *setting, vo
 	const config_setting_t *given)
 {
 	unsigned line = config_setting_source_line(given);
-	long long value;
+	long long value = 0;
 
 	if (schema_is_list(setting))
 		return load_list(loader, setting, object, given);

@@ -63,6 +63,8 @@ struct command desired_key(const struct command *command)
 static int compare(const void *a, const void *b)
 {
 	struct command key_a = desired_key(a), key_b = desired_key(b);
+	// Both start as zeros, and each kind sets all that it has: equal keys have equal octets.
+	// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c)
 	return memcmp(&key_a, &key_b, sizeof(key_a));
 }
 

@@ -42,7 +42,7 @@ bool packet_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, u
 		return false;
 	for (; offset >= mbuf->data_len && mbuf->next != NULL; mbuf = mbuf->next)
 		offset -= mbuf->data_len;
-	for (; done < length; mbuf = mbuf->next, offset = 0) {
+	for (; done < length && mbuf != NULL; mbuf = mbuf->next, offset = 0) {
 		uint32_t part = RTE_MIN(mbuf->data_len - offset, length - done);
 		uint16_t here =
 			rte_raw_cksum(rte_pktmbuf_mtod_offset(mbuf, const char *, offset), part);

@@ -15,7 +15,7 @@ int connection_open(struct connection *connection, const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connection->fd < 0 ||
 		connect(connection->fd, (struct sockaddr *)&address, sizeof(address)))

@@ -117,26 +117,24 @@ bool authenticate_check(struct authenticator *a, const struct config_security *c
 }
 
 bool authenticate_check_aaa(struct authenticator *a, const struct config_security *context,
-	const void *data, size_t length, const uint8_t *challenge, size_t challenge_length,
-	const uint8_t *have, size_t have_length)
+	const struct authenticate_aaa *given)
 {
 	uint8_t inner[16], want[16];
 	static const uint8_t zero = 0;
+	const uint8_t *challenge = given->challenge_length ? given->challenge : &zero;
+	size_t challenge_length = given->challenge_length ? given->challenge_length : 1;
 
 	if (context->spi != CHAP_SPI) {
 		struct config_security hmac = *context;
 		hmac.algorithm = ALGORITHM_HMAC_MD5;
-		bool good = authenticate_check(a, &hmac, data, length, have, have_length);
+		bool good = authenticate_check(a, &hmac, given->data, given->length,
+			given->authenticator, given->authenticator_length);
 		secret_wipe(&hmac, sizeof(hmac));
 		return good;
 	}
-	if (challenge_length == 0) {
-		challenge = &zero;
-		challenge_length = 1;
-	}
 	size_t tail = challenge_length > CHAP_TAIL ? CHAP_TAIL : challenge_length;
-	struct span preceding = {data, length};
-	if (have_length != sizeof(want) || !md5_of(a, &preceding, 1, inner))
+	struct span preceding = {given->data, given->length};
+	if (given->authenticator_length != sizeof(want) || !md5_of(a, &preceding, 1, inner))
 		return false;
 	struct span parts[] = {
 		{challenge, 1},
@@ -144,7 +142,7 @@ bool authenticate_check_aaa(struct authenticator *a, const struct config_securit
 		{inner, sizeof(inner)},
 		{challenge + challenge_length - tail, tail},
 	};
-	return md5_of(a, parts, 4, want) && secret_equal(want, have, sizeof(want));
+	return md5_of(a, parts, 4, want) && secret_equal(want, given->authenticator, sizeof(want));
 }
 
 static bool valid_now(const struct config_security *s, uint64_t wall_ns)

@@ -25,13 +25,19 @@ bool authenticate_make(struct authenticator *a, const struct config_security *co
 	const void *data, size_t length, uint8_t *out);
 bool authenticate_check(struct authenticator *a, const struct config_security *context,
 	const void *data, size_t length, const uint8_t *have, size_t have_length);
-/*
- * Mobile-AAA, 36/1 (RFC 4721 5, 8): `data` up to and including its SPI; SPI 2 is the CHAP form with
- * the challenge (one zero octet when there was none), any other HMAC-MD5.
- */
+/* Mobile-AAA, 36/1 (RFC 4721 5, 8), as it came. */
+struct authenticate_aaa {
+	const void *data; /* up to and including the extension's SPI */
+	size_t length;
+	const uint8_t *challenge; /* length 0 when there was none: then one zero octet counts */
+	size_t challenge_length;
+	const uint8_t *authenticator;
+	size_t authenticator_length;
+};
+
+/* SPI 2 is the CHAP form with the challenge, any other HMAC-MD5. */
 bool authenticate_check_aaa(struct authenticator *a, const struct config_security *context,
-	const void *data, size_t length, const uint8_t *challenge, size_t challenge_length,
-	const uint8_t *have, size_t have_length);
+	const struct authenticate_aaa *given);
 
 /* The context of an SPI, valid now (HA4-AUTH-23); SPI 0..255 never (HA4-AUTH-02). NULL when not
  * held. */

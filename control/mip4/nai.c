@@ -14,7 +14,7 @@ const char *nai_realm(const char *nai, size_t length)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 bool nai_equal(const char *a, size_t a_length, const char *b, size_t b_length)

@@ -185,21 +185,53 @@ static bool aaa_check(struct mip4_engine *e, struct request *r, const struct mip
 	if (spi >= 256 || spi == CHAP_SPI)
 		context = authenticate_find_any(
 			r->profile->security, r->profile->security_count, spi, r->now.wall_ns);
-	return context && authenticate_check_aaa(e->authenticator, context, r->message.payload,
-				  x->data_offset + 4u, (const uint8_t *)r->facts.challenge.at,
-				  r->facts.challenge.length, data + 4, x->data_length - 4u);
+	const struct authenticate_aaa given = {
+		.data = r->message.payload,
+		.length = x->data_offset + 4u,
+		.challenge = (const uint8_t *)r->facts.challenge.at,
+		.challenge_length = r->facts.challenge.length,
+		.authenticator = data + 4,
+		.authenticator_length = x->data_length - 4u,
+	};
+	return context && authenticate_check_aaa(e->authenticator, context, &given);
+}
+
+/* A Mobile-Home authenticator; what is wrong with it is answered and counted here. */
+static bool node_check(struct mip4_engine *e, struct request *r, const struct mip4_extension *x)
+{
+	const struct config_mobile_node *p = r->profile;
+	const struct config_security *context = NULL;
+	struct mip4_authentication auth;
+
+	if (mip4_authentication_read(&r->message, x, &auth))
+		context =
+			authenticate_find(p->security, p->security_count, auth.spi, r->now.wall_ns);
+	if (!context) {
+		authentication_failed(e, r, "unknown SPI");
+		return false;
+	}
+	if (context->require_udp_checksum && (r->record->flags & PUNT_UDP_ZERO_CHECKSUM)) {
+		counter_add(e, r->instance, MIP4_ZERO_CHECKSUM);
+		return false;
+	}
+	if (!authenticate_check(e->authenticator, context, r->message.payload, auth.covered,
+		    auth.authenticator, auth.authenticator_length)) {
+		authentication_failed(e, r, "invalid authenticator");
+		return false;
+	}
+	if (!r->context)
+		r->context = context;
+	return true;
 }
 
 /* Step 6: every authorization-enabling authenticator, each over what precedes it (HA4-AUTH-14). */
 static bool authenticate(struct mip4_engine *e, struct request *r)
 {
-	const struct config_mobile_node *p = r->profile;
 	unsigned checked = 0, aaa = 0;
 	bool aaa_good = true;
 
 	for (unsigned i = 0; i < r->message.extension_count; i++) {
 		const struct mip4_extension *x = &r->message.extensions[i];
-		struct mip4_authentication auth;
 		bool is_aaa = x->type == MIP4_EXT_GENERALIZED_AUTH;
 
 		if (is_aaa && r->config->mn_aaa == MN_AAA_IGNORE)
@@ -215,25 +247,8 @@ static bool authenticate(struct mip4_engine *e, struct request *r)
 			aaa_good = aaa_good && aaa_check(e, r, x);
 			continue;
 		}
-		const struct config_security *context = NULL;
-		if (mip4_authentication_read(&r->message, x, &auth))
-			context = authenticate_find(
-				p->security, p->security_count, auth.spi, r->now.wall_ns);
-		if (!context) {
-			authentication_failed(e, r, "unknown SPI");
+		if (!node_check(e, r, x))
 			return false;
-		}
-		if (context->require_udp_checksum && (r->record->flags & PUNT_UDP_ZERO_CHECKSUM)) {
-			counter_add(e, r->instance, MIP4_ZERO_CHECKSUM);
-			return false;
-		}
-		if (!authenticate_check(e->authenticator, context, r->message.payload, auth.covered,
-			    auth.authenticator, auth.authenticator_length)) {
-			authentication_failed(e, r, "invalid authenticator");
-			return false;
-		}
-		if (!r->context)
-			r->context = context;
 	}
 	if (aaa_good && (aaa || r->config->mn_aaa != MN_AAA_REQUIRE))
 		return true;

@@ -285,7 +285,7 @@ static int server_listen(struct operator_server *server, const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	int result = remove_stale(&address);
 	if (result)
 		return result;
@@ -297,7 +297,7 @@ static int server_listen(struct operator_server *server, const char *path)
 	umask(mask);
 	if (result)
 		return result;
-	strcpy(server->path, path);
+	memcpy(server->path, path, strlen(path) + 1);
 	if (server->group != (gid_t)-1 && chown(path, (uid_t)-1, server->group))
 		return -errno;
 	return listen(server->fd, 16) ? -errno : 0;

@@ -37,7 +37,7 @@ static int parse_value(const struct operator_argument *argument, const char *tex
 
 	if (!text[0] || strlen(text) >= sizeof(out->text))
 		return refuse(error, "bad_argument", "%s is empty or too long", argument->name);
-	strcpy(out->text, text);
+	memcpy(out->text, text, strlen(text) + 1);
 	if (argument->kind == OPERATOR_WORDS && !is_one_of(text, argument->words))
 		return refuse(error, "bad_argument", "%s must be one of %s", argument->name,
 			argument->words);

@@ -251,7 +251,7 @@ static void write_context(struct writer *out, const struct config_security *secu
 	writer_text(out, "algorithm", algorithms[security->algorithm]);
 	writer_text(out, "replay", security->replay == REPLAY_NONCE ? "nonce" : "timestamp");
 	writer_unsigned(out, "tolerance_s", security->tolerance_s);
-	writer_unsigned(out, "key_bits", security->key.length * 8u);
+	writer_unsigned(out, "key_bits", security->key.length * UINT64_C(8));
 	config_fingerprint(&security->key, text);
 	writer_text(out, "fingerprint", text);
 	writer_object_end(out);

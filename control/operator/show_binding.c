@@ -27,7 +27,7 @@ static const char *flag_letters(uint8_t flags, char text[7])
 		{0x08, 'G', 'g'}, {0x02, 'T', 't'}};
 
 	for (unsigned i = 0; i < 6; i++)
-		text[i] = flags & letters[i].bit ? letters[i].set : letters[i].clear;
+		text[i] = (char)(flags & letters[i].bit ? letters[i].set : letters[i].clear);
 	text[6] = '\0';
 	return text;
 }

@@ -37,7 +37,7 @@ static enum check_verdict check_meta(MDB_txn *transaction, MDB_dbi table)
 	if (mdb_get(transaction, table, &key, &value) ||
 		value.mv_size != sizeof(head) + sizeof(check_meta_magic) ||
 		memcmp((uint8_t *)value.mv_data + sizeof(head), check_meta_magic,
-			sizeof(check_meta_magic)))
+			sizeof(check_meta_magic)) != 0)
 		return CHECK_FOREIGN;
 	memcpy(&head, value.mv_data, sizeof(head));
 	return head.version == CHECK_FORMAT_VERSION ? CHECK_GOOD : CHECK_VERSION;

@@ -20,8 +20,8 @@ static bool is_checksum_right(struct rte_mbuf *packet, const struct packet *p)
 	if (packet_is_ipv6(p)) { /* RFC 4443 2.3 */
 		struct rte_ipv6_hdr pseudo = {
 			.payload_len = rte_cpu_to_be_16((uint16_t)length), .proto = IPPROTO_ICMPV6};
-		memcpy(pseudo.src_addr, p->source.bytes, 16);
-		memcpy(pseudo.dst_addr, p->destination.bytes, 16);
+		memcpy(&pseudo.src_addr, p->source.bytes, 16);
+		memcpy(&pseudo.dst_addr, p->destination.bytes, 16);
 		total = rte_ipv6_phdr_cksum(&pseudo, 0);
 	}
 	return (sum + total) % 0xffff == 0;

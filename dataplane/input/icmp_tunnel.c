@@ -1,4 +1,5 @@
 #include "dataplane/input/icmp_tunnel.h"
+#include "dataplane/compatibility.h"
 
 #include "dataplane/icmp_error.h"
 
@@ -154,8 +155,8 @@ static struct quote read_ipv6(struct worker *worker, struct rte_mbuf *packet)
 	if (!packet_pull(packet, quote.at + (uint32_t)sizeof(ip)))
 		return quote;
 	memcpy(&ip, rte_pktmbuf_mtod_offset(packet, const void *, quote.at), sizeof(ip));
-	agent = ip_address_from_v6(ip.src_addr);
-	care_of = ip_address_from_v6(ip.dst_addr);
+	agent = ipv6_source(&ip);
+	care_of = ipv6_destination(&ip);
 	if (rte_be_to_cpu_32(ip.vtc_flow) >> 28 == 6)
 		quote.tunnel = find_tunnel(worker, packet, &agent, &care_of, ip.proto,
 			quote.at + (uint32_t)sizeof(ip));

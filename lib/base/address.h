@@ -29,6 +29,7 @@ struct ip_address {
 struct ip_prefix {
 	struct ip_address address; /* host bits zero */
 	uint8_t length;            /* 0..128; IPv4 /n is 96 + n */
+	uint8_t zero[3];           /* no padding: prefixes are compared and hashed as octets */
 };
 
 #define IP_ADDRESS_TEXT_SIZE 46 /* "255.255.255.255" or the longest IPv6 text, with NUL */

@@ -76,8 +76,9 @@ static size_t line_escape(char *out, size_t size, const char *text)
 		uint8_t octet = (uint8_t)*text;
 		bool plain = octet >= 0x20 && octet < 0x7f;
 		if (at + (plain ? 1 : 4) + 4 > size) {
-			memcpy(out + at, "...", 3);
-			return at + 3;
+			for (unsigned i = 0; i < 3; i++)
+				out[at++] = '.';
+			return at;
 		}
 		if (plain) {
 			out[at++] = (char)octet;

@@ -47,7 +47,7 @@ struct worker_counters {
 };
 
 static_assert((int)DROP_REASON_COUNT <= COUNTERS_DROPS_MAX, "drop counters");
-static_assert(sizeof(struct worker_counters) == 160 * 8, "whole cache lines");
+static_assert(sizeof(struct worker_counters) == 160 * sizeof(uint64_t), "whole cache lines");
 
 /* Per binding and worker (HA4-OPS-23): index binding_id. */
 struct binding_counters {

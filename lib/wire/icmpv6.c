@@ -43,6 +43,7 @@ void icmpv6_write(struct writer *w, const uint8_t source[16], const uint8_t dest
 	memcpy(message + 2, &sum, 2);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the fields of the message, each by its name
 void icmpv6_error_write(struct writer *w, const uint8_t source[16], const uint8_t destination[16],
 	uint8_t type, uint8_t code, uint32_t rest, const void *original, size_t original_length)
 {

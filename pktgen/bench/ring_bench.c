@@ -149,7 +149,7 @@ static double measure(bool processes, uint32_t batch, unsigned milliseconds)
 
 int main(int argc, char **argv)
 {
-	unsigned milliseconds = argc > 1 ? (unsigned)atoi(argv[1]) : 250;
+	unsigned milliseconds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 250;
 
 	printf("%-12s %-10s %16s\n", "between", "put", "commands/s");
 	for (unsigned i = 0; i < 4; i++) {

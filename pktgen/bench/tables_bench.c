@@ -61,8 +61,8 @@ static struct tables *tables_filled(uint32_t bindings, double *first, double *la
 			tables_publish(tables);
 	}
 	tenth[10] = clock_read().monotonic_ns;
-	*first = bindings / 10 * 1e9 / (double)(tenth[1] - tenth[0]);
-	*last = bindings / 10 * 1e9 / (double)(tenth[10] - tenth[9]);
+	*first = bindings / 10.0 * 1e9 / (double)(tenth[1] - tenth[0]);
+	*last = bindings / 10.0 * 1e9 / (double)(tenth[10] - tenth[9]);
 	return tables;
 }
 

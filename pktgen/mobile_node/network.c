@@ -259,13 +259,13 @@ bool network_reverse_path_strict(const char *access)
 
 	for (unsigned i = 0; i < 2; i++) {
 		char path[128];
-		int value = 0;
+		char value[16];
 		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", names[i]);
 		FILE *file = fopen(path, "re");
 		if (!file)
 			continue;
-		if (fscanf(file, "%d", &value) == 1 && value > strictest)
-			strictest = value;
+		if (fgets(value, sizeof(value), file) && strtol(value, NULL, 10) > strictest)
+			strictest = (int)strtol(value, NULL, 10);
 		fclose(file);
 	}
 	return strictest == 1;

@@ -100,6 +100,18 @@ def layering():
 	report("layering: no step includes another step, tables know no step", problems)
 
 
+def releases():
+	"""DPDK 24.11 has a struct where 22.11 has 16 octets: an IPv6 address is reached by its address (compatibility.h)."""
+	problems = []
+	for path in sources(".c", ".h"):
+		if not path.startswith(DPDK_USERS) or "rte_ipv6_hdr" not in read(path):
+			continue
+		for index, line in enumerate(read(path).splitlines(), 1):
+			if re.search(r"(memcpy|memcmp|ip_address_from_v6)\(([^&]*, *)?[a-z0-9_]+(->|\.)(src|dst)_addr\b(?!\.)", line):
+				problems.append(f"{path}:{index}: {line.strip()}")
+	report("releases: IPv6 addresses as both DPDK releases have them", problems)
+
+
 def headers():
 	"""Every header compiles alone, with the flags of a source of its own folder."""
 	try:
@@ -221,7 +233,7 @@ def generated():
 		report(f"documents: {document} is current", (result.stdout + result.stderr).splitlines()[:20] if result.returncode else [])
 
 
-for rule in (layering, headers, names, gaps, formatting, generated):
+for rule in (layering, releases, headers, names, gaps, formatting, generated):
 	rule()
 print(f"1..{number}")
 sys.exit(1 if bad else 0)
