@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
