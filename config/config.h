@@ -68,6 +68,7 @@ struct config_dataplane {
 	uint32_t memory_mb;
 	char file_prefix[CONFIG_NAME_SIZE];
 	enum config_idle idle;
+	uint32_t idle_sleep_max_us;
 	uint32_t buffers; /* mbufs */
 	uint32_t max_bindings, max_prefixes, max_routes, max_neighbors;
 	uint32_t max_security_associations; /* slots of each direction: a power of two, or 0 */

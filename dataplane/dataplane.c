@@ -271,12 +271,12 @@ static void worker_report(const struct worker_counters *c, FILE *out)
 		",\"reassembled\":%" PRIu64 ",\"fragments_made\":%" PRIu64
 		",\"keepalives_answered\":%" PRIu64 ",\"proxy_arp_sent\":%" PRIu64
 		",\"icmp_sent\":%" PRIu64 ",\"busy_tsc\":%" PRIu64 ",\"idle_tsc\":%" PRIu64
-		",\"sleeps\":%" PRIu64 ",\"drops\":{",
+		",\"sleeps\":%" PRIu64 ",\"slept_ns\":%" PRIu64 ",\"drops\":{",
 		c->received_port, c->received_exception, c->received_inject, c->created,
 		c->sent_port, c->punted_control, c->punted_exception, c->joined, c->held_reassembly,
 		c->held_neighbor, c->encapsulated, c->decapsulated, c->reassembled,
 		c->fragments_made, c->keepalives_answered, c->proxy_arp_sent, c->icmp_sent,
-		c->busy_tsc, c->idle_tsc, c->sleeps);
+		c->busy_tsc, c->idle_tsc, c->sleeps, c->slept_ns);
 	const char *comma = "";
 	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
 		if (c->drops[reason] == 0)

@@ -2,8 +2,8 @@
  * The main lcore after start: it makes every system call so that workers make none. One epoll over
  * the attach socket, the client, the command doorbell, the TAPs and the signals; between them it
  * looks at the rings from the workers, which nobody announces: at once while there is something to
- * do, else after 50 us growing to 1 ms. The control process may come, die and come again;
- * forwarding never notices.
+ * do, else after 50 us growing to dataplane.idle_sleep_max_us. The control process may come, die
+ * and come again; forwarding never notices.
  */
 #include "dataplane/dataplane.h"
 #include "dataplane/link/event.h"
@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 
 #define WAIT_MIN_NS 50000
-#define WAIT_MAX_NS 1000000
 #define EVENTS_MAX  64
 #define STALLED_S   2
 
@@ -233,8 +232,9 @@ static void loop_turn(struct loop *loop)
 		loop->wait_ns = 0;
 	else if (count > 0 || loop->wait_ns == 0)
 		loop->wait_ns = WAIT_MIN_NS;
-	else if (loop->wait_ns < WAIT_MAX_NS)
-		loop->wait_ns += loop->wait_ns / 4;
+	else
+		loop->wait_ns = RTE_MIN(loop->wait_ns + loop->wait_ns / 4,
+			dataplane->settings->idle_sleep_max_us * 1000);
 }
 
 static int loop_open(struct dataplane *dataplane)

@@ -38,7 +38,8 @@ int worker_init(struct worker *worker, unsigned index, struct tables *tables,
 	worker->qsbr = tables_qsbr(tables);
 	worker->clock = tsc_clock_read();
 	worker->tsc_hz = worker->clock.hz;
-	idle_init(&worker->idle, settings->idle == IDLE_POLL, worker->tsc_hz);
+	idle_init(&worker->idle, settings->idle == IDLE_POLL, settings->idle_sleep_max_us,
+		worker->tsc_hz);
 	worker_clock(worker);
 	int error = punt_worker_init(worker);
 	return error ? error : pipeline_worker_init(worker);
@@ -210,6 +211,7 @@ static void worker_rest(struct worker *worker, uint32_t sleep_ns)
 {
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->index);
 	worker->counters->sleeps++;
+	worker->counters->slept_ns += sleep_ns;
 	idle_sleep(sleep_ns);
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->index);
 }

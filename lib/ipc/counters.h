@@ -42,7 +42,8 @@ struct worker_counters {
 	uint64_t heartbeat;    /* rises while the worker lives */
 	uint64_t udp_trailing; /* datagrams with octets after their UDP length (HA4-MSG-08) */
 	uint64_t events_lost;  /* the main lcore was too slow to take them */
-	uint64_t reserved[11];
+	uint64_t slept_ns;     /* asked for in `sleeps`; the kernel may add to each */
+	uint64_t reserved[10];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 
