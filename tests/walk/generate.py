@@ -11,7 +11,7 @@ import sys
 
 from scapy.all import (ARP, GRE, ICMP, IP, TCP, UDP, Ether, IPv6, Raw, conf, wrpcap)
 from scapy.layers.inet import IPOption, IPerror, fragment
-from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded)
+from scapy.layers.inet6 import (IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded)
 from scapy.utils import checksum
 
 conf.verb = 0
@@ -1138,6 +1138,128 @@ c.ip(2, data()).forward(0, 28).out(0, ipip(less(data())))
 case("policy-esp-in", base(out_all, policy(1, IN, DISCARD)), "ESP and IKE to us are not judged in clear").ip(
     0, fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!"))).to_kernel(
     0, Ether(dst=PORT[0], src=ROUTER) / fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!")))
+
+# ---- corners of each step ----
+
+tagged = lambda tci, body: Ether(dst=PORT[2], src=CNMAC, type=0x8100) / Raw(tci.to_bytes(2, "big") + b"\x08\0" + bytes(fresh(body)))
+case("input-priority-tag", base(binding()), "VLAN 0 is no VLAN; a tag cut off").receive(2, tagged(0xe000, small)).forward(0, 58).out(
+    0, ipip(less(small))).receive(2, Ether(dst=PORT[2], src=CNMAC, type=0x8100) / Raw(b"\0")).drop("rx_frame_short")
+cut_arp = Ether(dst=BROADCAST, src=HOST, type=0x806) / Raw(bytes(ARP(op=1, psrc="10.1.0.99", pdst=HOA))[:27])
+gratuitous = Ether(dst=BROADCAST, src=HOST) / ARP(op=2, hwsrc=HOST, psrc="10.1.0.99", pdst="10.1.0.99")
+case("arp-odd", base(binding()), "cut off, an announcement of another, a sender that claims a group address").receive(
+    1, cut_arp, gratuitous, Ether(dst=BROADCAST, src=HOST) / ARP(op=1, hwsrc="01:00:5e:00:00:01", psrc="10.1.0.99", pdst=HOA)).to_kernel(
+        1, cut_arp, gratuitous).drop("source_invalid")
+dns = IP(src=COA, dst=HA) / UDP(sport=9, dport=53)
+short_icmp = IP(src=COA, dst=HA, proto=1) / Raw(b"\x08\0\xf7")
+c = case("agent-to-kernel", base(binding()), "UDP to another port, ICMP cut off; a UDP header cut off is dropped")
+kernel_copy(c.ip(0, dns), dns)
+kernel_copy(c.ip(0, short_icmp), short_icmp)
+c.ip(0, IP(src=COA, dst=HA, proto=17) / Raw(bytes(7))).drop("udp_short")
+case("udp-tunnel-odd", base(udp_binding()), "an unknown Next Header; ESP's is not for here").ip(
+    0, mip_udp(inner, src=NAT, dst=HA, sport=NATPORT, dport=434, nh=99)).drop("udp_tun_nh_mismatch")
+um = fresh(minimal(inner, src=NAT, dst=HA))
+case("reverse-udp-minimal", base(udp_binding(encapsulation=55))).ip(
+    0, mip_udp(inner, src=NAT, dst=HA, sport=NATPORT, dport=434, nh=55, payload=bytes(um)[20:])).reverse(0, 28).out(2, less(fresh(
+        IP(src=HOA, dst=CN, ttl=64, id=0, flags="DF", proto=17) / Raw(bytes(fresh(inner))[20:]))))
+case("forward-no-route", [agent(), LINKS[0], LINKS[2], LINKS[4], binding()], "no way to the care-of address").ip(2, small).forward_octets(0, 1, 58).drop(
+    "no_route").count(icmp_sent=1, created=1).out(2, icmp_error(3, 1, less(small), CN))
+case("forward-simultaneous-expired", base(binding(expires_ms=1000), binding(id=1, care_of="198.51.100.99"), {"advance_ms": 1100}),
+     "HA4-BND-06: the other one goes on").ip(2, small).forward(1, 58).out(0, ipip(less(small), dst="198.51.100.99"))
+many_hops = [data(src=COA, dst="10.2.9.%d" % i) for i in range(65)]
+c = case("neighbor-hops", base(), "64 next hops are waited for at once").ip(0, *many_hops).drop("neighbor_queue_full").count(held_neighbor=64)
+for p in many_hops[:64]:
+    c.event(EVENT_NEIGHBOR, address=p.dst)
+
+# RFC 791 3.2: options with the copy bit go into every fragment, the others into the first.
+options = b"\x94\x04\0\0" + b"\x01" + b"\x07\x07\x04\0\0\0\0"  # router alert, no operation, record route
+body = bytes(i & 0xff for i in range(1400))
+whole = IP(bytes([0x48, 0]) + bytes(fresh(IP(src=COA, dst=CN, ttl=64, id=44, proto=253)))[2:20] + options + body)
+whole.len, whole.chksum = None, None
+whole = fresh(whole)
+assert IP(bytes(whole)).ihl == 8
+first = IP(bytes(whole)[:32] + body[:968])
+first.ttl, first.flags, first.len, first.chksum = 63, "MF", None, None
+first = fresh(first)
+later = fresh(IP(src=COA, dst=CN, ttl=63, id=44, proto=253, frag=121, options=IPOption(options[:4])) / Raw(body[968:]))
+case("link-fragment-options", base({"port": {"index": 2, "mtu": 1000}})).ip(0, whole).count(fragments_made=2, created=1).out(2, first, later)
+recut = fresh(IP(src=COA, dst=CN, id=45, proto=253, frag=10, flags="MF") / Raw(body[:1200]))
+case("link-fragment-again", base({"port": {"index": 2, "mtu": 1000}}), "a fragment that is cut once more").ip(0, recut).count(fragments_made=2, created=1).out(
+    2, fresh(IP(src=COA, dst=CN, ttl=63, id=45, proto=253, frag=10, flags="MF") / Raw(body[:976])),
+    fresh(IP(src=COA, dst=CN, ttl=63, id=45, proto=253, frag=132, flags="MF") / Raw(body[976:1200])))
+
+# ---- ICMP about tunnels: what is quoted ----
+
+c = case("path-parameter-prefix", base(binding(), {"prefix": {"prefix": "172.16.5.0/24", "id": 0}}), "a node of the mobile network; a later fragment is silent")
+sent = less(data(dst="172.16.5.9", tos=0x1c))
+e = IP(src="198.51.100.1", dst=HA) / ICMP(type=12, code=0, ptr=1) / Raw(bytes(fresh(ipip(sent))))
+kernel_copy(c.ip(0, e), e).count(icmp_sent=1, created=1).out(2, error / Raw(bytes(sent)))
+sent = fresh(IP(src=CN, dst="172.16.5.9", frag=9, proto=17) / Raw(bytes(16)))
+e = IP(src="198.51.100.1", dst=HA) / ICMP(type=12, code=0, ptr=1) / Raw(bytes(fresh(ipip(sent))))
+kernel_copy(c.ip(0, e), e).count(icmp_suppressed=1)
+c = case("path-quote-short", base(udp_binding()), "too little to know the tunnel")
+for octets in (bytes(fresh(mip_udp(data())))[:19], bytes(fresh(mip_udp(data())))[:23]):
+    e = IP(src="198.51.100.1", dst=HA) / ICMP(type=3, code=4, nexthopmtu=600) / Raw(octets)
+    kernel_copy(c.ip(0, e), e)
+c.ip(2, small).forward(0, 58).out(0, mip_udp(less(small)))
+
+# ---- IPv6: headers, extension headers, fragments, GRE ----
+
+six_frame = lambda p, dst=None: Ether(dst=dst or PORT[2], src=CNMAC) / p
+to_link_local = six_frame(IPv6(src="fe80::5", dst="fe80::201") / ICMPv6EchoRequest())
+case("ipv6-sources", SIXLINKS, "RFC 4291 2.5.2, 2.5.6: never forwarded; a link broadcast with a unicast destination").receive(
+    2, six_frame(IPv6(src="fe80::5", dst=H6) / UDP()), six_frame(IPv6(src="::", dst=H6) / UDP()), six_frame(six, BROADCAST), to_link_local).drop(
+        "source_invalid", 2).drop("link_broadcast_unicast").to_kernel(2, to_link_local)
+
+
+def six_tunnel(inner, nh=41, src=C6, tc=0):
+    return IPv6(src=src, dst="2001:db8::1", nh=nh, tc=tc) / Raw(bytes(inner))
+
+
+case("ipv6-inner-addresses", SIXLINKS, "HA4-REV-10 for IPv6").ip(
+    0, *[six_tunnel(IPv6(src=a, dst=N6) / UDP()) for a in ("::", "::1", "ff02::1", "::ffff:10.1.0.10")],
+    *[six_tunnel(IPv6(src=H6, dst=a) / UDP()) for a in ("::", "::1", "::ffff:10.1.0.10")],
+    six_tunnel(IPv6(src=H6, dst=N6, plen=100) / UDP()), six_tunnel(bytes(IPv6(src=H6, dst=N6))[:39])).drop("rt_inner_source", 4).drop(
+        "rt_inner_destination", 3).drop("rt_inner_bad", 2)
+group6 = IPv6(src=H6, dst="ff05::9") / UDP()
+case("ipv6-inner-multicast", SIXLINKS, "HA4-BCM-05").ip(0, six_tunnel(group6)).reverse(0, 48).drop("rt_inner_multicast")
+multicasting = [dict(step, agent=dict(step["agent"], flags=SIX | RMULTI)) if "agent" in step else step for step in SIXLINKS]
+case("ipv6-inner-multicast-on", multicasting, "RFC 2464 7: the group's link address").ip(0, six_tunnel(group6)).reverse(0, 48).out(
+    1, group6, dst="33:33:00:00:00:09")
+marked = IPv6(src=H6, dst=N6, tc=0x02) / UDP()
+case("ipv6-ecn", SIXLINKS, "RFC 6040 4.2 in a traffic class").ip(0, six_tunnel(marked, tc=0x03)).reverse(0, 48).out(
+    2, less(IPv6(src=H6, dst=N6, tc=0x03) / UDP()))
+hop = IPv6(src=N6, dst=H6) / IPv6ExtHdrHopByHop() / UDP(sport=1, dport=2)
+atomic = IPv6(src=N6, dst=H6) / IPv6ExtHdrFragment(id=9) / UDP(sport=1, dport=2)
+cut6 = IPv6(src=N6, dst=H6, nh=0, plen=4) / Raw(b"\x11\0\0\0")
+long6 = IPv6(src=N6, dst=H6, nh=0, plen=8) / Raw(b"\x11\x05" + bytes(6))
+c = case("ipv6-extensions", SIXLINKS, "stepped over and carried; cut off, longer than the packet").ip(2, hop, atomic, cut6, long6).drop("ipv6_header", 2)
+for p in (hop, atomic):
+    c.forward(0, len(p)).out(0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=41) / Raw(bytes(less(p))))
+case("ipv6-icmp-suppressed", SIXLINKS, "RFC 4443 2.4 e: no error about an error or a redirect").ip(
+    2, IPv6(src=N6, dst=H6, hlim=1) / ICMPv6DestUnreach() / Raw(bytes(48)), IPv6(src=N6, dst=H6, hlim=1, nh=58) / Raw(b"\x89" + bytes(39))).drop(
+        "ttl", 2).count(icmp_suppressed=2)
+large6 = IPv6(src=H6, dst=N6) / UDP(sport=2, dport=1) / Raw(bytes(i & 0xff for i in range(900)))
+raw6 = bytes(large6)
+
+
+def six_part(first, last, more, id=5, src=C6):
+    return IPv6(src=src, dst="2001:db8::1") / IPv6ExtHdrFragment(nh=41, offset=first // 8, m=more, id=id) / Raw(raw6[first:last])
+
+
+parts6 = [six_part(0, 400, 1), six_part(400, 800, 1), six_part(800, len(raw6), 0)]
+case("ipv6-reassembly", SIXLINKS, "HA4-MTU-16 over IPv6, out of order").ip(0, parts6[2], parts6[0], parts6[1]).reverse(0, len(large6)).out(
+    2, less(large6)).count(reassembled=1, joined=2)
+case("ipv6-reassembly-overlap", SIXLINKS, "RFC 5722").ip(0, parts6[0], six_part(392, 800, 1), parts6[2]).drop("reasm_overlap", 2).count(held_reassembly=1)
+case("ipv6-reassembly-odd", SIXLINKS, "not a multiple of 8, an empty one, extension headers before").ip(
+    0, six_part(0, 399, 1), six_part(400, 400, 0), IPv6(src=C6, dst="2001:db8::1") / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(nh=41, m=1, id=6) / Raw(
+        raw6[:400])).drop("ipv6_header", 3)
+six_gre = [dict(step, agent=dict(step["agent"], flags=SIX | GREF)) if "agent" in step else
+           dict(step, binding=dict(step["binding"], encapsulation=47)) if "binding" in step else step for step in SIXLINKS]
+case("ipv6-gre", six_gre, "protocol type 86dd where it was granted").ip(2, six).forward(0, len(six)).out(
+    0, IPv6(src="2001:db8::1", dst=C6, hlim=64, nh=47) / Raw(b"\0\0\x86\xdd" + bytes(less(six)))).ip(
+        0, six_tunnel(b"\0\0\x86\xdd" + bytes(six_in), nh=47)).reverse(0, len(six_in)).out(2, less(six_in))
+case("ipv6-gre-loop", six_gre, "HA4-ALT-04").ip(0, six_tunnel(b"\0\0\x86\xdd" + bytes(IPv6(src=H6, dst=C6) / UDP()), nh=47), six_tunnel(
+    b"\0\0\x86\xdd" + bytes(IPv6(src=H6, dst=C6))[:39], nh=47)).drop("gre_loop").drop("rt_inner_bad")
 
 # Copies leave step by step: IP-in-IP ones first, then UDP; among them the newest binding first, as the table chains them.
 sim = next(c for c in CASES if c.name == "forward-simultaneous")
