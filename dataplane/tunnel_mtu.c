@@ -13,7 +13,7 @@ uint16_t tunnel_mtu_overhead(const struct tunnel *t, bool fragments)
 
 static uint16_t learned_mtu(struct worker *worker, const struct tunnel *t)
 {
-	struct tunnel_path *path = tables_path_of(worker->tables, t);
+	struct tunnel_path *path = tables_path_learned(worker->tables, t);
 	uint16_t mtu =
 		path != NULL ? atomic_load_explicit(&path->path_mtu, memory_order_relaxed) : 0;
 	uint32_t timeout_s = worker->settings != NULL && worker->settings->path_mtu_timeout_s != 0

@@ -27,7 +27,7 @@ static enum drop_reason check_ipv4(struct rte_mbuf *packet, struct packet *p)
 	if (!packet_parse(packet, p))
 		return DROP_rt_inner_bad;
 	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
-	if (!ipv4_checksum_right(ip))
+	if (unlikely(!ipv4_checksum_right(ip)))
 		return DROP_rt_inner_bad;
 	packet_trim(packet, rte_be_to_cpu_16(ip->total_length));
 	source = rte_be_to_cpu_32(ip->src_addr);
@@ -86,10 +86,12 @@ static bool is_keepalive(struct rte_mbuf *packet, const struct packet *p, const 
 	       ip_address_equal(&p->destination, &t->agent_address) && is_echo_request(packet, p);
 }
 
-static bool is_end_right(const struct packet *p, const struct tunnel *t)
+static bool is_end_right(
+	const struct worker *worker, const struct packet *p, const struct tunnel *t)
 {
 	return ip_address_equal(&p->outer_source, &t->care_of_address) &&
-	       ip_address_equal(&p->outer_destination, &t->agent_address);
+	       ip_address_equal(
+		       &p->outer_destination, &tables_agent_of(worker->tables, t)->address);
 }
 
 /* HA4-NAT-15, -21, -22: the ports, or a keepalive that completes a half-bound tunnel. */
@@ -106,9 +108,10 @@ static enum drop_reason match_udp(struct rte_mbuf *packet, struct packet *p, con
 	return p->outer_next == t->encapsulation ? DROP_NONE : DROP_udp_tun_nh_mismatch;
 }
 
-static enum drop_reason match(struct rte_mbuf *packet, struct packet *p, const struct tunnel *t)
+static enum drop_reason match(
+	struct worker *worker, struct rte_mbuf *packet, struct packet *p, const struct tunnel *t)
 {
-	if (!is_end_right(p, t))
+	if (!is_end_right(worker, p, t))
 		return DROP_rt_no_binding;
 	if ((p->outer_kind == DECAP_UDP) != !!(t->flags & BINDING_UDP))
 		return DROP_rt_encap_mismatch;
@@ -140,10 +143,10 @@ static enum drop_reason find(
 
 		if (t->expires_tsc <= worker->now_tsc)
 			continue;
-		r = match(packet, p, t);
+		r = match(worker, packet, p, t);
 		if (r != DROP_NONE) {
 			old = tables_tunnel_previous(worker->tables, t, worker->now_tsc);
-			if (old != NULL && match(packet, p, old) == DROP_NONE)
+			if (old != NULL && match(worker, packet, p, old) == DROP_NONE)
 				r = DROP_NONE;
 		}
 		if (r == DROP_NONE) {
@@ -196,7 +199,7 @@ static enum drop_reason check_policy(
 		if (!protected)
 			return DROP_rt_needs_ipsec;
 	}
-	if (t->agent != NULL && t->agent->flags & AGENT_REQUIRE_T &&
+	if (tables_agent_of(worker->tables, t)->flags & AGENT_REQUIRE_T &&
 		!(t->flags & BINDING_REVERSE) && !is_keepalive(packet, p, t))
 		return DROP_rt_not_granted;
 	if (is_own_signalling(worker, packet, p, t))
@@ -259,7 +262,7 @@ static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct
 {
 	struct packet *p = packet_get(packet);
 	struct binding_counters *counters = &worker->binding_counters[t->binding_id];
-	struct tunnel_path *path = tables_path_of(worker->tables, t);
+	struct tunnel_path *path = tables_path_learned(worker->tables, t);
 
 	counters->reverse_packets++;
 	counters->reverse_bytes += rte_pktmbuf_pkt_len(packet);
@@ -267,7 +270,8 @@ static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct
 		atomic_load_explicit(&path->unreachable_code, memory_order_relaxed) != 0)
 		atomic_store_explicit(
 			&path->unreachable_code, 0, memory_order_relaxed); /* HA4-MTU-11 */
-	if (t->agent != NULL && t->agent->flags & AGENT_MSS_CLAMP && mss_clamp_applies(packet, p))
+	if (tables_agent_of(worker->tables, t)->flags & AGENT_MSS_CLAMP &&
+		mss_clamp_applies(packet, p))
 		clamp_syn(worker, packet, t);
 	if (t->flags & BINDING_HALF_BOUND) {
 		p->care_of_port = p->outer_source_port;
@@ -301,8 +305,7 @@ static step_result check(struct worker *worker, struct rte_mbuf *packet, const s
 	p->care_of_port = 0;
 	reason = find(worker, packet, first);
 	if (reason == DROP_NONE) {
-		if (p->origin->agent != NULL)
-			agent_flags = p->origin->agent->flags;
+		agent_flags = tables_agent_of(worker->tables, p->origin)->flags;
 		reason = check_policy(worker, packet, p->origin);
 	} else {
 		struct local local =

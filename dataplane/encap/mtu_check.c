@@ -30,10 +30,11 @@ static bool has_df(struct rte_mbuf *packet, const struct packet *p)
 }
 
 /* HA4-MTU-04's option: the outer datagram is cut at the egress, when its DF is not set. */
-static bool may_fragment_after(const struct tunnel *t)
+static bool may_fragment_after(const struct worker *worker, const struct tunnel *t)
 {
 	const uint32_t asked = AGENT_FRAGMENT_AFTER | AGENT_DF_COPY;
-	return !(t->flags & BINDING_UDP) && t->agent != NULL && (t->agent->flags & asked) == asked;
+	return !(t->flags & BINDING_UDP) &&
+	       (tables_agent_of(worker->tables, t)->flags & asked) == asked;
 }
 
 static step_result too_big(struct worker *worker, struct rte_mbuf *packet, uint16_t path_mtu)
@@ -47,7 +48,7 @@ static step_result too_big(struct worker *worker, struct rte_mbuf *packet, uint1
 			packet_is_ipv6(p) ? (uint16_t)RTE_MAX(mtu, IPV6_MTU_LEAST) : mtu);
 		return STEP_DROP(DROP_mtu_df);
 	}
-	if (may_fragment_after(t) && p->nested == NULL)
+	if (may_fragment_after(worker, t) && p->nested == NULL)
 		return encapsulation_step(t);
 	return fragment_ipv4(worker, packet, (uint16_t)(path_mtu - tunnel_mtu_overhead(t, true)),
 		(enum step)encapsulation_step(t));
@@ -71,7 +72,7 @@ step_result mtu_check(struct worker *worker, struct rte_mbuf *packet)
 	}
 	p->nested = way.nested;
 	p->route = way.route;
-	if (t->agent != NULL && t->agent->flags & AGENT_MSS_CLAMP)
+	if (tables_agent_of(worker->tables, t)->flags & AGENT_MSS_CLAMP)
 		mss_clamp(packet, p, (uint16_t)(way.mtu - added));
 	if (rte_pktmbuf_pkt_len(packet) + added > way.mtu)
 		return too_big(worker, packet, way.mtu);
@@ -81,10 +82,6 @@ step_result mtu_check(struct worker *worker, struct rte_mbuf *packet)
 void mtu_check_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	for (unsigned i = 0; i < count; i++) {
-		rte_prefetch0(packet_get(packets[i])->tunnel->outer);
-		rte_prefetch0(&packet_get(packets[i])->tunnel->care_of_field);
-	}
 	for (unsigned i = 0; i < count; i++)
 		next[i] = mtu_check(worker, packets[i]);
 }

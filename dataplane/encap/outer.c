@@ -20,32 +20,14 @@ uint16_t outer_identification(be32 destination)
 		&identifications[slot % COUNTERS], 1, memory_order_relaxed);
 }
 
-struct inner outer_inner(const struct rte_mbuf *packet, const struct packet *p)
-{
-	struct inner inner = {.tos = p->tos, .df = true, .is_ipv6 = packet_is_ipv6(p)};
-
-	if (!inner.is_ipv6)
-		inner.df = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *)->fragment_offset &
-			   RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
-	return inner;
-}
-
-uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t length)
-{
-	uint8_t *outer = (uint8_t *)rte_pktmbuf_prepend(packet, length);
-
-	if (outer != NULL)
-		memcpy(outer, t->outer, length);
-	return outer;
-}
-
 /* HA4-FWD-06, -07: ECN copied unless the far end is an old one, DSCP copied or fixed by the
  * template. */
-static uint8_t outer_tos(const struct tunnel *t, uint8_t inner_tos, uint8_t template_tos)
+static uint8_t outer_tos(
+	const struct tunnel *t, const struct agent *agent, uint8_t inner_tos, uint8_t template_tos)
 {
-	uint8_t tos = t->agent == NULL || t->agent->dscp == DSCP_COPY ? inner_tos : template_tos;
-	bool compatibility = t->flags & BINDING_ECN_COMPATIBILITY ||
-			     (t->agent != NULL && t->agent->flags & AGENT_ECN_COMPATIBILITY);
+	uint8_t tos = agent->dscp == DSCP_COPY ? inner_tos : template_tos;
+	bool compatibility =
+		t->flags & BINDING_ECN_COMPATIBILITY || agent->flags & AGENT_ECN_COMPATIBILITY;
 
 	return (uint8_t)((tos & ~ECN_MASK) | (compatibility ? ECN_NOT_ECT : inner_tos & ECN_MASK));
 }
@@ -65,12 +47,13 @@ void outer_checksum(struct worker *worker, struct rte_mbuf *packet)
 	packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 }
 
-static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const struct inner *inner)
+static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const struct agent *agent,
+	const struct inner *inner)
 {
 	struct packet *p = packet_get(packet);
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 
-	ip->type_of_service = p->tos = outer_tos(p->tunnel, inner->tos, ip->type_of_service);
+	ip->type_of_service = p->tos = outer_tos(p->tunnel, agent, inner->tos, ip->type_of_service);
 	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(packet));
 	if (inner->df)
 		ip->fragment_offset |= RTE_BE16(RTE_IPV4_HDR_DF_FLAG); /* HA4-FWD-08 */
@@ -86,11 +69,13 @@ static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const st
 	p->flags &= ~(uint32_t)PACKET_IPV6;
 }
 
-static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct inner *inner)
+static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct agent *agent,
+	const struct inner *inner)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);
 
-	p->tos = outer_tos(p->tunnel, inner->tos, (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20));
+	p->tos = outer_tos(
+		p->tunnel, agent, inner->tos, (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20));
 	ipv6_tos_set(ip, p->tos);
 	ip->payload_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(packet) - sizeof(*ip)));
 	p->source = ipv6_source(ip);
@@ -107,12 +92,13 @@ step_result outer_finish(struct worker *worker, struct rte_mbuf *packet, const s
 			      PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_KERNEL |
 			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME | PACKET_PROTECTED;
 	struct packet *p = packet_get(packet);
+	const struct agent *agent = tables_agent_of(worker->tables, p->tunnel);
 	bool udp = p->tunnel->flags & BINDING_UDP;
 
 	if (*rte_pktmbuf_mtod(packet, const uint8_t *) >> 4 == 4)
-		finish_ipv4(worker, packet, inner);
+		finish_ipv4(worker, packet, agent, inner);
 	else
-		finish_ipv6(packet, p, inner);
+		finish_ipv6(packet, p, agent, inner);
 	p->flags &= ~gone;
 	p->flags |= PACKET_LOCAL | PACKET_TUNNELLED | (udp ? PACKET_UDP_TUNNEL : 0);
 	p->care_of_port = 0;
@@ -129,7 +115,7 @@ step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
 	struct inner inner = outer_inner(packet, p);
-	bool v4 = ip_address_is_v4(&p->tunnel->agent_address);
+	bool v4 = outer_is_ipv4(p->tunnel);
 	uint8_t *outer;
 
 	outer = outer_prepend(

@@ -7,6 +7,10 @@
 
 #include "dataplane/step.h"
 
+#include <rte_ip.h>
+
+#define OUTER_UDP_LENGTH 32 /* IPv4, UDP, MIP tunnel data */
+
 /* What the outer header takes over from the inner one; read before the packet changes. */
 struct inner {
 	uint8_t tos;
@@ -14,9 +18,39 @@ struct inner {
 	bool is_ipv6;
 };
 
-struct inner outer_inner(const struct rte_mbuf *packet, const struct packet *p);
+static inline struct inner outer_inner(const struct rte_mbuf *packet, const struct packet *p)
+{
+	struct inner inner = {.tos = p->tos, .df = true, .is_ipv6 = packet_is_ipv6(p)};
+
+	if (!inner.is_ipv6)
+		inner.df = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *)->fragment_offset &
+			   RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+	return inner;
+}
+
+/* Family of the outer header, from the line that encapsulation reads anyway. */
+static inline bool outer_is_ipv4(const struct tunnel *t)
+{
+	return t->outer[0] >> 4 == 4;
+}
+
 /* Template octets 0..length-1 before the data start. NULL without headroom. */
-uint8_t *outer_prepend(struct rte_mbuf *packet, const struct tunnel *t, uint16_t length);
+static inline uint8_t *outer_prepend(
+	struct rte_mbuf *packet, const struct tunnel *t, uint16_t length)
+{
+	uint8_t *outer = (uint8_t *)rte_pktmbuf_prepend(packet, length);
+
+	if (outer == NULL)
+		return NULL;
+	if (length == sizeof(struct rte_ipv4_hdr)) /* a few plain stores instead of a call */
+		memcpy(outer, t->outer, sizeof(struct rte_ipv4_hdr));
+	else if (length == OUTER_UDP_LENGTH)
+		memcpy(outer, t->outer, OUTER_UDP_LENGTH);
+	else
+		memcpy(outer, t->outer, length);
+	return outer;
+}
+
 /*
  * Fills TOS, DF, identification, lengths and checksum of the outer IP header (protocol as it stands
  * there) and turns struct packet to it. Returns the next step: the route, or the tunnel that the

@@ -64,8 +64,7 @@ static void fill_udp(struct worker *worker, struct rte_mbuf *packet, uint16_t at
 		udp->dst_port = p->care_of_port;
 	udp->dgram_len = rte_cpu_to_be_16(length);
 	udp->dgram_cksum = 0;
-	if (ip_address_is_v4(&t->agent_address) &&
-		(t->agent == NULL || !(t->agent->flags & AGENT_UDP_CHECKSUM)))
+	if (outer_is_ipv4(t) && !(tables_agent_of(worker->tables, t)->flags & AGENT_UDP_CHECKSUM))
 		return;
 	if (port != NULL && port->tx_udp_checksum) {
 		leave_to_device(packet, udp, at, pseudo_header_sum(t, length));
@@ -85,8 +84,7 @@ step_result udp_encap(struct worker *worker, struct rte_mbuf *packet)
 	struct packet *p = packet_get(packet);
 	const struct tunnel *t = p->tunnel;
 	struct inner inner = outer_inner(packet, p);
-	uint16_t at = ip_address_is_v4(&t->agent_address) ? sizeof(struct rte_ipv4_hdr)
-							  : sizeof(struct rte_ipv6_hdr);
+	uint16_t at = outer_is_ipv4(t) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 	uint16_t length = (uint16_t)(at + SHIM_LENGTH);
 	uint8_t next = inner.is_ipv6 ? ENCAPSULATION_IPV6 : ENCAPSULATION_IPIP;
 	uint8_t *outer;

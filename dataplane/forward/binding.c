@@ -57,7 +57,7 @@ static enum drop_reason check_state(const struct packet *p, const struct tunnel 
 /* HA4-MTU-11: the packet still goes; its sender learns that errors came back. */
 static void tell_unreachable(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
-	struct tunnel_path *path = tables_path_of(worker->tables, t);
+	struct tunnel_path *path = tables_path_learned(worker->tables, t);
 	uint32_t changed_s, now_s = (uint32_t)(worker->now_ns / CLOCK_NS_PER_S);
 
 	if (path == NULL ||
@@ -135,12 +135,6 @@ step_result binding_forward(struct worker *worker, struct rte_mbuf *packet)
 void binding_forward_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	/* The lookup has fetched the tunnels; what is counted for them is another miss. */
-	for (unsigned i = 0; i < count; i++) {
-		const struct tunnel *t = packet_get(packets[i])->tunnel;
-		if (t != NULL)
-			rte_prefetch0(&worker->binding_counters[t->binding_id]);
-	}
 	for (unsigned i = 0; i < count; i++)
 		next[i] = binding_forward(worker, packets[i]);
 }

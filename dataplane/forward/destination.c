@@ -139,9 +139,13 @@ void destination_forward_burst(
 		const struct packet *p = packet_get(packets[i]);
 		destinations[i] = p->destination;
 		vrfs[i] = p->vrf;
-		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	}
 	tables_home_lookup_burst(worker->tables, vrfs, destinations, count, tunnels);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		if (tunnels[i] != NULL) { /* what the steps of the tunnel will read */
+			rte_prefetch0(tunnels[i]->outer);
+			rte_prefetch0(&worker->binding_counters[tunnels[i]->binding_id]);
+		}
 		next[i] = decide(worker, packets[i], tunnels[i]);
+	}
 }

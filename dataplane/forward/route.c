@@ -2,19 +2,16 @@
 
 #include "dataplane/icmp_error.h"
 
-step_result route_forward(struct worker *worker, struct rte_mbuf *packet)
+static step_result forward(
+	struct worker *worker, struct rte_mbuf *packet, const struct route *route)
 {
 	struct packet *p = packet_get(packet);
-	const struct route *route = p->route;
 	const struct port *port;
 
 	p->route = NULL;
-	if (route == NULL)
-		route = tables_route_lookup(worker->tables, p->vrf, &p->destination);
-	if (route != NULL && route->flags & ROUTE_BLACKHOLE)
-		return STEP_DROP(DROP_route_blackhole);
-	if (route == NULL || route->flags & ROUTE_UNREACHABLE ||
-		route->port >= worker->port_count) {
+	if (unlikely(route == NULL || route->flags != 0 || route->port >= worker->port_count)) {
+		if (route != NULL && route->flags & ROUTE_BLACKHOLE)
+			return STEP_DROP(DROP_route_blackhole);
 		icmp_error_send(worker, packet,
 			route == NULL ? ICMP_ERROR_NET_UNREACHABLE : ICMP_ERROR_HOST_UNREACHABLE,
 			0);
@@ -28,9 +25,39 @@ step_result route_forward(struct worker *worker, struct rte_mbuf *packet)
 	return step_outbound(worker, p);
 }
 
+step_result route_forward(struct worker *worker, struct rte_mbuf *packet)
+{
+	const struct packet *p = packet_get(packet);
+	const struct route *route = p->route;
+
+	if (route == NULL)
+		route = tables_route_lookup(worker->tables, p->vrf, &p->destination);
+	return forward(worker, packet, route);
+}
+
 void route_forward_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
+	const struct ip_address *destinations[BURST_SIZE];
+	const struct route *routes[BURST_SIZE];
+	uint16_t vrfs[BURST_SIZE];
+	unsigned unknown = 0;
+
+	if (count == 0)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		const struct packet *p = packet_get(packets[i]);
+		destinations[i] = &p->destination;
+		vrfs[i] = p->vrf;
+		routes[i] = p->route;
+		unknown += p->route == NULL;
+	}
+	if (unknown == count) {
+		tables_route_lookup_burst(worker->tables, vrfs, destinations, count, routes);
+		for (unsigned i = 0; i < count; i++)
+			next[i] = forward(worker, packets[i], routes[i]);
+		return;
+	}
 	for (unsigned i = 0; i < count; i++)
 		next[i] = route_forward(worker, packets[i]);
 }

@@ -73,7 +73,7 @@ static void lower_path_mtu(struct worker *worker, struct tunnel_path *path, uint
 static void unreachable(struct worker *worker, const struct packet *p, const struct tunnel *t,
 	uint8_t type, uint8_t code)
 {
-	struct tunnel_path *path = tables_path_of(worker->tables, t);
+	struct tunnel_path *path = tables_path_write(worker->tables, t);
 
 	if (type != TYPE_UNREACHABLE || code != CODE_PORT) {
 		atomic_store_explicit(&path->unreachable_code, type, memory_order_relaxed);
@@ -241,7 +241,7 @@ static void note_ipv4(struct worker *worker, struct rte_mbuf *packet, struct rte
 			relay_parameter_problem(worker, packet, &quote,
 				(uint8_t)(rte_be_to_cpu_16(icmp.icmp_ident) >> 8));
 	} else if (icmp.icmp_type == TYPE_UNREACHABLE && icmp.icmp_code == CODE_TOO_BIG) {
-		lower_path_mtu(worker, tables_path_of(worker->tables, quote.tunnel),
+		lower_path_mtu(worker, tables_path_write(worker->tables, quote.tunnel),
 			mtu != 0 ? mtu : icmp_tunnel_plateau(quote.length));
 	} else if (icmp.icmp_type == TYPE_TIME_EXCEEDED || icmp.icmp_code <= CODE_PORT) {
 		unreachable(
@@ -259,7 +259,7 @@ static void note_ipv6(struct worker *worker, struct rte_mbuf *packet, struct rte
 		return;
 	if (icmp.icmp_type == TYPE6_TOO_BIG) {
 		if (mtu >= IPV6_MTU_LEAST) /* RFC 8201 4: else discarded */
-			lower_path_mtu(worker, tables_path_of(worker->tables, quote.tunnel),
+			lower_path_mtu(worker, tables_path_write(worker->tables, quote.tunnel),
 				(uint16_t)RTE_MIN(mtu, (uint32_t)UINT16_MAX));
 	} else if (icmp.icmp_type == TYPE6_TIME_EXCEEDED) {
 		unreachable(worker, packet_get(packet), quote.tunnel, TYPE_TIME_EXCEEDED, 0);

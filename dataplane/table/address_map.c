@@ -15,7 +15,8 @@ int address_map_init(struct address_map *map, struct retirement *retirement, uin
 	error = slot_table_init(&map->index, limit);
 	if (!error)
 		error = slab_init(&map->objects,
-			(uint32_t)sizeof(struct address_key) + payload_size, limit + spare);
+			slab_lines((uint32_t)sizeof(struct address_key) + payload_size),
+			limit + spare);
 	if (error)
 		address_map_fini(map);
 	return error;

@@ -34,6 +34,8 @@ int binding_table_init(struct binding_table *table, struct retirement *retiremen
 		error = slab_init(&table->tunnels, sizeof(struct tunnel), limit + spare);
 	if (!error)
 		error = slab_init(&table->destinations, sizeof(struct destination), limit + spare);
+	if (!error)
+		table->marks = slab_map(binding_table_marks_size(table));
 	table->tunnel_of = slab_map(ids);
 	table->generation_of = slab_map(ids);
 	table->next_of = slab_map(ids);
@@ -42,9 +44,9 @@ int binding_table_init(struct binding_table *table, struct retirement *retiremen
 	table->broadcast_place = slab_map(ids);
 	table->orphans = slab_map(ids + sizeof(uint32_t));
 	table->graces = slab_map((size_t)(table->grace_mask + 1) * sizeof(*table->graces));
-	if (!table->tunnel_of || !table->generation_of || !table->next_of || !table->previous_of ||
-		!table->broadcast_ids || !table->broadcast_place || !table->orphans ||
-		!table->graces)
+	if (!table->marks || !table->tunnel_of || !table->generation_of || !table->next_of ||
+		!table->previous_of || !table->broadcast_ids || !table->broadcast_place ||
+		!table->orphans || !table->graces)
 		error = -ENOMEM;
 	if (error)
 		binding_table_fini(table);
@@ -58,6 +60,7 @@ void binding_table_fini(struct binding_table *table)
 	slot_table_fini(&table->homes);
 	slot_table_fini(&table->destination_index);
 	slab_fini(&table->tunnels);
+	slab_unmap(table->marks, binding_table_marks_size(table));
 	slab_fini(&table->destinations);
 	slab_unmap(table->tunnel_of, ids);
 	slab_unmap(table->generation_of, ids);
@@ -350,6 +353,7 @@ static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *chan
 	tunnel->care_of_field = c->care_of_field;
 	tunnel->agent_address = c->agent_address;
 	tunnel->agent = change->agent;
+	tunnel->agent_slot = change->agent_slot;
 	tunnel_template_build(tunnel);
 }
 

@@ -35,6 +35,7 @@ struct binding_table {
 	struct slot_table destination_index;
 	struct slab tunnels;
 	struct slab destinations; /* object 0 is everybody's who has none */
+	uint64_t *marks;          /* a bit for each destination: workers learned something of it */
 	struct retirement *retirement;
 	uint32_t *tunnel_of;             /* [limit], 0 none; workers read */
 	uint32_t *generation_of;         /* [limit] */
@@ -55,6 +56,7 @@ void binding_table_fini(struct binding_table *table);
 struct binding_change {
 	const struct binding_command *command;
 	struct agent *agent;
+	uint16_t agent_slot;
 	uint64_t expires_tsc, grace_until_tsc; /* grace 0: none */
 	uint32_t generation;
 	bool syncing; /* what is of an older generation may be stale */
@@ -104,6 +106,25 @@ static inline uint32_t binding_table_find(const struct binding_table *table, uin
 {
 	struct binding_key key = {.home = home, .vrf = vrf};
 	return slot_table_find(&table->homes, hash, binding_table_match, &key, &table->tunnels);
+}
+
+static inline size_t binding_table_marks_size(const struct binding_table *table)
+{
+	return ((size_t)table->destinations.capacity / 64 + 1) * sizeof(uint64_t);
+}
+
+/* Did a worker ever learn something of the destination? Any thread. */
+static inline bool binding_table_is_marked(const struct binding_table *table, uint32_t destination)
+{
+	return __atomic_load_n(&table->marks[destination / 64], __ATOMIC_RELAXED) >>
+		       (destination % 64) &
+	       1;
+}
+
+static inline void binding_table_mark(const struct binding_table *table, uint32_t destination)
+{
+	__atomic_fetch_or(
+		&table->marks[destination / 64], 1ull << (destination % 64), __ATOMIC_RELAXED);
 }
 
 /* A tunnel that ends at (agent, care_of, port), or NULL. Workers. */

@@ -21,7 +21,8 @@ int prefix_map_init(struct prefix_map *map, struct retirement *retirement, uint3
 	if (!error)
 		error = slot_table_init(&map->rules, limit);
 	if (!error)
-		error = slab_init(&map->objects, (uint32_t)sizeof(struct prefix_key) + payload_size,
+		error = slab_init(&map->objects,
+			slab_lines((uint32_t)sizeof(struct prefix_key) + payload_size),
 			limit + spare);
 	if (!error)
 		error = slab_init(&map->nodes, PREFIX_MAP_NODE * sizeof(uint32_t), nodes);

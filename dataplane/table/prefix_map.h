@@ -58,22 +58,77 @@ static inline uint32_t *prefix_map_root(const struct prefix_map *map, uint16_t v
 	return map->roots + ((size_t)vrf * 2 + !v4) * PREFIX_MAP_ROOT;
 }
 
-/* The payload of the longest prefix that contains the address, or NULL. Workers. */
-static inline const void *prefix_map_lookup(
+/* One lookup in pieces, so that a burst of them waits for memory together. Each piece asks for the
+ * line that the next one reads. Workers. */
+struct prefix_walk {
+	const uint8_t *key; /* the next octet to look at */
+	uint32_t entry;
+};
+
+static inline void prefix_walk_fetch(const struct prefix_map *map, const struct prefix_walk *walk)
+{
+	if (walk->entry & PREFIX_MAP_CHILD) {
+		const uint32_t *node = slab_at(&map->nodes, walk->entry & ~PREFIX_MAP_CHILD);
+		__builtin_prefetch(&node[*walk->key]);
+	} else {
+		__builtin_prefetch(slab_at(&map->objects, walk->entry));
+	}
+}
+
+static inline void prefix_walk_descend(const struct prefix_map *map, struct prefix_walk *walk)
+{
+	const uint32_t *node = slab_at(&map->nodes, walk->entry & ~PREFIX_MAP_CHILD);
+	walk->entry = __atomic_load_n(&node[*walk->key++], __ATOMIC_ACQUIRE);
+}
+
+static inline struct prefix_walk prefix_walk_begin(
 	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address)
 {
 	bool v4 = ip_address_is_v4(address);
 	const uint8_t *key = address->bytes + (v4 ? PREFIX_MAP_V4_BITS / 8 : 0);
+	struct prefix_walk walk = {.key = key + 2};
 
-	if (vrf >= map->vrf_count)
-		return NULL;
-	const uint32_t *root = prefix_map_root(map, vrf, v4);
-	uint32_t entry = __atomic_load_n(&root[key[0] << 8 | key[1]], __ATOMIC_ACQUIRE);
-	for (key += 2; entry & PREFIX_MAP_CHILD; key++) {
-		const uint32_t *node = slab_at(&map->nodes, entry & ~PREFIX_MAP_CHILD);
-		entry = __atomic_load_n(&node[*key], __ATOMIC_ACQUIRE);
+	if (vrf < map->vrf_count) {
+		const uint32_t *root = prefix_map_root(map, vrf, v4);
+		walk.entry = __atomic_load_n(&root[key[0] << 8 | key[1]], __ATOMIC_ACQUIRE);
+		prefix_walk_fetch(map, &walk);
 	}
-	return entry ? (const struct prefix_key *)slab_at(&map->objects, entry) + 1 : NULL;
+	return walk;
+}
+
+/* Down one node, when there is one. */
+static inline void prefix_walk_step(const struct prefix_map *map, struct prefix_walk *walk)
+{
+	if (walk->entry & PREFIX_MAP_CHILD) {
+		prefix_walk_descend(map, walk);
+		prefix_walk_fetch(map, walk);
+	}
+}
+
+/* Down to the object. */
+static inline void prefix_walk_end(const struct prefix_map *map, struct prefix_walk *walk)
+{
+	while (walk->entry & PREFIX_MAP_CHILD) {
+		prefix_walk_descend(map, walk);
+		prefix_walk_fetch(map, walk);
+	}
+}
+
+static inline const void *prefix_walk_payload(
+	const struct prefix_map *map, const struct prefix_walk *walk)
+{
+	return walk->entry ? (const struct prefix_key *)slab_at(&map->objects, walk->entry) + 1
+			   : NULL;
+}
+
+/* The payload of the longest prefix that contains the address, or NULL. Workers. */
+static inline const void *prefix_map_lookup(
+	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address)
+{
+	struct prefix_walk walk = prefix_walk_begin(map, vrf, address);
+
+	prefix_walk_end(map, &walk);
+	return prefix_walk_payload(map, &walk);
 }
 
 #endif

@@ -33,6 +33,12 @@ struct slab {
 	bool secret; /* objects are wiped when they are given back */
 };
 
+/* The object size rounded up to whole cache lines. */
+static inline uint32_t slab_lines(uint32_t object_size)
+{
+	return (object_size + 63) & ~63u;
+}
+
 /* Room for `count` objects beside index 0. 0 or -ENOMEM. */
 int slab_init(struct slab *slab, uint32_t object_size, uint32_t count);
 void slab_fini(struct slab *slab);

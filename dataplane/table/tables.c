@@ -8,6 +8,7 @@
  * routes, mobile networks, home networks address_map.c    exact: neighbours, local addresses
  *   policy_table.c   the ordered SPD: host policies by a hash, general ones by policy_classifier.c
  *   sa_table.c       security associations: sa_id or SPI -> what a packet needs
+ *   vicinity.c       which of them may know an address at all
  *   slot_table.c     the hash below both: seven entries a cache line, no tombstones, nothing moves
  *   slab.c           preallocated objects, and those that wait for the end of a grace period
  *
@@ -50,7 +51,10 @@ static int maps_new(struct tables *t, unsigned workers)
 {
 	const struct region_limits *l = &t->limits;
 	struct retirement *r = &t->retirement;
-	int error = binding_table_init(&t->bindings, r, at_least_one(l->bindings));
+	int error = vicinity_init(&t->vicinity, TABLES_VRF_MAX);
+
+	if (!error)
+		error = binding_table_init(&t->bindings, r, at_least_one(l->bindings));
 
 	if (!error)
 		error = address_map_init(
@@ -112,6 +116,7 @@ void tables_free(struct tables *tables)
 {
 	if (!tables)
 		return;
+	vicinity_fini(&tables->vicinity);
 	binding_table_fini(&tables->bindings);
 	address_map_fini(&tables->locals);
 	address_map_fini(&tables->neighbors);

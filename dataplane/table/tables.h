@@ -21,7 +21,7 @@ struct policy_key;     /* policy_classifier.h */
 struct policy_verdict; /* policy_table.h */
 
 #define TUNNEL_OUTER_MAX                                                                           \
-	60 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4, or GRE */
+	56 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4 + GRE 4 */
 
 /*
  * One way to a mobile node, swapped whole at a handover: care-of address, ports, encapsulation and
@@ -40,13 +40,12 @@ struct policy_verdict; /* policy_table.h */
  *   UDP       UDP header, 04 NH 00 00 (RFC 3519 3.3), then what NH says as above
  */
 struct tunnel {
-	/* line 0: encapsulation reads this */
+	/* line 0: written before the packet by encapsulation */
 	uint8_t outer[TUNNEL_OUTER_MAX];
-	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in
-				  place), 12 (UDP + MIP) ... */
-	uint8_t encapsulation; /* enum encapsulation */
-	uint16_t flags;        /* enum binding_flag */
-	/* line 1: checks */
+	uint16_t path_mtu; /* configured cap, 0 none */
+	uint16_t home_port;
+	uint32_t reserved;
+	/* line 1: checks; all that decapsulation reads */
 	_Alignas(64) uint64_t expires_tsc; /* UINT64_MAX never */
 	uint32_t binding_id;
 	uint32_t next; /* further tunnel of the same home address (simultaneous bindings),
@@ -54,20 +53,23 @@ struct tunnel {
 	struct ip_address home_address;
 	struct ip_address care_of_address;
 	be16 care_of_port, agent_port;
-	uint16_t vrf, home_port;
-	uint16_t path_mtu; /* configured cap, 0 none */
-	uint8_t reserved[6];
+	uint32_t destination; /* shared by all tunnels to this agent, care-of address, port: soft
+				 state */
+	uint16_t vrf;
+	uint16_t flags;        /* enum binding_flag */
+	uint16_t agent_slot;   /* tables_agent_of */
+	uint8_t encapsulation; /* enum encapsulation */
+	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in
+				  place), 12 (UDP + MIP) ... */
 	/* line 2: rarely read */
 	_Alignas(64) struct ip_address care_of_field;
 	struct ip_address agent_address;
 	const struct agent *agent;
 	uint64_t previous_until_tsc; /* HA4-REV-16 */
 	uint32_t previous;           /* replaced tunnel in its grace, TUNNEL_NONE */
-	uint32_t destination; /* shared by all tunnels to this agent, care-of address, port: soft
-				 state */
 	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
-	uint32_t reserved2;
 };
+_Static_assert(sizeof(struct tunnel) == 3 * 64, "lines of a tunnel");
 #define TUNNEL_NONE    UINT32_MAX
 #define TABLES_VRF_MAX 16
 
@@ -100,10 +102,10 @@ struct home_network {
 };
 
 struct route {
-	struct ip_prefix prefix;
 	struct ip_address next_hop; /* unspecified: on-link */
 	uint16_t port, mtu, vrf;
-	uint32_t flags; /* enum route_flag */
+	uint32_t flags;          /* enum route_flag */
+	struct ip_prefix prefix; /* beyond the object's first line */
 };
 
 struct neighbor {
@@ -180,6 +182,12 @@ struct tunnel_path *tables_tunnel_path(
 	const struct tables *t, uint32_t binding_id); /* never NULL */
 struct tunnel_path *tables_path_of(
 	const struct tables *t, const struct tunnel *tunnel); /* the same, one load */
+/* The same for a worker that has learned something: tables_path_learned finds it from now on. */
+struct tunnel_path *tables_path_write(const struct tables *t, const struct tunnel *tunnel);
+/* NULL when nothing was ever written there, which spares nearly all packets a miss. */
+struct tunnel_path *tables_path_learned(const struct tables *t, const struct tunnel *tunnel);
+/* The tunnel's agent; never NULL. Its object is hot, the tunnel's line 2 is not. */
+const struct agent *tables_agent_of(const struct tables *t, const struct tunnel *tunnel);
 /* Tunnel whose effective care-of address, agent address and encapsulation match an ICMP error's
  * quoted outer header; NULL. */
 const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf,
@@ -191,6 +199,9 @@ const struct home_network *tables_home_network_lookup(
 const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port);
 const struct route *tables_route_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *destination);
+/* The same for a burst of up to 32, prefetched: out[i] may be NULL. */
+void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
+	const struct ip_address *const *destination, unsigned count, const struct route **out);
 /* An address of ours in the vrf and family for errors of our own: an agent's, else a kernel
  * address of `port`, else any; NULL. */
 const struct ip_address *tables_own_address(

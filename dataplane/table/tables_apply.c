@@ -83,6 +83,9 @@ static int local_put(struct tables *tables, const struct ip_address *address, ui
 	int error = 0;
 
 	if (record->kernel || record->agent)
+		vicinity_add(
+			&tables->vicinity, vrf, &(struct ip_prefix){*address, 128}, VICINITY_LOCAL);
+	if (record->kernel || record->agent)
 		error = address_map_set(&tables->locals, address, vrf, record, tables->generation);
 	else
 		address_map_remove(&tables->locals, address, vrf);
@@ -223,6 +226,7 @@ static int home_network_set(struct tables *tables, const struct home_network_com
 	network.flags = command->flags;
 	memcpy(network.broadcast_ports, command->broadcast_ports, sizeof(network.broadcast_ports));
 	network.broadcast_rate = command->broadcast_rate;
+	vicinity_add(&tables->vicinity, command->vrf, &command->prefix, VICINITY_HOME_NETWORK);
 	int error = prefix_map_set(&tables->home_networks, command->vrf, &command->prefix, &network,
 		tables->generation);
 	of_port_update(tables);
@@ -241,11 +245,14 @@ static int binding_set(struct tables *tables, const struct binding_command *comm
 	struct binding_change change = {
 		.command = command,
 		.agent = agent_at(tables, agent),
+		.agent_slot = (uint16_t)agent,
 		.expires_tsc = tsc_clock_from_ns(&tables->clock, command->expires_ns),
 		.grace_until_tsc = grace ? rte_rdtsc() + grace : 0,
 		.generation = tables->generation,
 		.syncing = tables->syncing,
 	};
+	vicinity_add(&tables->vicinity, command->vrf,
+		&(struct ip_prefix){command->home_address, 128}, VICINITY_HOME);
 	return binding_table_set(&tables->bindings, &change, agent_released, tables);
 }
 
@@ -259,6 +266,7 @@ static int prefix_set(struct tables *tables, const struct prefix_command *comman
 	memset(&record, 0, sizeof(record));
 	record.binding_id = command->binding_id;
 	record.home_address = binding_table_tunnel(&tables->bindings, slot)->home_address;
+	vicinity_add(&tables->vicinity, command->vrf, &command->prefix, VICINITY_PREFIX);
 	return prefix_map_set(
 		&tables->prefixes, command->vrf, &command->prefix, &record, tables->generation);
 }

@@ -10,13 +10,15 @@
 const struct tunnel *tables_home_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *home)
 {
+	if (!(vicinity_of(&t->vicinity, vrf, home) & VICINITY_HOME))
+		return NULL;
 	uint32_t slot = binding_table_find(
 		&t->bindings, binding_table_hash(&t->bindings, vrf, home), vrf, home);
 	return slot ? binding_table_tunnel(&t->bindings, slot) : NULL;
 }
 
-/* The first tunnel that its fingerprint names, unverified, its lines on their way; 0 when the home
- * bucket has none. */
+/* The first tunnel that its fingerprint names, unverified, its line of checks on its way; 0 when
+ * the home bucket has none. */
 static inline uint32_t candidate_fetch(const struct binding_table *table, uint64_t hash)
 {
 	const struct slot_bucket *bucket = slot_table_home(&table->homes, hash);
@@ -25,37 +27,51 @@ static inline uint32_t candidate_fetch(const struct binding_table *table, uint64
 	if (!bits)
 		return 0;
 	uint32_t slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
-	const struct tunnel *tunnel = binding_table_tunnel(table, slot);
-	rte_prefetch0(tunnel);
-	rte_prefetch0(&tunnel->expires_tsc);
-	rte_prefetch0(&tunnel->care_of_field);
+	rte_prefetch0(&binding_table_tunnel(table, slot)->expires_tsc);
 	return slot;
 }
 
-static void lookup_piece(const struct binding_table *table, const uint16_t *vrf,
-	const struct ip_address *home, unsigned count, const struct tunnel **out)
-{
+/* Those of a burst that may be home addresses. */
+struct candidates {
+	unsigned count;
+	uint8_t index[LOOKUP_BURST]; /* place in the burst */
 	uint64_t hash[LOOKUP_BURST];
 	uint32_t slot[LOOKUP_BURST];
+};
 
+static void candidates_find(const struct tables *t, const uint16_t *vrf,
+	const struct ip_address *home, unsigned count, struct candidates *c)
+{
+	c->count = 0;
 	for (unsigned i = 0; i < count; i++) {
-		hash[i] = binding_table_hash(table, vrf[i], &home[i]);
-		rte_prefetch0(slot_table_home(&table->homes, hash[i]));
-	}
-	for (unsigned i = 0; i < count; i++)
-		slot[i] = candidate_fetch(table, hash[i]);
-	for (unsigned i = 0; i < count; i++) {
-		struct binding_key key = {.home = &home[i], .vrf = vrf[i]};
-		if (likely(slot[i] != 0) &&
-			likely(binding_table_match(&key, &table->tunnels, slot[i]))) {
-			out[i] = binding_table_tunnel(table, slot[i]);
-			rte_prefetch0(slab_at(&table->destinations, out[i]->destination));
+		if (!(vicinity_of(&t->vicinity, vrf[i], &home[i]) & VICINITY_HOME))
 			continue;
-		}
-		/* Another key with this fingerprint, a full home bucket, or no binding: the bucket
-		 * is here by now. */
-		uint32_t found = binding_table_find(table, hash[i], vrf[i], &home[i]);
-		out[i] = found ? binding_table_tunnel(table, found) : NULL;
+		c->hash[c->count] = binding_table_hash(&t->bindings, vrf[i], &home[i]);
+		rte_prefetch0(slot_table_home(&t->bindings.homes, c->hash[c->count]));
+		c->index[c->count++] = (uint8_t)i;
+	}
+	for (unsigned i = 0; i < c->count; i++)
+		c->slot[i] = candidate_fetch(&t->bindings, c->hash[i]);
+}
+
+static void lookup_piece(const struct tables *t, const uint16_t *vrf, const struct ip_address *home,
+	unsigned count, const struct tunnel **out)
+{
+	const struct binding_table *table = &t->bindings;
+	struct candidates c;
+
+	candidates_find(t, vrf, home, count, &c);
+	for (unsigned i = 0; i < count; i++)
+		out[i] = NULL;
+	for (unsigned i = 0; i < c.count; i++) {
+		unsigned at = c.index[i];
+		struct binding_key key = {.home = &home[at], .vrf = vrf[at]};
+		/* Otherwise another key with this fingerprint, a full home bucket, or no binding:
+		 * the bucket is here by now. */
+		if (unlikely(c.slot[i] == 0) ||
+			unlikely(!binding_table_match(&key, &table->tunnels, c.slot[i])))
+			c.slot[i] = binding_table_find(table, c.hash[i], vrf[at], &home[at]);
+		out[at] = c.slot[i] ? binding_table_tunnel(table, c.slot[i]) : NULL;
 	}
 }
 
@@ -64,13 +80,15 @@ void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 {
 	for (unsigned at = 0; at < count; at += LOOKUP_BURST) {
 		unsigned piece = count - at < LOOKUP_BURST ? count - at : LOOKUP_BURST;
-		lookup_piece(&t->bindings, vrf + at, home + at, piece, out + at);
+		lookup_piece(t, vrf + at, home + at, piece, out + at);
 	}
 }
 
 const struct tunnel *tables_prefix_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *address)
 {
+	if (!(vicinity_of(&t->vicinity, vrf, address) & VICINITY_PREFIX))
+		return NULL;
 	const struct prefix_record *record = prefix_map_lookup(&t->prefixes, vrf, address);
 
 	/* The head of the home address' chain: a mobile network is reached through every
@@ -92,11 +110,36 @@ const struct tunnel *tables_tunnel_previous(
 	return binding_table_tunnel(&t->bindings, tunnel->previous);
 }
 
+static struct tunnel_path *path_at(const struct tables *t, uint32_t destination)
+{
+	return &((struct destination *)slab_at(&t->bindings.destinations, destination))->path;
+}
+
+static uint32_t destination_of(const struct tunnel *tunnel)
+{
+	return __atomic_load_n(&tunnel->destination, __ATOMIC_RELAXED);
+}
+
 struct tunnel_path *tables_path_of(const struct tables *t, const struct tunnel *tunnel)
 {
-	uint32_t slot = __atomic_load_n(&tunnel->destination, __ATOMIC_RELAXED);
-	struct destination *destination = slab_at(&t->bindings.destinations, slot);
-	return &destination->path;
+	return path_at(t, destination_of(tunnel));
+}
+
+struct tunnel_path *tables_path_write(const struct tables *t, const struct tunnel *tunnel)
+{
+	binding_table_mark(&t->bindings, destination_of(tunnel));
+	return tables_path_of(t, tunnel);
+}
+
+struct tunnel_path *tables_path_learned(const struct tables *t, const struct tunnel *tunnel)
+{
+	uint32_t destination = destination_of(tunnel);
+	return binding_table_is_marked(&t->bindings, destination) ? path_at(t, destination) : NULL;
+}
+
+const struct agent *tables_agent_of(const struct tables *t, const struct tunnel *tunnel)
+{
+	return slab_at(&t->agents, tunnel->agent_slot);
 }
 
 struct tunnel_path *tables_tunnel_path(const struct tables *t, uint32_t binding_id)
@@ -105,9 +148,7 @@ struct tunnel_path *tables_tunnel_path(const struct tables *t, uint32_t binding_
 		binding_id < t->bindings.limit
 			? __atomic_load_n(&t->bindings.tunnel_of[binding_id], __ATOMIC_ACQUIRE)
 			: 0;
-	if (slot)
-		return tables_path_of(t, binding_table_tunnel(&t->bindings, slot));
-	return &((struct destination *)slab_at(&t->bindings.destinations, 0))->path;
+	return slot ? tables_path_of(t, binding_table_tunnel(&t->bindings, slot)) : path_at(t, 0);
 }
 
 const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf,
@@ -119,8 +160,10 @@ const struct tunnel *tables_care_of_lookup(const struct tables *t, uint16_t vrf,
 struct local tables_local_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *address)
 {
-	const struct local_record *record = address_map_lookup(&t->locals, address, vrf);
+	const struct local_record *record = NULL;
 
+	if (vicinity_of(&t->vicinity, vrf, address) & VICINITY_LOCAL)
+		record = address_map_lookup(&t->locals, address, vrf);
 	if (!record)
 		return (struct local){.kind = LOCAL_NONE, .port = PORT_NONE};
 	uint16_t port = record->kernel ? record->kernel_port : PORT_NONE;
@@ -133,6 +176,8 @@ struct local tables_local_lookup(
 const struct home_network *tables_home_network_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *address)
 {
+	if (!(vicinity_of(&t->vicinity, vrf, address) & VICINITY_HOME_NETWORK))
+		return NULL;
 	return prefix_map_lookup(&t->home_networks, vrf, address);
 }
 
@@ -147,6 +192,21 @@ const struct route *tables_route_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *destination)
 {
 	return prefix_map_lookup(&t->routes, vrf, destination);
+}
+
+void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
+	const struct ip_address *const *destination, unsigned count, const struct route **out)
+{
+	struct prefix_walk walks[LOOKUP_BURST];
+
+	for (unsigned i = 0; i < count; i++)
+		walks[i] = prefix_walk_begin(&t->routes, vrf[i], destination[i]);
+	for (unsigned i = 0; i < count; i++)
+		prefix_walk_step(&t->routes, &walks[i]);
+	for (unsigned i = 0; i < count; i++) /* an IPv4 walk ends here, at the latest */
+		prefix_walk_end(&t->routes, &walks[i]);
+	for (unsigned i = 0; i < count; i++)
+		out[i] = prefix_walk_payload(&t->routes, &walks[i]);
 }
 
 const struct neighbor *tables_neighbor_lookup(

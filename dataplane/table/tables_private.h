@@ -8,6 +8,7 @@
 #include "dataplane/table/prefix_map.h"
 #include "dataplane/table/sa_table.h"
 #include "dataplane/table/tables.h"
+#include "dataplane/table/vicinity.h"
 #include "dataplane/tsc_clock.h"
 
 #define TABLES_AGENTS_MAX        1024
@@ -39,6 +40,7 @@ struct own_addresses {
 
 struct tables {
 	/* read by workers */
+	struct vicinity vicinity; /* asked before any other of these */
 	struct binding_table bindings;
 	struct address_map locals;    /* salt vrf */
 	struct address_map neighbors; /* salt port */

@@ -183,6 +183,11 @@ static void soft_state_belongs_to_the_destination(void **state)
 	// HA4-MTU-01: what one packet to this care-of address learned holds for all
 	atomic_store(&tables_tunnel_path(t, 1)->path_mtu, 1400);
 	assert_int_equal(tables_tunnel_path(t, 2)->path_mtu, 1400);
+	assert_null(tables_path_learned(
+		t, home(t, "10.1.0.11"))); // nobody said that there is something
+	tables_path_write(t, home(t, "10.1.0.10"));
+	assert_int_equal(tables_path_learned(t, home(t, "10.1.0.11"))->path_mtu, 1400);
+	assert_null(tables_path_learned(t, home(t, "10.1.0.12")));
 	assert_int_equal(tables_tunnel_path(t, 3)->path_mtu, 0);
 	assert_non_null(tables_care_of_lookup(t, 0, &agent, &care_of, 0));
 	assert_null(tables_care_of_lookup(t, 0, &agent, &care_of, htons(9)));

@@ -1,0 +1,49 @@
+/*
+ * Which tables may know an address: one octet for each 65,536th part of an address family (the
+ * first 16 bits), so that most packets are spared most lookups. A clear bit says that the table has
+ * nothing there; a set one says that it is worth asking. A bit is set before the first entry is
+ * published and stays when the last one goes: what is left behind costs a lookup, no more.
+ *
+ * Writer: main lcore. Any thread reads.
+ */
+#ifndef DATAPLANE_TABLE_VICINITY_H
+#define DATAPLANE_TABLE_VICINITY_H
+
+#include "lib/base/address.h"
+
+enum vicinity_bit {
+	VICINITY_HOME = 1 << 0,         /* a home address */
+	VICINITY_LOCAL = 1 << 1,        /* an address of ours */
+	VICINITY_PREFIX = 1 << 2,       /* a mobile network */
+	VICINITY_HOME_NETWORK = 1 << 3, /* a home network */
+};
+
+#define VICINITY_PARTS 65536
+
+struct vicinity {
+	uint8_t *parts; /* [vrf][v4, v6][VICINITY_PARTS] */
+	uint16_t vrf_count;
+};
+
+/* 0 or -ENOMEM. */
+int vicinity_init(struct vicinity *vicinity, uint16_t vrf_count);
+void vicinity_fini(struct vicinity *vicinity);
+/* Sets the bit for all that the prefix covers. vrf below vrf_count. */
+void vicinity_add(struct vicinity *vicinity, uint16_t vrf, const struct ip_prefix *prefix,
+	enum vicinity_bit bit);
+
+/* Bits of enum vicinity_bit. */
+static inline unsigned vicinity_of(
+	const struct vicinity *vicinity, uint16_t vrf, const struct ip_address *address)
+{
+	bool v4 = ip_address_is_v4(address);
+	const uint8_t *key = address->bytes + (v4 ? 12 : 0);
+	size_t part = (size_t)key[0] << 8 | key[1];
+
+	if (vrf >= vicinity->vrf_count)
+		return 0;
+	return __atomic_load_n(&vicinity->parts[((size_t)vrf * 2 + !v4) * VICINITY_PARTS + part],
+		__ATOMIC_RELAXED);
+}
+
+#endif
