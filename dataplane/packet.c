@@ -7,10 +7,8 @@
 
 #define EXTENSIONS_MAX 8 /* IPv6 extension headers that we step over */
 
-bool packet_pull(struct rte_mbuf *mbuf, uint32_t length)
+bool packet_pull_segments(struct rte_mbuf *mbuf, uint32_t length)
 {
-	if (rte_pktmbuf_data_len(mbuf) >= length)
-		return true;
 	if (rte_pktmbuf_pkt_len(mbuf) < length ||
 		length - rte_pktmbuf_data_len(mbuf) > rte_pktmbuf_tailroom(mbuf))
 		return false;
@@ -54,7 +52,7 @@ bool packet_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, u
 	return true;
 }
 
-void packet_trim(struct rte_mbuf *mbuf, uint32_t length)
+void packet_trim_segments(struct rte_mbuf *mbuf, uint32_t length)
 {
 	struct rte_mbuf *last = mbuf;
 	uint32_t before = 0;
@@ -83,17 +81,7 @@ static bool parse_ipv4(struct rte_mbuf *mbuf, struct packet *p)
 		total_length > rte_pktmbuf_pkt_len(mbuf) || !packet_pull(mbuf, header_length))
 		return false;
 	ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
-	uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
-	p->source = ip_address_from_v4(ip->src_addr);
-	p->destination = ip_address_from_v4(ip->dst_addr);
-	p->protocol = ip->next_proto_id;
-	p->payload_offset = header_length;
-	p->ttl = ip->time_to_live;
-	p->tos = ip->type_of_service;
-	if (fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
-		p->flags |= PACKET_FRAGMENT;
-	if (fragment & RTE_IPV4_HDR_OFFSET_MASK)
-		p->flags |= PACKET_FRAGMENT_LATER;
+	packet_note_ipv4(p, ip);
 	return true;
 }
 

@@ -26,6 +26,8 @@
 
 #include "lib/ipc/packet_record.h"
 
+#include <rte_branch_prediction.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
 
 enum packet_flag {
@@ -56,47 +58,51 @@ enum packet_flag {
 };
 
 struct packet {
-	/* line 0: where it came from and what it is */
+	/* line 0: what every packet needs; packet_init clears it up to the addresses */
 	uint16_t port; /* ingress; index of worker->ports */
 	uint16_t vrf;
-	uint16_t vlan;           /* 0 untagged */
-	uint16_t payload_offset; /* of the transport header, from the data start */
 	uint32_t flags;          /* enum packet_flag */
-	uint8_t protocol;        /* of the transport header; ICMPv6 58 and so on */
-	uint8_t ttl;             /* or hop limit, as received */
-	uint8_t tos;             /* TOS octet or traffic class */
-	uint8_t link_length;     /* octets of the Ethernet header that was moved over */
-	uint8_t layer_count;     /* of layers[] */
-	uint8_t tunnel_count;    /* encapsulations done to it */
-	uint8_t outer_kind;      /* enum decap_kind of the layer that is being removed */
-	uint8_t outer_tos;       /* its TOS octet */
+	uint16_t payload_offset; /* of the transport header, from the data start */
+	uint16_t out_port;       /* egress, for the output steps */
+	uint16_t out_mtu;        /* of the route */
+	uint16_t order;   /* place in the burst that it came with, from 1; 0: was here before it */
+	uint8_t protocol; /* of the transport header; ICMPv6 58 and so on */
+	uint8_t ttl;      /* or hop limit, as received */
+	uint8_t tos;      /* TOS octet or traffic class */
+	uint8_t link_length;  /* octets of the Ethernet header that was moved over */
+	uint8_t layer_count;  /* of layers[] */
+	uint8_t tunnel_count; /* encapsulations done to it */
+	uint8_t outer_kind;   /* enum decap_kind of the layer that is being removed */
+	uint8_t outer_tos;    /* its TOS octet */
 	uint8_t outer_next; /* enum encapsulation of what was inside (of the UDP or plain layer) */
 	uint8_t punt_kind;  /* enum punt_kind, for STEP_PUNT */
-	be16 source_port, destination_port; /* of the UDP header, for STEP_PUNT and tunnel data */
-	uint16_t out_port;                  /* egress, for the output steps */
 	uint8_t source_mac[6];
-	uint8_t mac[6];        /* INJECT_DATAGRAM_TO_MAC: where to */
-	uint16_t inject_kind;  /* enum inject_kind */
-	uint16_t inject_flags; /* enum inject_flag */
-	uint16_t out_mtu;      /* of the route */
-	uint8_t after_policy;  /* enum step, for STEP_POLICY_INBOUND */
-	uint32_t sa_id;        /* outbound SA, for STEP_ENCAP_ESP */
-	uint16_t order; /* place in the burst that it came with, from 1; 0: was here before it */
-	/* lines 1-: addresses of the header at the data start */
-	_Alignas(16) struct ip_address source, destination;
-	struct ip_address next_hop;
-	struct ip_address outer_source, outer_destination; /* of the layer that is being removed */
-	be16 outer_source_port, outer_destination_port;
-	be16 care_of_port; /* not 0: answer to a half-bound tunnel goes to this port (HA4-NAT-21) */
-	uint16_t fragment_offset, fragment_end; /* octets, while in reassembly */
-	const struct tunnel *tunnel;            /* the way to go */
+	struct ip_address source, destination; /* of the header at the data start */
+	/* line 1: tunnels and the way out; packet_init clears it up to next_hop */
+	const struct tunnel *tunnel; /* the way to go */
 	const struct tunnel *nested; /* the tunnel's care-of address is itself away: its way to go
 					(HA4-FWD-12) */
 	const struct tunnel *origin; /* tunnel it was last taken out of; NULL none */
 	const struct route *route;   /* of the outer destination, when known */
-	struct rte_mbuf *next;       /* in a queue of ours */
+	be16 source_port, destination_port; /* of the UDP header, for STEP_PUNT and tunnel data */
+	be16 care_of_port; /* not 0: answer to a half-bound tunnel goes to this port (HA4-NAT-21) */
+	uint16_t vlan;     /* 0 untagged */
+	be16 outer_source_port, outer_destination_port; /* of the layer that is being removed */
+	uint32_t sa_id;                                 /* outbound SA, for STEP_ENCAP_ESP */
+	struct ip_address next_hop;
+	/* lines 2, 3: set by the steps that use them, undefined before */
+	struct ip_address outer_source, outer_destination;
+	struct rte_mbuf *next;                       /* in a queue of ours */
+	uint16_t fragment_offset, fragment_end;      /* octets, while in reassembly */
+	uint16_t inject_kind;                        /* enum inject_kind */
+	uint16_t inject_flags;                       /* enum inject_flag */
+	uint8_t mac[6];                              /* INJECT_DATAGRAM_TO_MAC: where to */
+	uint8_t after_policy;                        /* enum step, for STEP_POLICY_INBOUND */
 	struct decap_layer layers[DECAP_LAYERS_MAX]; /* outermost first (HA4-SPD-15) */
 };
+static_assert(offsetof(struct packet, source) == 32 && offsetof(struct packet, tunnel) == 64 &&
+		      offsetof(struct packet, next_hop) == 112,
+	"lines 0 and 1");
 
 #define PACKET_PRIVATE_SIZE 256
 #define PACKET_HEADROOM     128
@@ -107,11 +113,16 @@ static inline struct packet *packet_get(struct rte_mbuf *mbuf)
 	return (struct packet *)(mbuf + 1);
 }
 
-/* Fresh metadata for a frame or packet that belongs to `port` (index). */
+/* Fresh metadata for a frame or packet that belongs to `port` (index): what a step may read before
+ * one has set it is 0. */
 static inline struct packet *packet_init(struct rte_mbuf *mbuf, const struct port *port)
 {
 	struct packet *p = packet_get(mbuf);
-	memset(p, 0, sizeof(*p));
+#ifdef __SANITIZE_ADDRESS__ /* what is not cleared below is nobody's to read */
+	memset(p, 0xa5, PACKET_PRIVATE_SIZE);
+#endif
+	memset(p, 0, offsetof(struct packet, source));
+	memset(&p->tunnel, 0, offsetof(struct packet, next_hop) - offsetof(struct packet, tunnel));
 	p->port = p->out_port = port->index;
 	p->vrf = port->vrf;
 	return p;
@@ -127,7 +138,11 @@ static inline bool packet_is_ipv6(const struct packet *p)
  * one's tail. False when the packet is shorter or there is no room; the packet is then unchanged in
  * content.
  */
-bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
+bool packet_pull_segments(struct rte_mbuf *mbuf, uint32_t length);
+static inline bool packet_pull(struct rte_mbuf *mbuf, uint32_t length)
+{
+	return likely(rte_pktmbuf_data_len(mbuf) >= length) || packet_pull_segments(mbuf, length);
+}
 
 /*
  * One's complement sum, not complemented, over `length` octets from `offset`, over segments of any
@@ -137,7 +152,12 @@ bool packet_pull(struct rte_mbuf *mbuf, uint32_t length);
 bool packet_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, uint16_t *sum);
 
 /* Cuts the packet to `length` octets, which it has at least; drops whole segments when need be. */
-void packet_trim(struct rte_mbuf *mbuf, uint32_t length);
+void packet_trim_segments(struct rte_mbuf *mbuf, uint32_t length);
+static inline void packet_trim(struct rte_mbuf *mbuf, uint32_t length)
+{
+	if (unlikely(rte_pktmbuf_pkt_len(mbuf) != length))
+		packet_trim_segments(mbuf, length);
+}
 
 /*
  * Fills p's fields from the IPv4 or IPv6 header at the data start, which the caller knows to be
@@ -146,6 +166,25 @@ void packet_trim(struct rte_mbuf *mbuf, uint32_t length);
  * (HA4-REV-06 conditions); checksum is not looked at.
  */
 bool packet_parse(struct rte_mbuf *mbuf, struct packet *p);
+
+/* The same for an IPv4 header that was checked already. */
+static inline void packet_note_ipv4(struct packet *p, const struct rte_ipv4_hdr *ip)
+{
+	uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
+	uint32_t flags =
+		p->flags & ~(uint32_t)(PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_IPV6);
+
+	if (unlikely(fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
+		flags |= PACKET_FRAGMENT |
+			 (fragment & RTE_IPV4_HDR_OFFSET_MASK ? PACKET_FRAGMENT_LATER : 0);
+	p->flags = flags;
+	p->source = ip_address_from_v4(ip->src_addr);
+	p->destination = ip_address_from_v4(ip->dst_addr);
+	p->protocol = ip->next_proto_id;
+	p->payload_offset = rte_ipv4_hdr_len(ip);
+	p->ttl = ip->time_to_live;
+	p->tos = ip->type_of_service;
+}
 
 /*
  * Puts an Ethernet header before the IP header so that the packet can be handed to the kernel on

@@ -20,7 +20,8 @@
  * through it and puts each where its result says: the next step's queue, an end (punt, exception,
  * drop) or nowhere, when the step kept it. So a burst moves through the steps together, each step's
  * code and tables hot, and a packet that needs a step twice (a tunnel in a tunnel) simply stands in
- * its queue again; depth is bounded by the steps themselves.
+ * its queue again; depth is bounded by the steps themselves. A burst whose packets all go to the
+ * same step, with nobody waiting before it, goes there without the queue.
  *
  * Packets of one flow keep their order (HA4-FWD-17) because they take the same queues. Where they
  * do not (a fragment is joined or cut, a copy made, minimal encapsulation left) `disordered` is
@@ -256,6 +257,41 @@ static void sort(struct queue *queue)
 	}
 }
 
+/* The one result of the whole burst, STEP_COUNT when ways part. */
+static step_result result_of_all(const step_result *next, unsigned count)
+{
+	int differs = 0;
+
+	for (unsigned i = 1; i < count; i++)
+		differs |= next[i] ^ next[0];
+	return differs ? STEP_COUNT : next[0];
+}
+
+/* May a burst enter the step past its queue? Only when its turn would be next and it alone. */
+static bool is_next(const struct pipeline *pipeline, enum step step)
+{
+	return (pipeline->ready & ((2u << step) - 1)) == 0 && !pipeline->disordered;
+}
+
+/* Takes a burst through a step and, while all of it has one way, through the steps that follow. */
+static void run_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, enum step step)
+{
+	const struct pipeline *pipeline = worker->step_state;
+	step_result next[BURST_SIZE], all;
+
+	for (;; step = (enum step)all) {
+		steps[step](worker, packets, count, next);
+		all = result_of_all(next, count);
+		if (all == STEP_DONE)
+			return;
+		if (all < 0 || all >= STEP_PUNT || !is_next(pipeline, (enum step)all))
+			break;
+	}
+	for (unsigned i = 0; i < count; i++)
+		go_on(worker, packets[i], next[i]);
+}
+
 /* Runs until every queue is empty. */
 static void run(struct worker *worker)
 {
@@ -266,7 +302,6 @@ static void run(struct worker *worker)
 		struct queue *queue = &pipeline->queues[step];
 		unsigned count = RTE_MIN(queue->tail - queue->head, (unsigned)BURST_SIZE);
 		struct rte_mbuf *packets[BURST_SIZE];
-		step_result next[BURST_SIZE];
 
 		if (pipeline->disordered)
 			sort(queue);
@@ -276,9 +311,7 @@ static void run(struct worker *worker)
 			queue->head = queue->tail = 0;
 			pipeline->ready &= ~(1u << step);
 		}
-		steps[step](worker, packets, count, next);
-		for (unsigned i = 0; i < count; i++)
-			go_on(worker, packets[i], next[i]);
+		run_burst(worker, packets, count, (enum step)step);
 	}
 	pipeline->disordered = false;
 }
@@ -287,15 +320,21 @@ void pipeline_receive_burst(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
 {
 	struct worker_counters *counters = worker->counters;
+	const struct port *from = &worker->ports[port];
+	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < count; i++)
-		rte_prefetch0(packet_get(packets[i]));
 	for (unsigned i = 0; i < count; i++) {
-		packet_init(packets[i], &worker->ports[port])->order = (uint16_t)(i + 1);
-		counters->received_port_bytes += rte_pktmbuf_pkt_len(packets[i]);
-		enqueue(worker, packets[i], STEP_ETHER);
+		rte_prefetch0(packet_get(packets[i]));
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	}
+	for (unsigned i = 0; i < count; i++) {
+		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
+		bytes += rte_pktmbuf_pkt_len(packets[i]);
+	}
+	counters->received_port_bytes += bytes;
 	counters->received_port += count;
+	if (count > 0)
+		run_burst(worker, packets, count, STEP_ETHER);
 	run(worker);
 }
 

@@ -15,9 +15,9 @@ int pipeline_worker_init(struct worker *worker);
 void pipeline_worker_fini(struct worker *worker);
 
 /*
- * Frames received on ports[port]; takes ownership of every mbuf and counts received_*. Sends
- * through worker->tx, which the caller flushes: whoever hands worker->tx to the device counts
- * sent_port, sent_port_bytes and drops tx_full.
+ * Up to BURST_SIZE frames received on ports[port]; takes ownership of every mbuf and counts
+ * received_*. Sends through worker->tx, which the caller flushes: whoever hands worker->tx to the
+ * device counts sent_port, sent_port_bytes and drops tx_full.
  */
 void pipeline_receive_burst(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count);

@@ -97,12 +97,11 @@ static inline step_result step_outbound(const struct worker *worker, const struc
 		       : STEP_LINK_MTU;
 }
 
-/* The two loops of a step that needs nothing but the packets' own first lines. */
+/* The burst of a step that needs nothing but the packets' own first lines, which
+ * pipeline_receive_burst fetched. */
 static inline __attribute__((always_inline)) void step_burst(step_function function,
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	for (unsigned i = 0; i < count; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	for (unsigned i = 0; i < count; i++)
 		next[i] = function(worker, packets[i]);
 }

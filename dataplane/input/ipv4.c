@@ -74,8 +74,7 @@ step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)
 
 	if (reason != DROP_NONE)
 		return STEP_DROP(reason);
-	if (!packet_parse(packet, p))
-		return STEP_DROP(DROP_ipv4_header);
+	packet_note_ipv4(p, rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
 	return classify(worker, p);
 }
 

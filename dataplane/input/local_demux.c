@@ -143,10 +143,16 @@ static bool is_before_policy(struct rte_mbuf *packet, const struct packet *p)
 	return port == IKE_PORT || port == IKE_NAT_PORT;
 }
 
-step_result local_demux(struct worker *worker, struct rte_mbuf *packet)
+/* The address that was looked up last: mostly the packet after wants the same. */
+struct memo {
+	const struct packet *of;
+	struct local local;
+};
+
+static step_result demux(struct worker *worker, struct rte_mbuf *packet, struct memo *memo)
 {
 	struct packet *p = packet_get(packet);
-	struct local local;
+	const struct local *local = &memo->local;
 
 	if (!(p->flags & PACKET_POLICY_PASSED) && step_policy_asked(worker, p, p->port) &&
 		!is_before_policy(packet, p)) {
@@ -154,19 +160,31 @@ step_result local_demux(struct worker *worker, struct rte_mbuf *packet)
 		if (next != STEP_LOCAL_DEMUX)
 			return next;
 	}
-
 	if (p->flags & PACKET_IP_BROADCAST)
 		return demux_broadcast(worker, packet);
-	local = tables_local_lookup(worker->tables, p->vrf, &p->destination);
-	if (local.kind != LOCAL_AGENT)
-		return to_kernel(p, &local);
+	if (memo->of == NULL || memo->of->vrf != p->vrf ||
+		!ip_address_equal(&memo->of->destination, &p->destination))
+		memo->local = tables_local_lookup(worker->tables, p->vrf, &p->destination);
+	memo->of = p;
+	if (local->kind != LOCAL_AGENT)
+		return to_kernel(p, local);
 	if (p->flags & PACKET_FRAGMENT)
-		return is_tunnel_or_udp(p->protocol) ? STEP_REASSEMBLY : to_kernel(p, &local);
-	return demux_agent(p, &local);
+		return is_tunnel_or_udp(p->protocol) ? STEP_REASSEMBLY : to_kernel(p, local);
+	return demux_agent(p, local);
+}
+
+step_result local_demux(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct memo memo = {0};
+
+	return demux(worker, packet, &memo);
 }
 
 void local_demux_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	step_burst(local_demux, worker, packets, count, next);
+	struct memo memo = {0};
+
+	for (unsigned i = 0; i < count; i++)
+		next[i] = demux(worker, packets[i], &memo);
 }

@@ -96,7 +96,7 @@ static void record_fill(const struct worker *worker, struct punt_record *record,
 			  (p->flags & PACKET_REASSEMBLED ? PUNT_REASSEMBLED : 0));
 	record->ttl = p->ttl;
 	record->layer_count = p->layer_count < DECAP_LAYERS_MAX ? p->layer_count : DECAP_LAYERS_MAX;
-	memcpy(record->layers, p->layers, sizeof(record->layers));
+	memcpy(record->layers, p->layers, record->layer_count * sizeof(record->layers[0]));
 	record->length = (uint16_t)length;
 	const void *data = rte_pktmbuf_read(mbuf, 0, length, record->data);
 	if (data && data != record->data)

@@ -154,18 +154,12 @@ static void release(struct worker *worker, struct hop *hop, const uint8_t mac[6]
 	}
 }
 
-step_result neighbor_output(struct worker *worker, struct rte_mbuf *packet)
+static step_result to_neighbor(
+	struct worker *worker, struct rte_mbuf *packet, const struct neighbor *neighbor)
 {
 	struct packet *p = packet_get(packet);
 	struct neighbor_queue *queue = worker->neighbor_queue;
-	const struct neighbor *neighbor;
-	uint8_t mac[6];
 
-	if (group_mac(&p->next_hop, mac))
-		return frame(worker, packet, mac);
-	neighbor = tables_neighbor_lookup(worker->tables, p->out_port, &p->next_hop);
-	if (neighbor == NULL)
-		return hold(worker, packet);
 	if (queue->used > 0) { /* nobody overtakes what waited (HA4-FWD-17) */
 		struct hop *hop = find(queue, p->out_port, &p->next_hop, false);
 		if (hop != NULL)
@@ -174,11 +168,33 @@ step_result neighbor_output(struct worker *worker, struct rte_mbuf *packet)
 	return frame(worker, packet, neighbor->mac);
 }
 
+step_result neighbor_output(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	const struct neighbor *neighbor;
+	uint8_t mac[6];
+
+	if (group_mac(&p->next_hop, mac))
+		return frame(worker, packet, mac);
+	neighbor = tables_neighbor_lookup(worker->tables, p->out_port, &p->next_hop);
+	return neighbor != NULL ? to_neighbor(worker, packet, neighbor) : hold(worker, packet);
+}
+
+/* Most of a burst goes to the next hop of the packet before: its neighbour is known then. */
 void neighbor_output_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	for (unsigned i = 0; i < count; i++)
-		next[i] = neighbor_output(worker, packets[i]);
+	const struct neighbor *last = NULL;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct packet *p = packet_get(packets[i]);
+
+		if (last == NULL || last->port != p->out_port ||
+			!ip_address_equal(&last->address, &p->next_hop))
+			last = tables_neighbor_lookup(worker->tables, p->out_port, &p->next_hop);
+		next[i] = last != NULL ? to_neighbor(worker, packets[i], last)
+				       : neighbor_output(worker, packets[i]);
+	}
 }
 
 void neighbor_tick(struct worker *worker)

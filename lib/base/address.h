@@ -35,10 +35,22 @@ struct ip_prefix {
 #define IP_ADDRESS_TEXT_SIZE 46 /* "255.255.255.255" or the longest IPv6 text, with NUL */
 #define IP_PREFIX_TEXT_SIZE  50
 
+/* Both halves are whole words: whoever reads the address back in one piece right after does not
+ * wait for the stores of four. */
 static inline struct ip_address ip_address_from_v4(be32 v4)
 {
-	struct ip_address a = {.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
-	a.words[3] = v4;
+	static const uint8_t mapped[4] = {0, 0, 0xff, 0xff};
+	uint32_t prefix;
+	uint64_t halves[2] = {0};
+	struct ip_address a;
+
+	memcpy(&prefix, mapped, sizeof(prefix));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	halves[1] = (uint64_t)v4 << 32 | prefix;
+#else
+	halves[1] = (uint64_t)prefix << 32 | v4;
+#endif
+	memcpy(&a, halves, sizeof(a));
 	return a;
 }
 
