@@ -1,0 +1,238 @@
+/*
+ * The crypto under ESP, in TSC cycles a packet: the library's bare call and the engine's burst,
+ * warm and with many keys in random order. This is what scripts/bench esp measures the pipeline
+ * against: no lookup, no header but ESP's, no mbuf.
+ *
+ *   esp_crypto_bench [KEYS [PACKETS]]     default 100000 keys, 400000 packets a measurement
+ *
+ * Packets lie in 64 buffers that stay in the second level cache; keys in huge pages when there are
+ * any. "bare" is one direct call after another, each key named only just before; "engine" comes
+ * in bursts of 32 and fetches ahead. Each figure is the lower quartile of pieces of 512 packets,
+ * measured in seven interleaved rounds: a piece in which the kernel gave the processor to somebody
+ * else does not count.
+ */
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/crypto/library.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <x86intrin.h>
+
+#define BURST       32
+#define BUFFERS     64
+#define BUFFER_SIZE 2048
+#define ROUNDS      7
+#define PIECE       512
+#define PIECES_MAX  (1u << 16)
+
+struct bench {
+	struct crypto_library *library;
+	struct crypto_engine *engine;
+	struct crypto_key *keys;
+	uint32_t key_count;
+	uint64_t packets;
+	uint8_t *buffers;
+	uint64_t random;
+};
+
+struct sample { /* cycles of each piece */
+	uint32_t count;
+	uint32_t pieces[PIECES_MAX];
+};
+
+static const struct {
+	const char *name;
+	uint8_t encryption, integrity, encryption_key, integrity_key;
+} ALGORITHMS[] = {
+	{"aes-128-gcm", SA_ENCRYPTION_AES_GCM_16, 0, 20, 0},
+	{"aes-256-gcm", SA_ENCRYPTION_AES_GCM_16, 0, 36, 0},
+	{"aes-128-cbc hmac-sha1", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA1_96, 16, 20},
+	{"aes-128-cbc hmac-sha2-256", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA2_256_128, 16,
+		32},
+	{"chacha20-poly1305", SA_ENCRYPTION_CHACHA20_POLY1305, 0, 36, 0},
+};
+
+static const uint32_t SIZES[] = {64, 512, 1400};
+
+static void *map(size_t size)
+{
+	size_t whole = (size + (2u << 20) - 1) & ~(((size_t)2 << 20) - 1);
+	void *at = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+
+	if (at == MAP_FAILED) {
+		fprintf(stderr, "no huge pages: figures with many keys will be worse\n");
+		at = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	}
+	if (at == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return at;
+}
+
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static const struct crypto_key *pick(struct bench *bench, uint32_t keys)
+{
+	return &bench->keys[keys == 1 ? 0 : random_next(&bench->random) % keys];
+}
+
+/* The library itself: GCM's direct call, key after key. */
+static void bare_gcm(
+	struct bench *bench, const struct suite *suite, uint32_t size, uint32_t keys, bool encrypt)
+{
+	const IMB_MGR *m = crypto_library_manager(bench->library);
+	bool small = suite->cipher_key_length == 16;
+	aes_gcm_enc_dec_t call = encrypt ? (small ? m->gcm128_enc : m->gcm256_enc)
+					 : (small ? m->gcm128_dec : m->gcm256_dec);
+	struct gcm_context_data context;
+	uint8_t nonce[16] = {0}, tag[16];
+
+	for (uint64_t i = 0; i < PIECE; i++) {
+		const struct crypto_key *key = pick(bench, keys);
+		uint8_t *packet = bench->buffers + i % BUFFERS * BUFFER_SIZE;
+		memcpy(nonce, key->salt, 4);
+		memcpy(nonce + 4, &i, 8);
+		call(&key->gcm, &context, packet + 16, packet + 16, size, nonce, packet, 8,
+			encrypt ? packet + 16 + size : tag, 16);
+	}
+}
+
+static void engine_burst(
+	struct bench *bench, const struct suite *suite, uint32_t size, uint32_t keys, bool encrypt)
+{
+	struct crypto_operation operations[BURST];
+	uint64_t number = 1;
+	uint32_t length = (size + suite->alignment - 1u) / suite->alignment * suite->alignment;
+
+	for (uint64_t done = 0; done < PIECE; done += BURST) {
+		for (unsigned i = 0; i < BURST; i++) {
+			uint8_t *packet = bench->buffers + (done + i) % BUFFERS * BUFFER_SIZE;
+			esp_codec_header_write(packet, 0xc0000001, number);
+			operations[i] = (struct crypto_operation){.suite = suite,
+				.key = pick(bench, keys),
+				.esp = packet,
+				.sequence = number++,
+				.length = length};
+		}
+		if (encrypt)
+			crypto_engine_encrypt_burst(bench->engine, operations, BURST);
+		else
+			crypto_engine_decrypt_burst(bench->engine, operations, BURST);
+	}
+}
+
+typedef void (*piece_function)(
+	struct bench *bench, const struct suite *suite, uint32_t size, uint32_t keys, bool encrypt);
+
+static void take(struct bench *bench, piece_function function, const struct suite *suite,
+	uint32_t size, uint32_t keys, bool encrypt, struct sample *sample)
+{
+	for (uint64_t done = 0; done < bench->packets / ROUNDS && sample->count < PIECES_MAX;
+		done += PIECE) {
+		uint64_t start = __rdtsc();
+		function(bench, suite, size, keys, encrypt);
+		sample->pieces[sample->count++] = (uint32_t)(__rdtsc() - start);
+	}
+}
+
+static int compare_pieces(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double result(struct sample *sample)
+{
+	qsort(sample->pieces, sample->count, sizeof(sample->pieces[0]), compare_pieces);
+	return (double)sample->pieces[sample->count / 4] / PIECE;
+}
+
+static void figure(const char *algorithm, bool encrypt, uint32_t size, const char *what,
+	uint32_t keys, double value)
+{
+	printf("{\"figure\": \"%s %s, %u octets, %s, %u keys\", \"value\": %.0f, \"unit\": "
+	       "\"cycles/packet\"}\n",
+		algorithm, encrypt ? "encrypt" : "decrypt", size, what, keys, value);
+}
+
+static void measure(struct bench *bench, const char *name, const struct suite *suite, uint32_t size,
+	bool encrypt)
+{
+	static struct sample bare[3], engine[3];
+	const uint32_t counts[] = {
+		1, bench->key_count < 1000 ? bench->key_count : 1000, bench->key_count};
+	bool gcm = suite->cipher == SUITE_CIPHER_GCM;
+
+	for (unsigned i = 0; i < 3; i++)
+		bare[i].count = engine[i].count = 0;
+	for (unsigned round = 0; round < ROUNDS; round++)
+		for (unsigned i = 0; i < 3; i++) {
+			if (gcm)
+				take(bench, bare_gcm, suite, size, counts[i], encrypt, &bare[i]);
+			take(bench, engine_burst, suite, size, counts[i], encrypt, &engine[i]);
+		}
+	for (unsigned i = 0; i < 3; i++) {
+		if (gcm)
+			figure(name, encrypt, size, "bare", counts[i], result(&bare[i]));
+		figure(name, encrypt, size, "engine", counts[i], result(&engine[i]));
+	}
+}
+
+static void fill_keys(const struct bench *bench, const struct suite *suite)
+{
+	uint8_t encryption[SA_ENCRYPTION_KEY_MAX] = {0}, integrity[SA_INTEGRITY_KEY_MAX] = {0};
+
+	for (uint32_t i = 0; i < bench->key_count; i++) {
+		memcpy(encryption, &i, sizeof(i));
+		memcpy(integrity, &i, sizeof(i));
+		crypto_key_expand(bench->library, suite, encryption, integrity, &bench->keys[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = {.random = 88172645463325252ull,
+		.key_count = argc > 1 ? (uint32_t)atoi(argv[1]) : 100000,
+		.packets = argc > 2 ? (uint64_t)atoll(argv[2]) : 400000};
+	char error[LIBRARY_ERROR_SIZE];
+
+	if (bench.key_count == 0 || bench.packets == 0)
+		return 2;
+	bench.library = crypto_library_open(LIBRARY_PRIVATE, LIBRARY_BEST, error);
+	bench.engine = bench.library ? crypto_engine_new(bench.library) : NULL;
+	if (!bench.engine) {
+		fprintf(stderr, "%s\n", error);
+		return 1;
+	}
+	bench.keys = map((size_t)bench.key_count * sizeof(struct crypto_key));
+	bench.buffers = map((size_t)BUFFERS * BUFFER_SIZE);
+	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"IPsec-MB %s\"}\n",
+		crypto_library_path(bench.library), crypto_library_version(bench.library));
+	printf("{\"figure\": \"expanded key\", \"value\": %zu, \"unit\": \"octets\"}\n",
+		sizeof(struct crypto_key));
+	for (unsigned a = 0; a < sizeof(ALGORITHMS) / sizeof(ALGORITHMS[0]); a++) {
+		const struct suite *suite =
+			suite_find(ALGORITHMS[a].encryption, ALGORITHMS[a].integrity,
+				ALGORITHMS[a].encryption_key, ALGORITHMS[a].integrity_key, NULL);
+		fill_keys(&bench, suite);
+		for (unsigned s = 0; s < sizeof(SIZES) / sizeof(SIZES[0]); s++)
+			for (unsigned encrypt = 2; encrypt-- > 0;)
+				measure(&bench, ALGORITHMS[a].name, suite, SIZES[s], encrypt);
+	}
+	crypto_engine_free(bench.engine);
+	crypto_library_close(bench.library);
+	return 0;
+}
