@@ -73,8 +73,11 @@ static void detach(struct dataplane_link *link)
 	loop_source_remove(link->loop, &link->socket);
 	loop_source_remove(link->loop, &link->doorbell);
 	mirror_detach(link->mirror);
-	attach_close(&link->attachment);
+	attach_disconnect(&link->attachment);
 	link->attached = false;
+	if (link->callbacks.former)
+		link->callbacks.former(link->callbacks.context, &link->attachment);
+	attach_close(&link->attachment);
 	// Replies to the past: their nodes ask again.
 	link->statistics.inject_dropped += link->waiting.count;
 	link->waiting.count = 0;

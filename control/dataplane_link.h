@@ -24,6 +24,9 @@ struct dataplane_link_callbacks {
 	 * resynchronises already. */
 	void (*attached)(void *context, bool restarted);
 	void (*detached)(void *context);
+	/* Before `detached`: the mapping of the region that is left behind, its descriptors closed;
+	 * taken over by clearing *former. May be NULL. */
+	void (*former)(void *context, struct attachment *former);
 	/* A copy of the record with `length` within data[]; nothing else in it is checked. */
 	void (*punt)(void *context, const struct punt_record *record, const struct clock_now *now);
 	/* Is the sender one to serve first? Cheap, no side effects. */

@@ -37,6 +37,7 @@ static monotonic stage_timers(void *context, const struct clock_now *now)
 	monotonic next = mip4_engine_tick(p->engine, *now);
 	if (wiring_announce_some(p, now))
 		next = 0;
+	next = earlier(next, ipsec_tick(p->ipsec, now->monotonic_ns));
 	next = earlier(next, gratuitous_arp_tick(p->arp, now->monotonic_ns));
 	next = earlier(next, advertise_tick(p->advertise, now->monotonic_ns));
 	if (p->taps)
@@ -244,7 +245,8 @@ static int open_parts(struct process *p)
 	const struct config_dataplane *d = &p->config->dataplane;
 	struct clock_now now = clock_read();
 	struct mirror_limits limits = {.bindings = d->max_bindings,
-		.others = d->max_routes + d->max_neighbors + d->max_prefixes + 4096};
+		.others = d->max_routes + d->max_neighbors + d->max_prefixes +
+			  2 * d->max_security_associations + d->max_policies + 4096};
 	struct mirror_callbacks mirror = wiring_mirror_callbacks(p);
 	struct gratuitous_arp_ops arp = wiring_arp_ops(p);
 	struct advertise_ops advertise = wiring_advertise_ops(p);
@@ -258,6 +260,10 @@ static int open_parts(struct process *p)
 	p->advertise = advertise_new(p->config, &advertise, now.monotonic_ns);
 	if (!p->arp || !p->advertise)
 		return failed("memory", -ENOMEM);
+	struct ipsec_ops ipsec = wiring_ipsec_ops(p);
+	p->ipsec = ipsec_new(p->config, &ipsec, now.monotonic_ns);
+	if (!p->ipsec)
+		return failed("dataplane.max_security_associations", -errno);
 	int error = desired_new(&p->desired, p->config);
 	if (error)
 		return failed("memory", error);
@@ -352,6 +358,7 @@ void process_free(struct process *p)
 		dataplane_link_free(p->link);
 	if (p->engine)
 		mip4_engine_free(p->engine);
+	ipsec_free(p->ipsec);
 	if (p->store)
 		store_close(p->store);
 	if (p->mirror)
@@ -380,6 +387,15 @@ static int reload_apply(struct process *p, struct config *after, struct config_e
 		result = mip4_engine_configure(p->engine, after, now);
 		if (result) // it frees as much as it took: there is room for the old one
 			advertise_configure(p->advertise, p->config, now.monotonic_ns);
+	}
+	if (!result) {
+		result = ipsec_configure(p->ipsec, p->config, after, error, now.monotonic_ns);
+		if (result) {
+			mip4_engine_configure(p->engine, p->config, now);
+			advertise_configure(p->advertise, p->config, now.monotonic_ns);
+			desired_free(&desired);
+			return result;
+		}
 	}
 	if (result) {
 		snprintf(error->text, sizeof(error->text), "%s: not applied: %s", after->file,

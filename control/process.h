@@ -23,6 +23,7 @@
 #include "control/desired.h"
 #include "control/home/advertise.h"
 #include "control/home/gratuitous_arp.h"
+#include "control/ipsec/ipsec.h"
 #include "control/kernel/tap_mirror.h"
 #include "control/loop.h"
 #include "control/mip4/engine.h"
@@ -41,6 +42,7 @@ struct process {
 	struct advertise *advertise;
 	struct dataplane_link *link;
 	struct mip4_engine *engine;
+	struct ipsec *ipsec;
 	struct provider provider;
 	struct operator_server *operators; /* NULL: control.socket is "" */
 	struct operator_metrics *metrics;

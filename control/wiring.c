@@ -168,7 +168,7 @@ static void engine_event(void *context, const struct mip4_event *event)
 	operator_publish(p->operators, &published, clock_read().wall_ns);
 }
 
-static void engine_random(void *context, void *out, size_t length)
+void wiring_random(void *context, void *out, size_t length)
 {
 	for (size_t done = 0; done < length;) {
 		ssize_t got = getrandom((uint8_t *)out + done, length - done, 0);
@@ -195,7 +195,8 @@ struct mip4_ops wiring_engine_ops(void)
 		.store_put = engine_store_put,
 		.store_delete = engine_store_delete,
 		.event = engine_event,
-		.random = engine_random,
+		.random = wiring_random,
+		.inner_address_owned = wiring_ipsec_inner_owned,
 	};
 }
 
@@ -206,6 +207,8 @@ static void on_done(void *context, uint64_t ticket, int error)
 	static struct log_limit limit = LOG_LIMIT(1, 5);
 	struct process *p = context;
 	struct clock_now now = clock_read();
+	if (ipsec_done(p->ipsec, ticket, error))
+		return;
 	if (error)
 		log_limited(&limit, now.monotonic_ns, LOG_LEVEL_WARNING, "dataplane_refused",
 			"ticket=%llu error=\"%s\"", (unsigned long long)ticket, strerror(error));
@@ -230,20 +233,24 @@ static void on_event(void *context, const struct event *event)
 			"worker=%llu", (unsigned long long)event->value);
 		break;
 	default:
-		mip4_engine_event(p->engine, event, now);
+		if (!ipsec_event(p->ipsec, event, now.monotonic_ns))
+			mip4_engine_event(p->engine, event, now);
 		break;
 	}
 }
 
 struct mirror_callbacks wiring_mirror_callbacks(struct process *process)
 {
-	return (struct mirror_callbacks){
-		.context = process, .on_done = on_done, .on_event = on_event};
+	return (struct mirror_callbacks){.context = process,
+		.on_done = on_done,
+		.on_event = on_event,
+		.expand = wiring_ipsec_expand};
 }
 
 static void on_attached(void *context, bool restarted)
 {
 	struct process *p = context;
+	ipsec_attached(p->ipsec, dataplane_link_attachment(p->link), clock_read().monotonic_ns);
 	if (restarted)
 		p->arrival_cursor = 0;
 }
@@ -309,6 +316,7 @@ struct dataplane_link_callbacks wiring_link_callbacks(struct process *process)
 	return (struct dataplane_link_callbacks){.context = process,
 		.attached = on_attached,
 		.detached = on_detached,
+		.former = wiring_ipsec_former,
 		.punt = on_punt,
 		.preferred = preferred};
 }
@@ -395,7 +403,7 @@ static bool send_record(void *context, const struct inject_record *record)
 static uint32_t random_number(void *context)
 {
 	uint32_t number;
-	engine_random(context, &number, sizeof(number));
+	wiring_random(context, &number, sizeof(number));
 	return number;
 }
 

@@ -1,5 +1,7 @@
 #include "control/mirror/entries.h"
 
+#include "control/mirror/mirror.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,6 +13,7 @@ static_assert(sizeof(struct binding_command) <= ENTRY_PAYLOAD_SIZE, "payload");
 static_assert(sizeof(struct prefix_command) <= ENTRY_PAYLOAD_SIZE, "payload");
 static_assert(sizeof(struct route_command) <= ENTRY_PAYLOAD_SIZE, "payload");
 static_assert(sizeof(struct neighbor_command) <= ENTRY_PAYLOAD_SIZE, "payload");
+static_assert(sizeof(struct mirror_reference) <= ENTRY_PAYLOAD_SIZE, "payload");
 
 static const struct {
 	uint16_t set, remove;
@@ -19,6 +22,8 @@ static const struct {
 	{COMMAND_AGENT_SET, COMMAND_AGENT_REMOVE, QUEUE_BASE, QUEUE_LATE},
 	{COMMAND_LOCAL_SET, COMMAND_LOCAL_REMOVE, QUEUE_BASE, QUEUE_LATE},
 	{COMMAND_HOME_NETWORK_SET, COMMAND_HOME_NETWORK_REMOVE, QUEUE_BASE, QUEUE_LATE},
+	{COMMAND_SA_SET, COMMAND_SA_REMOVE, QUEUE_SA, QUEUE_LATE},
+	{COMMAND_POLICY_SET, COMMAND_POLICY_REMOVE, QUEUE_POLICY, QUEUE_POLICY},
 	{COMMAND_ROUTE_SET, COMMAND_ROUTE_REMOVE, QUEUE_ROUTE, QUEUE_ROUTE},
 	{COMMAND_NEIGHBOR_SET, COMMAND_NEIGHBOR_REMOVE, QUEUE_ROUTE, QUEUE_ROUTE},
 	{COMMAND_BINDING_SET, COMMAND_BINDING_REMOVE, QUEUE_BINDING, QUEUE_BINDING},
@@ -29,7 +34,7 @@ static const struct {
 struct key { /* of everything but a binding */
 	struct ip_address address;
 	uint16_t type;  /* SET */
-	uint16_t scope; /* vrf, or a neighbour's port */
+	uint16_t scope; /* vrf, a neighbour's port, or an SA's direction */
 	uint8_t length; /* of a prefix */
 	uint8_t zero[3];
 };
@@ -131,6 +136,14 @@ static struct key key_of(const struct command *c)
 		key.address = c->neighbor.address;
 		key.scope = c->neighbor.port;
 		break;
+	case COMMAND_SA_SET:
+	case COMMAND_POLICY_SET: {
+		struct mirror_reference reference;
+		memcpy(&reference, c->payload, sizeof(reference));
+		key.address.words[0] = reference.id;
+		key.scope = reference.direction;
+		break;
+	}
 	default:
 		break;
 	}

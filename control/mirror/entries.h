@@ -1,6 +1,6 @@
 /*
  * Desired state, one entry of two cache lines per key: bindings at the index of their id, all
- * others behind a map. Entries whose change is not yet on the ring stand in one of five queues,
+ * others behind a map. Entries whose change is not yet on the ring stand in one of a few queues,
  * which keep an order that the dataplane can accept. Only mirror.c uses this.
  */
 #ifndef CONTROL_MIRROR_ENTRIES_H
@@ -14,10 +14,12 @@
 
 enum entry_queue {     /* in the order in which they are sent */
 	QUEUE_BASE,    /* agents, local addresses, home networks: set */
+	QUEUE_SA,      /* security associations: set */
+	QUEUE_POLICY,  /* policies; then a commit. Before any route: nothing leaves in clear */
 	QUEUE_ROUTE,   /* routes and neighbours */
 	QUEUE_BINDING, /* bindings; prefixes: remove */
 	QUEUE_PREFIX,  /* prefixes: set */
-	QUEUE_LATE,    /* agents, local addresses, home networks: remove */
+	QUEUE_LATE,    /* agents, local addresses, home networks, security associations: remove */
 	QUEUE_SWEEP,   /* gone before a resynchronisation told of them: SYNC_END removes them */
 	QUEUE_COUNT,
 	QUEUE_NONE = QUEUE_COUNT
@@ -25,7 +27,7 @@ enum entry_queue {     /* in the order in which they are sent */
 
 enum entry_flag {
 	ENTRY_DESIRED = 1 << 0,
-	ENTRY_REMOVE_FIRST = 1 << 1, /* the dataplane has this id with another home address */
+	ENTRY_REMOVE_FIRST = 1 << 1, /* the dataplane has another binding or SA under this id */
 	ENTRY_REFUSED = 1 << 2,      /* the last SET was refused */
 };
 

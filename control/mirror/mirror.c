@@ -3,6 +3,7 @@
 #include "control/mirror/entries.h"
 #include "control/mirror/tickets.h"
 #include "lib/base/log.h"
+#include "lib/base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 enum sync_step { /* of a resynchronisation; each step sends its entries, then the next begins */
 	SYNC_BEGIN,
 	SYNC_BASE,
+	SYNC_SA,
+	SYNC_POLICY,
 	SYNC_ROUTE,
 	SYNC_BINDING, /* from here on changes are sent first */
 	SYNC_PREFIX,
@@ -43,7 +46,9 @@ struct mirror {
 	enum sync_step step;
 	uint32_t cursor; /* entry that the step looks at next */
 	uint64_t end_sequence;
-	struct in_flight *in_flight; /* [sequence % WINDOW] */
+	bool uncommitted; /* policies were sent since the last commit */
+	struct command expansion[MIRROR_EXPANSION_MAX]; /* zero but while it is sent */
+	struct in_flight *in_flight;                    /* [sequence % WINDOW] */
 	struct mirror_stats stats;
 	struct log_limit violations;
 };
@@ -140,6 +145,39 @@ static bool is_home_changed(const struct entry *e, const struct command *desired
 	       !ip_address_equal(&old.home_address, &desired->binding.home_address);
 }
 
+static bool is_reference(uint16_t set_type)
+{
+	return set_type == COMMAND_SA_SET || set_type == COMMAND_POLICY_SET;
+}
+
+/* What the dataplane has under this id must go first. */
+static bool is_another(const struct entry *e, const struct command *desired)
+{
+	struct mirror_reference old, new;
+
+	if (desired->type == COMMAND_BINDING_SET)
+		return is_home_changed(e, desired);
+	if (desired->type != COMMAND_SA_SET)
+		return false;
+	memcpy(&old, e->payload, sizeof(old));
+	memcpy(&new, desired->payload, sizeof(new));
+	return old.incarnation != new.incarnation;
+}
+
+uint64_t mirror_refer(
+	struct mirror *mirror, uint16_t type, const struct mirror_reference *reference)
+{
+	struct command command = {.type = type};
+
+	if (!is_reference((uint16_t)entries_set_type(type))) {
+		errno = EINVAL;
+		return 0;
+	}
+	memcpy(command.payload, reference, sizeof(*reference));
+	return entries_set_type(type) == type ? mirror_set(mirror, &command)
+					      : mirror_remove(mirror, &command);
+}
+
 uint64_t mirror_set(struct mirror *mirror, const struct command *desired)
 {
 	if (!desired->type || entries_set_type(desired->type) != desired->type) {
@@ -162,7 +200,7 @@ uint64_t mirror_set(struct mirror *mirror, const struct command *desired)
 		wait_for_last(mirror, e, number);
 		return number;
 	}
-	if (told && desired->type == COMMAND_BINDING_SET && is_home_changed(e, desired))
+	if (told && is_another(e, desired))
 		e->flags |= ENTRY_REMOVE_FIRST;
 	if (!(e->flags & ENTRY_DESIRED))
 		mirror->entries.desired++;
@@ -210,13 +248,18 @@ bool mirror_get(const struct mirror *mirror, struct command *command)
 
 /* ---- sending ---- */
 
-static uint32_t room(struct mirror *m)
+/* For `count` commands in a row. */
+static bool room(struct mirror *m, uint32_t count)
 {
 	uint32_t window = WINDOW - (uint32_t)(m->sequence - m->applied);
-	struct ring *ring = &m->attachment->command;
 
-	/* Two are the most that one entry takes. */
-	return window >= 2 && ring_reserve(ring, m->pending + 1) ? 2 : 0;
+	return window >= count && ring_reserve(&m->attachment->command, m->pending + count - 1);
+}
+
+/* The most that sending the entry takes: a removal and a SET, or what a reference makes. */
+static uint32_t need(const struct entry *e)
+{
+	return e->type == COMMAND_SA_SET ? MIRROR_EXPANSION_MAX + 1 : 2;
 }
 
 static void flush(struct mirror *m)
@@ -259,7 +302,53 @@ static void release_if_unwanted(struct mirror *m, uint32_t index)
 		entries_release(&m->entries, index);
 }
 
-/* Sends what the entry wants, one command or two; there is room. */
+static void send_removal(struct mirror *m, uint32_t index, uint64_t last)
+{
+	struct entry *e = entry_at(m, index);
+	bool alone = !(e->flags & ENTRY_DESIRED);
+	struct mirror_reference reference;
+	struct command c = {.type = (uint16_t)entries_remove_type(e->type)};
+
+	memcpy(&reference, e->payload, sizeof(reference));
+	switch (e->type) {
+	case COMMAND_BINDING_SET:
+		c.binding.binding_id = index;
+		break;
+	case COMMAND_SA_SET:
+		c.sa.sa_id = reference.id;
+		c.sa.direction = (uint8_t)reference.direction;
+		break;
+	case COMMAND_POLICY_SET:
+		c.policy.policy_id = reference.id;
+		m->uncommitted = true;
+		break;
+	default:
+		memcpy(c.payload, e->payload, sizeof(e->payload));
+		break;
+	}
+	put(m, c.type, c.payload, sizeof(c.payload), alone ? index : ENTRY_NONE, alone ? last : 0);
+	e->session = 0;
+}
+
+/* What its owner makes of it now. */
+static void send_reference(struct mirror *m, uint32_t index, uint64_t last)
+{
+	struct entry *e = entry_at(m, index);
+	struct mirror_reference reference;
+	struct command *c = m->expansion;
+
+	memcpy(&reference, e->payload, sizeof(reference));
+	unsigned count = m->callbacks.expand ? m->callbacks.expand(m->callbacks.context, e->type,
+						       &reference, is_told(m, e), c)
+					     : 0;
+	for (unsigned i = 0; i < count && i < MIRROR_EXPANSION_MAX; i++) {
+		put(m, c[i].type, c[i].payload, sizeof(c[i].payload), index, last);
+		secret_wipe(&c[i], sizeof(c[i]));
+	}
+	m->uncommitted |= count && e->type == COMMAND_POLICY_SET;
+}
+
+/* Sends what the entry wants; there is room. */
 static void send_entry(struct mirror *m, uint32_t index)
 {
 	struct entry *e = entry_at(m, index);
@@ -279,19 +368,13 @@ static void send_entry(struct mirror *m, uint32_t index)
 		return;
 	}
 	e->last_ticket = 0;
-	if (e->flags & ENTRY_REMOVE_FIRST || !(e->flags & ENTRY_DESIRED)) {
-		bool alone = !(e->flags & ENTRY_DESIRED);
-		struct binding_command key = {.binding_id = index};
-		if (e->type == COMMAND_BINDING_SET)
-			put(m, COMMAND_BINDING_REMOVE, &key, sizeof(key),
-				alone ? index : ENTRY_NONE, alone ? last : 0);
-		else
-			put(m, (uint16_t)entries_remove_type(e->type), e->payload,
-				sizeof(e->payload), index, last);
-		e->session = 0;
-	}
+	if (e->flags & ENTRY_REMOVE_FIRST || !(e->flags & ENTRY_DESIRED))
+		send_removal(m, index, last);
 	if (e->flags & ENTRY_DESIRED) {
-		put(m, e->type, e->payload, sizeof(e->payload), index, last);
+		if (!is_reference(e->type))
+			put(m, e->type, e->payload, sizeof(e->payload), index, last);
+		else
+			send_reference(m, index, last);
 		e->session = m->session;
 	}
 	e->flags &= (uint8_t) ~(ENTRY_REMOVE_FIRST | ENTRY_REFUSED);
@@ -299,15 +382,30 @@ static void send_entry(struct mirror *m, uint32_t index)
 	assign(m, last, m->sequence);
 }
 
+/* SPD-22: all policies sent since the last one become visible together. False: no room. */
+static bool send_commit(struct mirror *m)
+{
+	if (!m->uncommitted)
+		return true;
+	if (!room(m, 1))
+		return false;
+	put(m, COMMAND_POLICY_COMMIT, "", 0, ENTRY_NONE, 0);
+	m->uncommitted = false;
+	return true;
+}
+
 /* Sends changes in order; false when there is no room. */
 static bool send_changes(struct mirror *m, enum entry_queue last_queue, uint32_t *budget)
 {
-	for (unsigned q = QUEUE_BASE; q <= (unsigned)last_queue; q++)
+	for (unsigned q = QUEUE_BASE; q <= (unsigned)last_queue; q++) {
 		for (uint32_t index; (index = m->entries.queues[q].head) != ENTRY_NONE; --*budget) {
-			if (!*budget || !room(m))
+			if (!*budget || !room(m, need(entry_at(m, index))))
 				return false;
 			send_entry(m, index);
 		}
+		if (q == QUEUE_POLICY && !send_commit(m))
+			return false;
+	}
 	return true;
 }
 
@@ -327,7 +425,7 @@ static bool send_step(struct mirror *m, enum entry_queue which, uint32_t *budget
 		if (!e->type || !(e->flags & ENTRY_DESIRED) || is_told(m, e) ||
 			entries_set_queue(e->type) != which)
 			continue;
-		if (!*budget || !room(m))
+		if (!*budget || !room(m, need(e)))
 			return false;
 		send_entry(m, index);
 		--*budget;
@@ -338,7 +436,7 @@ static bool send_step(struct mirror *m, enum entry_queue which, uint32_t *budget
 
 static bool send_sync_mark(struct mirror *m, uint16_t type)
 {
-	if (!room(m))
+	if (!room(m, 1))
 		return false;
 	put(m, type, "", 0, ENTRY_NONE, 0);
 	return true;
@@ -355,6 +453,12 @@ static bool sync_advance(struct mirror *m, uint32_t *budget, uint32_t *scan)
 		break;
 	case SYNC_BASE:
 		finished = send_step(m, QUEUE_BASE, budget, scan);
+		break;
+	case SYNC_SA:
+		finished = send_step(m, QUEUE_SA, budget, scan);
+		break;
+	case SYNC_POLICY:
+		finished = send_step(m, QUEUE_POLICY, budget, scan) && send_commit(m);
 		break;
 	case SYNC_ROUTE:
 		finished = send_step(m, QUEUE_ROUTE, budget, scan);
@@ -493,6 +597,7 @@ void mirror_attach(struct mirror *mirror, struct attachment *attachment)
 	mirror->sequence = mirror->applied = mirror->end_sequence = 0;
 	mirror->pending = mirror->cursor = 0;
 	mirror->step = SYNC_BEGIN;
+	mirror->uncommitted = false;
 }
 
 /*

@@ -11,8 +11,9 @@
  * restart of either side ends with the dataplane holding exactly the desired state; setting again
  * what is there already sends nothing. New changes do not wait for the end of that: a registration
  * during a resynchronisation of a million bindings is answered at once. Order on the ring: agents,
- * local addresses and home networks; routes and neighbours; bindings; prefixes; removals of agents,
- * local addresses and home networks. Within each of these, the order of the calls.
+ * local addresses and home networks; security associations; policies, made visible together by one
+ * commit; routes and neighbours; bindings; prefixes; removals of agents, local addresses, home
+ * networks and security associations. Within each of these, the order of the calls.
  *
  * Without a dataplane tickets wait. Loop thread alone. Memory for the limits is reserved at start
  * and touched as it is used.
@@ -27,10 +28,24 @@
 
 struct mirror;
 
+/*
+ * A security association or a policy: the mirror knows its id alone, and asks its owner for the
+ * commands when it sends them. So keys lie in one place. In the payload of COMMAND_SA_SET, _REMOVE,
+ * COMMAND_POLICY_SET and _REMOVE that the mirror is given.
+ */
+struct mirror_reference {
+	uint32_t id;
+	uint16_t direction;   /* enum sa_direction; 0 of a policy */
+	uint16_t reserved;    /* 0 */
+	uint32_t incarnation; /* SA: another one than before under this id is removed first */
+	uint32_t version;     /* sent again when it differs */
+};
+#define MIRROR_EXPANSION_MAX 24 /* commands that one reference makes */
+
 struct mirror_limits {
 	uint32_t bindings; /* binding ids 0..bindings-1 */
-	uint32_t others; /* agents, local addresses, home networks, prefixes, routes and neighbours
-			    together */
+	uint32_t others;   /* agents, local addresses, home networks, prefixes, routes, neighbours,
+			      SAs (each direction) and policies together */
 };
 
 struct mirror_callbacks {
@@ -41,6 +56,14 @@ struct mirror_callbacks {
 	/* Every event but EVENT_REFUSED; a copy, its fields as the dataplane wrote them. May be
 	 * NULL. */
 	void (*on_event)(void *context, const struct event *event);
+	/*
+	 * The commands that set what `reference` (COMMAND_SA_SET or COMMAND_POLICY_SET) stands for,
+	 * at most MIRROR_EXPANSION_MAX into zeroed out[]; the last is the SET. `told`: this
+	 * dataplane has the same incarnation already. The mirror wipes out[]. 0: nothing is sent.
+	 * NULL when neither is ever set.
+	 */
+	unsigned (*expand)(void *context, uint16_t type, const struct mirror_reference *reference,
+		bool told, struct command *out);
 };
 
 struct mirror_stats {
@@ -67,6 +90,9 @@ uint64_t mirror_set(struct mirror *mirror, const struct command *desired);
 /* Wants it gone: the type is COMMAND_*_REMOVE, and the key fields alone count. A ticket also when
  * it was not there. */
 uint64_t mirror_remove(struct mirror *mirror, const struct command *command);
+/* The same two for a reference: the type is one of those four. */
+uint64_t mirror_refer(
+	struct mirror *mirror, uint16_t type, const struct mirror_reference *reference);
 /* The desired entry with the key of *command (a SET's type), copied over it; false when there is
  * none. */
 bool mirror_get(const struct mirror *mirror, struct command *command);

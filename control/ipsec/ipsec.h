@@ -1,0 +1,156 @@
+/*
+ * IPsec in control: what security associations and policies are wanted, who wants them, and what
+ * became of them.
+ *
+ *   configuration  -> configure.c -.
+ *   homeportctl    -> manual.c ----+-> sa_database, policy_database -> mirror (a reference each)
+ *   charon (later) -> ipsec.c -----'                                     |
+ *        mirror, when it sends: expand.c  <- keys, limits, selectors <---'
+ *        dataplane's events: event.c      -> log, operators, moves (NAT), removals (hard limit)
+ *        its coming and going: sa_handover -> the state of SAs goes on
+ *
+ * The dataplane holds the numbers and windows (lib/ipc/sa_state.h); everything else about an SA is
+ * here, keys included, and nowhere on a disk. The SPD is an ordered list (RFC 4301 4.4.1); a policy
+ * that protects names a pair, so a rekey that replaces the pair needs no policy change, and one
+ * that adds a second pair moves the policy by policy_database.
+ *
+ * Without any dataplane everything can be changed; slots are given out at the first attach. Loop
+ * thread; nothing blocks.
+ */
+#ifndef CONTROL_IPSEC_IPSEC_H
+#define CONTROL_IPSEC_IPSEC_H
+
+#include "config/config.h"
+#include "control/ipsec/policy_database.h"
+#include "control/ipsec/sa_database.h"
+#include "control/ipsec/sa_handover.h"
+#include "lib/ipc/event.h"
+
+struct ipsec;
+struct mirror_reference;
+
+enum ipsec_event_type {
+	IPSEC_EVENT_SA_ADDED,
+	IPSEC_EVENT_SA_REMOVED,
+	IPSEC_EVENT_SA_SOFT_EXPIRED,
+	IPSEC_EVENT_SA_HARD_EXPIRED,
+	IPSEC_EVENT_SA_MOVED, /* by a NAT's new mapping or an operator */
+	IPSEC_EVENT_MAPPING,  /* the peer's address changed and nobody followed */
+	IPSEC_EVENT_ACQUIRE,  /* a policy asks for an SA that is not there */
+	IPSEC_EVENT_REJECTED, /* audit (AUD-02) */
+	IPSEC_EVENT_REFUSED,  /* the dataplane did not take an SA or a policy */
+	IPSEC_EVENT_TYPE_COUNT
+};
+
+struct ipsec_event {
+	enum ipsec_event_type type;
+	const struct sa *sa;         /* or NULL */
+	const struct policy *policy; /* or NULL */
+	struct ip_address source, destination;
+	uint32_t spi;      /* host order; 0 none */
+	const char *cause; /* "bytes", a drop reason's name, ...; or NULL */
+	int error;
+};
+
+struct ipsec_counters { /* since start */
+	uint64_t events[IPSEC_EVENT_TYPE_COUNT];
+	uint64_t moves_limited; /* MOB-17 */
+};
+
+struct ipsec_ops {
+	void *context;
+	/* As mirror_refer. */
+	uint64_t (*refer)(void *context, uint16_t type, const struct mirror_reference *reference);
+	void (*random)(void *context, void *out, size_t length);
+	/* Log and operators; the pointers in it are good for the call. May be NULL. */
+	void (*tell)(void *context, const struct ipsec_event *event);
+	/* The tunnel inner addresses behind this inbound SA belong to nobody any more: HA4-MODE-11.
+	 * May be NULL. */
+	void (*inner_lost)(void *context, const struct sa *sa);
+};
+
+/* Takes the configuration's pairs and policies over. NULL with errno. */
+struct ipsec *ipsec_new(const struct config *config, const struct ipsec_ops *ops, monotonic now);
+void ipsec_free(struct ipsec *ipsec);
+
+/*
+ * Another configuration: the pairs and policies that it lacks go, those that changed are moved or
+ * replaced, new ones come; what operators added stays. All or nothing: 0, or -errno with the reason
+ * and nothing changed (a name or SPI of an operator's, no room).
+ */
+int ipsec_configure(struct ipsec *ipsec, const struct config *before, const struct config *after,
+	struct config_error *error, monotonic now);
+
+/* The mirror is about to be attached to it, nothing was sent yet. */
+void ipsec_attached(struct ipsec *ipsec, const struct attachment *attachment, monotonic now);
+/* It went; takes the mapping over. */
+void ipsec_detached(struct ipsec *ipsec, struct attachment *former);
+/* expand.c: as mirror_callbacks.expand. */
+unsigned ipsec_expand(struct ipsec *ipsec, uint16_t type, const struct mirror_reference *reference,
+	bool told, struct command *out);
+/* event.c: an event of the dataplane; false when it is not about IPsec. */
+bool ipsec_event(struct ipsec *ipsec, const struct event *event, monotonic now);
+/* A ticket of the mirror is done; false when it is none of ours. */
+bool ipsec_done(struct ipsec *ipsec, uint64_t ticket, int error);
+/* Larval SAs end, slots wake up. When to call again. */
+monotonic ipsec_tick(struct ipsec *ipsec, monotonic now);
+
+/* ---- associations: operators today, charon's plugin later ---- */
+
+/* A larval inbound SA (SAD-05): its SPI in host order, 0 with errno. */
+uint32_t ipsec_get_spi(struct ipsec *ipsec, uint16_t vrf, monotonic now);
+/*
+ * One direction. A larval SA of the same inbound SPI becomes this one. `model`: name, origin,
+ * command, lifetime, selectors, follow_mapping. NULL with errno as sa_database_add.
+ */
+struct sa *ipsec_add_sa(
+	struct ipsec *ipsec, const struct sa *model, const struct sa_keys *keys, monotonic now);
+/* Names each other's pair and policies' target. */
+void ipsec_pair(struct ipsec *ipsec, struct sa *inbound, struct sa *outbound);
+/* Outer addresses, ports, encapsulation, header settings (MOB-01). 0; -EINVAL another mode. */
+int ipsec_update_sa(struct ipsec *ipsec, struct sa *sa, const struct sa_command *settings,
+	bool follow_mapping, monotonic now);
+void ipsec_del_sa(struct ipsec *ipsec, struct sa *sa, monotonic now);
+
+struct ipsec_sa_state { /* query_sa, out of the region: no round trip (KIF-24) */
+	bool known;     /* a dataplane holds it; else all zero */
+	uint64_t packets, bytes, sequence, last_use_ns;
+	uint32_t replays, replays_late, bad_icv; /* inbound */
+};
+struct ipsec_sa_state ipsec_query_sa(const struct ipsec *ipsec, const struct sa *sa);
+
+/* ---- pairs and policies by name: manual.c ---- */
+
+/* Checked by the rules of the configuration. 0, or -errno and a sentence in error. */
+int ipsec_manual_add(struct ipsec *ipsec, const struct config *config,
+	struct config_security_association *pair, struct config_error *error, monotonic now);
+struct ipsec_move { /* what an update changes; NULL and negative: stays */
+	const struct ip_address *local, *remote;
+	int local_port, remote_port, encap, follow_mapping, path_mtu;
+};
+int ipsec_manual_update(struct ipsec *ipsec, const char *name, const struct ipsec_move *move,
+	struct config_error *error, monotonic now);
+int ipsec_manual_del(
+	struct ipsec *ipsec, const char *name, struct config_error *error, monotonic now);
+int ipsec_manual_policy_add(struct ipsec *ipsec, const struct config *config,
+	const struct config_policy *policy, struct config_error *error);
+int ipsec_manual_policy_del(struct ipsec *ipsec, const char *name, struct config_error *error);
+
+/* ---- looking ---- */
+
+struct sa_database *ipsec_associations(const struct ipsec *ipsec);
+struct policy_database *ipsec_policies(const struct ipsec *ipsec);
+struct ipsec_counters ipsec_counters_get(const struct ipsec *ipsec);
+struct sa_handover_counters ipsec_handover_counters(const struct ipsec *ipsec);
+const struct attachment *ipsec_attachment(const struct ipsec *ipsec);
+const char *ipsec_event_name(enum ipsec_event_type type);
+
+/*
+ * Whether the inbound SA with this id was given this tunnel inner address: it is inside the remote
+ * selectors (HA4-MODE-03). ipsec_owner_of: the inbound SA that was, SA_SLOT_NONE when none is;
+ * walks all SAs, not for the path of registrations.
+ */
+bool ipsec_inner_owned(const struct ipsec *ipsec, uint32_t sa_id, const struct ip_address *address);
+uint32_t ipsec_owner_of(const struct ipsec *ipsec, uint16_t vrf, const struct ip_address *address);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Run-time state of SAs over restarts (lib/ipc/sa_state.h): who owns which line of the region, and
+ * the copy from a dead dataplane's region into the next one's.
+ *
+ *   the dataplane restarted   control kept the mapping of the old region: the lines and windows of
+ *                             every SA are copied into the new region, its SA_SET says SA_RESUME
+ *   control restarted         the lines of the living region name SPI and identity: an SA that the
+ *                             configuration gives again gets its old slot, and resumes
+ *   both restarted            nothing is left; numbers begin anew (docs/decisions/0030)
+ *
+ * A line keeps its owner when the SA is removed, until another one takes the slot: an SA that comes
+ * back with the same SPI and keys goes on where it stopped (ESP-ALG-20). Loop thread.
+ */
+#ifndef CONTROL_IPSEC_SA_HANDOVER_H
+#define CONTROL_IPSEC_SA_HANDOVER_H
+
+#include "control/ipsec/sa_database.h"
+#include "lib/ipc/attach.h"
+
+struct sa_handover;
+
+struct sa_handover_counters {
+	uint64_t copied;  /* SAs whose state went into a new region */
+	uint64_t adopted; /* whose state was found in a living one */
+	uint64_t reset;   /* windows moved right because the region's layout changed */
+};
+
+/* NULL with errno. */
+struct sa_handover *sa_handover_new(uint32_t slots);
+void sa_handover_free(struct sa_handover *handover);
+
+/* The dataplane went: takes the mapping over (its descriptors are closed). */
+void sa_handover_keep(struct sa_handover *handover, struct attachment *former);
+/*
+ * A dataplane is attached, nothing was sent to it yet; borrowed until sa_handover_keep or the next
+ * call. Copies from the kept region when it is another one's, and gives that back.
+ */
+void sa_handover_attached(struct sa_handover *handover, const struct attachment *attachment);
+
+/* The slot whose state is that of this SA; SA_SLOT_NONE when there is none. */
+uint32_t sa_handover_find(const struct sa_handover *handover, const struct sa *sa);
+/*
+ * Before SA_SET of an SA that has a slot: true when the line is its own, so that it resumes; else
+ * the line is made its own.
+ */
+bool sa_handover_claim(struct sa_handover *handover, const struct sa *sa);
+
+struct sa_handover_counters sa_handover_counters_get(const struct sa_handover *handover);
+
+#endif
