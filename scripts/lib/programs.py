@@ -37,6 +37,8 @@ def binary(build, name):
 class Gateway:
 	"""homeport-dataplane and homeport-control in one namespace.
 
+	HOMEPORT_WORKERS and HOMEPORT_QUEUES in the environment: as many workers, and queue pairs a device (fewer than workers: they
+	hand frames over to the one that owns the device).
 	ports: (interface, zone, tap, address of the tap or None, home prefix on that link or None)
 	nodes: dict(home_address, nai, spi, key) and more settings by name
 	"""
@@ -55,8 +57,10 @@ class Gateway:
 	# ---- configuration
 
 	def text(self):
+		workers, pairs = int(os.environ.get("HOMEPORT_WORKERS", 1)), int(os.environ.get("HOMEPORT_QUEUES", 1))
+		queues = f",qpairs={pairs}" if pairs > 1 else ""
 		ports = ",\n".join(
-			f'    {{ name = "{interface}"; device = "net_af_packet{index},iface={interface}"; tap = "{tap}"; zone = "{zone}"; '
+			f'    {{ name = "{interface}"; device = "net_af_packet{index},iface={interface}{queues}"; tap = "{tap}"; zone = "{zone}"; '
 			f'checksum_check = false; }}' for index, (interface, zone, tap, _, _) in enumerate(self.ports))
 		links = [f'{{ prefix = "{prefix}"; port = "{interface}"; }}' for interface, _, _, _, prefix in self.ports if prefix]
 		links += [f'{{ prefix = "{prefix}"; }}' for prefix in self.virtual]
@@ -64,7 +68,7 @@ class Gateway:
 		return f"""# made by scripts/lib/programs.py for one run
 dataplane = {{
   socket = "{self.attach_socket}";
-  workers = 1;
+  workers = {workers};
   huge_pages = false;
   memory_mb = 256;
   file_prefix = "{self.network.prefix}";
