@@ -268,6 +268,72 @@ static bool pool(void *context, unsigned index, struct provider_pool *out)
 	return false;
 }
 
+static uint64_t milliseconds_ago(monotonic then, monotonic now)
+{
+	return then ? milliseconds(then, now) : UINT64_MAX;
+}
+
+static enum provider_step node_next(void *context, uint64_t *cursor, struct provider_node *out)
+{
+	const struct process *p = context;
+	monotonic now = clock_read().monotonic_ns;
+	struct mip4_node_view view;
+	uint32_t slot = (uint32_t)*cursor;
+	if (slot == UINT32_MAX)
+		return PROVIDER_END;
+	bool found = mip4_show_node(p->engine, &slot, LOOK_PER_STEP, now, &view);
+	*cursor = slot;
+	if (!found)
+		return slot == UINT32_MAX ? PROVIDER_END : PROVIDER_AGAIN;
+	*out = (struct provider_node){
+		.nai = view.nai,
+		.home_address = view.home_address,
+		.accepted = view.accepted,
+		.denied = view.denied,
+		.service_ms = view.service_ns / 1000000,
+		.accepted_ago_ms = milliseconds_ago(view.accepted_ns, now),
+		.denied_ago_ms = milliseconds_ago(view.denied_ns, now),
+		.bindings = view.bindings,
+		.instance = view.instance,
+		.denied_code = view.denied_code,
+	};
+	return PROVIDER_FOUND;
+}
+
+static void rehearse(
+	void *context, const struct provider_rehearsal *what, struct provider_rehearsed *out)
+{
+	const struct process *p = context;
+	struct mip4_rehearsed done;
+	struct mip4_rehearsal rehearsal = {
+		.nai = what->nai,
+		.home_address = what->home_address,
+		.home_agent = p->config->instances[what->instance].addresses[0],
+		.care_of_address = what->care_of_address,
+		.source = what->source,
+		.source_port = (be16)__builtin_bswap16(434),
+		.instance = what->instance,
+		.lifetime_s = what->lifetime_s,
+		.port = what->port,
+		.flags = what->flags,
+		.udp_tunnel = what->udp_tunnel,
+		.udp_forced = what->udp_forced,
+	};
+	mip4_rehearse(p->engine, &rehearsal, clock_read(), &done);
+	*out = (struct provider_rehearsed){
+		.step = done.step,
+		.code = done.code,
+		.discarded = done.discarded,
+		.why = done.why,
+		.lifetime_s = done.lifetime_s,
+		.encapsulation = done.encapsulation,
+		.udp = done.udp,
+		.home_address = done.home_address,
+		.care_of_address = done.effective,
+		.care_of_port = done.effective_port,
+	};
+}
+
 static int clear_binding(void *context, uint32_t binding_id)
 {
 	return mip4_engine_clear(process_of(context)->engine, binding_id, clock_read());
@@ -318,6 +384,8 @@ void provider_fill(struct provider *provider, struct process *process)
 		.ports = get_ports,
 		.violation = violation,
 		.pool = pool,
+		.node_next = node_next,
+		.rehearse = rehearse,
 		.clear_binding = clear_binding,
 		.clear_home = clear_home,
 		.clear_nai = clear_nai,

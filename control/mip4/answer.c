@@ -112,7 +112,12 @@ void answer_count(struct mip4_engine *e, const struct reply *reply)
 	static const uint8_t codes[] = {128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139,
 		140, 141, 142, 143, 144, 147, 148, 151};
 	unsigned counter = MIP4_DENIED_128;
+	struct node *n = node_table_get(e->nodes, reply->node);
 
+	if (n && reply->code <= CODE_ACCEPTED_NOSIM)
+		n->accepted++;
+	else if (n)
+		n->denied++;
 	if (reply->code <= CODE_ACCEPTED_NOSIM) {
 		counter_add(e, reply->instance,
 			reply->deregistration

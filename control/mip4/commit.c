@@ -91,7 +91,8 @@ void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_caus
 	if (last && transaction == TRANSACTION_NONE)
 		engine_home_changed(e, b, false, false, NULL);
 	if (n) {
-		n->bindings--;
+		if (--n->bindings == 0)
+			n->service_ns += now.monotonic_ns - n->away_since_ns;
 		if (last)
 			lease_release(e, n, b, now.monotonic_ns);
 	}
@@ -269,7 +270,9 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 			return;
 		}
 		b->created_ns = r->now.monotonic_ns;
-		node_table_get(e->nodes, r->node)->bindings++;
+		struct node *n = node_table_get(e->nodes, r->node);
+		if (n->bindings++ == 0)
+			n->away_since_ns = r->now.monotonic_ns;
 	}
 	binding_fill(e, b, r, v);
 	t->binding_id = b->id;

@@ -149,6 +149,31 @@ unsigned mip4_engine_clear_home(struct mip4_engine *engine, uint16_t instance,
 	const struct ip_address *home_address, struct clock_now now);
 unsigned mip4_engine_clear_nai(
 	struct mip4_engine *engine, uint16_t instance, const char *nai, struct clock_now now);
+/* A registration as an operator describes it (HA4-OPS-29). */
+struct mip4_rehearsal {
+	const char *nai; /* "" none */
+	struct ip_address home_address, home_agent, care_of_address, source;
+	be16 source_port;
+	uint16_t instance, lifetime_s, port; /* port: index, where it would come in */
+	uint8_t flags;                       /* enum mip4_flag */
+	bool udp_tunnel, udp_forced;         /* extension 144, its F bit */
+};
+struct mip4_rehearsed {
+	uint8_t step;    /* of HA4-REG-01: 20 accepted */
+	uint8_t code;    /* of the reply */
+	bool discarded;  /* no reply: `why` is a counter's name */
+	const char *why; /* static text */
+	uint16_t lifetime_s;
+	uint8_t encapsulation;
+	bool udp;
+	struct ip_address home_address; /* unspecified: one from a pool */
+	struct ip_address effective;
+	be16 effective_port;
+};
+/* Where it would end, were its authenticators right and its Identification fresh. Changes nothing.
+ */
+void mip4_rehearse(struct mip4_engine *engine, const struct mip4_rehearsal *rehearsal,
+	struct clock_now now, struct mip4_rehearsed *out);
 /* Drain: no new mobile nodes (130), refreshes served (HA4-OPS-20). */
 void mip4_engine_drain(struct mip4_engine *engine, bool on);
 
@@ -178,6 +203,21 @@ struct mip4_pool_view {
 /* false when the pool does not exist. */
 bool mip4_show_pool(const struct mip4_engine *engine, uint16_t instance, unsigned pool,
 	struct mip4_pool_view *out);
+
+struct mip4_node_view {                 /* RFC 2006 haCounterTable (HA4-OPS-22) */
+	const char *nai;                /* "" none */
+	struct ip_address home_address; /* its identity without a NAI, else its dynamic one */
+	uint64_t accepted, denied;
+	uint64_t service_ns;              /* away and served, in all */
+	monotonic accepted_ns, denied_ns; /* last; 0 never */
+	uint32_t bindings;
+	uint16_t instance;
+	uint8_t denied_code; /* last */
+};
+/* Of slot *cursor or the next one in use within `look` slots; false when there was none. *cursor
+ * becomes UINT32_MAX at the end. Texts borrowed until the node goes. */
+bool mip4_show_node(const struct mip4_engine *engine, uint32_t *cursor, uint32_t look,
+	monotonic now, struct mip4_node_view *out);
 
 struct mip4_violation { /* HA4-BAD-06: per source, at most 1024, oldest replaced */
 	struct ip_address source, home_address;

@@ -77,6 +77,7 @@ struct request {
 	uint64_t reply_identification;
 	const struct ip_address *redirect; /* Redirected HA of a denial */
 	const uint8_t *denied_networks;    /* codes of a denial with 147 */
+	bool rehearsed;                    /* nothing may change (HA4-OPS-29) */
 	bool pool_reserved;                /* home_address was taken from a pool for this request */
 	struct clock_now now;
 };
@@ -118,6 +119,11 @@ struct mip4_engine {
 };
 
 /* receive.c */
+/* HA4-BAD-13: 0.0.0.0 only where a home link is. */
+bool receive_source_good(const struct mip4_engine *e, const struct request *r);
+/* Step 3 of HA4-REG-01: why it came the wrong way for this role (HA4-TNC-02, -03, -08,
+ * HA4-MODE-03), or MIP4_COUNTER_COUNT. */
+enum mip4_counter receive_way(const struct mip4_engine *e, const struct request *r);
 void receive_again(struct mip4_engine *e, const struct punt_record *record, struct clock_now now);
 
 /* event.c */
@@ -187,6 +193,14 @@ void record_node_delete(struct mip4_engine *e, const struct node *n);
 /* walk.c: an authenticated request is held while an older one of its node waits; run again from
  * here. */
 void walk_request(struct mip4_engine *e, struct request *r);
+/* Who it is; why nobody, or MIP4_COUNTER_COUNT. */
+enum mip4_counter walk_identity(const struct mip4_engine *e, struct request *r);
+/*
+ * The foreign agent's association: by source, else by care-of field when the agent may be behind a
+ * NAT (HA4-AUTH-20). Looked up before anything is answered, for denials carry its authenticator too
+ * (HA4-RRP-11); whether its own is right is step 8.
+ */
+void walk_agent_find(const struct mip4_engine *e, struct request *r);
 const struct config_mobile_node *walk_profile(struct mip4_engine *e, uint32_t node);
 
 #endif

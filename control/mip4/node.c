@@ -172,3 +172,8 @@ uint64_t node_identity_hash(const struct node *n)
 		h = (h ^ n->home_address.words[i]) * 0xff51afd7ed558ccdull;
 	return h | 1;
 }
+
+uint32_t node_table_high(const struct node_table *t)
+{
+	return t->fresh;
+}

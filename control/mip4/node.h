@@ -35,8 +35,11 @@ struct node {
 	uint32_t moves;
 	uint32_t profile, generation; /* index, and of which configuration */
 	uint32_t bindings;
-	uint32_t transaction; /* waiting for the dataplane; UINT32_MAX none */
-	uint32_t next;        /* hash chain */
+	uint64_t accepted, denied; /* requests, deregistrations too (RFC 2006 haCounterTable) */
+	monotonic away_since_ns;   /* while it has bindings */
+	uint64_t service_ns;       /* of earlier absences */
+	uint32_t transaction;      /* waiting for the dataplane; UINT32_MAX none */
+	uint32_t next;             /* hash chain */
 	uint16_t instance;
 	uint16_t pool; /* pool index + 1 of `assigned`; 0: static */
 	uint8_t denied_code;
@@ -65,6 +68,8 @@ uint32_t node_table_get_or_add(struct node_table *table, const struct node_key *
 	void *context);
 /* Of NAI or home address, never 0: whose lease an address is. */
 uint64_t node_identity_hash(const struct node *node);
+/* Indexes below it are or were in use. */
+uint32_t node_table_high(const struct node_table *table);
 uint32_t node_table_count(const struct node_table *table);
 
 #endif

@@ -69,8 +69,7 @@ static enum mip4_counter status_counter(enum mip4_status status)
 	}
 }
 
-/* HA4-BAD-13: 0.0.0.0 only where a home link is. */
-static bool source_good(const struct mip4_engine *e, const struct request *r)
+bool receive_source_good(const struct mip4_engine *e, const struct request *r)
 {
 	const struct ip_address *source = &r->record->source;
 
@@ -114,25 +113,29 @@ static bool inner_address_good(
 	return sa && e->ops.inner_address_owned && e->ops.inner_address_owned(e->context, sa, a);
 }
 
-/* Step 3 of HA4-REG-01: did it come the right way for this role (HA4-TNC-02, -03, -08,
- * HA4-MODE-03)? */
-static bool way_good(struct mip4_engine *e, const struct request *r)
+enum mip4_counter receive_way(const struct mip4_engine *e, const struct request *r)
 {
 	const struct config_instance *c = r->config;
 	bool external = view_external(e, r->record);
-	enum mip4_counter reason = MIP4_COUNTER_COUNT;
 
 	if (c->role == ROLE_INTERNAL_HA &&
 		!in_prefixes(c->trusted, c->trusted_count, &r->record->source))
-		reason = MIP4_UNTRUSTED_SOURCE;
-	else if (c->role == ROLE_INTERNAL_HA && external && !arrival_sa(r->record))
-		reason = MIP4_UNTRUSTED_ZONE;
-	else if (c->role == ROLE_EXTERNAL_HA && c->drop_internal && !external)
-		reason = MIP4_INTERNAL_SOURCE;
-	else if (!inner_address_good(e, r, &r->record->source) ||
-		 (r->message.type == MIP4_REGISTRATION_REQUEST && r->message.request.lifetime_s &&
-			 !inner_address_good(e, r, &r->facts.care_of_address)))
-		reason = MIP4_TUNNEL_INNER_SOURCE;
+		return MIP4_UNTRUSTED_SOURCE;
+	if (c->role == ROLE_INTERNAL_HA && external && !arrival_sa(r->record))
+		return MIP4_UNTRUSTED_ZONE;
+	if (c->role == ROLE_EXTERNAL_HA && c->drop_internal && !external)
+		return MIP4_INTERNAL_SOURCE;
+	if (!inner_address_good(e, r, &r->record->source) ||
+		(r->message.type == MIP4_REGISTRATION_REQUEST && r->message.request.lifetime_s &&
+			!inner_address_good(e, r, &r->facts.care_of_address)))
+		return MIP4_TUNNEL_INNER_SOURCE;
+	return MIP4_COUNTER_COUNT;
+}
+
+static bool way_good(struct mip4_engine *e, const struct request *r)
+{
+	enum mip4_counter reason = receive_way(e, r);
+
 	if (reason == MIP4_COUNTER_COUNT)
 		return true;
 	counter_add(e, r->instance, reason);
@@ -158,7 +161,7 @@ static void dispatch(struct mip4_engine *e, struct request *r)
 {
 	if (r->record->source_port == 0) {
 		counter_add(e, r->instance, MIP4_RX_SOURCE_PORT);
-	} else if (!source_good(e, r)) {
+	} else if (!receive_source_good(e, r)) {
 		counter_add(e, r->instance, MIP4_RX_SOURCE_ADDRESS);
 	} else if (own_tunnel(e, r)) {
 		counter_add(e, r->instance, MIP4_SIGNALLING_IN_TUNNEL);

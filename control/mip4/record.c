@@ -276,7 +276,8 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	b->home_port = network ? network->port : PORT_NONE;
 	b->state = BINDING_ACTIVE;
 	b->node = node;
-	n->bindings++;
+	if (n->bindings++ == 0)
+		n->away_since_ns = facts->created_ns;
 	binding_cache_endpoint_set(e->cache, b, &facts->care_of_address, facts->care_of_port);
 	binding_cache_schedule(e->cache, b, expires);
 	for (unsigned i = 0; !n->pool && i < e->config->instances[b->instance].pool_count; i++) {

@@ -92,3 +92,31 @@ bool mip4_show_violation(const struct mip4_engine *e, unsigned index, struct mip
 {
 	return violations_get(&e->violations, index, out);
 }
+
+bool mip4_show_node(const struct mip4_engine *e, uint32_t *cursor, uint32_t look, monotonic now,
+	struct mip4_node_view *out)
+{
+	uint32_t high = node_table_high(e->nodes);
+
+	for (; look && *cursor < high; look--) {
+		const struct node *n = node_table_get(e->nodes, (*cursor)++);
+		if (!n)
+			continue;
+		*out = (struct mip4_node_view){
+			.nai = n->nai ? n->nai : "",
+			.home_address = n->nai ? n->assigned : n->home_address,
+			.accepted = n->accepted,
+			.denied = n->denied,
+			.service_ns = n->service_ns + (n->bindings ? now - n->away_since_ns : 0),
+			.accepted_ns = n->accepted_ns,
+			.denied_ns = n->denied_ns,
+			.bindings = n->bindings,
+			.instance = n->instance,
+			.denied_code = n->denied_code,
+		};
+		return true;
+	}
+	if (*cursor >= high)
+		*cursor = UINT32_MAX;
+	return false;
+}

@@ -55,10 +55,19 @@ static bool listed(const struct config_mobile_node *p, const struct ip_address *
 	return p->home_address.length && ip_prefix_contains(&p->home_address, home);
 }
 
+/* A rehearsed node may be one that never came; it has nothing then. */
+static const struct node *node_of(const struct mip4_engine *e, const struct request *r)
+{
+	static const struct node nobody;
+	const struct node *n = node_table_get(e->nodes, r->node);
+
+	return n ? n : &nobody;
+}
+
 static enum decide_home home_granted(
 	const struct mip4_engine *e, const struct request *r, const struct ip_address *home)
 {
-	const struct node *n = node_table_get(e->nodes, r->node);
+	const struct node *n = node_of(e, r);
 	const struct config_home_network *network = view_home_network(r->config, home);
 	bool mine = ip_address_equal(&n->assigned, home);
 
@@ -96,11 +105,22 @@ static bool pool_assign(struct mip4_engine *e, struct request *r, struct ip_addr
 	return false;
 }
 
+static bool pool_has(const struct mip4_engine *e, const struct request *r)
+{
+	for (unsigned i = 0; i < r->config->pool_count; i++) {
+		const struct pool *pool = e->pools[r->instance][i];
+		if (pool &&
+			pool_leased(pool) + pool_held(pool, r->now.monotonic_ns) < pool_size(pool))
+			return true;
+	}
+	return false;
+}
+
 /* HA4-DYN-03, -05: the address it has, a static one, one from a pool. */
 static enum decide_home home_assigned(
 	struct mip4_engine *e, struct request *r, struct ip_address *home)
 {
-	struct node *n = node_table_get(e->nodes, r->node);
+	const struct node *n = node_of(e, r);
 
 	if (n->pool) {
 		*home = n->assigned;
@@ -120,6 +140,8 @@ static enum decide_home home_assigned(
 	}
 	if (!r->profile->dynamic_address)
 		return HOME_NO_DYNAMIC;
+	if (r->rehearsed)
+		return pool_has(e, r) ? HOME_GRANTED : HOME_POOL_EMPTY;
 	return pool_assign(e, r, home) ? HOME_GRANTED : HOME_POOL_EMPTY;
 }
 

@@ -10,7 +10,7 @@
 #define AUTHENTICATORS_MAX 4 /* HMACs per message, HA4-BAD-14 */
 #define CHAP_SPI           2
 
-static struct node_key walk_node_key(const struct config_mobile_node *profile,
+static struct node_key node_key(const struct config_mobile_node *profile,
 	const struct facts_text *nai, const struct ip_address *home_address, uint16_t instance)
 {
 	struct node_key key = {.instance = instance};
@@ -54,34 +54,36 @@ static struct identification_clock walk_clock(const struct mip4_engine *e, struc
 	};
 }
 
-/* Step 5. */
-static bool identity(struct mip4_engine *e, struct request *r)
+enum mip4_counter walk_identity(const struct mip4_engine *e, struct request *r)
 {
 	const struct facts *f = &r->facts;
 
-	if (f->nai.at && !nai_valid(f->nai.at, f->nai.length)) {
-		counter_add(e, r->instance, MIP4_NO_IDENTITY);
-		return false;
-	}
-	if (!f->nai.at && f->request.home_address == 0) {
-		counter_add(e, r->instance, MIP4_NO_IDENTITY);
-		return false;
-	}
+	if (f->nai.at && !nai_valid(f->nai.at, f->nai.length))
+		return MIP4_NO_IDENTITY;
+	if (!f->nai.at && f->request.home_address == 0)
+		return MIP4_NO_IDENTITY;
 	r->profile_index =
 		f->nai.at ? profile_by_nai(e->profiles, r->instance, f->nai.at, f->nai.length)
 			  : profile_by_home_address(e->profiles, r->instance, &f->home_address);
 	if (r->profile_index == PROFILE_NONE ||
-		e->config->mobile_nodes[r->profile_index].security_count == 0) {
-		counter_add(e, r->instance, MIP4_NO_MSA);
-		return false;
-	}
+		e->config->mobile_nodes[r->profile_index].security_count == 0)
+		return MIP4_NO_MSA;
 	r->profile = &e->config->mobile_nodes[r->profile_index];
-	if (f->first_auth < 0) {
-		counter_add(e, r->instance, MIP4_NO_AUTH_EXT);
-		return false;
-	}
-	r->key = walk_node_key(r->profile, &f->nai, &f->home_address, r->instance);
-	return true;
+	r->key = node_key(r->profile, &f->nai, &f->home_address, r->instance);
+	return MIP4_COUNTER_COUNT;
+}
+
+/* Step 5. */
+static bool identity(struct mip4_engine *e, struct request *r)
+{
+	enum mip4_counter reason = walk_identity(e, r);
+
+	if (reason == MIP4_COUNTER_COUNT && r->facts.first_auth < 0)
+		reason = MIP4_NO_AUTH_EXT;
+	if (reason == MIP4_COUNTER_COUNT)
+		return true;
+	counter_add(e, r->instance, reason);
+	return false;
 }
 
 static bool agent_shares(const struct mip4_engine *e, uint32_t agent)
@@ -89,12 +91,7 @@ static bool agent_shares(const struct mip4_engine *e, uint32_t agent)
 	return agent != PROFILE_NONE && e->config->foreign_agents[agent].security_count > 0;
 }
 
-/*
- * The foreign agent's association: by source, else by care-of field when the agent may be behind a
- * NAT (HA4-AUTH-20). Looked up before anything is answered, for denials carry its authenticator too
- * (HA4-RRP-11); whether its own is right is step 8.
- */
-static void agent_find(struct mip4_engine *e, struct request *r)
+void walk_agent_find(const struct mip4_engine *e, struct request *r)
 {
 	const struct facts *f = &r->facts;
 	struct mip4_authentication auth;
@@ -465,7 +462,7 @@ void walk_request(struct mip4_engine *e, struct request *r)
 
 	if (!identity(e, r))
 		return;
-	agent_find(e, r);
+	walk_agent_find(e, r);
 	if (!authenticate(e, r))
 		return;
 	r->node = node_table_get_or_add(e->nodes, &r->key, now > idle ? now - idle : 0, evicted, e);

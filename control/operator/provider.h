@@ -94,6 +94,35 @@ struct provider_pool {
 	uint32_t size, leased, held_down;
 };
 
+struct provider_node {   /* RFC 2006 haCounterTable */
+	const char *nai; /* "" none */
+	struct ip_address home_address;
+	uint64_t accepted, denied, service_ms;
+	uint64_t accepted_ago_ms, denied_ago_ms; /* UINT64_MAX: never */
+	uint32_t bindings;
+	uint16_t instance;
+	uint8_t denied_code;
+};
+
+struct provider_rehearsal { /* a registration as it might come (HA4-OPS-29) */
+	const char *nai;
+	struct ip_address home_address, care_of_address, source;
+	uint16_t instance, port, lifetime_s;
+	uint8_t flags; /* octet of the request */
+	bool udp_tunnel, udp_forced;
+};
+
+struct provider_rehearsed {
+	uint8_t step, code; /* of HA4-REG-01, of the reply */
+	bool discarded;     /* no reply */
+	const char *why;
+	uint16_t lifetime_s;
+	uint8_t encapsulation;
+	bool udp;
+	struct ip_address home_address, care_of_address;
+	be16 care_of_port;
+};
+
 struct provider {
 	void *context;
 	const struct config *(*config)(void *context); /* in effect; never NULL */
@@ -115,6 +144,10 @@ struct provider {
 
 	bool (*violation)(void *context, unsigned index, struct provider_violation *out);
 	bool (*pool)(void *context, unsigned index, struct provider_pool *out);
+
+	enum provider_step (*node_next)(void *context, uint64_t *cursor, struct provider_node *out);
+	void (*rehearse)(void *context, const struct provider_rehearsal *what,
+		struct provider_rehearsed *out);
 
 	/* Removes one binding, with Revocation where negotiated. 0 or -ENOENT. */
 	int (*clear_binding)(void *context, uint32_t binding_id);

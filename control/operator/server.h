@@ -58,6 +58,9 @@ void show_violations(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void show_mobile_nodes(
 	struct operator_server *server, const struct request *request, struct writer *out);
+void show_nodes(struct operator_server *server, const struct request *request, struct writer *out);
+void act_test_registration(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void show_instances(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void show_pools(struct operator_server *server, const struct request *request, struct writer *out);

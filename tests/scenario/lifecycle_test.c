@@ -413,6 +413,118 @@ static void nonce_copy_under_way(void **state)
 	end(h);
 }
 
+static struct mip4_rehearsed rehearse(
+	struct home *h, const char *home, const char *care_of, const char *source, uint8_t flags)
+{
+	struct mip4_rehearsal what = {.nai = "",
+		.home_address = address_of(home),
+		.home_agent = address_of("192.0.2.1"),
+		.care_of_address = address_of(care_of),
+		.source = address_of(source),
+		.source_port = htons(40007),
+		.lifetime_s = 600,
+		.flags = flags};
+	struct mip4_rehearsed out;
+
+	mip4_rehearse(h->engine, &what, h->now, &out);
+	return out;
+}
+
+// HA4-OPS-29
+static void rehearsals(void **state)
+{
+	struct home *h = home_new(INSTANCE("gre = false; pools = ( { name = \"p\"; first = "
+					   "\"10.1.9.1\"; last = \"10.1.9.1\"; } );") NODES(TEN
+		"," NODE("home_address = \"10.1.0.11\"; zone = \"internal\";") "," NODE(
+			"nai = \"@b\";")));
+	struct mip4_rehearsal dynamic = {.nai = "x@b",
+		.home_agent = address_of("192.0.2.1"),
+		.home_address = address_of("0.0.0.0"),
+		.care_of_address = address_of("192.168.1.23"),
+		.source = address_of("203.0.113.7"),
+		.source_port = htons(40007),
+		.lifetime_s = 600,
+		.flags = FORWARD,
+		.udp_tunnel = true};
+	struct mip4_counters before = *mip4_counters_of(h->engine, 0);
+	struct mip4_rehearsed r;
+
+	(void)state;
+	r = rehearse(h, "10.1.0.10", "198.51.100.23", "198.51.100.23", FORWARD);
+	assert_int_equal(r.step, 20);
+	assert_int_equal(r.code, 0);
+	assert_int_equal(r.lifetime_s, 600);
+	r = rehearse(h, "10.1.0.10", "198.51.100.23", "203.0.113.7", FORWARD);
+	assert_int_equal(r.step, 17);
+	assert_int_equal(r.code, 129);
+	r = rehearse(h, "10.1.0.10", "198.51.100.23", "198.51.100.23", FORWARD | MIP4_G);
+	assert_int_equal(r.step, 16);
+	assert_int_equal(r.code, 139);
+	r = rehearse(h, "10.1.0.11", "198.51.100.23", "198.51.100.23", FORWARD);
+	assert_int_equal(r.step, 13);
+	assert_string_equal(r.why, "not in this user's zone");
+	r = rehearse(h, "10.1.0.99", "198.51.100.23", "198.51.100.23", FORWARD);
+	assert_int_equal(r.step, 5);
+	assert_true(r.discarded);
+	assert_string_equal(r.why, "no_msa");
+	r = rehearse(h, "10.1.0.10", "198.51.100.23", "224.0.0.1", FORWARD);
+	assert_int_equal(r.step, 1);
+	for (unsigned i = 0; i < 3; i++) { /* takes no lease, however often it is asked */
+		mip4_rehearse(h->engine, &dynamic, h->now, &r);
+		assert_int_equal(r.step, 20);
+		assert_true(r.udp);
+		assert_int_equal(r.lifetime_s, 60);
+		assert_int_equal(r.effective_port, htons(40007));
+	}
+	assert_memory_equal(&before, mip4_counters_of(h->engine, 0), sizeof(before));
+	assert_int_equal(mip4_show_node_count(h->engine), 0);
+	assert_int_equal(h->sets + h->sent_count + h->record_count, 0);
+	struct ask ask = plain;
+	ask.nai = "y@b";
+	ask.home_address = "0.0.0.0";
+	assert_int_equal(ask_send(h, &ask), 0);
+	mip4_rehearse(h->engine, &dynamic, h->now, &r); /* the only address is gone */
+	assert_int_equal(r.step, 19);
+	assert_int_equal(r.code, 130);
+	mip4_engine_drain(h->engine, true);
+	r = rehearse(h, "10.1.0.10", "198.51.100.23", "198.51.100.23", FORWARD);
+	assert_int_equal(r.code, 130);
+	end(h);
+}
+
+// HA4-OPS-22: the rows of RFC 2006's haCounterTable
+static void node_rows(void **state)
+{
+	struct home *h = home_new(INSTANCE("") NODES(TEN));
+	struct ask ask = plain;
+	struct mip4_node_view view;
+	uint32_t cursor = 0;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	home_pass(h, 100);
+	ask.home_agent = "192.0.2.99";
+	assert_int_equal(ask_send(h, &ask), 136);
+	ask.home_agent = NULL;
+	ask.lifetime_s = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	home_pass(h, 50);
+	ask.lifetime_s = 600;
+	assert_int_equal(ask_send(h, &ask), 0);
+	home_pass(h, 30);
+	assert_true(mip4_show_node(h->engine, &cursor, 100, h->now.monotonic_ns, &view));
+	assert_int_equal(view.accepted, 3);
+	assert_int_equal(view.denied, 1);
+	assert_int_equal(view.denied_code, 136);
+	assert_int_equal(view.bindings, 1);
+	assert_int_equal(view.service_ns, 130 * CLOCK_NS_PER_S);
+	assert_int_equal(h->now.monotonic_ns - view.accepted_ns, 30 * CLOCK_NS_PER_S);
+	assert_int_equal(h->now.monotonic_ns - view.denied_ns, 80 * CLOCK_NS_PER_S);
+	assert_false(mip4_show_node(h->engine, &cursor, 100, h->now.monotonic_ns, &view));
+	assert_int_equal(cursor, UINT32_MAX);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +537,8 @@ int main(void)
 		cmocka_unit_test(alarms),
 		cmocka_unit_test(crowded_replay),
 		cmocka_unit_test(nonce_copy_under_way),
+		cmocka_unit_test(rehearsals),
+		cmocka_unit_test(node_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

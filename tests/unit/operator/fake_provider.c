@@ -142,6 +142,40 @@ static void fake_drain(void *context, bool on)
 	((struct fake *)context)->drained = on ? 1 : 2;
 }
 
+/* Says back what it understood. */
+static void fake_rehearse(
+	void *context, const struct provider_rehearsal *what, struct provider_rehearsed *out)
+{
+	(void)context;
+	*out = (struct provider_rehearsed){.step = what->port == 1 ? 20 : 13,
+		.code = what->port == 1 ? 0 : 129,
+		.why = what->nai,
+		.lifetime_s = what->lifetime_s,
+		.encapsulation = what->flags,
+		.udp = what->udp_tunnel && what->udp_forced,
+		.home_address = what->home_address,
+		.care_of_address = what->source};
+	out->discarded = what->lifetime_s == 1;
+}
+
+static enum provider_step fake_node_next(void *context, uint64_t *cursor, struct provider_node *out)
+{
+	(void)context;
+	if (*cursor == 3)
+		return PROVIDER_END;
+	*out = (struct provider_node){.nai = *cursor ? "" : "a@b",
+		.home_address = ip_address_from_v4(htonl(0x0a000000u + (uint32_t)*cursor)),
+		.accepted = 7,
+		.denied = 2,
+		.service_ms = 61000,
+		.accepted_ago_ms = 5000,
+		.denied_ago_ms = *cursor ? 1000 : UINT64_MAX,
+		.denied_code = *cursor ? 129 : 0,
+		.bindings = 1};
+	++*cursor;
+	return PROVIDER_FOUND;
+}
+
 static int fake_reload(void *context, struct config_error *error)
 {
 	struct fake *fake = context;
@@ -177,6 +211,8 @@ void fake_init(struct fake *fake, uint32_t bindings)
 	fake->control[0][1] = 7;
 	fake->control[0][2] = 2;
 	fake->provider = (struct provider){.context = fake,
+		.rehearse = fake_rehearse,
+		.node_next = fake_node_next,
 		.config = fake_config,
 		.status = fake_status,
 		.binding_next = fake_next,

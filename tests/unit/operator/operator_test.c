@@ -240,6 +240,59 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	close(fd);
 }
 
+// HA4-OPS-29
+static void a_registration_is_described(void **state)
+{
+	json_t *answer = ask_good("{\"command\":\"test registration\",\"arguments\":{\"home\":"
+				  "\"10.0.0.3\",\"care-of\":\"192.168.1.23\",\"source\":"
+				  "\"203.0.113.7\",\"port\":\"in\",\"flags\":\"BMUF\","
+				  "\"lifetime\":\"300\",\"nai\":\"a@b\"}}");
+	json_t *data = json_object_get(answer, "data");
+
+	assert_string_equal(text_of(data, "outcome"), "accepted");
+	assert_int_equal(number_of(data, "step"), 20);
+	assert_int_equal(number_of(data, "lifetime_s"), 300);
+	assert_string_equal(text_of(data, "reason"), "a@b");
+	assert_string_equal(text_of(data, "care_of_address"), "203.0.113.7");
+	assert_true(json_is_true(json_object_get(data, "udp")));
+	assert_true(json_is_null(json_object_get(data, "encapsulation"))); /* B and M: 0x50 */
+	json_decref(answer);
+	answer = ask_good("{\"command\":\"test registration\",\"arguments\":{\"home\":"
+			  "\"10.0.0.3\",\"care-of\":\"192.168.1.23\"}}");
+	data = json_object_get(answer, "data");
+	assert_string_equal(text_of(data, "outcome"), "denied");
+	assert_int_equal(number_of(data, "code"), 129);
+	json_decref(answer);
+	answer = ask("{\"command\":\"test registration\",\"arguments\":{\"home\":"
+		     "\"10.0.0.3\",\"care-of\":\"192.168.1.23\",\"flags\":\"Q\"}}");
+	assert_non_null(strstr(line_text, "flags are letters"));
+	json_decref(answer);
+	answer = ask("{\"command\":\"test registration\",\"arguments\":{\"home\":"
+		     "\"2001:db8::1\",\"care-of\":\"192.168.1.23\"}}");
+	assert_non_null(strstr(line_text, "IPv4"));
+	json_decref(answer);
+}
+
+// HA4-OPS-22
+static void nodes_are_rows(void **state)
+{
+	json_t *answer = ask_good("{\"command\":\"show nodes\",\"limit\":2}");
+	json_t *rows = json_object_get(answer, "rows"), *row = json_array_get(rows, 0);
+
+	assert_int_equal(json_array_size(rows), 2);
+	assert_int_equal(number_of(answer, "cursor"), 2);
+	assert_string_equal(text_of(row, "nai"), "a@b");
+	assert_int_equal(number_of(row, "accepted"), 7);
+	assert_int_equal(number_of(row, "service_s"), 61);
+	assert_true(json_is_null(json_object_get(row, "denied_ago_s")));
+	assert_int_equal(number_of(json_array_get(rows, 1), "denied_code"), 129);
+	json_decref(answer);
+	answer = ask_good("{\"command\":\"show nodes\",\"cursor\":2}");
+	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 1);
+	assert_true(json_is_null(json_object_get(answer, "cursor")));
+	json_decref(answer);
+}
+
 // HA4-OPS-25
 static void binding_shows_every_field(void **state)
 {
@@ -706,6 +759,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(clients_are_counted),
 		cmocka_unit_test(credentials_make_roles),
 		cmocka_unit_test(others_are_refused_and_groups_only_read),
+		cmocka_unit_test(a_registration_is_described),
+		cmocka_unit_test(nodes_are_rows),
 		cmocka_unit_test(live_socket_is_not_taken_over),
 		cmocka_unit_test(ctl_prints_tables_and_json),
 		cmocka_unit_test(ctl_tells_errors_and_statuses),
