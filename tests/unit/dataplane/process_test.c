@@ -12,13 +12,21 @@
 
 #include "lib/ipc/attach.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define DEADLINE_MS 20000
@@ -260,6 +268,108 @@ static void injected_frame_is_sent(void **state)
 	assert_non_null(strstr(report_read(), "{\"conservation\":0,"));
 }
 
+/* One's complement sum, carries folded in; `from` is a sum to go on from. */
+static uint32_t sum_add(uint32_t from, const void *octets, size_t length)
+{
+	const uint8_t *at = octets;
+
+	for (size_t i = 0; i < length; i++)
+		from += i & 1 ? at[i] : (uint32_t)at[i] << 8;
+	while (from >> 16)
+		from = (from & 0xffff) + (from >> 16);
+	return from;
+}
+
+static int packet_socket_open(const char *interface)
+{
+	uint64_t deadline = now_ms() + DEADLINE_MS;
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, htons(ETH_P_IP));
+
+	assert_true(fd >= 0);
+	while ((address.sll_ifindex = (int)if_nametoindex(interface)) == 0) {
+		if (now_ms() > deadline)
+			fail_msg("no interface %s", interface);
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* The tunnel's outer datagram, as the device sent it, into `datagram`; its length. */
+static size_t tunnelled_wait(int fd, uint8_t *datagram, size_t size)
+{
+	uint64_t deadline = now_ms() + DEADLINE_MS;
+	const struct iphdr *ip = (const struct iphdr *)datagram;
+
+	for (;;) {
+		struct pollfd in = {.fd = fd, .events = POLLIN};
+		ssize_t length = poll(&in, 1, 10) > 0 ? recv(fd, datagram, size, 0) : -1;
+		if (length > 28 && ip->protocol == IPPROTO_UDP && ip->daddr == htonl(0xc6336417))
+			return (size_t)length;
+		if (now_ms() > deadline)
+			fail_msg("nothing was sent");
+	}
+}
+
+static void tap_configure(struct attachment *control)
+{
+	struct command command = agent();
+
+	command.agent.flags = AGENT_UDP | AGENT_UDP_CHECKSUM;
+	put(control, command);
+	command = binding(5);
+	command.binding.flags = BINDING_UDP;
+	command.binding.care_of_port = htons(40007);
+	command.binding.agent_port = htons(434);
+	put(control, command);
+	put(control, (struct command){.type = COMMAND_ROUTE_SET,
+			     .route = {.prefix = {.address = v4(198, 51, 100, 0), .length = 120}}});
+	put(control, (struct command){.type = COMMAND_NEIGHBOR_SET,
+			     .neighbor = {.address = v4(198, 51, 100, 23), .mac = {2, 9}}});
+	applied_wait(control, 4);
+}
+
+// HA4-NAT-25: net_tap offers to finish checksums; what it sends is right. In a namespace of its
+// own, which this process then stays in.
+static void a_device_finishes_checksums(void **state)
+{
+	struct attachment control;
+	struct inject_record record = {.kind = INJECT_DATAGRAM, .port = PORT_NONE, .length = 51};
+	static const uint8_t inner[20] = {
+		0x45, 0, 0, 51, 0, 1, 0, 0, 64, 253, 0, 0, 192, 0, 2, 1, 10, 1, 0, 5};
+	uint8_t datagram[2048];
+	const struct iphdr *ip = (const struct iphdr *)datagram;
+	const struct udphdr *udp = (const struct udphdr *)(datagram + 20);
+
+	if (access("/dev/net/tun", R_OK | W_OK) != 0 || unshare(CLONE_NEWNET) != 0) {
+		print_message("# no TAP device here\n");
+		skip();
+	}
+	configuration_write("{ name = \"a\"; device = \"net_tap0,iface=hp-device\"; }");
+	process = binary_start("--exit-report");
+	attach(&control);
+	tap_configure(&control);
+	int fd = packet_socket_open("hp-device");
+	memcpy(record.data, inner, sizeof(inner));
+	uint16_t sum = htons((uint16_t)~sum_add(0, record.data, sizeof(inner)));
+	memcpy(record.data + 10, &sum, 2);
+	assert_true(ring_put(&control.inject, &record));
+	doorbell_ring(control.command_doorbell);
+	size_t length = tunnelled_wait(fd, datagram, sizeof(datagram));
+	assert_int_equal(length, 20 + 8 + 4 + 51);
+	assert_int_equal(sum_add(0, datagram, 20), 0xffff);
+	assert_int_not_equal(udp->check, 0);
+	uint32_t pseudo = sum_add(IPPROTO_UDP + ntohs(udp->len), &ip->saddr, 8);
+	assert_int_equal(sum_add(pseudo, udp, length - 20), 0xffff);
+	close(fd);
+	attach_close(&control);
+	kill(process, SIGTERM);
+	assert_int_equal(binary_status(process), 0);
+	process = 0;
+	assert_non_null(strstr(report_read(), "{\"conservation\":0,"));
+}
+
 /* CPU time of the thread that DPDK calls rte-worker-1. */
 static struct timespec worker_cpu_time(pid_t pid)
 {
@@ -353,10 +463,9 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(bad_settings_exit_78),
-		T(commands_are_applied_and_control_may_die),
-		T(injected_frame_is_sent),
-		T(a_worker_without_traffic_sleeps),
+		T(bad_settings_exit_78), T(commands_are_applied_and_control_may_die),
+		T(injected_frame_is_sent), T(a_worker_without_traffic_sleeps),
+		T(a_device_finishes_checksums), // last: it moves to another namespace
 	};
 	assert_int_equal(argc, 2);
 	binary = argv[1];
