@@ -27,22 +27,22 @@ def number_write(number):
 class HugePages:
 	"""2 MiB pages where we may have them, given back at the end; `count` is 0 and `why` says why where we may not."""
 
-	def __init__(self, wanted=True):
+	def __init__(self, wanted=True, pages=HUGE_PAGES):
 		self.before, self.mounted, self.count, self.why = None, False, 0, "not wanted"
-		self.wanted = wanted
+		self.wanted, self.pages = wanted, pages
 
 	def __enter__(self):
 		if not self.wanted:
 			return self
 		try:
 			before = number_read()
-			if before < HUGE_PAGES:
-				if memory_kib("MemAvailable") < 2 * HUGE_PAGES * 2048:
+			if before < self.pages:
+				if memory_kib("MemAvailable") < 2 * self.pages * 2048:
 					raise OSError("too little memory is free")
 				self.before = before
-				number_write(HUGE_PAGES)
+				number_write(self.pages)
 			self.count = memory_kib("HugePages_Free")
-			if self.count < HUGE_PAGES // 2:
+			if self.count < self.pages // 2:
 				self.why, self.count = f"only {self.count} free", 0
 			elif not os.path.ismount(MOUNT) and os.path.isdir(MOUNT):
 				self.mounted = subprocess.run(["mount", "-t", "hugetlbfs", "none", MOUNT], stderr=subprocess.DEVNULL).returncode == 0

@@ -17,6 +17,7 @@ import tempfile
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
 sys.dont_write_bytecode = True
+import bench_machine as machine  # noqa: E402
 import network as net  # noqa: E402
 
 try:
@@ -31,7 +32,7 @@ AGENT, CARE_OF, PEER = "192.0.2.1", "198.51.100.23", "203.0.113.5"
 HOMES = 64
 CONFIG = """
 dataplane = {{
-  socket = "{run}/dataplane.sock"; workers = {workers}; huge_pages = false; file_prefix = "hp-workers-{pid}"; memory_mb = 256;
+  socket = "{run}/dataplane.sock"; workers = {workers}; huge_pages = {huge}; file_prefix = "hp-workers-{pid}"; memory_mb = 256;
   max_bindings = 4096; buffers = 16384;
   ports = (
     {{ name = "outside"; device = "{outside}"; mac = "{macs[0]}"; zone = "external"; }},
@@ -50,9 +51,9 @@ bindings = ( {bindings} );
 
 
 class Bed:
-	def __init__(self, workers, pcap):
+	def __init__(self, workers, pcap, huge=False):
 		self.folder = tempfile.TemporaryDirectory(prefix="hp-workers-")
-		self.run, self.workers = self.folder.name, workers
+		self.run, self.workers, self.huge = self.folder.name, workers, huge
 		self.report = f"{self.run}/report.json"
 		self.outside = f"net_pcap0,rx_pcap={self.run}/outside.pcap,infinite_rx=1" if pcap else "net_null0,size=128"
 		self.inside = f"net_pcap1,rx_pcap={self.run}/inside.pcap,infinite_rx=1" if pcap else "net_null1,size=64"
@@ -76,7 +77,7 @@ class Bed:
 	def write(self, homes):
 		bindings = ", ".join(f'{{ home_address = "10.1.0.{n + 1}"; care_of_address = "{CARE_OF}"; }}' for n in range(homes))
 		with open(f"{self.run}/homeport.cfg", "w") as file:
-			file.write(CONFIG.format(run=self.run, pid=os.getpid(), workers=self.workers, outside=self.outside, inside=self.inside, macs=MACS,
+			file.write(CONFIG.format(run=self.run, pid=os.getpid(), workers=self.workers, huge=str(self.huge).lower(), outside=self.outside, inside=self.inside, macs=MACS,
 				bindings=bindings))
 		os.chmod(f"{self.run}/homeport.cfg", 0o600)
 
@@ -196,29 +197,55 @@ def test_a_queue_for_each_worker(bed):
 	assert total["dropped"] == total["received_port"], total
 
 
+def test_huge_pages(bed):
+	"""The same in 2 MiB pages: packet memory and region take some while it runs, and all of them are free after it."""
+	free = bed.pages_free
+	bed.start_control()
+	bed.moved("sent_port", 20000)
+	assert machine.memory_kib("HugePages_Free") <= free - 128, "the dataplane did not use huge pages"  # memory_mb = 256
+	balanced(bed.finish())
+	net.wait_for(lambda: machine.memory_kib("HugePages_Free") >= free, "the huge pages to be free again")
+
+
+def huge_pages_run(number):
+	"""The case, skipped where huge pages are not to be had; what the machine had of them is restored."""
+	title = "huge pages"
+	with machine.HugePages(pages=PAGES) as pages:
+		if machine.memory_kib("HugePages_Free") < PAGES:
+			print(f"ok {number} - {title} # SKIP {pages.why}", flush=True)
+			return True
+		return case_run(number, test_huge_pages, 2, True, machine.memory_kib("HugePages_Free"))
+
+
+PAGES = 256
 CASES = [(test_hand_off, 3, True), (test_two_workers_hand_over, 2, True), (test_a_queue_for_each_worker, 3, False)]
 
 
+def case_run(number, test, workers, pcap, pages_free=None):
+	title = test.__name__[5:].replace("_", " ")
+	bed = None
+	try:
+		bed = Bed(workers, pcap, pages_free is not None)
+		bed.pages_free = pages_free
+		test(bed)
+		print(f"ok {number} - {title}", flush=True)
+		return True
+	except Exception as error:  # the others still run
+		print(f"not ok {number} - {title}\n# {type(error).__name__}: {error}", flush=True)
+		for what in ("dataplane", "control"):
+			if bed and os.path.exists(f"{bed.run}/{what}.log"):
+				print(f"# {what}: " + bed.log(what).replace("\n", f"\n# {what}: "))
+		return False
+	finally:
+		if bed:
+			bed.close()
+
+
 def main():
-	print(f"1..{len(CASES)}", flush=True)
-	bad = 0
-	for number, (test, workers, pcap) in enumerate(CASES, 1):
-		title = test.__name__[5:].replace("_", " ")
-		bed = None
-		try:
-			bed = Bed(workers, pcap)
-			test(bed)
-			print(f"ok {number} - {title}", flush=True)
-		except Exception as error:  # the others still run
-			bad += 1
-			print(f"not ok {number} - {title}\n# {type(error).__name__}: {error}", flush=True)
-			for what in ("dataplane", "control"):
-				if bed and os.path.exists(f"{bed.run}/{what}.log"):
-					print(f"# {what}: " + bed.log(what).replace("\n", f"\n# {what}: "))
-		finally:
-			if bed:
-				bed.close()
-	return 1 if bad else 0
+	print(f"1..{len(CASES) + 1}", flush=True)
+	good = [case_run(number, *case) for number, case in enumerate(CASES, 1)]
+	good.append(huge_pages_run(len(CASES) + 1))
+	return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
