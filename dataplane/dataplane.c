@@ -1,10 +1,12 @@
 #include "dataplane/dataplane.h"
 
 #include "dataplane/conservation.h"
+#include "dataplane/crypto/engine.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/exception.h"
 #include "dataplane/packet.h"
 #include "dataplane/port.h"
+#include "dataplane/table/sa_table.h"
 
 #include "lib/base/log.h"
 
@@ -44,6 +46,9 @@ static int region_open(struct dataplane *dataplane)
 		.routes = settings->max_routes,
 		.neighbors = settings->max_neighbors,
 		.prefixes = settings->max_prefixes,
+		.sas = settings->max_security_associations,
+		.policies = settings->max_policies,
+		.replay_window = settings->max_replay_window,
 		.command_slots = COMMAND_SLOTS,
 		.event_slots = EVENT_SLOTS,
 		.inject_slots = INJECT_SLOTS,
@@ -55,6 +60,28 @@ static int region_open(struct dataplane *dataplane)
 		return refuse("dataplane.max_bindings", error);
 	dataplane->tables = tables_new(&limits, settings->workers);
 	return dataplane->tables ? 0 : refuse("dataplane.max_bindings", -errno);
+}
+
+/* Only with room for security associations: without, the crypto library need not be installed. */
+static int crypto_open(struct dataplane *dataplane)
+{
+	const struct sa_region sas = {dataplane->region.sa_inbound, dataplane->region.sa_outbound,
+		dataplane->region.sa_windows};
+	char error[LIBRARY_ERROR_SIZE], reason[LIBRARY_ERROR_SIZE + 16];
+
+	if (dataplane->region.limits.sas == 0)
+		return 0;
+	dataplane->crypto =
+		crypto_workers_new(dataplane->settings->workers, LIBRARY_PRIVATE, error);
+	if (!dataplane->crypto) {
+		log_error("start_refused", "setting=dataplane.max_security_associations error=%s",
+			log_quote(reason, sizeof(reason), error));
+		return -ENOTSUP;
+	}
+	tables_sas_attach(dataplane->tables, &sas, crypto_workers_library(dataplane->crypto));
+	log_notice("crypto_ready", "path=%s",
+		log_quote(reason, sizeof(reason), crypto_workers_text(dataplane->crypto)));
+	return 0;
 }
 
 static int rings_open(struct worker *worker)
@@ -94,6 +121,8 @@ static int worker_open(struct dataplane *dataplane, unsigned index)
 	worker->ports = dataplane->ports;
 	worker->port_count = dataplane->port_count;
 	worker->pool = dataplane->pool;
+	if (dataplane->crypto)
+		worker->crypto = crypto_workers_engine(dataplane->crypto, index);
 	worker->tx = calloc(dataplane->port_count, sizeof(*worker->tx));
 	if (!worker->tx)
 		return -ENOMEM;
@@ -177,6 +206,8 @@ int dataplane_open(struct dataplane *dataplane, const struct config *config)
 	if (settings->workers > REGION_WORKERS_MAX || rte_lcore_count() < settings->workers + 1u)
 		return refuse("dataplane.workers", -EINVAL);
 	int error = region_open(dataplane);
+	if (!error)
+		error = crypto_open(dataplane);
 	if (error)
 		return error;
 	dataplane->pool = rte_pktmbuf_pool_create("packets", settings->buffers, POOL_CACHE,
@@ -223,6 +254,7 @@ void dataplane_close(struct dataplane *dataplane)
 	for (unsigned i = 0; i < dataplane->port_count; i++)
 		port_close(&dataplane->ports[i]);
 	tables_free(dataplane->tables);
+	crypto_workers_free(dataplane->crypto);
 	if (dataplane->region.fd >= 0)
 		region_destroy(&dataplane->region);
 	rte_mempool_free(dataplane->pool);

@@ -1,12 +1,13 @@
 /*
  * The whole process as one object: what main builds up in order and takes down in reverse.
  *
- *   settings -> EAL -> region -> tables -> ports -> workers -> socket -> main loop (main_loop.c) ->
- * exit report
+ *   settings -> EAL -> region -> tables -> crypto -> ports -> workers -> socket -> main loop
+ * (main_loop.c) -> exit report
  */
 #ifndef DATAPLANE_DATAPLANE_H
 #define DATAPLANE_DATAPLANE_H
 
+#include "dataplane/crypto/workers.h"
 #include "dataplane/link/command_apply.h"
 #include "dataplane/worker.h"
 
@@ -15,6 +16,7 @@ struct dataplane {
 	const struct config_dataplane *settings;
 	struct region region;
 	struct tables *tables;
+	struct crypto_workers *crypto; /* NULL when there is no room for security associations */
 	struct rte_mempool *pool;
 	struct port ports[REGION_PORTS_MAX];
 	unsigned port_count;

@@ -34,7 +34,8 @@ struct port {            /* read-only for workers after start, but for `up` */
 	char name[32];
 };
 
-struct worker; /* fields below are public to dataplane/ */
+struct crypto_engine; /* dataplane/crypto/engine.h */
+struct worker;        /* fields below are public to dataplane/ */
 
 struct rx_queue {
 	uint16_t port, ethdev, queue;
@@ -55,9 +56,10 @@ struct worker {
 	uint64_t *policy_hits; /* [policies], in the region; NULL: not counted */
 	struct port *ports;
 	unsigned port_count;
-	struct tx_buffer *tx;     /* [ports], flushed at the end of a burst */
-	struct rte_mempool *pool; /* for copies, fragments, own packets */
-	uint64_t now_tsc;         /* read once a burst */
+	struct tx_buffer *tx;         /* [ports], flushed at the end of a burst */
+	struct rte_mempool *pool;     /* for copies, fragments, own packets */
+	struct crypto_engine *crypto; /* its own; NULL when there are no security associations */
+	uint64_t now_tsc;             /* read once a burst */
 	uint64_t tsc_hz;
 	monotonic now_ns; /* CLOCK_MONOTONIC that belongs to now_tsc */
 	const struct config_dataplane *settings;

@@ -3,6 +3,7 @@
 
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/known_answer.h"
+#include "dataplane/crypto/workers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,8 +124,7 @@ static void test_known_answers(void **state)
 	assert_true(checked >= 2);
 }
 
-/* A wrong answer is noticed and the suite is no longer offered: another architecture's schedule in
- * the engine's hands is as good a fault as any. */
+/* A suite that was withdrawn is not offered, and says why. */
 static void test_withdrawn(void **state)
 {
 	enum suite_error error;
@@ -144,6 +144,59 @@ static void test_withdrawn(void **state)
 	}
 }
 
+/* A library whose answers are wrong is noticed: keys expanded by one architecture's code are wrong
+ * for another's. */
+static void test_wrong_answers(void **state)
+{
+	char error[LIBRARY_ERROR_SIZE];
+	const char *first = NULL;
+	struct crypto_library *sse = crypto_library_open(LIBRARY_PRIVATE, LIBRARY_SSE, error);
+	struct crypto_library *best = open_best(LIBRARY_PRIVATE);
+	struct crypto_engine *engine = crypto_engine_new(best);
+	const struct suite *suite = suite_find(SA_ENCRYPTION_AES_GCM_16, 0, 20, 0, NULL);
+	enum suite_error why;
+
+	(void)state;
+	assert_non_null(sse);
+	if (!strcmp(crypto_library_path(best), "SSE"))
+		skip();
+	assert_true(known_answer_check(sse, engine, &first) >= 9);
+	assert_string_equal(first, "aes-gcm-16/128");
+	assert_null(suite_find(SA_ENCRYPTION_AES_GCM_16, 0, 20, 0, &why));
+	assert_int_equal(why, SUITE_NOT_OFFERED);
+	for (unsigned i = 0; i < suite_count(); i++)
+		suite_offer(i);
+	assert_ptr_equal(suite_find(SA_ENCRYPTION_AES_GCM_16, 0, 20, 0, NULL), suite);
+	crypto_engine_free(engine);
+	crypto_library_close(best);
+	crypto_library_close(sse);
+}
+
+/* What a process of three workers opens: a library each, proved, one text for all. */
+static void test_workers(void **state)
+{
+	char error[LIBRARY_ERROR_SIZE], expected[CRYPTO_TEXT_SIZE];
+	struct crypto_workers *crypto = crypto_workers_new(3, LIBRARY_PRIVATE, error);
+
+	(void)state;
+	if (!crypto)
+		fail_msg("%s", error);
+	assert_false(crypto_library_is_private(crypto_workers_library(crypto)));
+	for (unsigned i = 0; i < 3; i++)
+		assert_non_null(crypto_workers_engine(crypto, i));
+	assert_ptr_not_equal(crypto_workers_engine(crypto, 0), crypto_workers_engine(crypto, 1));
+	snprintf(expected, sizeof(expected), "%s, IPsec-MB %s, private copies",
+		crypto_library_path(crypto_workers_library(crypto)),
+		crypto_library_version(crypto_workers_library(crypto)));
+	assert_string_equal(crypto_workers_text(crypto), expected);
+	crypto_workers_free(crypto);
+	crypto = crypto_workers_new(2, LIBRARY_SHARED, error);
+	assert_non_null(crypto);
+	assert_non_null(strstr(crypto_workers_text(crypto), ", one copy"));
+	crypto_workers_free(crypto);
+	crypto_workers_free(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +204,8 @@ int main(void)
 		cmocka_unit_test(test_private_copies),
 		cmocka_unit_test(test_known_answers),
 		cmocka_unit_test(test_withdrawn),
+		cmocka_unit_test(test_wrong_answers),
+		cmocka_unit_test(test_workers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
