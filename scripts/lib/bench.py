@@ -18,6 +18,7 @@ import time
 
 sys.dont_write_bytecode = True
 import bench_machine as machine  # noqa: E402
+import bench_ports as ports  # noqa: E402
 import bench_testpmd as testpmd  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -32,8 +33,9 @@ BENCHES = {
 	"tables": ("lookups and inserts of the binding table alone, random order", "tables_bench", []),
 	"forward": ("cycles a packet, IPv4 forwarding to 1 and 100,000 destinations", "forward_bench", []),
 	"ipip": ("cycles a packet, 1,000,000 bindings in random order", "ipip_bench", []),
+	"ports": ("the same port to port, both daemons, over the port that testpmd is measured over", "homeport-dataplane", None),
 }
-PACKETS = ("forward", "ipip")  # beside testpmd
+PACKETS = ("forward", "ipip", "ports")  # beside testpmd
 
 # What the project promises: (sentence, bench, figures by regular expression)
 PROMISES = [
@@ -43,7 +45,8 @@ PROMISES = [
 	("100,000 bindings replayed to a restarted dataplane within 2 s", "bindings", r"^resynchronisation"),
 	("at least 20,000 authenticated registrations a second through the whole control path on one core",
 		"registrations", r"CPU time"),  # a second of one core, whoever else wants it; the wall clock stands beside it in the table
-	("IP-in-IP with 1,000,000 bindings beside testpmd over a replayed port", "ipip", r"^IP-in-IP"),
+	("IP-in-IP with 1,000,000 bindings beside testpmd over a replayed port, in process", "ipip", r"^IP-in-IP"),
+	("the same over the same kind of port, by both daemons", "ports", r"^IP-in-IP"),
 ]
 
 
@@ -171,7 +174,7 @@ def run(names, build, huge):
 				print(f"  not measured: no {executable} in {build}")
 				good = False
 				continue
-			figures, status = program(path, words, 300)
+			figures, status = program(path, words, 300) if words is not None else (ports.measure(build, pages.count > 0, hz), 0)
 			if status or not figures:
 				print(f"  {executable} ended with status {status}, {len(figures)} figures")
 				good = False

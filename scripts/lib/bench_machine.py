@@ -28,7 +28,7 @@ class HugePages:
 	"""2 MiB pages where we may have them, given back at the end; `count` is 0 and `why` says why where we may not."""
 
 	def __init__(self, wanted=True, pages=HUGE_PAGES):
-		self.before, self.mounted, self.count, self.why = None, False, 0, "not wanted"
+		self.before, self.mounted, self.count, self.why = None, False, 0, "not wanted" if not wanted else "none to be had"
 		self.wanted, self.pages = wanted, pages
 
 	def __enter__(self):

@@ -9,7 +9,7 @@ import time
 
 SIZES = (64, 512, 1400)  # octets on the wire, FCS counted
 RUNS, RUN_S = 5, 2
-PACKETS = 4096
+PACKETS = 16384  # more than the caches hold
 
 
 def checksum(header):
@@ -19,18 +19,21 @@ def checksum(header):
 	return ~total & 0xffff
 
 
-def capture(path, size):
-	"""A pcap file of UDP packets to addresses in random-looking order, without FCS."""
-	size -= 4
+def capture_frames(path, frames):
 	with open(path, "wb") as file:
 		file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-		for n in range(PACKETS):
-			address = (n * 2654435761) & 0xffff
-			header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, size - 14, n & 0xffff, 0, 64, 17, 0, bytes([203, 0, 113, 5]),
-				bytes([10, 1, address >> 8, address & 255]))
-			header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
-			frame = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0]) + header + struct.pack("!HHHH", 9, 9, size - 34, 0)
-			file.write(struct.pack("<IIII", 0, n, size, size) + frame + bytes(size - len(frame)))
+		for n, frame in enumerate(frames):
+			file.write(struct.pack("<IIII", 0, n, len(frame), len(frame)) + frame)
+
+
+def frame(n, size):
+	"""A UDP packet to an address in random-looking order, without FCS."""
+	address = (n * 2654435761) & 0xffff
+	header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, size - 14, n & 0xffff, 0, 64, 17, 0, bytes([203, 0, 113, 5]),
+		bytes([10, 1, address >> 8, address & 255]))
+	header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+	head = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0]) + header + struct.pack("!HHHH", 9, 9, size - 34, 0)
+	return head + bytes(size - len(head))
 
 
 def run(path, huge):
@@ -39,7 +42,7 @@ def run(path, huge):
 	command = ["dpdk-testpmd", "-m", "512", "--no-pci", "--no-telemetry", "--lcores", f"0@{processors[0]},1@{processors[-1]}",
 		"--file-prefix", f"hpbench{os.getpid()}", "--vdev", f"net_pcap0,rx_pcap={path},infinite_rx=1"]
 	command += ["--in-memory"] if huge else ["--no-huge"]
-	command += ["--", "--forward-mode=mac", "--record-core-cycles", "--port-topology=loop", "--total-num-mbufs=16384", "--auto-start"]
+	command += ["--", "--forward-mode=mac", "--record-core-cycles", "--port-topology=loop", "--total-num-mbufs=65536", "--auto-start"]
 	process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 	time.sleep(1 + RUN_S)  # start and forwarding; testpmd ends on Enter
 	try:
@@ -60,7 +63,7 @@ def measure(huge):
 		paths = {size: os.path.join(folder, f"{size}.pcap") for size in SIZES}
 		try:
 			for size, path in paths.items():
-				capture(path, size)
+				capture_frames(path, (frame(n, size - 4) for n in range(PACKETS)))
 			for _ in range(RUNS):
 				for size, path in paths.items():
 					values[size].append(run(path, huge))

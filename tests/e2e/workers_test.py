@@ -211,10 +211,12 @@ def huge_pages_run(number):
 	"""The case, skipped where huge pages are not to be had; what the machine had of them is restored."""
 	title = "huge pages"
 	with machine.HugePages(pages=PAGES) as pages:
-		if machine.memory_kib("HugePages_Free") < PAGES:
-			print(f"ok {number} - {title} # SKIP {pages.why}", flush=True)
+		free = machine.memory_kib("HugePages_Free")
+		if free < PAGES:
+			why = f"{free} of {PAGES} huge pages are free" + ("" if pages.count else f", {pages.why}")
+			print(f"ok {number} - {title} # SKIP {why}", flush=True)
 			return True
-		return case_run(number, test_huge_pages, 2, True, machine.memory_kib("HugePages_Free"))
+		return case_run(number, test_huge_pages, 2, True, free)
 
 
 PAGES = 256
