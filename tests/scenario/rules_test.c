@@ -2,7 +2,7 @@
  * The rules one by one: each with the very code, counter or octet that the requirement names.
  * Registrations as a story are in registration_test.c.
  */
-#include "control/mip4/authenticate.h"
+#include "control/mip4/reply.h"
 #include "tests/scenario/configs.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -717,6 +718,7 @@ static void revocation_through_nat(void **state)
 	int at = mip4_extension_find(&message, 32, 0);
 	assert_true(at >= 0 && mip4_authentication_read(&message, &message.extensions[at], &auth));
 	assert_int_equal(auth.spi, 0x100);
+	assert_int_equal(ask_send(h, &ask), 0); // HA4-RVK-15: it may come back at once
 	end(h);
 }
 
@@ -831,6 +833,133 @@ static void mixed_tunnels(void **state)
 	end(h);
 }
 
+// HA4-REV-12, HA4-DEC-14: the node's own tunnel alone, nested mobility goes on
+static void signalling_in_tunnels(void **state)
+{
+	struct home *h = home_new(INSTANCE("source_mismatch_accept = true;") NODES(TEN "," ELEVEN));
+	struct ask ask = plain;
+	struct punt_record record;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	uint32_t id = home_binding(h, "10.1.0.10")->id;
+	ask.source = "10.1.0.10";
+	ask.lifetime_s = 300;
+	ask_build(h, &ask, &record);
+	record.layer_count = 1;
+	record.layers[0].kind = DECAP_IPIP;
+	record.layers[0].id = id;
+	assert_int_equal(receive_code(h, &record), -1);
+	assert_int_equal(home_counter(h, MIP4_SIGNALLING_IN_TUNNEL), 1);
+	assert_int_equal(home_binding(h, "10.1.0.10")->lifetime_s, 600);
+	ask = plain; /* a visitor whose care-of address is the first one's home address */
+	ask.home_address = "10.1.0.11";
+	ask.care_of = "10.1.0.10";
+	ask_build(h, &ask, &record);
+	record.source = address_of("10.1.0.12");
+	record.layer_count = 1;
+	record.layers[0].kind = DECAP_IPIP;
+	record.layers[0].id = id;
+	assert_int_equal(receive_code(h, &record), 0);
+	end(h);
+}
+
+// HA4-RRP-16: what is too much leaves the Message String out, never a fragment
+static void reply_too_long(void **state)
+{
+	static struct reply reply;
+	struct inject_record record;
+	struct authenticator *a;
+	struct mip4_message message;
+	struct config_instance instance = {.reply_ttl = 64, .reply_dscp = 48};
+	struct config_security context = {.spi = 0x100, .algorithm = ALGORITHM_HMAC_MD5};
+
+	(void)state;
+	assert_int_equal(authenticate_new(&a), 0);
+	secret_from_hex(KEY_NODE_TEXT, &context.key);
+	reply = (struct reply){.nai_length = 253,
+		.network_count = NETWORKS_PER_BINDING_MAX,
+		.revocation = true,
+		.revocation_to_agent = true,
+		.challenge_length = 255,
+		.source = address_of("192.0.2.1"),
+		.destination = address_of(FA)};
+	memset(reply.nai, 'a', 253);
+	memset(reply.message, 'm', 254);
+	assert_true(reply_build(a, &instance, &reply, &context, &context, 0, &record));
+	assert_int_equal(mip4_parse(&message, record.data + 28, record.length - 28u, false), 0);
+	assert_true(mip4_extension_find(&message, MIP4_EXT_MESSAGE_STRING, 0) >= 0); /* it fits */
+	memset(reply.identity, 'i', 253);
+	memset(reply.service, 's', 255);
+	reply.service_length = 255;
+	assert_true(reply_build(a, &instance, &reply, &context, &context, 0, &record));
+	assert_in_range(record.length, 1200, 1500);
+	assert_int_equal(mip4_parse(&message, record.data + 28, record.length - 28u, false), 0);
+	assert_int_equal(mip4_extension_find(&message, MIP4_EXT_MESSAGE_STRING, 0), -1);
+	assert_true(mip4_extension_find(&message, MIP4_EXT_SERVICE_SELECTION, 0) >= 0);
+	assert_true(mip4_extension_find(&message, 34, 0) >= 0);
+	authenticate_free(a);
+}
+
+// HA4-NEMO-06: a prefix is one router's at a time
+static void networks_taken(void **state)
+{
+	static const uint8_t wants[] = {148, 6, 0, 24, 10, 50, 1, 0};
+	struct home *h = home_new(INSTANCE("nemo = true;") NODES(
+		NODE("home_address = \"10.1.0.0/24\"; mobile_router = true; networks = [ "
+		     "\"10.50.1.0/24\" ];")));
+	struct ask ask = plain;
+	struct mip4_message reply;
+
+	(void)state;
+	ask.extensions = wants;
+	ask.extensions_length = sizeof(wants);
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.home_address = "10.1.0.11";
+	assert_int_equal(ask_send(h, &ask), 147);
+	home_reply(h, &reply);
+	int at = mip4_extension_find(&reply, MIP4_EXT_MOBILE_NETWORK, 0);
+	assert_int_equal(reply.payload[reply.extensions[at].offset + 3], 3);
+	assert_null(home_binding(h, "10.1.0.11"));
+	ask.home_address = "10.1.0.10";
+	ask.lifetime_s = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.home_address = "10.1.0.11";
+	ask.lifetime_s = 600;
+	assert_int_equal(ask_send(h, &ask), 0);
+	end(h);
+}
+
+// HA4-RPL-05, HA4-RPL-17: the tolerance to the second; none is off
+static void tolerances(void **state)
+{
+	struct home *h = home_new(INSTANCE("") "mobile_nodes = ( { home_address = \"10.1.0.0/24\"; "
+					       "security = ( { spi = 0x100; key = \"" KEY_NODE_TEXT
+					       "\"; }, { spi = 0x101; tolerance_s = 1; key = "
+					       "\"" KEY_NODE_TEXT "\"; } ); } );\n");
+	static const struct {
+		uint32_t spi;
+		int32_t apart_s;
+		int code;
+	} rows[] = {{0x100, 7, 0}, {0x100, 8, 133}, {0x100, -7, 0}, {0x100, -8, 133}, {0x101, 1, 0},
+		{0x101, 2, 133}, {0x101, -1, 0}, {0x101, -2, 133}};
+	struct ask ask = plain;
+	char home[16];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(home, sizeof(home), "10.1.0.%u", 20 + i); /* each its own past */
+		ask.home_address = home;
+		ask.spi = rows[i].spi;
+		ask.identification =
+			(uint64_t)(clock_ntp_seconds(h->now.wall_ns) + (uint32_t)rows[i].apart_s)
+			<< 32;
+		assert_int_equal(ask_send(h, &ask), rows[i].code);
+	}
+	assert_int_equal(home_counter(h, MIP4_ID_MISMATCH), 4);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -854,6 +983,10 @@ int main(void)
 		cmocka_unit_test(reply_settings),
 		cmocka_unit_test(implicit_networks),
 		cmocka_unit_test(mixed_tunnels),
+		cmocka_unit_test(signalling_in_tunnels),
+		cmocka_unit_test(reply_too_long),
+		cmocka_unit_test(networks_taken),
+		cmocka_unit_test(tolerances),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
