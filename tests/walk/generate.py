@@ -990,6 +990,9 @@ flood = [fresh(p) for p in fragment(fresh(IP(src=COA, dst=HA, proto=4, id=4) / R
 flood[0] = fresh(IP(src=COA, dst=HA, proto=4, id=4, flags="MF") / Raw(bytes(16)))
 del flood[1]
 case("reassembly-many", base(binding()), "more than 64 fragments: the datagram is gone").ip(0, *flood[:65]).drop("reasm_limit", 65)
+# 131,070 octets for one source: the 94th of 1400 is one too many; its datagram's nine others go with it, the last two begin anew
+hoard = [IP(src=COA, dst=HA, proto=4, id=i, frag=k * 175, flags="MF") / Raw(bytes(1400)) for i in range(8) for k in range(12)]
+case("reassembly-octets", base(binding()), "HA4-MTU-16: octets of one source").ip(0, *hoard).drop("reasm_limit", 10).count(held_reassembly=86)
 last = [fresh(p) for p in fragment(fresh(ipip(big, src=COA, dst=HA, df=False)), 400)]
 beyond = fresh(IP(src=COA, dst=HA, proto=4, id=last[0].id, frag=(last[2].frag * 8 + len(last[2]) - 20 + 7) // 8 + 1) / Raw(bytes(8)))
 case("reassembly-beyond-end", base(binding()), "two ends: the whole datagram is gone").ip(0, last[0], last[2], beyond).drop("reasm_overlap", 3)
