@@ -38,6 +38,7 @@ static void fill_tables(struct provider_status *out, const struct attachment *at
 	out->routes_max = attachment->limits.routes;
 	out->neighbors_max = attachment->limits.neighbors;
 	out->prefixes_max = attachment->limits.prefixes;
+	memcpy(out->crypto, header->crypto, sizeof(out->crypto) - 1); /* the peer may not end it */
 }
 
 static void get_status(void *context, struct provider_status *out)

@@ -79,6 +79,8 @@ static int crypto_open(struct dataplane *dataplane)
 		return -ENOTSUP;
 	}
 	tables_sas_attach(dataplane->tables, &sas, crypto_workers_library(dataplane->crypto));
+	snprintf(dataplane->region.header->crypto, sizeof(dataplane->region.header->crypto), "%s",
+		crypto_workers_text(dataplane->crypto));
 	log_notice("crypto_ready", "path=%s",
 		log_quote(reason, sizeof(reason), crypto_workers_text(dataplane->crypto)));
 	return 0;

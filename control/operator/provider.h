@@ -77,6 +77,7 @@ struct provider_status {
 	uint64_t routes_used, routes_max, neighbors_used, neighbors_max, prefixes_used,
 		prefixes_max;
 	uint64_t buffers_used, buffers_max;
+	char crypto[64]; /* the path that the dataplane's cryptography takes; empty without any */
 };
 
 struct provider_violation {

@@ -39,6 +39,7 @@ void show_status(struct operator_server *server, const struct request *request, 
 	writer_unsigned(out, "networks_max", status.prefixes_max);
 	writer_unsigned(out, "buffers", status.buffers_used);
 	writer_unsigned(out, "buffers_max", status.buffers_max);
+	writer_text(out, "crypto", status.crypto);
 	writer_unsigned(out, "loop_turns", status.loop_turns);
 	writer_unsigned(out, "loop_turn_us_max", status.loop_turn_ns_max / 1000);
 	writer_object_end(out);

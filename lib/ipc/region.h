@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 3u
+#define REGION_LAYOUT_VERSION 4u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
 #define REGION_WINDOW_MAX     4096
@@ -65,6 +65,7 @@ struct region_header {
 	/* Table use, written by the main lcore. */
 	_Atomic uint64_t bindings_used, routes_used, neighbors_used, prefixes_used, buffers_used,
 		buffers_total, sas_used, policies_used;
+	char crypto[64]; /* "AVX512 VAES, IPsec-MB 1.3.0, private copies"; empty without any */
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
 };
 
