@@ -2,6 +2,7 @@
 import json
 import os
 import pwd
+import re
 
 from harness import *  # noqa: F403
 
@@ -22,6 +23,12 @@ def test_every_table_has_its_lines(bed):
 		assert result.returncode == 0 and 1 <= len(lines) < 20, (words, result)
 		assert all(len(line) < 400 for line in lines), words
 	assert HOME_ADDRESS in bed.gateway.bindings_text()
+
+
+# ESP-ALG-26: a machine that fell back to a slower path shows it
+def test_the_path_of_the_cryptography_is_told(bed):
+	crypto = bed.gateway.ask("show", "status")["crypto"]
+	assert re.fullmatch(r"(AVX512 VAES|AVX512|AVX2|AVX|SSE), IPsec-MB \d+\.\d+\.\d+, (private copies|one copy)", crypto), crypto
 
 
 # HA4-AUTH-24
