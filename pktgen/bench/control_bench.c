@@ -8,7 +8,9 @@
  * Two figures, each over the wall clock and over the CPU time that homeport-control used, system
  * calls and the store's thread included: first registrations (nobody is known: binding, home
  * address and store record are new), then moves (every node comes from another place each time).
- * Where the machine is shared the second clock is the one to believe.
+ * Where the machine is shared the second clock is the one to believe. Then one request at a time:
+ * from its punt record to its reply's inject record, commit and acknowledgement included, as
+ * percentiles (HA4-OPS-36).
  *
  *   control_bench [NODES] [SECONDS] [HOMEPORT-CONTROL]     default 100000 5, the build's own
  */
@@ -32,6 +34,7 @@
 #define PUNT_SLOTS  1024
 #define WINDOW      768u /* registrations in flight: what neither queue of control can overflow */
 #define START_S     120  /* to read the configuration of a million nodes */
+#define LATENCIES   4000
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S)
 
 struct bench {
@@ -236,6 +239,53 @@ static int measure(struct bench *b, uint64_t goal, double seconds, struct rate *
 	return b->wrong ? -1 : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+	monotonic x = *(const monotonic *)a, y = *(const monotonic *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Fills took_ns, sorted. */
+static int measure_latency(struct bench *b, monotonic took_ns[LATENCIES])
+{
+	for (unsigned i = 0; i < LATENCIES; i++) {
+		uint64_t answered = control_nodes_answered(b->nodes);
+		struct punt_record *record = ring_reserve(&b->region.punt[0], 0);
+		if (!record || !control_nodes_ask(b->nodes, record))
+			return fail("the punt ring is full");
+		monotonic start = clock_read().monotonic_ns, now = start;
+		ring_commit(&b->region.punt[0], 1);
+		doorbell_ring(b->region.event_doorbell);
+		while (control_nodes_answered(b->nodes) == answered && !b->wrong) {
+			turn(b, false);
+			now = clock_read().monotonic_ns;
+			if (now - start > PATIENCE_NS) {
+				errno = ETIMEDOUT;
+				return fail("a reply is missing");
+			}
+		}
+		took_ns[i] = now - start;
+	}
+	qsort(took_ns, LATENCIES, sizeof(took_ns[0]), compare);
+	return b->wrong ? -1 : 0;
+}
+
+static void print_latency(const monotonic took_ns[LATENCIES])
+{
+	static const struct {
+		const char *name;
+		unsigned permille;
+	} percentiles[] = {{"50", 500}, {"99", 990}, {"99.9", 999}};
+
+	for (unsigned i = 0; i < 3; i++)
+		printf("{\"figure\": \"request in to reply out, one at a time, %s %%\", \"value\": "
+		       "%.1f, "
+		       "\"unit\": \"us\"}\n",
+			percentiles[i].name,
+			(double)took_ns[LATENCIES * percentiles[i].permille / 1000] / 1000);
+}
+
 static int control_stop(struct bench *b)
 {
 	int status = 0;
@@ -292,10 +342,12 @@ static void print(const char *what, uint32_t nodes, const struct rate *rate)
 
 static int run(struct bench *b, uint32_t nodes, double seconds)
 {
+	static monotonic took_ns[LATENCIES];
 	struct rate first, moves;
 
 	if (config_write(b, nodes) || region_open(b, nodes) || control_start(b) ||
-		measure(b, nodes, 0, &first) || measure(b, 0, seconds, &moves))
+		measure(b, nodes, 0, &first) || measure(b, 0, seconds, &moves) ||
+		measure_latency(b, took_ns))
 		return -1;
 	if (insert_consumer_bindings(b->tables) != nodes) {
 		fprintf(stderr, "control_bench: the tables hold %llu of %u nodes\n",
@@ -306,6 +358,7 @@ static int run(struct bench *b, uint32_t nodes, double seconds)
 		return -1;
 	print("first registrations", nodes, &first);
 	print("moves", nodes, &moves);
+	print_latency(took_ns);
 	return 0;
 }
 
