@@ -207,6 +207,55 @@ def test_huge_pages(bed):
 	net.wait_for(lambda: machine.memory_kib("HugePages_Free") >= free, "the huge pages to be free again")
 
 
+def tap_queues(network):
+	"""A TAP has a queue for each worker and the kernel spreads flows over them: each worker receives, none receives all."""
+	network.namespace("gateway")
+	report, flows = network.path("report.json"), 600
+	with open(network.path("tap.cfg"), "w") as file:
+		file.write(f"""dataplane = {{ socket = "{network.path("dataplane.sock")}"; workers = 3; huge_pages = false; memory_mb = 128;
+			buffers = 8192; max_bindings = 64; file_prefix = "{network.prefix}";
+			ports = ( {{ name = "tap"; device = "net_tap0,iface=hptap"; }} ); }};""")
+	dataplane = network.start("gateway", "dataplane", f"{BUILD}/dataplane/homeport-dataplane", "--config", network.path("tap.cfg"),
+		"--exit-report", report)
+	net.wait_for(lambda: os.path.exists(network.path("dataplane.sock")), "the dataplane to start", 30)
+	network.ip("gateway", "link set hptap up")
+	network.ip("gateway", "addr add 10.77.0.1/24 dev hptap")
+	network.ip("gateway", "neigh add 10.77.0.2 lladdr 02:00:00:00:00:77 dev hptap")
+	for _ in range(flows):  # a source port each
+		with network.socket("gateway", socket.AF_INET, socket.SOCK_DGRAM) as sender:
+			sender.sendto(bytes(100), ("10.77.0.2", 9))
+
+	def read():
+		"""Packets that the dataplane took from the kernel: the interface's sent ones."""
+		with open(f"/proc/{dataplane.pid}/net/dev") as file:  # of its namespace
+			return int(next(line for line in file if "hptap:" in line).split(":")[1].split()[9])
+	net.wait_for(lambda: read() >= flows, "the dataplane to read the datagrams")
+	status = dataplane.stop()
+	assert status == 0, f"status {status}: {dataplane.last_lines(3)}"
+	with open(report) as file:
+		result = json.load(file)
+	total, received = balanced(result), [worker["received_port"] for worker in result["workers"]]
+	assert total["received_port"] >= flows, received
+	assert all(flows / 10 < count < flows * 2 / 3 for count in received), received
+
+
+def tap_queues_run(number):
+	title, why = "a TAP queue for each worker", net.possible()
+	if why:
+		print(f"ok {number} - {title} # SKIP {why}", flush=True)
+		return True
+	network = net.Network("hp-workers")
+	try:
+		tap_queues(network)
+		print(f"ok {number} - {title}", flush=True)
+		return True
+	except Exception as error:
+		print(f"not ok {number} - {title}\n# {type(error).__name__}: {error}", flush=True)
+		return False
+	finally:
+		network.close()
+
+
 def huge_pages_run(number):
 	"""The case, skipped where huge pages are not to be had; what the machine had of them is restored."""
 	title = "huge pages"
@@ -244,9 +293,10 @@ def case_run(number, test, workers, pcap, pages_free=None):
 
 
 def main():
-	print(f"1..{len(CASES) + 1}", flush=True)
+	print(f"1..{len(CASES) + 2}", flush=True)
 	good = [case_run(number, *case) for number, case in enumerate(CASES, 1)]
 	good.append(huge_pages_run(len(CASES) + 1))
+	good.append(tap_queues_run(len(CASES) + 2))
 	return 0 if all(good) else 1
 
 
