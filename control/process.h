@@ -73,5 +73,7 @@ int process_reload(struct process *process, struct config_error *error);
 
 /* control/provider.c: what operators see. */
 void provider_fill(struct provider *provider, struct process *process);
+/* control/provider_ipsec.c: its part. */
+void provider_ipsec_fill(struct provider *provider);
 
 #endif

@@ -393,4 +393,5 @@ void provider_fill(struct provider *provider, struct process *process)
 		.drain = drain,
 		.reload = reload,
 	};
+	provider_ipsec_fill(provider);
 }

@@ -72,12 +72,51 @@ static const struct operator_argument *next_positional(
 	return NULL;
 }
 
+static const struct operator_argument *next_required(
+	const struct operator_command_row *row, json_t *given)
+{
+	for (unsigned i = 0; i < OPERATOR_ARGUMENTS_MAX && row->arguments[i].name; i++)
+		if (row->arguments[i].required && !json_object_get(given, row->arguments[i].name))
+			return &row->arguments[i];
+	return NULL;
+}
+
+static const char *secret_name(const struct operator_command_row *row)
+{
+	for (unsigned i = 0; i < OPERATOR_ARGUMENTS_MAX && row->arguments[i].name; i++)
+		if (row->arguments[i].kind == OPERATOR_SECRET)
+			return row->arguments[i].name;
+	return NULL;
+}
+
+/* The content goes where the secret stands; it is never a word of the command line. */
+static bool take_key(const struct operator_command_row *row,
+	const struct operator_argument *argument, const char *word, json_t *given, char *error,
+	size_t size)
+{
+	char *text = argument->kind == OPERATOR_KEY_FILE ? key_text_file(word, error, size)
+							 : key_text_fd(word, error, size);
+	const char *name = secret_name(row);
+	bool good = text && json_object_set_new(given, name, json_string(text)) == 0;
+
+	if (text && !good)
+		snprintf(error, size, "%s is not text", word);
+	key_text_free(text);
+	return good;
+}
+
 /* Words it took, 0 with error filled. */
 static int take_argument(const struct operator_command_row *row, int count, char **words,
 	json_t *given, char *error, size_t size)
 {
-	const struct operator_argument *argument = operator_argument_find(row, words[0]);
+	bool dashed = strncmp(words[0], "--", 2) == 0;
+	const struct operator_argument *argument =
+		operator_argument_find(row, words[0] + (dashed ? 2 : 0));
 
+	if (argument && argument->kind == OPERATOR_SECRET) {
+		snprintf(error, size, "keys are read from key-file or key-fd, never from here");
+		return 0;
+	}
 	if (argument && argument->kind == OPERATOR_FLAG) {
 		json_object_set_new(given, argument->name, json_true());
 		return 1;
@@ -88,10 +127,12 @@ static int take_argument(const struct operator_command_row *row, int count, char
 				argument->help);
 			return 0;
 		}
+		if (argument->kind == OPERATOR_KEY_FILE || argument->kind == OPERATOR_KEY_FD)
+			return take_key(row, argument, words[1], given, error, size) ? 2 : 0;
 		json_object_set_new(given, argument->name, json_string(words[1]));
 		return 2;
 	}
-	argument = next_positional(row, given);
+	argument = dashed ? NULL : next_positional(row, given);
 	if (!argument) {
 		snprintf(error, size, "%s does not take \"%s\"", row->words, words[0]);
 		return 0;
@@ -118,10 +159,12 @@ json_t *arguments_request(int count, char **words, const struct operator_command
 		}
 		taken += step;
 	}
-	const struct operator_argument *missing = next_positional(*row, given);
-	if (missing && missing->required) {
-		snprintf(error, error_size, "%s needs %s: %s", (*row)->words, missing->name,
-			missing->help);
+	const struct operator_argument *missing = next_required(*row, given);
+	if (missing) {
+		bool secret = missing->kind == OPERATOR_SECRET;
+		snprintf(error, error_size, "%s needs %s: %s", (*row)->words,
+			secret ? "key-file or key-fd" : missing->name,
+			secret ? "where the keys are read from" : missing->help);
 		json_decref(given);
 		return NULL;
 	}

@@ -3,19 +3,40 @@
 #include <errno.h>
 #include <string.h>
 
+static const char *value_name(const struct operator_argument *argument)
+{
+	switch (argument->kind) {
+	case OPERATOR_PREFIX:
+		return "ADDRESS|PREFIX";
+	case OPERATOR_ADDRESS:
+		return "ADDRESS";
+	case OPERATOR_NUMBER:
+	case OPERATOR_KEY_FD:
+		return "NUMBER";
+	case OPERATOR_SELECTORS:
+		return "SELECTOR,...";
+	case OPERATOR_KEY_FILE:
+		return "FILE";
+	case OPERATOR_WORDS:
+		return argument->words;
+	default:
+		return "TEXT";
+	}
+}
+
 static void put_argument(FILE *out, const struct operator_argument *argument)
 {
 	const char *value = argument->words ? argument->words : argument->name;
 
+	if (argument->kind == OPERATOR_SECRET)
+		return;
 	if (argument->positional)
 		fprintf(out, argument->required ? " %s" : " [%s]", value);
 	else if (argument->kind == OPERATOR_FLAG)
 		fprintf(out, " [%s]", argument->name);
 	else
-		fprintf(out, " [%s %s]", argument->name,
-			argument->kind == OPERATOR_PREFIX    ? "ADDRESS|PREFIX"
-			: argument->kind == OPERATOR_ADDRESS ? "ADDRESS"
-							     : "TEXT");
+		fprintf(out, argument->required ? " %s %s" : " [%s %s]", argument->name,
+			value_name(argument));
 }
 
 static void put_synopsis(FILE *out, const struct operator_command_row *row)
@@ -85,7 +106,7 @@ static void put_argument_names(FILE *out, const struct operator_command_row *row
 {
 	for (unsigned k = 0; k < OPERATOR_ARGUMENTS_MAX && row->arguments[k].name; k++) {
 		const struct operator_argument *argument = &row->arguments[k];
-		if (!argument->positional)
+		if (!argument->positional && argument->kind != OPERATOR_SECRET)
 			fprintf(out, "%s ", argument->name);
 		for (const char *at = argument->words; at;
 			at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)

@@ -23,8 +23,17 @@ const char *connection_read(struct connection *connection, size_t *length);
 void connection_close(struct connection *connection);
 
 /*
+ * key_text.c: the text of a key file, NULL with a sentence in error. `path` must name a file that
+ * is not open to group or others; `descriptor` is a number. key_text_free wipes it.
+ */
+#define KEY_TEXT_MAX 480
+char *key_text_file(const char *path, char *error, size_t error_size);
+char *key_text_fd(const char *descriptor, char *error, size_t error_size);
+void key_text_free(char *text);
+
+/*
  * arguments.c: command line words to a request. NULL with a sentence in error. Words may be cut
- * while they stay unique.
+ * while they stay unique; arguments may be written with two dashes before them.
  */
 json_t *arguments_request(int count, char **words, const struct operator_command_row **row,
 	char *error, size_t error_size);

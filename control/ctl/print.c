@@ -53,6 +53,15 @@ static const struct {
 	{"show pools", {{"pool", "POOL", 16}, {"instance", "INSTANCE", 12}, {"first", "FIRST", 15},
 			       {"last", "LAST", 15}, {"size", "SIZE", 8}, {"leased", "LEASED", 8},
 			       {"held_down", "HELD DOWN", 0}}},
+	{"sa show", {{"name", "NAME", 14}, {"direction", "DIR", 3}, {"spi", "SPI", 10},
+			    {"state", "STATE", 7}, {"mode", "MODE", 9}, {"local", "LOCAL", 15},
+			    {"remote", "REMOTE", 15}, {"remote_port", "PORT", 5},
+			    {"algorithm", "ALGORITHM", 16}, {"packets", "PACKETS", 12},
+			    {"bytes", "OCTETS", 0}}},
+	{"policy show", {{"order", "ORDER", 6}, {"name", "NAME", 16}, {"direction", "DIR", 4},
+				{"action", "ACTION", 8}, {"security_association", "SA", 14},
+				{"hits_out", "HITS OUT", 12}, {"hits_in", "HITS IN", 12},
+				{"local_ts", "LOCAL", 20}, {"remote_ts", "REMOTE", 0}}},
 	{"help", {{"command", "COMMAND", 18}, {"role", "ROLE", 10}, {"help", "", 0}}},
 };
 

@@ -25,6 +25,13 @@ static command_handler *const handlers[OPERATOR_COMMAND_COUNT] = {
 	[OPERATOR_REVOKE] = act_revoke,
 	[OPERATOR_DRAIN] = act_drain,
 	[OPERATOR_RELOAD] = act_reload,
+	[OPERATOR_SA_SHOW] = ipsec_sa_show,
+	[OPERATOR_SA_ADD] = ipsec_sa_add,
+	[OPERATOR_SA_UPDATE] = ipsec_sa_update,
+	[OPERATOR_SA_DEL] = ipsec_sa_del,
+	[OPERATOR_POLICY_SHOW] = ipsec_policy_show,
+	[OPERATOR_POLICY_ADD] = ipsec_policy_add,
+	[OPERATOR_POLICY_DEL] = ipsec_policy_del,
 	[OPERATOR_HELP] = show_help,
 };
 

@@ -205,12 +205,53 @@ static void page_control(FILE *out, const struct provider *provider)
 		}
 }
 
+/* Sums, never a series per association. */
+static void page_ipsec(FILE *out, const struct provider *provider)
+{
+	struct provider_ipsec s = {0};
+	struct provider_counter counter;
+
+	if (!provider->ipsec)
+		return;
+	provider->ipsec(provider->context, &s);
+	family(out, "ipsec_associations", "gauge", "Security associations that control holds.");
+	for (unsigned i = 0; i < 2; i++) {
+		const char *direction = i ? "out" : "in";
+		fprintf(out, "homeport_ipsec_associations{direction=\"%s\",state=\"live\"} %llu\n",
+			direction, (unsigned long long)s.live[i]);
+		fprintf(out,
+			"homeport_ipsec_associations{direction=\"%s\",state=\"expired\"} %llu\n",
+			direction, (unsigned long long)s.expired[i]);
+	}
+	fprintf(out, "homeport_ipsec_associations{direction=\"in\",state=\"larval\"} %llu\n",
+		(unsigned long long)s.larval);
+	sample(out, "ipsec_associations_limit", "gauge",
+		"Slots of each direction, one of them never used.", s.slots);
+	sample(out, "ipsec_policies", "gauge", "Policies that control holds.", s.policies);
+	sample(out, "ipsec_policy_entries", "gauge",
+		"Entries that they make: directions and selectors.", s.policy_entries);
+	sample(out, "ipsec_policy_entries_limit", "gauge", "Entries that fit.",
+		s.policy_entries_max);
+	sample(out, "ipsec_states_copied_total", "counter",
+		"Lines of numbers and windows copied into a new dataplane's region.",
+		s.states_copied);
+	sample(out, "ipsec_states_resumed_total", "counter",
+		"Associations that went on with the numbers they found.", s.states_adopted);
+	sample(out, "ipsec_moves_limited_total", "counter",
+		"NAT mappings not followed: too many a minute.", s.moves_limited);
+	family(out, "ipsec_events_total", "counter", "What happened to associations and policies.");
+	for (unsigned i = 0; provider->ipsec_counter(provider->context, i, &counter); i++)
+		fprintf(out, "homeport_ipsec_events_total{event=\"%s\"} %llu\n", counter.name,
+			(unsigned long long)counter.value);
+}
+
 static void write_page(FILE *out, const struct provider *provider)
 {
 	page_status(out, provider);
 	page_workers(out, provider);
 	page_ports(out, provider);
 	page_control(out, provider);
+	page_ipsec(out, provider);
 }
 
 /* ---- HTTP ---- */

@@ -2,6 +2,7 @@
 
 #include "control/operator/server.h"
 #include "lib/base/log.h"
+#include "lib/base/secret.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -88,6 +89,31 @@ static void client_log(const struct operator_client *client, const struct reques
 		request->row->words);
 }
 
+static bool client_may(struct operator_client *client, const struct request *request)
+{
+	if (request->row->role != OPERATOR_ADMIN)
+		return true;
+	if (client->role != OPERATOR_ADMIN) {
+		answer_error(&client->out, client->out.used, "forbidden",
+			"this command is for administrators");
+		return false;
+	}
+	if (!request->cursor)
+		client_log(client, request); // HA4-OPS-27
+	return true;
+}
+
+static void client_answer(struct operator_client *client, const struct request *request)
+{
+	if (request->command != OPERATOR_WATCH_EVENTS) {
+		answer_request(client->server, request, &client->out);
+		return;
+	}
+	client->watching = true;
+	answer_begin(&client->out, request);
+	answer_end(&client->out);
+}
+
 /* One request line: refused, or answered into the output. */
 static void client_request(struct operator_client *client, size_t length)
 {
@@ -97,24 +123,12 @@ static void client_request(struct operator_client *client, size_t length)
 
 	if (request_parse(client->in, length, &request, &error)) {
 		answer_error(out, out->used, error.code, error.text);
+		request_wipe(&request);
 		return;
 	}
-	if (request.row->role == OPERATOR_ADMIN) {
-		if (client->role != OPERATOR_ADMIN) {
-			answer_error(
-				out, out->used, "forbidden", "this command is for administrators");
-			return;
-		}
-		if (!request.cursor)
-			client_log(client, &request); // HA4-OPS-27
-	}
-	if (request.command == OPERATOR_WATCH_EVENTS) {
-		client->watching = true;
-		answer_begin(out, &request);
-		answer_end(out);
-		return;
-	}
-	answer_request(client->server, &request, out);
+	if (client_may(client, &request))
+		client_answer(client, &request);
+	request_wipe(&request);
 }
 
 static bool client_read(struct operator_client *client)
@@ -154,6 +168,7 @@ static void client_ready(void *context, uint32_t events, const struct clock_now 
 		client_request(client, line - 1);
 		client->in_used -= line;
 		memmove(client->in, client->in + line, client->in_used);
+		secret_wipe(client->in + client->in_used, line); /* it may have held keys */
 		alive = client_flush(client);
 	}
 	if (alive)

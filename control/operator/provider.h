@@ -124,6 +124,38 @@ struct provider_rehearsed {
 	be16 care_of_port;
 };
 
+struct provider_sa { /* one direction; texts "" when there are none */
+	const char *name, *state, *origin, *algorithm;
+	bool inbound, transport, encap, esn, follow_mapping, in_dataplane;
+	struct ip_address local, remote;
+	be16 local_port, remote_port;
+	uint32_t spi, reqid, sa_id, pair_id, replay_window; /* pair_id UINT32_MAX: none */
+	uint16_t vrf, path_mtu;
+	const struct selector *selectors;
+	unsigned selector_count;
+	uint64_t age_s, idle_s; /* idle_s UINT64_MAX: never used */
+	uint64_t packets, bytes, sequence;
+	uint64_t replays, replays_late, bad_icv; /* inbound: why packets were dropped */
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets, soft_s, hard_s; /* 0 none */
+};
+
+struct provider_policy {
+	const struct config_policy *settings;
+	bool from_config;
+	uint64_t hits_out, hits_in;
+};
+
+struct provider_move { /* of "sa update": NULL and negative stay */
+	const struct ip_address *local, *remote;
+	int local_port, remote_port, encap, follow_mapping, path_mtu;
+};
+
+struct provider_ipsec {                       /* for the metrics */
+	uint64_t live[2], expired[2], larval; /* by direction: inbound, outbound */
+	uint64_t slots, policies, policy_entries, policy_entries_max;
+	uint64_t states_copied, states_adopted, moves_limited;
+};
+
 struct provider {
 	void *context;
 	const struct config *(*config)(void *context); /* in effect; never NULL */
@@ -158,6 +190,23 @@ struct provider {
 	void (*drain)(void *context, bool on);
 	/* 0, or -errno with the reason in error. */
 	int (*reload)(void *context, struct config_error *error);
+
+	/* ---- IPsec. The four that change: as reload. ---- */
+	bool (*sa_next)(void *context, uint64_t *cursor, struct provider_sa *out);
+	bool (*sa_find)(void *context, const char *name, bool inbound, struct provider_sa *out);
+	bool (*policy_at)(void *context, uint64_t index, struct provider_policy *out);
+	bool (*policy_find)(void *context, const char *name, struct provider_policy *out);
+	int (*sa_add)(void *context, struct config_security_association *pair,
+		struct config_error *error);
+	int (*sa_update)(void *context, const char *name, const struct provider_move *move,
+		struct config_error *error);
+	int (*sa_del)(void *context, const char *name, struct config_error *error);
+	int (*policy_add)(
+		void *context, const struct config_policy *policy, struct config_error *error);
+	int (*policy_del)(void *context, const char *name, struct config_error *error);
+	void (*ipsec)(void *context, struct provider_ipsec *out);
+	/* Name and count of event `index`; false beyond the last. */
+	bool (*ipsec_counter)(void *context, unsigned index, struct provider_counter *out);
 };
 
 #endif

@@ -1,8 +1,13 @@
 #include "control/operator/request.h"
 
+#include "lib/base/secret.h"
+#include "lib/base/traffic_selector.h"
+
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 static int refuse(struct request_error *error, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -29,18 +34,57 @@ static bool is_one_of(const char *text, const char *words)
 	return false;
 }
 
+static int parse_decimal_or_hex(const struct operator_argument *argument, const char *text,
+	uint64_t *out, struct request_error *error)
+{
+	char *end;
+
+	errno = 0;
+	*out = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 0) : 0;
+	if (text[0] < '0' || text[0] > '9' || *end || errno || *out > INT64_MAX ||
+		(text[0] == '0' && text[1] >= '0' && text[1] <= '9'))
+		return refuse(error, "bad_argument", "%s is not a number, decimal or 0x...",
+			argument->name);
+	return 0;
+}
+
+/* Each of the list must be one; which of them is not is told. */
+static int check_selectors(
+	const struct operator_argument *argument, const char *text, struct request_error *error)
+{
+	for (const char *at = text; at;) {
+		char one[TRAFFIC_SELECTOR_TEXT_SIZE];
+		struct traffic_selector selector;
+		size_t length = strcspn(at, ",");
+		snprintf(one, sizeof(one), "%.*s", (int)length, at);
+		if (length >= sizeof(one) || traffic_selector_parse(one, &selector))
+			return refuse(error, "bad_argument",
+				"%s: \"%.60s\" is no traffic selector, as 10.1.0.0/16[udp/434]",
+				argument->name, one);
+		at = at[length] ? at + length + 1 : NULL;
+	}
+	return 0;
+}
+
 static int parse_value(const struct operator_argument *argument, const char *text,
 	struct request_argument *out, struct request_error *error)
 {
 	struct ip_address address;
 	bool prefix = argument->kind == OPERATOR_PREFIX && strchr(text, '/');
 
+	if (argument->kind == OPERATOR_KEY_FILE || argument->kind == OPERATOR_KEY_FD)
+		return refuse(error, "bad_argument", "%s is read by homeportctl: send its text",
+			argument->name);
 	if (!text[0] || strlen(text) >= sizeof(out->text))
 		return refuse(error, "bad_argument", "%s is empty or too long", argument->name);
 	memcpy(out->text, text, strlen(text) + 1);
 	if (argument->kind == OPERATOR_WORDS && !is_one_of(text, argument->words))
 		return refuse(error, "bad_argument", "%s must be one of %s", argument->name,
 			argument->words);
+	if (argument->kind == OPERATOR_NUMBER)
+		return parse_decimal_or_hex(argument, text, &out->number, error);
+	if (argument->kind == OPERATOR_SELECTORS)
+		return check_selectors(argument, text, error);
 	if (argument->kind != OPERATOR_ADDRESS && argument->kind != OPERATOR_PREFIX)
 		return 0;
 	if (prefix ? ip_prefix_parse(text, &out->prefix) : ip_address_parse(text, &address))
@@ -116,9 +160,25 @@ static int parse_object(json_t *root, struct request *out, struct request_error 
 	return 0;
 }
 
+/* jansson's copies of a line may hold keys: nothing of it is given back unwiped. */
+static void wiping_free(void *memory)
+{
+	if (!memory)
+		return;
+	secret_wipe(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void request_wipe(struct request *request)
+{
+	secret_wipe(request, sizeof(*request));
+}
+
 int request_parse(const char *line, size_t length, struct request *out, struct request_error *error)
 {
 	json_error_t why;
+
+	json_set_alloc_funcs(malloc, wiping_free);
 	json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
 
 	memset(out, 0, sizeof(*out));

@@ -8,12 +8,13 @@
 #include "lib/base/address.h"
 #include "lib/ipc/operator.h"
 
-#define REQUEST_TEXT_SIZE 256
+#define REQUEST_TEXT_SIZE 512
 
 struct request_argument {
 	bool given;
 	char text[REQUEST_TEXT_SIZE];
 	struct ip_prefix prefix; /* ADDRESS (length 128) and PREFIX */
+	uint64_t number;         /* NUMBER */
 };
 
 struct request {
@@ -32,6 +33,8 @@ struct request_error {
 /* `line` without its newline. 0, or -EINVAL with error filled. */
 int request_parse(
 	const char *line, size_t length, struct request *out, struct request_error *error);
+/* Overwrites what may hold a key. */
+void request_wipe(struct request *request);
 /* The argument by its name; `given` is false when the client left it out. The command must have it.
  */
 const struct request_argument *request_argument(const struct request *request, const char *name);

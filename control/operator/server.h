@@ -71,6 +71,20 @@ void act_clear_counters(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void act_revoke(struct operator_server *server, const struct request *request, struct writer *out);
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_sa_show(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_sa_add(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_sa_update(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_sa_del(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_policy_show(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_policy_add(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_policy_del(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void act_reload(struct operator_server *server, const struct request *request, struct writer *out);
 
 /* The instance argument of a request: true and its index, or PROVIDER_INSTANCE_ANY when not given;

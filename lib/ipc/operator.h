@@ -27,7 +27,7 @@
 #define OPERATOR_LINE_MAX      65536u /* octets of a request with its newline */
 #define OPERATOR_LIMIT_DEFAULT 500u   /* rows of a page when the request names no limit */
 #define OPERATOR_LIMIT_MAX     1000u
-#define OPERATOR_ARGUMENTS_MAX 8
+#define OPERATOR_ARGUMENTS_MAX 36
 
 enum operator_command {
 	OPERATOR_SHOW_BINDINGS,
@@ -49,6 +49,13 @@ enum operator_command {
 	OPERATOR_DRAIN,
 	OPERATOR_RELOAD,
 	OPERATOR_TEST_REGISTRATION,
+	OPERATOR_SA_SHOW,
+	OPERATOR_SA_ADD,
+	OPERATOR_SA_UPDATE,
+	OPERATOR_SA_DEL,
+	OPERATOR_POLICY_SHOW,
+	OPERATOR_POLICY_ADD,
+	OPERATOR_POLICY_DEL,
 	OPERATOR_WATCH_EVENTS,
 	OPERATOR_HELP,
 	OPERATOR_COMMAND_COUNT
@@ -58,10 +65,15 @@ enum operator_role { OPERATOR_READ_ONLY, OPERATOR_ADMIN };
 
 enum operator_argument_kind {
 	OPERATOR_TEXT,
-	OPERATOR_ADDRESS, /* IPv4 or IPv6, as text */
-	OPERATOR_PREFIX,  /* the same, or a prefix */
-	OPERATOR_FLAG,    /* JSON true; on the command line the bare name */
-	OPERATOR_WORDS    /* one of `words` */
+	OPERATOR_ADDRESS,   /* IPv4 or IPv6, as text */
+	OPERATOR_PREFIX,    /* the same, or a prefix */
+	OPERATOR_FLAG,      /* JSON true; on the command line the bare name */
+	OPERATOR_WORDS,     /* one of `words` */
+	OPERATOR_NUMBER,    /* from 0, decimal or 0x...; a string in JSON too */
+	OPERATOR_SELECTORS, /* traffic selectors (lib/base/traffic_selector.h), commas between */
+	OPERATOR_SECRET,    /* in JSON alone, never in a log or an answer: the text of a key file */
+	OPERATOR_KEY_FILE,  /* on the command line alone: whose content is sent as the secret */
+	OPERATOR_KEY_FD     /* the same from an open descriptor */
 };
 
 struct operator_argument {

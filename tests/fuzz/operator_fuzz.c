@@ -23,6 +23,9 @@ static void check_request(const struct request *request)
 		FUZZ_ASSERT(memchr(value->text, '\0', sizeof(value->text)));
 		FUZZ_ASSERT(value->given || !argument->required);
 		FUZZ_ASSERT(value->prefix.length <= 128);
+		FUZZ_ASSERT(value->number <= INT64_MAX);
+		FUZZ_ASSERT(!value->given || (argument->kind != OPERATOR_KEY_FILE &&
+						     argument->kind != OPERATOR_KEY_FD));
 		if (value->given && argument->kind == OPERATOR_ADDRESS)
 			FUZZ_ASSERT(value->prefix.length == 128);
 	}

@@ -15,13 +15,16 @@ expect() { # wanted words, then the command line so far; the last word is the on
 	fi
 }
 
-expect "-s -j completion show clear revoke drain reload test watch help" homeportctl ""
+expect "-s -j completion show clear revoke drain reload test sa policy watch help" homeportctl ""
 expect "bindings binding" homeportctl show b
 expect "bindings counters" homeportctl -j clear ""
 expect "events" homeportctl -s /tmp/socket watch ""
 expect "home nai care-of instance count" homeportctl show bindings ""
 expect "care-of count" homeportctl show bindings home 10.1.0.0/16 c
 expect "on off" homeportctl drain ""
+expect "show add update del" homeportctl sa ""
+expect "show add del" homeportctl policy ""
+expect "key-file key-fd" homeportctl sa add ke
 expect "" homeportctl reload ""
 expect "bash markdown" homeportctl completion ""
 exit $failed

@@ -186,6 +186,65 @@ static int fake_reload(void *context, struct config_error *error)
 	return fake->refuse_reload ? -EINVAL : 0;
 }
 
+static int fake_sa_add(
+	void *context, struct config_security_association *pair, struct config_error *error)
+{
+	struct fake *fake = context;
+
+	fake->pair = *pair;
+	strcpy(error->text, "the fake says no");
+	return fake->ipsec_result;
+}
+
+static int fake_sa_update(void *context, const char *name, const struct provider_move *move,
+	struct config_error *error)
+{
+	struct fake *fake = context;
+
+	fake->move = *move;
+	fake->move.local = fake->move.remote = NULL;
+	strcpy(error->text, "the fake says no");
+	return fake->ipsec_result;
+}
+
+static int fake_name(void *context, const char *name, struct config_error *error)
+{
+	strcpy(error->text, "the fake says no");
+	return ((struct fake *)context)->ipsec_result;
+}
+
+static int fake_policy_add(
+	void *context, const struct config_policy *policy, struct config_error *error)
+{
+	struct fake *fake = context;
+
+	fake->policy = *policy;
+	strcpy(error->text, "the fake says no");
+	return fake->ipsec_result;
+}
+
+static bool fake_sa_next(void *context, uint64_t *cursor, struct provider_sa *out)
+{
+	if (*cursor >= 2500)
+		return false;
+	*out = (struct provider_sa){.name = "x",
+		.state = "live",
+		.origin = "operator",
+		.algorithm = "null-sha1",
+		.inbound = true,
+		.spi = (uint32_t)++ * cursor,
+		.idle_s = UINT64_MAX,
+		.pair_id = UINT32_MAX};
+	return true;
+}
+
+static bool fake_sa_find(void *context, const char *name, bool inbound, struct provider_sa *out)
+{
+	uint64_t cursor = 0;
+
+	return inbound && strcmp(name, "x") == 0 && fake_sa_next(context, &cursor, out);
+}
+
 void fake_init(struct fake *fake, uint32_t bindings)
 {
 	struct config_error error;
@@ -224,7 +283,14 @@ void fake_init(struct fake *fake, uint32_t bindings)
 		.clear_home = fake_clear_home,
 		.clear_nai = fake_clear_nai,
 		.drain = fake_drain,
-		.reload = fake_reload};
+		.reload = fake_reload,
+		.sa_next = fake_sa_next,
+		.sa_find = fake_sa_find,
+		.sa_add = fake_sa_add,
+		.sa_update = fake_sa_update,
+		.sa_del = fake_name,
+		.policy_add = fake_policy_add,
+		.policy_del = fake_name};
 }
 
 void fake_fini(struct fake *fake)

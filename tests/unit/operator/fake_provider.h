@@ -14,6 +14,10 @@ struct fake {
 	struct worker_counters workers[2];
 	struct port_counters ports[2];
 	uint64_t control[2][3];
+	struct config_security_association pair; /* as the last "sa add" gave it, without lists */
+	struct config_policy policy;             /* of the last "policy add", likewise */
+	struct provider_move move;
+	int ipsec_result; /* of the next change */
 	struct provider provider;
 };
 
