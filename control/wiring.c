@@ -197,6 +197,7 @@ struct mip4_ops wiring_engine_ops(void)
 		.event = engine_event,
 		.random = wiring_random,
 		.inner_address_owned = wiring_ipsec_inner_owned,
+		.inner_address_owner = wiring_ipsec_inner_owner,
 	};
 }
 

@@ -18,6 +18,7 @@ struct ipsec_ops wiring_ipsec_ops(struct process *process);
 unsigned wiring_ipsec_expand(void *context, uint16_t type, const struct mirror_reference *reference,
 	bool told, struct command *out);
 bool wiring_ipsec_inner_owned(void *context, uint32_t sa_id, const struct ip_address *address);
+uint32_t wiring_ipsec_inner_owner(void *context, uint16_t vrf, const struct ip_address *address);
 void wiring_ipsec_former(void *context, struct attachment *former);
 /* From the OS; ends the process when there is none. */
 void wiring_random(void *context, void *out, size_t length);

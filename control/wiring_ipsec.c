@@ -98,10 +98,51 @@ static void tell(void *context, const struct ipsec_event *event)
 	operator_publish(p->operators, &published, now.wall_ns);
 }
 
+/* Bindings are walked for an SA alone that could have carried some: its inner addresses are ones
+ * that the VPN gives out. */
+static bool carries_inner(const struct process *p, const struct sa *sa)
+{
+	for (unsigned i = 0; i < p->config->instance_count; i++) {
+		const struct config_instance *instance = &p->config->instances[i];
+		for (unsigned k = 0; k < instance->tunnel_inner_count; k++)
+			for (unsigned s = 0; s < sa->selector_count; s++) {
+				struct traffic_selector remote = {
+					.first = sa->selectors[s].remote_first,
+					.last = sa->selectors[s].remote_last};
+				const struct ip_prefix *inner = &instance->tunnel_inner[k];
+				if (ip_prefix_contains(inner, &remote.first) ||
+					traffic_selector_contains(&remote, &inner->address))
+					return true;
+			}
+	}
+	return false;
+}
+
+/* HA4-MODE-11 */
+static void inner_lost(void *context, const struct sa *sa)
+{
+	struct process *p = context;
+	unsigned suspended =
+		p->engine && sa->command.sa_id && carries_inner(p, sa)
+			? mip4_engine_inner_lost(p->engine, sa->command.sa_id, clock_read())
+			: 0;
+	if (suspended)
+		log_notice("bindings_suspended", "sa=%s count=%u", sa->name, suspended);
+}
+
+uint32_t wiring_ipsec_inner_owner(void *context, uint16_t vrf, const struct ip_address *address)
+{
+	const struct process *p = context;
+	return ipsec_owner_of(p->ipsec, vrf, address);
+}
+
 struct ipsec_ops wiring_ipsec_ops(struct process *process)
 {
-	return (struct ipsec_ops){
-		.context = process, .refer = refer, .random = wiring_random, .tell = tell};
+	return (struct ipsec_ops){.context = process,
+		.refer = refer,
+		.random = wiring_random,
+		.tell = tell,
+		.inner_lost = inner_lost};
 }
 
 unsigned wiring_ipsec_expand(void *context, uint16_t type, const struct mirror_reference *reference,

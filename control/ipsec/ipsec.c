@@ -341,11 +341,14 @@ int ipsec_update_sa(struct ipsec *ipsec, struct sa *sa, const struct sa_command 
 
 void ipsec_del_sa(struct ipsec *ipsec, struct sa *sa, monotonic now)
 {
+	bool was_live = sa->state == SA_IS_LIVE, was_larval = sa->state == SA_IS_LARVAL;
+
 	if (sa->state != SA_IS_EXPIRED)
 		forget_sa(ipsec, sa);
-	if (sa->command.direction == SA_INBOUND && sa->state == SA_IS_LIVE && ipsec->ops.inner_lost)
+	sa->state = SA_IS_EXPIRED; /* owns no inner address any more */
+	if (sa->command.direction == SA_INBOUND && was_live && ipsec->ops.inner_lost)
 		ipsec->ops.inner_lost(ipsec->ops.context, sa);
-	if (sa->state != SA_IS_LARVAL)
+	if (!was_larval)
 		ipsec_tell(ipsec, &(struct ipsec_event){.type = IPSEC_EVENT_SA_REMOVED,
 					  .sa = sa,
 					  .spi = ntohl(sa->command.spi)});

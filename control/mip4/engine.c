@@ -376,6 +376,31 @@ void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct 
 	}
 }
 
+unsigned mip4_engine_inner_lost(struct mip4_engine *e, uint32_t sa_id, struct clock_now now)
+{
+	unsigned suspended = 0;
+	uint32_t cursor = 0;
+
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX - 1);
+		struct binding_command command;
+		if (!b || b->sa_id != sa_id || !(b->flags & BINDING_REQUIRES_IPSEC))
+			continue;
+		uint16_t vrf = e->config->instances[b->instance].vrf;
+		b->sa_id = e->ops.inner_address_owner ? e->ops.inner_address_owner(e->context, vrf,
+								&b->care_of_address)
+						      : 0;
+		if (!b->sa_id) {
+			b->flags |= BINDING_SUSPENDED;
+			suspended++;
+		}
+		commit_command_fill(e, b, &command);
+		e->ops.binding_set(e->context, &command);
+		record_binding_put(e, b, now);
+	}
+	return suspended;
+}
+
 int mip4_engine_clear(struct mip4_engine *e, uint32_t binding_id, struct clock_now now)
 {
 	struct binding *b = binding_cache_lookup(e->cache, binding_id);

@@ -101,6 +101,9 @@ struct mip4_ops {
 	 * IPsec here, nobody owns any. */
 	bool (*inner_address_owned)(
 		void *context, uint32_t sa_id, const struct ip_address *address);
+	/* The inbound SA whose peer it is given to now, 0 nobody's. NULL: nobody owns any. */
+	uint32_t (*inner_address_owner)(
+		void *context, uint16_t vrf, const struct ip_address *address);
 };
 #define MIP4_STORE_KEY_MAX    272
 #define MIP4_STORE_RECORD_MAX 1024
@@ -120,6 +123,12 @@ int mip4_record_restore(struct mip4_engine *engine, const void *key, size_t key_
 /* Sets the configuration's static bindings. `complete`: the store was there and whole. If not,
  * timestamps up to now are refused for unknown nodes (HA4-RPL-10). */
 void mip4_engine_started(struct mip4_engine *engine, bool complete, struct clock_now now);
+/*
+ * This inbound SA is gone. Bindings that came through it go over to the SA that has their care-of
+ * address now (a rekey), else they are suspended until their node registers again: nothing for them
+ * leaves in clear, or into another user's tunnel (HA4-MODE-11). How many were suspended.
+ */
+unsigned mip4_engine_inner_lost(struct mip4_engine *engine, uint32_t sa_id, struct clock_now now);
 /* New configuration (SIGHUP). Bindings stay; those without a user or prefix are revoked in later
  * ticks. 0 or -ENOMEM, then nothing changed. */
 int mip4_engine_configure(

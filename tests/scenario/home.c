@@ -191,6 +191,13 @@ static bool ops_owned(void *context, uint32_t sa_id, const struct ip_address *ad
 	return ((struct home *)context)->owned_sa == sa_id;
 }
 
+static uint32_t ops_owner(void *context, uint16_t vrf, const struct ip_address *address)
+{
+	(void)vrf;
+	(void)address;
+	return ((struct home *)context)->inner_owner;
+}
+
 static const struct mip4_ops ops = {
 	.send = ops_send,
 	.binding_set = ops_binding_set,
@@ -204,6 +211,7 @@ static const struct mip4_ops ops = {
 	.event = ops_event,
 	.random = ops_random,
 	.inner_address_owned = ops_owned,
+	.inner_address_owner = ops_owner,
 };
 
 struct config *home_config_load(const char *text, uint32_t bindings)

@@ -50,7 +50,8 @@ struct home {
 	unsigned record_count;
 	/* randomness: a counter, so that runs repeat */
 	uint32_t random;
-	uint32_t owned_sa; /* SA that owns every tunnel inner address; 0 none */
+	uint32_t owned_sa;    /* SA that owns every tunnel inner address; 0 none */
+	uint32_t inner_owner; /* who owns them after an SA was lost; 0 nobody */
 };
 
 /* `text` is the instances, nodes and agents of a configuration; ports are "outside" (0) and

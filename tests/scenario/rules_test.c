@@ -402,6 +402,26 @@ static void reverse_tunnels(void **state)
 	ask_build(h, &ask, &record);
 	assert_int_equal(receive_code(h, &record), -1);
 	assert_int_equal(home_counter(h, MIP4_TUNNEL_INNER_SOURCE), 1);
+	// HA4-MODE-11: another SA changes nothing, a rekey moves it, without an owner it is
+	// suspended
+	assert_int_equal(mip4_engine_inner_lost(h->engine, 8, h->now), 0);
+	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 7);
+	h->inner_owner = 9;
+	assert_int_equal(mip4_engine_inner_lost(h->engine, 7, h->now), 0);
+	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 9);
+	assert_false(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
+	h->inner_owner = 0;
+	assert_int_equal(mip4_engine_inner_lost(h->engine, 9, h->now), 1);
+	assert_true(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
+	h->owned_sa = 11; /* the node registers out of its new SA */
+	ask.port = 0;
+	ask_build(h, &ask, &record);
+	record.layer_count = 1;
+	record.layers[0].kind = DECAP_ESP;
+	record.layers[0].id = 11;
+	assert_int_equal(receive_code(h, &record), 0);
+	assert_false(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
+	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 11);
 	end(h);
 }
 
