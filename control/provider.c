@@ -367,6 +367,11 @@ static void drain(void *context, bool on)
 	mip4_engine_drain(process_of(context)->engine, on);
 }
 
+static bool trace(void *context, const char *which)
+{
+	return mip4_trace_set(process_of(context)->engine, which);
+}
+
 static int reload(void *context, struct config_error *error)
 {
 	return process_reload(context, error);
@@ -391,6 +396,7 @@ void provider_fill(struct provider *provider, struct process *process)
 		.clear_home = clear_home,
 		.clear_nai = clear_nai,
 		.drain = drain,
+		.trace = trace,
 		.reload = reload,
 	};
 	provider_ipsec_fill(provider);

@@ -169,6 +169,7 @@ void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now no
 		return;
 	counter_add(
 		e, reply->instance, reply->deregistration ? MIP4_TX_DEREG_REPLY : MIP4_TX_REPLY);
+	trace_reply(e, reply, &record, now.monotonic_ns);
 	e->ops.send(e->context, &record);
 }
 

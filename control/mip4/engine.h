@@ -58,6 +58,7 @@ enum mip4_event_type {
 	MIP4_EVENT_BINDING_DELETED, /* cause */
 	MIP4_EVENT_DENIED,          /* code, text says step and values (HA4-CODE-04) */
 	MIP4_EVENT_SECURITY,        /* a security exception (HA4-OPS-37) */
+	MIP4_EVENT_TRACE,           /* of the node that mip4_trace_set named */
 	MIP4_EVENT_ALARM,           /* limits at 90 %, clock step, wall clock unset */
 	MIP4_EVENT_COUNT
 };
@@ -183,6 +184,8 @@ struct mip4_rehearsed {
  */
 void mip4_rehearse(struct mip4_engine *engine, const struct mip4_rehearsal *rehearsal,
 	struct clock_now now, struct mip4_rehearsed *out);
+/* Traces one node by home address, care-of address or NAI, or nobody ("off"); false: neither. */
+bool mip4_trace_set(struct mip4_engine *engine, const char *which);
 /* Drain: no new mobile nodes (130), refreshes served (HA4-OPS-20). */
 void mip4_engine_drain(struct mip4_engine *engine, bool on);
 

@@ -82,6 +82,12 @@ struct request {
 	struct clock_now now;
 };
 
+struct trace { /* HA4-OPS-38 */
+	bool on;
+	char nai[254];             /* "" : by address */
+	struct ip_address address; /* home or care-of */
+};
+
 struct mip4_engine {
 	const struct config *config;
 	struct mip4_ops ops;
@@ -109,10 +115,11 @@ struct mip4_engine {
 	struct token_bucket events;          /* rate of log lines */
 	uint32_t events_suppressed;
 	uint64_t identification_floor; /* HA4-RPL-10 */
-	bool draining, statics;        /* statics: some binding is one */
-	struct alarm *alarms;          /* instance_count + 1: the last is the whole */
-	monotonic alarmed_ns;          /* when they were looked at last */
-	struct clock_now last_clock;   /* for steps of the wall clock (HA4-OPS-42) */
+	struct trace trace;
+	bool draining, statics;      /* statics: some binding is one */
+	struct alarm *alarms;        /* instance_count + 1: the last is the whole */
+	monotonic alarmed_ns;        /* when they were looked at last */
+	struct clock_now last_clock; /* for steps of the wall clock (HA4-OPS-42) */
 	bool clock_known, clock_unset_told;
 	monotonic node_idle_ns; /* a node silent for so long may be given up (HA4-RPL-09) */
 	uint32_t sweep_cursor;  /* after a reload; UINT32_MAX: done */
@@ -131,6 +138,13 @@ struct mip4_event event_of(const struct request *r, enum mip4_event_type type, c
 void event_emit(struct mip4_engine *e, struct mip4_event *event, bool limited, monotonic now);
 void event_security(
 	struct mip4_engine *e, const struct request *r, enum mip4_counter reason, const char *text);
+
+/* trace.c: each does nothing unless this node is traced. */
+bool trace_request(const struct mip4_engine *e, const struct request *r);
+void trace_received(struct mip4_engine *e, const struct request *r);
+void trace_verdict(struct mip4_engine *e, const struct request *r, const struct verdict *v);
+void trace_reply(struct mip4_engine *e, const struct reply *reply,
+	const struct inject_record *record, monotonic now);
 
 /* counters.c */
 void counter_add(struct mip4_engine *e, unsigned instance, enum mip4_counter counter);

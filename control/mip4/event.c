@@ -33,6 +33,7 @@ const char *mip4_event_name(enum mip4_event_type type)
 		[MIP4_EVENT_BINDING_DELETED] = "binding deleted",
 		[MIP4_EVENT_DENIED] = "denied",
 		[MIP4_EVENT_SECURITY] = "security",
+		[MIP4_EVENT_TRACE] = "trace",
 		[MIP4_EVENT_ALARM] = "alarm",
 	};
 	return (unsigned)type < MIP4_EVENT_COUNT ? names[type] : "none";

@@ -242,6 +242,7 @@ void mip4_receive(struct mip4_engine *e, const struct punt_record *record, struc
 		e->counters[r.instance].value[MIP4_UNKNOWN_EXT_SKIP] += r.message.skipped_unknown;
 		e->counters[r.instance].value[MIP4_EXT_BADLEN_SKIP] += r.message.skipped_badlen;
 		facts_read(&r.facts, &r.message);
+		trace_received(e, &r);
 	}
 	dispatch(e, &r);
 }

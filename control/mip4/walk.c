@@ -478,5 +478,6 @@ void walk_request(struct mip4_engine *e, struct request *r)
 		counter_add(e, r->instance, MIP4_DUP_EXT);
 	view_gather(e, r, &input);
 	decide(&input, &verdict);
+	trace_verdict(e, r, &verdict);
 	commit(e, r, &input, &verdict);
 }

@@ -133,3 +133,20 @@ void act_clear_counters(
 	answer_begin(out, request);
 	answer_end(out);
 }
+
+void act_trace(struct operator_server *server, const struct request *request, struct writer *out)
+{
+	const struct provider *provider = server->provider;
+
+	if (!provider->trace) {
+		answer_error(out, out->used, "unsupported", "nobody to ask");
+		return;
+	}
+	if (!provider->trace(provider->context, request_argument(request, "which")->text)) {
+		answer_error(
+			out, out->used, "bad_argument", "neither an IPv4 address, a NAI nor off");
+		return;
+	}
+	answer_begin(out, request);
+	answer_end(out);
+}

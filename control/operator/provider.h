@@ -188,6 +188,8 @@ struct provider {
 	unsigned (*clear_home)(void *context, uint16_t instance, const struct ip_address *home);
 	unsigned (*clear_nai)(void *context, uint16_t instance, const char *nai);
 	void (*drain)(void *context, bool on);
+	/* Home address, care-of address, NAI or "off"; false: none of these. */
+	bool (*trace)(void *context, const char *which);
 	/* 0, or -errno with the reason in error. */
 	int (*reload)(void *context, struct config_error *error);
 

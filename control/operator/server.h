@@ -70,6 +70,7 @@ void act_clear_bindings(
 void act_clear_counters(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void act_revoke(struct operator_server *server, const struct request *request, struct writer *out);
+void act_trace(struct operator_server *server, const struct request *request, struct writer *out);
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_sa_show(
 	struct operator_server *server, const struct request *request, struct writer *out);

@@ -171,6 +171,9 @@ static void ops_event(void *context, const struct mip4_event *event)
 	h->event.text = h->event_text;
 	h->event.nai = NULL;
 	h->event.binding = NULL;
+	if (event->type == MIP4_EVENT_TRACE)
+		snprintf(h->trace_texts[h->events[event->type] % 3], sizeof(h->trace_texts[0]),
+			"%s", event->text);
 	h->events[event->type]++;
 }
 

@@ -44,6 +44,7 @@ struct home {
 	struct mip4_event event; /* the last one; text and nai copied */
 	char event_text[256];
 	unsigned events[MIP4_EVENT_COUNT];
+	char trace_texts[3][600]; /* the last three, in turn */
 	/* store */
 	bool no_store;
 	struct home_record *records;

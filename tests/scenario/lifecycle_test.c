@@ -525,6 +525,45 @@ static void node_rows(void **state)
 	end(h);
 }
 
+// HA4-OPS-38
+static void traced_node(void **state)
+{
+	struct home *h = home_new(INSTANCE("") NODES(
+		TEN "," ELEVEN "," NODE("nai = \"x@b\"; home_addresses = [ \"10.1.0.12\" ];")));
+	struct ask ask = natted(udp_request), other = plain;
+
+	(void)state;
+	assert_false(mip4_trace_set(h->engine, "nonsense"));
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(h->events[MIP4_EVENT_TRACE], 0);
+	assert_true(mip4_trace_set(h->engine, "10.1.0.10"));
+	other.home_address = "10.1.0.11";
+	assert_int_equal(ask_send(h, &other), 0);
+	assert_int_equal(h->events[MIP4_EVENT_TRACE], 0);
+	ask.home_agent = "192.0.2.99";
+	struct punt_record record;
+	ask_build(h, &ask, &record);
+	h->trace_texts[0][0] = '\0';
+	home_receive(h, &record);
+	assert_int_equal(h->events[MIP4_EVENT_TRACE], 3);
+	assert_non_null(strstr(h->trace_texts[0],
+		"request from 203.0.113.7:40007 port 0 layers 0: flags sbDmg-T- lifetime 600 home "
+		"10.1.0.10 agent 192.0.2.99 care-of 192.168.1.23 identification "));
+	assert_non_null(strstr(h->trace_texts[0], "extensions 144+"));
+	assert_non_null(strstr(
+		h->trace_texts[1], "verdict step 11 code 136: Home Agent field is not ours"));
+	assert_non_null(strstr(h->trace_texts[2], "reply to 203.0.113.7:40007: code 136"));
+	assert_true(mip4_trace_set(h->engine, "x@B"));
+	other.nai = "x@b";
+	other.home_address = "10.1.0.12";
+	assert_int_equal(ask_send(h, &other), 0);
+	assert_int_equal(h->events[MIP4_EVENT_TRACE], 6);
+	assert_true(mip4_trace_set(h->engine, "off"));
+	assert_int_equal(ask_send(h, &other), 0);
+	assert_int_equal(h->events[MIP4_EVENT_TRACE], 6);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -539,6 +578,7 @@ int main(void)
 		cmocka_unit_test(nonce_copy_under_way),
 		cmocka_unit_test(rehearsals),
 		cmocka_unit_test(node_rows),
+		cmocka_unit_test(traced_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ expect() { # wanted words, then the command line so far; the last word is the on
 	fi
 }
 
-expect "-s -j completion show clear revoke drain reload test sa policy watch help" homeportctl ""
+expect "-s -j completion show clear revoke drain reload test sa policy trace watch help" homeportctl ""
 expect "bindings binding" homeportctl show b
 expect "bindings counters" homeportctl -j clear ""
 expect "events" homeportctl -s /tmp/socket watch ""
