@@ -28,13 +28,14 @@ static inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint1
 	return (uint16_t)~sum;
 }
 
-static inline void ipv4_ttl_set(struct rte_ipv4_hdr *ip, uint8_t ttl)
+/* The word of TTL and protocol becomes 0x0100 less: checksum_adjust with its constants folded. The
+ * TTL is not 0. */
+static inline void ipv4_ttl_decrement(struct rte_ipv4_hdr *ip)
 {
-	uint16_t before = rte_cpu_to_be_16((uint16_t)(ip->time_to_live << 8 | ip->next_proto_id));
-	uint16_t after = rte_cpu_to_be_16((uint16_t)(ttl << 8 | ip->next_proto_id));
+	uint32_t sum = (uint16_t)~ip->hdr_checksum + (uint32_t)rte_cpu_to_be_16(0xfeff);
 
-	ip->time_to_live = ttl;
-	ip->hdr_checksum = checksum_adjust(ip->hdr_checksum, before, after);
+	ip->time_to_live--;
+	ip->hdr_checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
 static inline void ipv4_tos_set(struct rte_ipv4_hdr *ip, uint8_t tos)
@@ -56,14 +57,16 @@ static inline void ipv6_tos_set(struct rte_ipv6_hdr *ip, uint8_t tos)
 /* One's complement sum over the header; nearly every one has 20 octets. */
 static inline uint16_t ipv4_header_sum(const struct rte_ipv4_hdr *ip)
 {
-	uint32_t words[5];
-	uint64_t sum = 0;
+	const uint8_t *octets = (const uint8_t *)ip;
+	uint64_t first, second, sum;
+	uint32_t last;
 
 	if (unlikely(ip->version_ihl != 0x45))
 		return rte_raw_cksum(ip, rte_ipv4_hdr_len(ip));
-	memcpy(words, ip, sizeof(words));
-	for (unsigned i = 0; i < 5; i++)
-		sum += words[i];
+	memcpy(&first, octets, 8);
+	memcpy(&second, octets + 8, 8);
+	memcpy(&last, octets + 16, 4);
+	sum = (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) + (second >> 32) + last;
 	sum = (sum & UINT32_MAX) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));

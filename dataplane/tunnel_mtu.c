@@ -36,6 +36,9 @@ static const struct tunnel *nested_tunnel(struct worker *worker, const struct tu
 {
 	const struct tunnel *n = NULL;
 
+	if (!(tables_near(worker->tables, t->vrf, &t->care_of_address) &
+		    (VICINITY_HOME_NETWORK | VICINITY_PREFIX)))
+		return NULL;
 	if (tables_home_network_lookup(worker->tables, t->vrf, &t->care_of_address) != NULL)
 		n = tables_home_lookup(worker->tables, t->vrf, &t->care_of_address);
 	if (n == NULL)

@@ -33,7 +33,9 @@ static enum drop_reason check_loop(
 		return DROP_NONE;
 	if (is_encapsulated_loop(packet, p, t))
 		return DROP_fwd_encapsulated_loop;
-	if (ip_address_equal(&p->source, &t->care_of_address) ||
+	if (ip_address_equal(&p->source, &t->care_of_address))
+		return DROP_fwd_loop;
+	if (tables_near(worker->tables, p->vrf, &p->source) & VICINITY_LOCAL &&
 		tables_local_lookup(worker->tables, p->vrf, &p->source).kind != LOCAL_NONE)
 		return DROP_fwd_loop;
 	return DROP_NONE;

@@ -23,7 +23,7 @@ static void ttl_decrement(struct rte_mbuf *packet, struct packet *p)
 		rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *)->hop_limits = (uint8_t)(p->ttl - 1);
 	} else {
 		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
-		ipv4_ttl_set(ip, (uint8_t)(p->ttl - 1));
+		ipv4_ttl_decrement(ip);
 	}
 	p->flags |= PACKET_FORWARDED;
 	p->flags &= ~(uint32_t)PACKET_AS_IT_CAME;
@@ -84,13 +84,15 @@ static step_result to_local(struct packet *p, const struct local *local)
 	return STEP_EXCEPTION;
 }
 
-static step_result decide(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
+/* `t` is the destination's first tunnel as a home address; `near` says what else it may be. */
+static step_result decide(
+	struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t, unsigned near)
 {
 	struct packet *p = packet_get(packet);
 	const struct home_network *network;
 	enum drop_reason reason;
 
-	if (t == NULL && (p->layer_count > 0 || p->flags & PACKET_LOCAL)) {
+	if (t == NULL && near & VICINITY_LOCAL && (p->layer_count > 0 || p->flags & PACKET_LOCAL)) {
 		struct local local = tables_local_lookup(worker->tables, p->vrf, &p->destination);
 		if (local.kind != LOCAL_NONE)
 			return to_local(p, &local);
@@ -105,6 +107,8 @@ static step_result decide(struct worker *worker, struct rte_mbuf *packet, const 
 		}
 		ttl_decrement(packet, p);
 	}
+	if (near == 0)
+		return STEP_ROUTE;
 	if (!(p->flags & PACKET_BYPASS_BINDING)) {
 		if (!is_live(worker, t))
 			t = tables_prefix_lookup(worker->tables, p->vrf, &p->destination);
@@ -123,18 +127,16 @@ step_result destination_forward(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
 
-	return decide(worker, packet, tables_home_lookup(worker->tables, p->vrf, &p->destination));
+	return decide(worker, packet, tables_home_lookup(worker->tables, p->vrf, &p->destination),
+		tables_near(worker->tables, p->vrf, &p->destination));
 }
 
-void destination_forward_burst(
-	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+static void find_tunnels(struct worker *worker, struct rte_mbuf **packets, unsigned count,
+	const struct tunnel **tunnels)
 {
-	const struct tunnel *tunnels[BURST_SIZE];
 	struct ip_address destinations[BURST_SIZE];
 	uint16_t vrfs[BURST_SIZE];
 
-	if (count == 0)
-		return;
 	for (unsigned i = 0; i < count; i++) {
 		const struct packet *p = packet_get(packets[i]);
 		destinations[i] = p->destination;
@@ -142,10 +144,28 @@ void destination_forward_burst(
 	}
 	tables_home_lookup_burst(worker->tables, vrfs, destinations, count, tunnels);
 	for (unsigned i = 0; i < count; i++) {
-		if (tunnels[i] != NULL) { /* what the steps of the tunnel will read */
-			rte_prefetch0(tunnels[i]->outer);
-			rte_prefetch0(&worker->binding_counters[tunnels[i]->binding_id]);
-		}
-		next[i] = decide(worker, packets[i], tunnels[i]);
+		if (tunnels[i] == NULL)
+			continue;
+		/* what the steps of the tunnel will read */
+		rte_prefetch0(tunnels[i]->outer);
+		rte_prefetch0(&worker->binding_counters[tunnels[i]->binding_id]);
 	}
+}
+
+void destination_forward_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	const struct tunnel *tunnels[BURST_SIZE];
+	unsigned near[BURST_SIZE], any = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct packet *p = packet_get(packets[i]);
+		near[i] = tables_near(worker->tables, p->vrf, &p->destination);
+		tunnels[i] = NULL;
+		any |= near[i];
+	}
+	if (any & VICINITY_HOME)
+		find_tunnels(worker, packets, count, tunnels);
+	for (unsigned i = 0; i < count; i++)
+		next[i] = decide(worker, packets[i], tunnels[i], near[i]);
 }

@@ -41,7 +41,7 @@ void route_forward_burst(
 	const struct ip_address *destinations[BURST_SIZE];
 	const struct route *routes[BURST_SIZE];
 	uint16_t vrfs[BURST_SIZE];
-	unsigned unknown = 0;
+	bool known = false;
 
 	if (count == 0)
 		return;
@@ -49,15 +49,14 @@ void route_forward_burst(
 		const struct packet *p = packet_get(packets[i]);
 		destinations[i] = &p->destination;
 		vrfs[i] = p->vrf;
-		routes[i] = p->route;
-		unknown += p->route == NULL;
+		known |= p->route != NULL; /* by the step that asked for the MTU */
 	}
-	if (unknown == count) {
-		tables_route_lookup_burst(worker->tables, vrfs, destinations, count, routes);
+	if (known) {
 		for (unsigned i = 0; i < count; i++)
-			next[i] = forward(worker, packets[i], routes[i]);
+			next[i] = route_forward(worker, packets[i]);
 		return;
 	}
+	tables_route_lookup_burst(worker->tables, vrfs, destinations, count, routes);
 	for (unsigned i = 0; i < count; i++)
-		next[i] = route_forward(worker, packets[i]);
+		next[i] = forward(worker, packets[i], routes[i]);
 }

@@ -15,10 +15,10 @@ static enum drop_reason check_header(struct rte_mbuf *packet)
 		return DROP_ipv4_header;
 	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	header_length = rte_ipv4_hdr_len(ip);
-	if (ip->version_ihl >> 4 != 4 || header_length < sizeof(*ip) ||
-		!packet_pull(packet, header_length))
+	if (unlikely(ip->version_ihl != 0x45) &&
+		(ip->version_ihl >> 4 != 4 || header_length < sizeof(*ip) ||
+			!packet_pull(packet, header_length)))
 		return DROP_ipv4_header;
-	ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	if (!device_verified_ipv4(packet) && !ipv4_checksum_right(ip))
 		return DROP_ipv4_checksum;
 	total_length = rte_be_to_cpu_16(ip->total_length);
@@ -42,11 +42,37 @@ static bool is_broadcast(struct worker *worker, const struct packet *p, be32 des
 	return destination == (ip_address_v4(&network->prefix.address) | hosts);
 }
 
-static step_result classify(struct worker *worker, struct packet *p)
+/* A class A, B or C address, not loopback or "this network": nothing special about it. */
+static bool is_plain(be32 address)
+{
+	uint32_t net = NET(address);
+
+	return net - 1 < 223 && net != 127;
+}
+
+/* `*own` is the packet before whose destination was ours, or NULL; tunnels all end at a few
+ * addresses. */
+static bool is_ours(struct worker *worker, const struct packet *p, const struct packet **own)
+{
+	if (*own != NULL && (*own)->vrf == p->vrf &&
+		ip_address_equal(&(*own)->destination, &p->destination))
+		return true;
+	if (tables_local_lookup(worker->tables, p->vrf, &p->destination).kind == LOCAL_NONE)
+		return false;
+	*own = p;
+	return true;
+}
+
+static step_result classify(struct worker *worker, struct packet *p, const struct packet **own)
 {
 	be32 source = ip_address_v4(&p->source), destination = ip_address_v4(&p->destination);
 	uint32_t source_net = NET(source), destination_net = NET(destination);
+	unsigned near = tables_near(worker->tables, p->vrf, &p->destination);
 
+	/* Nearly all: what follows would find nothing. */
+	if (likely(is_plain(source) && is_plain(destination) && near == 0 &&
+		    !(p->flags & PACKET_LINK_BROADCAST)))
+		return step_inbound(worker, p, STEP_DESTINATION);
 	/* RFC 1812 5.3.7. 0.0.0.0 may only speak to us: DHCP, or a registration on the home link
 	 * (HA4-BAD-13). */
 	if (source_net == 127 || source_net >= 224 || (source_net == 0 && source != 0))
@@ -60,14 +86,14 @@ static step_result classify(struct worker *worker, struct packet *p)
 	}
 	if (p->flags & PACKET_LINK_BROADCAST)
 		return STEP_DROP(DROP_link_broadcast_unicast); /* RFC 1812 5.3.4, HA4-BCM-06 */
-	if (tables_local_lookup(worker->tables, p->vrf, &p->destination).kind != LOCAL_NONE)
+	if (near & VICINITY_LOCAL && is_ours(worker, p, own))
 		return STEP_LOCAL_DEMUX;
 	if (source == 0)
 		return STEP_DROP(DROP_source_invalid);
 	return step_inbound(worker, p, STEP_DESTINATION);
 }
 
-step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)
+static step_result input(struct worker *worker, struct rte_mbuf *packet, const struct packet **own)
 {
 	struct packet *p = packet_get(packet);
 	enum drop_reason reason = check_header(packet);
@@ -75,11 +101,21 @@ step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)
 	if (reason != DROP_NONE)
 		return STEP_DROP(reason);
 	packet_note_ipv4(p, rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
-	return classify(worker, p);
+	return classify(worker, p, own);
+}
+
+step_result ipv4_input(struct worker *worker, struct rte_mbuf *packet)
+{
+	const struct packet *own = NULL;
+
+	return input(worker, packet, &own);
 }
 
 void ipv4_input_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
-	step_burst(ipv4_input, worker, packets, count, next);
+	const struct packet *own = NULL;
+
+	for (unsigned i = 0; i < count; i++)
+		next[i] = input(worker, packets[i], &own);
 }

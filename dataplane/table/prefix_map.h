@@ -58,6 +58,13 @@ static inline uint32_t *prefix_map_root(const struct prefix_map *map, uint16_t v
 	return map->roots + ((size_t)vrf * 2 + !v4) * PREFIX_MAP_ROOT;
 }
 
+static inline const uint32_t *prefix_map_node(const struct prefix_map *map, uint32_t entry)
+{
+	/* slab_at with the size that all nodes have */
+	return (const uint32_t *)(const void *)map->nodes.objects +
+	       (size_t)(entry & ~PREFIX_MAP_CHILD) * PREFIX_MAP_NODE;
+}
+
 /* One lookup in pieces, so that a burst of them waits for memory together. Each piece asks for the
  * line that the next one reads. Workers. */
 struct prefix_walk {
@@ -68,7 +75,7 @@ struct prefix_walk {
 static inline void prefix_walk_fetch(const struct prefix_map *map, const struct prefix_walk *walk)
 {
 	if (walk->entry & PREFIX_MAP_CHILD) {
-		const uint32_t *node = slab_at(&map->nodes, walk->entry & ~PREFIX_MAP_CHILD);
+		const uint32_t *node = prefix_map_node(map, walk->entry);
 		__builtin_prefetch(&node[*walk->key]);
 	} else {
 		__builtin_prefetch(slab_at(&map->objects, walk->entry));
@@ -77,7 +84,7 @@ static inline void prefix_walk_fetch(const struct prefix_map *map, const struct 
 
 static inline void prefix_walk_descend(const struct prefix_map *map, struct prefix_walk *walk)
 {
-	const uint32_t *node = slab_at(&map->nodes, walk->entry & ~PREFIX_MAP_CHILD);
+	const uint32_t *node = prefix_map_node(map, walk->entry);
 	walk->entry = __atomic_load_n(&node[*walk->key++], __ATOMIC_ACQUIRE);
 }
 

@@ -8,6 +8,8 @@
 #ifndef DATAPLANE_TABLE_TABLES_H
 #define DATAPLANE_TABLE_TABLES_H
 
+#include "dataplane/table/vicinity.h"
+
 #include "lib/ipc/command.h"
 #include "lib/ipc/region.h"
 
@@ -166,6 +168,12 @@ struct tables_use tables_use(const struct tables *tables);
 static inline bool tables_tunnel_live(const struct tunnel *tunnel, uint64_t now_tsc)
 {
 	return now_tsc < __atomic_load_n(&tunnel->expires_tsc, __ATOMIC_RELAXED);
+}
+/* Bits of enum vicinity_bit: which of the lookups below may find something; 0: only a route. */
+static inline unsigned tables_near(
+	const struct tables *t, uint16_t vrf, const struct ip_address *address)
+{
+	return vicinity_of((const struct vicinity *)(const void *)t, vrf, address);
 }
 const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 	const struct ip_address *home); /* exact home address */

@@ -198,13 +198,18 @@ void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *const *destination, unsigned count, const struct route **out)
 {
 	struct prefix_walk walks[LOOKUP_BURST];
+	uint32_t children = 0;
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		walks[i] = prefix_walk_begin(&t->routes, vrf[i], destination[i]);
-	for (unsigned i = 0; i < count; i++)
-		prefix_walk_step(&t->routes, &walks[i]);
-	for (unsigned i = 0; i < count; i++) /* an IPv4 walk ends here, at the latest */
-		prefix_walk_end(&t->routes, &walks[i]);
+		children |= walks[i].entry;
+	}
+	if (children & PREFIX_MAP_CHILD) {
+		for (unsigned i = 0; i < count; i++)
+			prefix_walk_step(&t->routes, &walks[i]);
+		for (unsigned i = 0; i < count; i++) /* here an IPv4 walk ends at the latest */
+			prefix_walk_end(&t->routes, &walks[i]);
+	}
 	for (unsigned i = 0; i < count; i++)
 		out[i] = prefix_walk_payload(&t->routes, &walks[i]);
 }

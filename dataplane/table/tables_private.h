@@ -40,7 +40,7 @@ struct own_addresses {
 
 struct tables {
 	/* read by workers */
-	struct vicinity vicinity; /* asked before any other of these */
+	struct vicinity vicinity; /* first: tables_near */
 	struct binding_table bindings;
 	struct address_map locals;    /* salt vrf */
 	struct address_map neighbors; /* salt port */
@@ -59,6 +59,8 @@ struct tables {
 	uint32_t generation;
 	bool syncing;
 };
+
+_Static_assert(offsetof(struct tables, vicinity) == 0, "tables_near");
 
 /* 0 or the positive errno that refuses the command, from its fields alone. */
 int tables_check(const struct region_limits *limits, const struct command *command);

@@ -87,10 +87,17 @@ static double cycles_now(void)
 	return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) * (double)worker.tsc_hz;
 }
 
+/* Whole blocks of 64: plain moves, no call. The mbuf has room for them. */
+static inline void frame_copy(uint8_t *frame, const uint8_t *template, uint16_t size)
+{
+	for (uint16_t at = 0; at < size; at = (uint16_t)(at + 64))
+		memcpy(frame + at, template + at, 64);
+}
+
 static double round_cycles(
 	const struct bench_path *path, uint16_t size, uint32_t packet_count, bool run)
 {
-	uint8_t template[PATH_BENCH_FRAME_MAX] = {0};
+	_Alignas(64) uint8_t template[PATH_BENCH_FRAME_MAX + 64] = {0};
 	struct rte_mbuf *packets[BURST_SIZE];
 	uint64_t random = 88172645463325252ull;
 
@@ -103,7 +110,7 @@ static double round_cycles(
 		for (unsigned i = 0; i < BURST_SIZE; i++) {
 			uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
 			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-			memcpy(frame, template, size);
+			frame_copy(frame, template, size);
 			path->choose(frame, (uint32_t)((random >> 32) * path->choices >> 32));
 			packets[i]->data_len = size;
 			packets[i]->pkt_len = size;

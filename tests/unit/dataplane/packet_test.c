@@ -157,8 +157,17 @@ static void adjusted_checksums_are_right(void **state)
 
 	ipv4_make(packet, 60, 0);
 	for (unsigned value = 0; value < 256; value++) {
-		ipv4_ttl_set(ip, (uint8_t)value);
-		assert_true(ipv4_checksum_right(ip));
+		ip->time_to_live = (uint8_t)(value + 1);
+		ip->next_proto_id = (uint8_t)(value * 7);
+		ipv4_checksum_set(ip);
+		uint8_t before = ip->time_to_live;
+		if (before > 0) {
+			ipv4_ttl_decrement(ip);
+			assert_int_equal(ip->time_to_live, before - 1);
+			uint16_t adjusted = ip->hdr_checksum;
+			ipv4_checksum_set(ip);
+			assert_int_equal(adjusted, ip->hdr_checksum);
+		}
 		ipv4_tos_set(ip, (uint8_t)(value * 5));
 		assert_true(ipv4_checksum_right(ip));
 	}
