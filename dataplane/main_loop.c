@@ -133,6 +133,7 @@ static void gauges_write(struct dataplane *dataplane)
 	struct tables_use use = tables_use(dataplane->tables);
 
 	atomic_store_explicit(&header->bindings_used, use.bindings, memory_order_relaxed);
+	atomic_store_explicit(&header->sas_used, use.sas, memory_order_relaxed);
 	atomic_store_explicit(&header->routes_used, use.routes, memory_order_relaxed);
 	atomic_store_explicit(&header->neighbors_used, use.neighbors, memory_order_relaxed);
 	atomic_store_explicit(&header->prefixes_used, use.prefixes, memory_order_relaxed);

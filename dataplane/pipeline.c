@@ -33,12 +33,14 @@
  */
 #include "dataplane/pipeline.h"
 
+#include "dataplane/decap/esp.h"
 #include "dataplane/decap/gre.h"
 #include "dataplane/decap/inner_check.h"
 #include "dataplane/decap/ipip.h"
 #include "dataplane/decap/minimal.h"
 #include "dataplane/decap/udp.h"
 #include "dataplane/drop.h"
+#include "dataplane/encap/esp.h"
 #include "dataplane/encap/gre.h"
 #include "dataplane/encap/ipip.h"
 #include "dataplane/encap/minimal.h"
@@ -93,6 +95,7 @@ static const burst_function steps[STEP_PUNT] = {
 	[STEP_DECAP_GRE] = gre_decap_burst,
 	[STEP_DECAP_MINIMAL] = minimal_decap_burst,
 	[STEP_DECAP_UDP] = udp_decap_burst,
+	[STEP_DECAP_ESP] = esp_decap_burst,
 	[STEP_INNER_CHECK] = inner_check_burst,
 	[STEP_DESTINATION] = destination_forward_burst,
 	[STEP_BINDING] = binding_forward_burst,
@@ -103,6 +106,7 @@ static const burst_function steps[STEP_PUNT] = {
 	[STEP_ENCAP_UDP] = udp_encap_burst,
 	[STEP_ROUTE] = route_forward_burst,
 	[STEP_POLICY_OUTBOUND] = policy_outbound_burst,
+	[STEP_ENCAP_ESP] = esp_encap_burst,
 	[STEP_LINK_MTU] = link_mtu_output_burst,
 	[STEP_NEIGHBOR] = neighbor_output_burst,
 	[STEP_TRANSMIT] = transmit_output_burst,

@@ -50,9 +50,6 @@ static enum drop_reason check_state(const struct packet *p, const struct tunnel 
 	if (t->flags & BINDING_HALF_BOUND &&
 		!(p->flags & PACKET_VIA_TUNNEL && p->care_of_port != 0))
 		return DROP_fwd_half_bound;
-	if (t->flags &
-		BINDING_REQUIRES_IPSEC) /* Gap: security associations come with the IPsec issue */
-		return DROP_fwd_needs_ipsec;
 	return DROP_NONE;
 }
 
@@ -93,6 +90,8 @@ static step_result tunnel_send(
 	struct binding_counters *counters = &worker->binding_counters[t->binding_id];
 
 	p->tunnel = t;
+	if (t->flags & BINDING_REQUIRES_IPSEC) /* HA4-MODE-06: link_mtu sees to it */
+		p->flags |= PACKET_NEEDS_PROTECTION;
 	tell_unreachable(worker, packet, t);
 	counters->forward_packets++;
 	counters->forward_bytes += rte_pktmbuf_pkt_len(packet);

@@ -146,8 +146,9 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 		return STEP_LINK_MTU;
 	case POLICY_PROTECT:
 		p->sa_id = verdict->sa_id;
-		if (verdict->sa_id == SA_NONE)
-			acquire(worker, key, verdict);
+		if (verdict->sa_id != SA_NONE)
+			return STEP_ENCAP_ESP;
+		acquire(worker, key, verdict);
 		return STEP_DROP(DROP_policy_no_sa);
 	case POLICY_DISCARD:
 		if (verdict->flags & POLICY_HIT_ICMP)

@@ -6,6 +6,8 @@
  */
 #include "dataplane/input/local_demux.h"
 
+#include "dataplane/table/sa_table.h"
+
 #include <rte_ip.h>
 #include <rte_udp.h>
 
@@ -143,6 +145,40 @@ static bool is_before_policy(struct rte_mbuf *packet, const struct packet *p)
 	return port == IKE_PORT || port == IKE_NAT_PORT;
 }
 
+/* What the packet is, or the datagram that it is a fragment of; 0 when that cannot be seen. */
+static uint8_t whole_protocol(struct rte_mbuf *packet, const struct packet *p)
+{
+	if (p->protocol != IPPROTO_FRAGMENT)
+		return p->protocol;
+	if (!packet_pull(packet, p->payload_offset + 1u))
+		return 0;
+	return *rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
+}
+
+/*
+ * ESP, AH and ESP-in-UDP to any address of ours, the kernel's too (MTU-12: reassembled first);
+ * STEP_COUNT for all else. Other UDP fragments to the kernel stay fragments while there is no SA.
+ */
+static step_result demux_ipsec(struct worker *worker, struct rte_mbuf *packet)
+{
+	const struct packet *p = packet_get(packet);
+	const struct sa_table *sas = tables_sas(worker->tables);
+	uint8_t protocol;
+
+	if (sas->count == 0)
+		return STEP_COUNT;
+	protocol = whole_protocol(packet, p);
+	if (protocol == IPPROTO_ESP)
+		return p->flags & PACKET_FRAGMENT ? STEP_REASSEMBLY : STEP_DECAP_ESP;
+	if (protocol == IPPROTO_AH)
+		return STEP_DROP(DROP_ipsec_ah_unsupported); /* ESP-IN-15 */
+	if (protocol != IPPROTO_UDP)
+		return STEP_COUNT;
+	if (p->flags & PACKET_FRAGMENT)
+		return sas->used[SA_INBOUND] > 0 ? STEP_REASSEMBLY : STEP_COUNT;
+	return udp_port(packet, p) == IKE_NAT_PORT ? STEP_UDP : STEP_COUNT;
+}
+
 /* The address that was looked up last: mostly the packet after wants the same. */
 struct memo {
 	const struct packet *of;
@@ -166,6 +202,11 @@ static step_result demux(struct worker *worker, struct rte_mbuf *packet, struct 
 		!ip_address_equal(&memo->of->destination, &p->destination))
 		memo->local = tables_local_lookup(worker->tables, p->vrf, &p->destination);
 	memo->of = p;
+	if (local->kind != LOCAL_NONE) {
+		step_result next = demux_ipsec(worker, packet);
+		if (next != STEP_COUNT)
+			return next;
+	}
 	if (local->kind != LOCAL_AGENT)
 		return to_kernel(p, local);
 	if (p->flags & PACKET_FRAGMENT)

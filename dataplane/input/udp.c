@@ -4,20 +4,23 @@
 
 #include <rte_udp.h>
 
-#define MOBILE_IP_PORT RTE_BE16(434)
+#define MOBILE_IP_PORT     RTE_BE16(434)
+#define NAT_TRAVERSAL_PORT RTE_BE16(4500)
 
 /* Sum of the pseudo header, not complemented (RFC 768). */
 static uint16_t pseudo_header_sum(const struct packet *p, uint16_t udp_length)
 {
 	uint32_t sum = rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(udp_length);
 
-	sum += rte_raw_cksum(&p->source.words[3], 4);
-	sum += rte_raw_cksum(&p->destination.words[3], 4);
+	unsigned octets = packet_is_ipv6(p) ? 16 : 4;
+
+	sum += rte_raw_cksum(&p->source.bytes[16 - octets], octets);
+	sum += rte_raw_cksum(&p->destination.bytes[16 - octets], octets);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* HA4-MSG-05, -06, HA4-NAT-25. IPv4 alone: Mobile IPv4 does not run over IPv6. */
+/* HA4-MSG-05, -06, HA4-NAT-25, NAT-05, NAT-06. */
 static bool is_checksum_right(struct worker *worker, struct rte_mbuf *packet, struct packet *p,
 	const struct rte_udp_hdr *udp, uint16_t length)
 {
@@ -25,7 +28,7 @@ static bool is_checksum_right(struct worker *worker, struct rte_mbuf *packet, st
 
 	if (udp->dgram_cksum == 0) {
 		p->flags |= PACKET_UDP_ZERO_CHECKSUM;
-		return true;
+		return !packet_is_ipv6(p);
 	}
 	if (p->layer_count == 0 && !(p->flags & PACKET_REASSEMBLED) && device_verified_udp(packet))
 		return true;
@@ -94,6 +97,44 @@ static step_result demux(struct worker *worker, struct rte_mbuf *packet, uint16_
 	}
 }
 
+/* RFC 3948 2.2, 2.3: keepalive, IKE behind a marker of zeros, or ESP. */
+static step_result demux_nat_traversal(struct rte_mbuf *packet, uint16_t length)
+{
+	const struct packet *p = packet_get(packet);
+	uint32_t at = p->payload_offset + (uint32_t)sizeof(struct rte_udp_hdr);
+	const uint8_t *octets;
+	uint32_t marker;
+
+	if (length == 0 || !packet_pull(packet, at + RTE_MIN(length, (uint16_t)sizeof(marker))))
+		return STEP_DROP(DROP_ipsec_natt_short);
+	octets = rte_pktmbuf_mtod_offset(packet, const uint8_t *, at);
+	if (length < sizeof(marker))
+		return STEP_DROP(length == 1 && octets[0] == 0xff ? DROP_ipsec_natt_keepalive
+								  : DROP_ipsec_natt_short);
+	memcpy(&marker, octets, sizeof(marker));
+	return marker == 0 ? STEP_EXCEPTION : STEP_DECAP_ESP;
+}
+
+/* A datagram to the ESP-in-UDP port, of either family (NAT-01..06). */
+static step_result nat_traversal_input(
+	struct worker *worker, struct rte_mbuf *packet, const struct rte_udp_hdr *udp)
+{
+	struct packet *p = packet_get(packet);
+	uint16_t length = rte_be_to_cpu_16(udp->dgram_len);
+	step_result next;
+
+	if (length < sizeof(*udp) || length > rte_pktmbuf_pkt_len(packet) - p->payload_offset)
+		return STEP_DROP(DROP_ipsec_bad_length);
+	p->source_port = udp->src_port;
+	p->destination_port = udp->dst_port;
+	if (!is_checksum_right(worker, packet, p, udp, length))
+		return STEP_DROP(DROP_ipsec_udp_csum);
+	next = demux_nat_traversal(packet, (uint16_t)(length - sizeof(*udp)));
+	if (next == STEP_DECAP_ESP) /* NAT-03 */
+		packet_trim(packet, (uint32_t)p->payload_offset + length);
+	return next;
+}
+
 step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
@@ -104,6 +145,8 @@ step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
 	if (!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*udp)))
 		return STEP_DROP(DROP_udp_short);
 	udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, p->payload_offset);
+	if (udp->dst_port == NAT_TRAVERSAL_PORT)
+		return nat_traversal_input(worker, packet, udp);
 	if (udp->dst_port != MOBILE_IP_PORT || packet_is_ipv6(p))
 		return STEP_EXCEPTION;
 	length = rte_be_to_cpu_16(udp->dgram_len);

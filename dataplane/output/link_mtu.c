@@ -16,6 +16,8 @@ step_result link_mtu_output(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
 
+	if (p->flags & PACKET_NEEDS_PROTECTION) /* HA4-MODE-06, HA4-SPD-06: no SA took it */
+		return STEP_DROP(DROP_fwd_needs_ipsec);
 	if (rte_pktmbuf_pkt_len(packet) <= p->out_mtu)
 		return STEP_NEIGHBOR;
 	if (may_fragment(packet, p))

@@ -277,6 +277,8 @@ static void watch_set(struct sa_watch *watch, const struct sa_limits *limits, ui
 	uint64_t bytes = told & 1u << SA_EXPIRED_SOFT_BYTES ? UINT64_MAX : limits->soft_bytes;
 	uint64_t tsc = told & 1u << SA_EXPIRED_SOFT_TIME ? UINT64_MAX : limits->soft_tsc;
 
+	if (told & SA_EXPIRED_HARD) /* look closer at every packet: none may pass */
+		packets = 0;
 	atomic_store_explicit(
 		&watch->packets, least(packets, limits->hard_packets), memory_order_relaxed);
 	atomic_store_explicit(
@@ -284,41 +286,38 @@ static void watch_set(struct sa_watch *watch, const struct sa_limits *limits, ui
 	atomic_store_explicit(&watch->tsc, least(tsc, limits->hard_tsc), memory_order_relaxed);
 }
 
-static uint32_t passed(
-	const struct sa_limits *limits, uint64_t packets, uint64_t bytes, uint64_t now_tsc)
+static uint32_t passed(const struct sa_limits *limits, const struct sa_use *use)
 {
-	return (uint32_t)(now_tsc >= limits->soft_tsc) << SA_EXPIRED_SOFT_TIME |
-	       (uint32_t)(now_tsc >= limits->hard_tsc) << SA_EXPIRED_HARD_TIME |
-	       (uint32_t)(packets >= limits->soft_packets) << SA_EXPIRED_SOFT_PACKETS |
-	       (uint32_t)(packets >= limits->hard_packets) << SA_EXPIRED_HARD_PACKETS |
-	       (uint32_t)(bytes >= limits->soft_bytes) << SA_EXPIRED_SOFT_BYTES |
-	       (uint32_t)(bytes >= limits->hard_bytes) << SA_EXPIRED_HARD_BYTES;
+	return (uint32_t)(use->now_tsc >= limits->soft_tsc) << SA_EXPIRED_SOFT_TIME |
+	       (uint32_t)(use->now_tsc >= limits->hard_tsc) << SA_EXPIRED_HARD_TIME |
+	       (uint32_t)(use->packets >= limits->soft_packets) << SA_EXPIRED_SOFT_PACKETS |
+	       (uint32_t)(use->packets > limits->hard_packets) << SA_EXPIRED_HARD_PACKETS |
+	       (uint32_t)(use->bytes >= limits->soft_bytes) << SA_EXPIRED_SOFT_BYTES |
+	       (uint32_t)(use->bytes > limits->hard_bytes) << SA_EXPIRED_HARD_BYTES;
 }
 
 uint32_t sa_table_outbound_expired(const struct sa_table *table, const struct sa_outbound *sa,
-	uint64_t now_tsc, uint32_t *fresh)
+	const struct sa_use *use, uint32_t *fresh)
 {
 	struct sa_outbound_state *state = sa_outbound_state(table, sa->sa_id);
-	uint32_t bits =
-		passed(&sa->limits, atomic_load_explicit(&state->packets, memory_order_relaxed),
-			atomic_load_explicit(&state->bytes, memory_order_relaxed), now_tsc);
+	uint32_t bits = passed(&sa->limits, use);
+	uint32_t before = atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
 
-	*fresh = bits & ~atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
-	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits);
-	return bits;
+	*fresh = bits & ~before;
+	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits | before);
+	return bits | (before & SA_EXPIRED_HARD);
 }
 
 uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_inbound *sa,
-	uint64_t now_tsc, uint32_t *fresh)
+	const struct sa_use *use, uint32_t *fresh)
 {
 	struct sa_inbound_state *state = sa_inbound_state(table, sa->sa_id);
-	uint32_t bits =
-		passed(&sa->limits, atomic_load_explicit(&state->packets, memory_order_relaxed),
-			atomic_load_explicit(&state->bytes, memory_order_relaxed), now_tsc);
+	uint32_t bits = passed(&sa->limits, use);
+	uint32_t before = atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
 
-	*fresh = bits & ~atomic_fetch_or_explicit(&state->expired, bits, memory_order_relaxed);
-	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits);
-	return bits;
+	*fresh = bits & ~before;
+	watch_set((struct sa_watch *)&sa->watch, &sa->limits, bits | before);
+	return bits | (before & SA_EXPIRED_HARD);
 }
 
 /* ---- SA_SET ---- */
@@ -399,7 +398,6 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 	sa->selects_ports = from && table->staging.selector_count == 0
 				    ? from->selects_ports
 				    : is_port_asked(&table->staging);
-	atomic_store(&sa->unproven_octets, INT64_MAX);
 	watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
 	__atomic_store_n(&table->outbound_of[c->sa_id], slot, __ATOMIC_RELEASE);

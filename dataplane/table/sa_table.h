@@ -36,6 +36,7 @@
 
 struct suite; /* dataplane/crypto */
 struct crypto_key;
+struct route;
 struct crypto_library;
 struct tsc_clock; /* dataplane/tsc_clock.h */
 
@@ -76,22 +77,25 @@ struct sa_outbound {
 	const struct suite *suite;
 	struct crypto_key *key;
 	struct sa_watch watch;
-	uint32_t pair_id; /* inbound SA of the pair, SA_NONE */
 	uint16_t vrf;
 	uint16_t path_mtu;            /* configured cap, 0 none */
-	uint16_t tfc;                 /* octets to pad to; 0 none, 0xffff the SA's MTU */
 	_Atomic uint16_t learned_mtu; /* of ICMP errors, 0 none; workers. A move forgets it (MTU-11)
 				       */
-	_Atomic uint32_t learned_s;   /* worker clock's seconds then; workers */
 	bool selects_ports; /* a selector asks for ports: no fragments of the inner packet (MTU-06)
 			     */
-	uint8_t reserved[7];
+	/* The way to the peer, as it was found at tables_change() == way_change, 0 never; workers
+	 */
+	_Atomic bool way_is_home; /* it is a home address: binding and tunnel lead there */
+	_Atomic uint32_t way_change;
+	_Atomic uint16_t way_mtu; /* 0: none */
+	uint16_t tfc;             /* octets to pad to; 0 none, 0xffff the SA's MTU */
+	const struct route *_Atomic way_route;
 	/* line 2: rarely read */
 	_Alignas(64) struct sa_limits limits;
+	uint32_t pair_id;           /* inbound SA of the pair, SA_NONE */
+	_Atomic uint32_t learned_s; /* worker clock's seconds of learned_mtu; workers */
 	be32 spi;
 	uint32_t reqid;
-	_Atomic int64_t unproven_octets; /* MOB-12: may still be sent to an address that nothing
-					    authentic came from yet; INT64_MAX no limit. Workers */
 };
 
 /* RFC 4301 4.4.1.1, as numbers in host order; an IPv4 address is a mapped one. Inclusive. */
@@ -264,14 +268,25 @@ static inline struct replay_window sa_inbound_window(
 }
 
 /*
- * What the SA's counters and the time have passed: bits of enum sa_expiry. *fresh are those that
- * nobody was told of yet: exactly one caller gets each (LIFE-02). Refreshes the watch. Worker, when
- * a value of the watch was passed.
+ * What the SA would have passed with the packet in question counted in `use`: bits of enum
+ * sa_expiry; a soft limit when it is reached, a hard one when it would be exceeded (LIFE-03).
+ * *fresh are those that nobody was told of yet: exactly one caller gets each (LIFE-02). Refreshes
+ * the watch. Worker, when sa_watch_passed.
  */
+struct sa_use {
+	uint64_t packets, bytes, now_tsc;
+};
 uint32_t sa_table_outbound_expired(const struct sa_table *table, const struct sa_outbound *sa,
-	uint64_t now_tsc, uint32_t *fresh);
+	const struct sa_use *use, uint32_t *fresh);
 uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_inbound *sa,
-	uint64_t now_tsc, uint32_t *fresh);
+	const struct sa_use *use, uint32_t *fresh);
+
+static inline bool sa_watch_passed(const struct sa_watch *watch, const struct sa_use *use)
+{
+	return use->packets >= atomic_load_explicit(&watch->packets, memory_order_relaxed) ||
+	       use->bytes >= atomic_load_explicit(&watch->bytes, memory_order_relaxed) ||
+	       use->now_tsc >= atomic_load_explicit(&watch->tsc, memory_order_relaxed);
+}
 
 #define SA_EXPIRED_HARD                                                                            \
 	(1u << SA_EXPIRED_HARD_TIME | 1u << SA_EXPIRED_HARD_BYTES | 1u << SA_EXPIRED_HARD_PACKETS)

@@ -219,6 +219,9 @@ uint32_t tables_agent_flags(const struct tables *t);
 /* Tunnels with BINDING_BROADCAST and home_port `port`, one after another; *cursor starts at 0;
  * NULL at the end. A walk beside a removal may miss one. */
 const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port, uint32_t *cursor);
+/* Another value, never 0, after each change of anything that leads a packet somewhere: routes,
+ * bindings, networks. What was found at one value is good at the same value. */
+uint32_t tables_change(const struct tables *t);
 /* Security associations: dataplane/table/sa_table.h has what may be asked of them. */
 const struct sa_table *tables_sas(const struct tables *t);
 const struct neighbor *tables_neighbor_lookup(

@@ -387,6 +387,37 @@ static int apply_one(struct tables *tables, const struct command *c)
 	}
 }
 
+/* May packets go elsewhere after it? */
+static bool is_way_command(uint16_t type)
+{
+	switch ((enum command_type)type) {
+	case COMMAND_SYNC_END:
+	case COMMAND_AGENT_SET:
+	case COMMAND_AGENT_REMOVE:
+	case COMMAND_LOCAL_SET:
+	case COMMAND_LOCAL_REMOVE:
+	case COMMAND_HOME_NETWORK_SET:
+	case COMMAND_HOME_NETWORK_REMOVE:
+	case COMMAND_BINDING_SET:
+	case COMMAND_BINDING_REMOVE:
+	case COMMAND_PREFIX_SET:
+	case COMMAND_PREFIX_REMOVE:
+	case COMMAND_ROUTE_SET:
+	case COMMAND_ROUTE_REMOVE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* After the change and before what it replaced can be given back. */
+static void change_count(struct tables *tables)
+{
+	uint32_t change = tables->change + 1;
+
+	__atomic_store_n(&tables->change, change != 0 ? change : 1, __ATOMIC_RELEASE);
+}
+
 int tables_apply(struct tables *tables, const struct command *command)
 {
 	int error = tables_check(&tables->limits, command);
@@ -394,6 +425,8 @@ int tables_apply(struct tables *tables, const struct command *command)
 	if (error)
 		return error;
 	error = apply_one(tables, command);
+	if (is_way_command(command->type))
+		change_count(tables);
 	if (error == -EAGAIN) { /* perhaps the workers have passed on already */
 		tables_publish(tables);
 		error = apply_one(tables, command);

@@ -43,7 +43,10 @@ struct worker_counters {
 	uint64_t udp_trailing; /* datagrams with octets after their UDP length (HA4-MSG-08) */
 	uint64_t events_lost;  /* the main lcore was too slow to take them */
 	uint64_t slept_ns;     /* asked for in `sleeps`; the kernel may add to each */
-	uint64_t reserved[10];
+	uint64_t esp_encrypted, esp_decrypted; /* packets; decrypted: authentic and new */
+	uint64_t ipsec_outer_mismatch; /* from elsewhere, or in the other encapsulation (NAT-12) */
+	uint64_t ipsec_ptb_reject;     /* "too big" about no SA of ours (MTU-08) */
+	uint64_t reserved[6];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 

@@ -31,9 +31,10 @@ enum punt_flag {
 enum decap_kind { DECAP_NONE, DECAP_IPIP, DECAP_GRE, DECAP_MINIMAL, DECAP_UDP, DECAP_ESP };
 
 struct decap_layer {
-	uint32_t id;  /* binding_id, or SA id for DECAP_ESP */
-	uint8_t kind; /* enum decap_kind */
-	uint8_t reserved[3];
+	uint32_t id;       /* binding_id, or SA id for DECAP_ESP */
+	uint8_t kind;      /* enum decap_kind */
+	uint8_t transport; /* DECAP_ESP: the SA is one of transport mode */
+	uint8_t reserved[2];
 };
 #define DECAP_LAYERS_MAX 4
 

@@ -85,6 +85,7 @@ class Case:
         self.files, self.sent, self.kernel = {}, {}, {}
         self.counters, self.drops, self.bindings = {}, {}, {}
         self.punted, self.events = [], []
+        self.sas = {}
         self.finished = [0, 0]
 
     def count(self, **counters):
@@ -154,6 +155,11 @@ class Case:
         self.punted.append(dict(kind=kind, hex=bytes(data).hex(), **more))
         return self.count(punted_control=1)
 
+    def sa(self, direction, id=1, **values):
+        """Run-time state of an SA at the end: sequence, highest, packets, bytes, replays, ..."""
+        self.sas.setdefault(["inbound", "outbound"][direction], {}).setdefault(str(id), {}).update(values)
+        return self
+
     def forward(self, id, *sizes):
         b = self.bindings.setdefault(str(id), [0, 0, 0, 0])
         b[0] += len(sizes)
@@ -183,7 +189,7 @@ class Case:
             wrpcap(os.path.join(folder, name), [stamped(f) for f in frames], linktype=1)
         case = dict(about=self.about, steps=self.steps,
                     sent={str(p): "sent%d.pcap" % p for p in self.sent}, kernel={str(p): "kernel%d.pcap" % p for p in self.kernel},
-                    counters=self.counters, drops=self.drops, bindings=self.bindings, punted=self.punted, events=self.events,
+                    counters=self.counters, drops=self.drops, bindings=self.bindings, punted=self.punted, events=self.events, sas=self.sas,
                     finished_ipv4=self.finished[0], finished_udp=self.finished[1])
         with open(os.path.join(folder, "case.json"), "w") as file:
             json.dump({k: v for k, v in case.items() if v}, file, indent=1)
@@ -424,7 +430,9 @@ case("forward-nested-ipip", base(binding()), "HA4-FWD-11: another's IP-in-IP is 
         0, ipip(less(fresh(IP(src="10.2.0.9", dst=HOA, ttl=64) / data(src="10.3.0.1", dst="10.4.0.1")))))
 for flag, reason in ((B_HALF | B_UDP, "fwd_half_bound"), (B_STALE, "fwd_stale_nat"), (B_SUSPENDED, "fwd_suspended"), (B_IPSEC, "fwd_needs_ipsec")):
     make = udp_binding if flag & B_UDP else binding
-    case("forward-" + reason[4:].replace("_", "-"), base(make(flags=flag))).ip(2, small).drop(reason)
+    c = case("forward-" + reason[4:].replace("_", "-"), base(make(flags=flag))).ip(2, small).drop(reason)
+    if flag == B_IPSEC:  # HA4-MODE-06: tunnelled, and then no SA takes it
+        c.forward(0, len(small))
 case("forward-expired", base(binding(expires_ms=1000)), "HA4-BND-06: control is dead, the binding ends").ip(2, small).step(
     {"advance_ms": 1100}).step({"neighbor": {"address": HOA, "port": 1, "mac": 0x77}}).ip(2, small).forward(0, 58).out(
         0, ipip(less(small))).out(1, less(small))
@@ -1267,6 +1275,11 @@ case("ipv6-gre-loop", six_gre, "HA4-ALT-04").ip(0, six_tunnel(b"\0\0\x86\xdd" + 
 # Copies leave step by step: IP-in-IP ones first, then UDP; among them the newest binding first, as the table chains them.
 sim = next(c for c in CASES if c.name == "forward-simultaneous")
 sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))
+
+import esp_cases  # noqa: E402
+
+esp_cases.add(sys.modules[__name__])
+
 
 def write_corpus(name, wanted):
     """What the cases receive, as inputs of tests/fuzz/NAME_fuzz.c: port, kind, length, octets; kind 3 is time."""

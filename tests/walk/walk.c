@@ -13,6 +13,7 @@
  *   "sent", "kernel": {port: file}; a port that is not named must stay silent
  *   "finished_ipv4", "finished_udp": checksums that the device was to finish
  *   "punted":   [{"kind": n, "hex": data, ...}]      "events": [type, ...]
+ *   "sas": what must stand in the run-time state of security associations; {"sa": ...} makes one
  *   "counters": every counter that moved, but for octets (checked against the pcaps); "drops":
  * {reason: n} "bindings": {id: [forward packets, forward octets, reverse packets, reverse octets]}
  */
@@ -261,6 +262,102 @@ static void set_policy(struct world *world, const json_t *o)
 		abort();
 }
 
+static uint8_t unhex(const json_t *o, const char *key, uint8_t *out, size_t room)
+{
+	const char *hex = text(o, key);
+	size_t length = 0;
+
+	for (; hex != NULL && hex[0] != '\0'; hex += 2, length++) {
+		unsigned value;
+		if (length == room || sscanf(hex, "%2x", &value) != 1)
+			abort();
+		out[length] = (uint8_t)value;
+	}
+	return (uint8_t)length;
+}
+
+static void sa_selectors(
+	struct world *world, const json_t *selectors, uint8_t direction, uint32_t id)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(selectors, i, s)
+	{
+		struct command c = {.type = COMMAND_SA_SELECTOR,
+			.sa_selector = {.sa_id = id,
+				.direction = direction,
+				.selector = {.protocol = (uint8_t)number(s, "protocol", 0),
+					.local_port_first = (uint16_t)number(s, "local_port", 0),
+					.local_port_last = (uint16_t)number(s, "local_port", 65535),
+					.remote_port_first = (uint16_t)number(s, "remote_port", 0),
+					.remote_port_last =
+						(uint16_t)number(s, "remote_port", 65535)}}};
+		struct selector *selector = &c.sa_selector.selector;
+		set_range(text(s, "local"), &selector->local_first, &selector->local_last);
+		set_range(text(s, "remote"), &selector->remote_first, &selector->remote_last);
+		if (world_apply(world, &c) != 0)
+			abort();
+	}
+}
+
+/* Key, limits and selectors are staged when they are given; "remove" takes it away again. */
+static void set_sa(struct world *world, const json_t *o)
+{
+	uint8_t direction = (uint8_t)number(o, "direction", SA_INBOUND);
+	uint32_t id = (uint32_t)number(o, "id", 0);
+	struct command key = {
+		.type = COMMAND_SA_KEY, .sa_key = {.sa_id = id, .direction = direction}};
+	struct command limits = {.type = COMMAND_SA_LIMITS,
+		.sa_limits = {.sa_id = id,
+			.direction = direction,
+			.soft_packets = (uint64_t)number(o, "soft_packets", 0),
+			.hard_packets = (uint64_t)number(o, "hard_packets", 0),
+			.soft_bytes = (uint64_t)number(o, "soft_bytes", 0),
+			.hard_bytes = (uint64_t)number(o, "hard_bytes", 0),
+			.soft_ns = CLOCK_NEVER,
+			.hard_ns = CLOCK_NEVER}};
+	struct command set = {
+		.type = (uint16_t)(number(o, "remove", 0) ? COMMAND_SA_REMOVE : COMMAND_SA_SET),
+		.sa = {.sa_id = id,
+			.direction = direction,
+			.local = address_of(o, "local", "192.0.2.1"),
+			.remote = address_of(o, "remote", "198.51.100.2"),
+			.spi = rte_cpu_to_be_32((uint32_t)number(o, "spi", 0)),
+			.flags = (uint32_t)number(o, "flags", 0),
+			.pair_id = (uint32_t)number(o, "pair", SA_NONE),
+			.local_port = rte_cpu_to_be_16((uint16_t)number(o, "local_port", 0)),
+			.remote_port = rte_cpu_to_be_16((uint16_t)number(o, "remote_port", 0)),
+			.encryption = (uint16_t)number(o, "encryption", SA_ENCRYPTION_AES_GCM_16),
+			.integrity = (uint16_t)number(o, "integrity", 0),
+			.replay_window = (uint16_t)number(o, "window", 64),
+			.path_mtu = (uint16_t)number(o, "path_mtu", 0),
+			.tfc = (uint16_t)number(o, "tfc", 0),
+			.tunnel_ttl = 64,
+			.dscp = (uint8_t)number(o, "dscp", DSCP_COPY)}};
+
+	key.sa_key.encryption_length =
+		unhex(o, "key", key.sa_key.encryption_key, sizeof(key.sa_key.encryption_key));
+	key.sa_key.integrity_length = unhex(
+		o, "integrity_key", key.sa_key.integrity_key, sizeof(key.sa_key.integrity_key));
+	if (number(o, "hard_ms", 0))
+		limits.sa_limits.hard_ns =
+			world->worker.now_ns + (uint64_t)number(o, "hard_ms", 0) * 1000000;
+	if (number(o, "soft_ms", 0))
+		limits.sa_limits.soft_ns =
+			world->worker.now_ns + (uint64_t)number(o, "soft_ms", 0) * 1000000;
+	if ((text(o, "key") != NULL && world_apply(world, &key) != 0) ||
+		(number(o, "limits", 0) && world_apply(world, &limits) != 0))
+		abort();
+	sa_selectors(world, json_object_get(o, "selectors"), direction, id);
+	if (json_object_get(o, "sequence")) /* SA_RESUME goes on from there */
+		world->sas.outbound[id].sequence = (uint64_t)number(o, "sequence", 0);
+	if (json_object_get(o, "highest"))
+		world->sas.inbound[id].highest = (uint64_t)number(o, "highest", 0);
+	if (world_apply(world, &set) != number(o, "error", 0))
+		abort();
+}
+
 static void do_step(struct world *world, const char *folder, const json_t *step)
 {
 	const json_t *o;
@@ -292,6 +389,8 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 			(uint8_t)number(o, "mac", 0));
 	else if ((o = json_object_get(step, "policy")))
 		set_policy(world, o);
+	else if ((o = json_object_get(step, "sa")))
+		set_sa(world, o);
 	else if ((o = json_object_get(step, "port")))
 		set_port(world, o);
 	else
@@ -356,7 +455,8 @@ static const struct named named[] = {COUNTER(received_port), COUNTER(received_ex
 	COUNTER(held_neighbor), COUNTER(icmp_sent), COUNTER(icmp_suppressed),
 	COUNTER(keepalives_answered), COUNTER(proxy_arp_sent), COUNTER(fragments_made),
 	COUNTER(reassembled), COUNTER(encapsulated), COUNTER(decapsulated), COUNTER(ecn_anomalies),
-	COUNTER(udp_trailing)};
+	COUNTER(esp_encrypted), COUNTER(esp_decrypted), COUNTER(ipsec_outer_mismatch),
+	COUNTER(ipsec_ptb_reject), COUNTER(udp_trailing)};
 
 static bool check_counters(const struct world *world, const json_t *expected)
 {
@@ -455,6 +555,50 @@ static bool check_events(const struct world *world, const json_t *expected)
 	return true;
 }
 
+static bool check_value(
+	const char *name, size_t id, const json_t *expected, const char *key, uint64_t value)
+{
+	const json_t *e = json_object_get(expected, key);
+
+	if (e == NULL || (uint64_t)json_integer_value(e) == value)
+		return true;
+	return wrong("%s SA %zu: %s is %lu, not %lld", name, id, key, (unsigned long)value,
+		(long long)json_integer_value(e));
+}
+
+/* What is named of the run-time state: {"inbound": {id: {...}}, "outbound": ...}. */
+static bool check_sas(const struct world *world, const json_t *expected)
+{
+	const json_t *e;
+	const char *key;
+
+	json_object_foreach(json_object_get(expected, "inbound"), key, e)
+	{
+		size_t id = strtoul(key, NULL, 10);
+		const struct sa_inbound_state *s = &world->sas.inbound[id];
+		if (!check_value("inbound", id, e, "highest", s->highest) ||
+			!check_value("inbound", id, e, "packets", s->packets) ||
+			!check_value("inbound", id, e, "bytes", s->bytes) ||
+			!check_value("inbound", id, e, "used", s->last_use_ns != 0) ||
+			!check_value("inbound", id, e, "replays", s->replays) ||
+			!check_value("inbound", id, e, "replays_late", s->replays_late) ||
+			!check_value("inbound", id, e, "bad_icv", s->bad_icv) ||
+			!check_value("inbound", id, e, "refused", s->refused))
+			return false;
+	}
+	json_object_foreach(json_object_get(expected, "outbound"), key, e)
+	{
+		size_t id = strtoul(key, NULL, 10);
+		const struct sa_outbound_state *s = &world->sas.outbound[id];
+		if (!check_value("outbound", id, e, "sequence", s->sequence) ||
+			!check_value("outbound", id, e, "packets", s->packets) ||
+			!check_value("outbound", id, e, "bytes", s->bytes) ||
+			!check_value("outbound", id, e, "used", s->last_use_ns != 0))
+			return false;
+	}
+	return true;
+}
+
 static bool check(const struct world *world, const char *folder, const json_t *c)
 {
 	for (uint16_t port = 0; port < WORLD_PORTS; port++)
@@ -471,7 +615,8 @@ static bool check(const struct world *world, const char *folder, const json_t *c
 			(unsigned long)world->finished_ipv4, (unsigned long)world->finished_udp);
 	return check_counters(world, c) && check_bindings(world, json_object_get(c, "bindings")) &&
 	       check_punted(world, json_object_get(c, "punted")) &&
-	       check_events(world, json_object_get(c, "events"));
+	       check_events(world, json_object_get(c, "events")) &&
+	       check_sas(world, json_object_get(c, "sas"));
 }
 
 static bool run_case(const char *folder)

@@ -1,6 +1,8 @@
 #include "tests/walk/world.h"
 
 #include "dataplane/conservation.h"
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/library.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/punt.h"
 #include "dataplane/packet.h"
@@ -24,6 +26,8 @@
 
 static struct rte_mempool *pool;
 static unsigned pool_full;
+static struct crypto_library *library;
+static struct crypto_engine *engine;
 static struct world *current; /* worker_flush has only the worker */
 
 static void fail(const char *what)
@@ -46,6 +50,11 @@ static void eal_start(void)
 	if (pool == NULL)
 		fail("no mbuf pool");
 	pool_full = rte_mempool_avail_count(pool);
+	char error[LIBRARY_ERROR_SIZE];
+	library = crypto_library_open(LIBRARY_SHARED, LIBRARY_BEST, error);
+	engine = library != NULL ? crypto_engine_new(library) : NULL;
+	if (engine == NULL)
+		fail(library == NULL ? error : "no crypto engine");
 }
 
 static void ring_make(struct worker *worker)
@@ -63,6 +72,25 @@ static void ring_make(struct worker *worker)
 		fail("punt ring");
 }
 
+static void *zeroed(size_t size)
+{
+	void *memory = aligned_alloc(64, (size + 63) & ~(size_t)63);
+
+	if (memory == NULL)
+		fail("no memory");
+	return memset(memory, 0, size);
+}
+
+static void sas_make(struct world *world)
+{
+	world->sas.inbound = zeroed(WORLD_SAS * sizeof(*world->sas.inbound));
+	world->sas.outbound = zeroed(WORLD_SAS * sizeof(*world->sas.outbound));
+	world->sas.windows =
+		zeroed(WORLD_SAS * sa_window_words(WORLD_WINDOW) * sizeof(*world->sas.windows));
+	tables_sas_attach(world->tables, &world->sas, library);
+	world->worker.crypto = engine;
+}
+
 struct world *world_new(void)
 {
 	const struct region_limits limits = {.workers = 1,
@@ -71,7 +99,9 @@ struct world *world_new(void)
 		.routes = 64,
 		.neighbors = 64,
 		.prefixes = 64,
-		.policies = WORLD_POLICIES};
+		.sas = WORLD_SAS,
+		.policies = WORLD_POLICIES,
+		.replay_window = WORLD_WINDOW};
 	struct world *world;
 	struct worker *worker;
 
@@ -84,6 +114,7 @@ struct world *world_new(void)
 	world->tables = tables_new(&limits, 1);
 	if (world->tables == NULL)
 		fail("tables_new");
+	sas_make(world);
 	world->settings.icmp_rate = 1000; /* burst 100: the per-source limit is what tests meet */
 	world->settings.icmp_source_rate = 10;
 	world->settings.max_reassembly = 64;
@@ -230,6 +261,9 @@ bool world_free(struct world *world)
 	free(worker->punt);
 	rte_rcu_qsbr_thread_offline(tables_qsbr(world->tables), 0);
 	tables_free(world->tables);
+	free(world->sas.inbound);
+	free(world->sas.outbound);
+	free(world->sas.windows);
 	free(world);
 	current = NULL;
 	return whole;

@@ -8,6 +8,7 @@
 #ifndef TESTS_WALK_WORLD_H
 #define TESTS_WALK_WORLD_H
 
+#include "dataplane/table/sa_table.h"
 #include "dataplane/worker.h"
 
 #include "lib/ipc/event.h"
@@ -15,6 +16,8 @@
 
 #define WORLD_PORTS    3
 #define WORLD_BINDINGS 64
+#define WORLD_SAS      64
+#define WORLD_WINDOW   1024
 #define WORLD_POLICIES 16
 #define WORLD_CAUGHT   512
 
@@ -29,6 +32,7 @@ struct world {
 	struct worker worker;
 	struct worker_counters counters;
 	struct binding_counters bindings[WORLD_BINDINGS];
+	struct sa_region sas; /* run-time state: zero at first, [WORLD_SAS] each */
 	uint64_t policy_hits[WORLD_POLICIES];
 	struct port ports[WORLD_PORTS];
 	struct tx_buffer tx[WORLD_PORTS];

@@ -1,0 +1,565 @@
+#include "dataplane/decap/esp.h"
+
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/decap/ecn.h"
+#include "dataplane/decap/esp_inner.h"
+#include "dataplane/decap/esp_transport.h"
+#include "dataplane/decap/outer.h"
+#include "dataplane/header.h"
+#include "dataplane/sa_event.h"
+
+#include <rte_udp.h>
+
+#define ESP_LAYERS_MAX  3 /* ESP-IN-11 */
+#define SEGMENTS_MAX    512
+#define TAIL_MAX        257  /* longest padding and trailer */
+#define HEAD_MAX        60   /* longest IPv4 header */
+#define FAILURES_MAX    1024 /* AUD-14: in a row; then only the SA's peer is listened to */
+#define MAPPING_AGAIN_S 60   /* an event may be lost */
+
+struct work { /* one packet between the checks and its end */
+	struct rte_mbuf *packet;
+	const struct sa_inbound *sa;
+	struct replay_window window;
+	uint64_t number;
+	uint32_t text; /* octets given to the cipher */
+	uint16_t at;   /* where ESP begins */
+	uint8_t index; /* in the burst */
+	bool udp;
+};
+
+static const uint8_t *esp_at(const struct rte_mbuf *packet, uint16_t at)
+{
+	return rte_pktmbuf_mtod_offset(packet, const uint8_t *, at);
+}
+
+static be32 spi_at(const struct rte_mbuf *packet, uint16_t at)
+{
+	be32 spi;
+
+	memcpy(&spi, esp_at(packet, at), sizeof(spi));
+	return spi;
+}
+
+/* ---- before the cipher ---- */
+
+static void count_replay(const struct sa_table *sas, const struct sa_inbound *sa, bool late)
+{
+	struct sa_inbound_state *state = sa_inbound_state(sas, sa->sa_id);
+
+	atomic_fetch_add_explicit(
+		late ? &state->replays_late : &state->replays, 1, memory_order_relaxed);
+}
+
+static enum drop_reason replay_reason(
+	const struct sa_table *sas, const struct sa_inbound *sa, enum replay_verdict verdict)
+{
+	if (verdict == REPLAY_NEW)
+		return DROP_NONE;
+	count_replay(sas, sa, verdict == REPLAY_LATE);
+	return verdict == REPLAY_LATE ? DROP_ipsec_replay_late : DROP_ipsec_replay;
+}
+
+static enum drop_reason check_state(struct worker *worker, const struct sa_inbound *sa)
+{
+	switch (__atomic_load_n(&sa->state, __ATOMIC_ACQUIRE)) {
+	case SA_STATE_LIVE:
+		return DROP_NONE;
+	case SA_STATE_LARVAL:
+		return DROP_ipsec_sa_larval;
+	case SA_STATE_REMOVED:
+		if (worker->now_tsc < sa->removed_until_tsc)
+			return DROP_ipsec_no_sa_recent;
+	/* fall through */
+	default:
+		return DROP_ipsec_no_sa;
+	}
+}
+
+/* ESP-IN-13, LIFE-03; `text` octets are about to be counted. */
+static bool is_expired(struct worker *worker, const struct sa_table *sas,
+	const struct sa_inbound *sa, uint32_t text)
+{
+	struct sa_inbound_state *state = sa_inbound_state(sas, sa->sa_id);
+	struct sa_use use = {
+		.packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + 1,
+		.bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) + text,
+		.now_tsc = worker->now_tsc};
+	uint32_t fresh, bits;
+
+	if (!sa_watch_passed(&sa->watch, &use))
+		return false;
+	bits = sa_table_inbound_expired(sas, sa, &use, &fresh);
+	sa_event_expired(worker, SA_INBOUND, sa->sa_id, fresh);
+	return bits & SA_EXPIRED_HARD;
+}
+
+/* What needs no counting ahead: an SA that is over. */
+static bool was_expired(
+	struct worker *worker, const struct sa_table *sas, const struct sa_inbound *sa)
+{
+	if (worker->now_tsc < atomic_load_explicit(&sa->watch.tsc, memory_order_relaxed) &&
+		atomic_load_explicit(&sa->watch.packets, memory_order_relaxed) != 0)
+		return false;
+	return is_expired(worker, sas, sa, 0);
+}
+
+static bool is_from_peer(const struct packet *p, const struct sa_inbound *sa, bool udp)
+{
+	return ip_address_equal(&p->source, &sa->remote) &&
+	       (!udp || p->source_port == sa->remote_port);
+}
+
+/* BAD-54. */
+static bool is_flood(const struct packet *p, const struct sa_inbound *sa, bool udp)
+{
+	return atomic_load_explicit(&sa->failures, memory_order_relaxed) >= FAILURES_MAX &&
+	       !is_from_peer(p, sa, udp);
+}
+
+static enum drop_reason check_length(struct rte_mbuf *packet, struct work *w)
+{
+	const struct suite *suite = w->sa->suite;
+	uint32_t length = rte_pktmbuf_pkt_len(packet) - w->at;
+
+	switch (esp_codec_check_length(suite, length)) {
+	case ESP_ACCEPT:
+		w->text = length - esp_codec_text_offset(suite) - suite->icv_length;
+		return packet_pull(packet, w->at + esp_codec_text_offset(suite))
+			       ? DROP_NONE
+			       : DROP_ipsec_no_buffer;
+	case ESP_TOO_SHORT:
+		return DROP_ipsec_too_short;
+	default:
+		return DROP_ipsec_bad_length;
+	}
+}
+
+/* The order of ESP-IN-01. */
+static enum drop_reason check(
+	struct worker *worker, const struct sa_table *sas, struct rte_mbuf *packet, struct work *w)
+{
+	const struct packet *p = packet_get(packet);
+	be32 spi = spi_at(packet, w->at);
+	enum drop_reason reason;
+	uint32_t low;
+
+	if (spi == 0)
+		return DROP_ipsec_spi_reserved;
+	w->sa = sa_inbound_lookup(sas, spi);
+	if (w->sa == NULL || w->sa->vrf != p->vrf)
+		return DROP_ipsec_no_sa;
+	reason = check_state(worker, w->sa);
+	if (reason == DROP_NONE)
+		reason = check_length(packet, w);
+	if (reason != DROP_NONE)
+		return reason;
+	if (was_expired(worker, sas, w->sa))
+		return DROP_ipsec_sa_expired;
+	w->window = sa_inbound_window(sas, w->sa);
+	low = esp_codec_sequence_low(esp_at(packet, w->at));
+	reason = replay_reason(sas, w->sa, replay_window_infer(&w->window, low, &w->number));
+	if (reason == DROP_NONE)
+		reason = replay_reason(sas, w->sa, replay_window_check(&w->window, w->number));
+	if (reason == DROP_NONE && is_flood(p, w->sa, w->udp))
+		reason = DROP_ipsec_icv_limit;
+	return reason;
+}
+
+static bool is_audited(enum drop_reason reason)
+{
+	return reason == DROP_ipsec_spi_reserved || reason == DROP_ipsec_no_sa ||
+	       reason == DROP_ipsec_replay || reason == DROP_ipsec_replay_late ||
+	       reason == DROP_ipsec_bad_icv || reason == DROP_ipsec_selector_mismatch ||
+	       reason == DROP_ipsec_frag_selector || reason == DROP_ipsec_icmp_embedded ||
+	       reason == DROP_ipsec_nesting;
+}
+
+static step_result refuse(struct worker *worker, struct rte_mbuf *packet,
+	const struct sa_inbound *sa, be32 spi, enum drop_reason reason)
+{
+	if (is_audited(reason))
+		sa_event_rejected(worker, packet_get(packet),
+			sa != NULL && reason != DROP_ipsec_no_sa ? sa->sa_id : SA_NONE, spi,
+			reason);
+	return STEP_DROP(reason);
+}
+
+static unsigned esp_layers(const struct packet *p)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < p->layer_count; i++)
+		count += p->layers[i].kind == DECAP_ESP;
+	return count;
+}
+
+/* A buffer that others see is not decrypted in place. */
+static bool own(struct worker *worker, struct rte_mbuf **packet)
+{
+	struct rte_mbuf *copy;
+	bool shared = false;
+
+	for (const struct rte_mbuf *m = *packet; m != NULL; m = m->next)
+		shared |= rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m);
+	if (!shared)
+		return true;
+	copy = packet_copy(worker, *packet);
+	if (copy == NULL)
+		return false;
+	worker->counters->created--; /* the same packet as before */
+	rte_pktmbuf_free(*packet);
+	*packet = copy;
+	return true;
+}
+
+/* False: *result is the packet's end. */
+static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_mbuf **packet,
+	struct work *w, step_result *result)
+{
+	struct packet *p = packet_get(*packet);
+	enum drop_reason reason = DROP_NONE;
+
+	if (p->layer_count == DECAP_LAYERS_MAX || esp_layers(p) == ESP_LAYERS_MAX)
+		reason = DROP_ipsec_nesting;
+	else if (!packet_pull(*packet, w->at + ESP_HEADER_LENGTH))
+		reason = DROP_ipsec_too_short;
+	else if (!own(worker, packet))
+		reason = DROP_ipsec_no_buffer;
+	else
+		reason = check(worker, sas, *packet, w);
+	w->packet = *packet;
+	if (reason == DROP_NONE)
+		return true;
+	*result = refuse(worker, *packet, w->sa,
+		rte_pktmbuf_data_len(*packet) >= w->at + 4u ? spi_at(*packet, w->at) : 0, reason);
+	return false;
+}
+
+/* ---- the cipher ---- */
+
+static unsigned segments_of(
+	struct rte_mbuf *packet, uint16_t before, struct crypto_segment *segments)
+{
+	unsigned count = 0;
+
+	for (struct rte_mbuf *m = packet; m != NULL; m = m->next) {
+		segments[count++] = (struct crypto_segment){
+			.data = rte_pktmbuf_mtod_offset(m, uint8_t *, before),
+			.length = (uint32_t)(m->data_len - before)};
+		before = 0;
+	}
+	return count;
+}
+
+static void decrypt(struct worker *worker, struct work *works, uint32_t count,
+	struct crypto_operation *operations)
+{
+	struct crypto_segment segments[SEGMENTS_MAX];
+	uint32_t used = 0, from = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct work *w = &works[i];
+		uint16_t nb_segs = w->packet->nb_segs;
+
+		if (nb_segs > 1 && used + nb_segs > SEGMENTS_MAX) {
+			crypto_engine_decrypt_burst(worker->crypto, operations + from, i - from);
+			from = i;
+			used = 0;
+		}
+		operations[i] = (struct crypto_operation){.suite = w->sa->suite,
+			.key = w->sa->key,
+			.esp = rte_pktmbuf_mtod_offset(w->packet, uint8_t *, w->at),
+			.sequence = w->number,
+			.length = w->text,
+			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		if (nb_segs > 1) {
+			operations[i].segments = &segments[used];
+			operations[i].segment_count =
+				(uint16_t)segments_of(w->packet, w->at, &segments[used]);
+			used += nb_segs;
+		}
+	}
+	crypto_engine_decrypt_burst(worker->crypto, operations + from, count - from);
+}
+
+/* ---- after it ---- */
+
+static void count_use(
+	struct worker *worker, const struct sa_table *sas, const struct work *w, bool current)
+{
+	struct sa_inbound_state *state = sa_inbound_state(sas, w->sa->sa_id);
+
+	if (sas->shared) {
+		atomic_fetch_add_explicit(&state->packets, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&state->bytes, w->text, memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&state->packets,
+			atomic_load_explicit(&state->packets, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		atomic_store_explicit(&state->bytes,
+			atomic_load_explicit(&state->bytes, memory_order_relaxed) + w->text,
+			memory_order_relaxed);
+	}
+	if (current) /* MOB-07: from an outdated address it is no sign of life */
+		atomic_store_explicit(&state->last_use_ns, worker->now_ns, memory_order_relaxed);
+	worker->counters->esp_decrypted++;
+}
+
+static uint32_t endpoint_hash(const struct packet *p)
+{
+	uint32_t hash = p->source_port;
+
+	for (unsigned i = 0; i < 4; i++)
+		hash = (hash ^ p->source.words[i]) * 0x9e3779b1u;
+	return hash | 1;
+}
+
+/* NAT-09, -10: a mapping event once for each new endpoint, at most once a second. */
+static void note_source(struct worker *worker, const struct work *w, bool from_peer, bool newest)
+{
+	struct sa_inbound *sa = (struct sa_inbound *)w->sa; /* soft state alone */
+	struct packet *p = packet_get(w->packet);
+	bool wrapped = sa->flags & SA_UDP;
+	uint32_t endpoint;
+	uint64_t told_tsc;
+
+	if (w->udp != wrapped || (!from_peer && !wrapped))
+		worker->counters->ipsec_outer_mismatch++; /* BAD-38, NAT-12 */
+	if (from_peer || !newest || !w->udp || !wrapped || sa->window == 0 ||
+		sa->flags & SA_NO_MAPPING_EVENT)
+		return;
+	endpoint = endpoint_hash(p);
+	told_tsc = atomic_load_explicit(&sa->mapping_told_tsc, memory_order_relaxed);
+	if (told_tsc != 0 &&
+		worker->now_tsc - told_tsc <
+			worker->tsc_hz * (endpoint == atomic_load_explicit(&sa->mapping_told_to,
+							      memory_order_relaxed)
+							 ? MAPPING_AGAIN_S
+							 : 1))
+		return;
+	atomic_store_explicit(&sa->mapping_told_tsc, worker->now_tsc, memory_order_relaxed);
+	atomic_store_explicit(&sa->mapping_told_to, endpoint, memory_order_relaxed);
+	sa_event_mapping(worker, p, sa->sa_id);
+}
+
+static void count_failure(const struct sa_table *sas, const struct sa_inbound *constant)
+{
+	struct sa_inbound *sa = (struct sa_inbound *)constant; /* soft state alone */
+	struct sa_inbound_state *state = sa_inbound_state(sas, sa->sa_id);
+
+	atomic_fetch_add_explicit(&state->bad_icv, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&sa->failures, memory_order_relaxed) < FAILURES_MAX)
+		atomic_fetch_add_explicit(&sa->failures, 1, memory_order_relaxed);
+}
+
+/* Authentic: the window, the counters, and what its source tells. DROP_NONE when it is new. */
+static enum drop_reason commit(
+	struct worker *worker, const struct sa_table *sas, const struct work *w)
+{
+	struct sa_inbound *sa = (struct sa_inbound *)w->sa; /* soft state alone */
+	struct packet *p = packet_get(w->packet);
+	bool newest, from_peer = is_from_peer(p, sa, w->udp);
+	enum drop_reason reason =
+		replay_reason(sas, sa, replay_window_commit(&w->window, w->number, &newest));
+
+	if (reason != DROP_NONE)
+		return reason;
+	if (is_expired(worker, sas, sa, w->text))
+		return DROP_ipsec_sa_expired;
+	if (atomic_load_explicit(&sa->failures, memory_order_relaxed) != 0)
+		atomic_store_explicit(&sa->failures, 0, memory_order_relaxed);
+	count_use(worker, sas, w, from_peer && ip_address_equal(&p->destination, &sa->local));
+	note_source(worker, w, from_peer, newest);
+	return DROP_NONE;
+}
+
+/* Padding and next header; cuts ICV, padding and trailer off. */
+static enum drop_reason read_trailer(const struct work *w, uint32_t *payload, uint8_t *next_header)
+{
+	uint8_t copy[TAIL_MAX];
+	uint32_t start = w->at + esp_codec_text_offset(w->sa->suite);
+	uint32_t length = RTE_MIN(w->text, (uint32_t)TAIL_MAX);
+	const uint8_t *tail = rte_pktmbuf_read(w->packet, start + w->text - length, length, copy);
+
+	if (tail == NULL ||
+		esp_codec_trailer_read(tail, length, w->text, payload, next_header) != ESP_ACCEPT)
+		return DROP_ipsec_bad_pad;
+	packet_trim(w->packet, start + *payload);
+	return *next_header == ESP_NEXT_HEADER_NONE ? DROP_ipsec_dummy : DROP_NONE;
+}
+
+/* ECN-03, -04, -08. */
+static enum drop_reason combine_tos(
+	struct worker *worker, struct rte_mbuf *packet, const struct sa_inbound *sa)
+{
+	struct packet *p = packet_get(packet);
+	uint8_t ecn = ecn_decapsulate(p->tos, p->outer_tos), tos;
+
+	if (ecn_is_anomalous(p->tos, p->outer_tos))
+		worker->counters->ecn_anomalies++;
+	if (ecn == ECN_DROP)
+		return DROP_ipsec_ecn_ce_not_ect;
+	tos = sa->flags & SA_DSCP_COPY_IN ? p->outer_tos : p->tos;
+	tos = (uint8_t)((tos & ~ECN_MASK) | ecn);
+	if (tos == p->tos)
+		return DROP_NONE;
+	p->tos = tos;
+	if (packet_is_ipv6(p))
+		ipv6_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *), tos);
+	else
+		ipv4_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *), tos);
+	return DROP_NONE;
+}
+
+static enum drop_reason open_tunnel(
+	struct worker *worker, const struct work *w, uint32_t payload, uint8_t next_header)
+{
+	struct packet *p = packet_get(w->packet);
+	uint32_t start = w->at + esp_codec_text_offset(w->sa->suite), inner;
+	uint32_t head_length = RTE_MIN(payload, (uint32_t)HEAD_MAX);
+	uint8_t copy[HEAD_MAX];
+	const uint8_t *head =
+		head_length > 0 ? rte_pktmbuf_read(w->packet, start, head_length, copy) : copy;
+	enum drop_reason reason;
+
+	if (head == NULL)
+		return DROP_ipsec_inner_malformed;
+	switch (esp_codec_inner_check(head, head_length, payload, next_header, &inner)) {
+	case ESP_ACCEPT:
+		break;
+	case ESP_BAD_NEXT_HEADER:
+		return DROP_ipsec_bad_next_header;
+	default:
+		return DROP_ipsec_inner_malformed;
+	}
+	rte_pktmbuf_adj(w->packet, (uint16_t)start);
+	packet_trim(w->packet, inner); /* ESP-FMT-13 */
+	if (!packet_parse(w->packet, p))
+		return DROP_ipsec_inner_malformed;
+	reason = esp_inner_check(worker, w->packet, w->sa);
+	return reason != DROP_NONE ? reason : combine_tos(worker, w->packet, w->sa);
+}
+
+static void push_layer(const struct work *w)
+{
+	const uint32_t gone = PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_REASSEMBLED |
+			      PACKET_UDP_ZERO_CHECKSUM | PACKET_CHECKSUM_UNFINISHED;
+	struct packet *p = packet_get(w->packet);
+
+	p->layers[p->layer_count++] = (struct decap_layer){.id = w->sa->sa_id,
+		.kind = DECAP_ESP,
+		.transport = w->sa->flags & SA_TRANSPORT ? 1 : 0};
+	p->outer_kind = DECAP_NONE;
+	p->origin = NULL;
+	p->flags &= ~gone;
+	/* ESP-IN-16: what the device said was about the outer packet. */
+	w->packet->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	w->packet->packet_type = 0;
+}
+
+static step_result finish(struct worker *worker, const struct sa_table *sas, const struct work *w)
+{
+	struct packet *p = packet_get(w->packet);
+	enum drop_reason reason = commit(worker, sas, w);
+	uint32_t payload = 0;
+	uint8_t next_header = 0;
+	bool transport = w->sa->flags & SA_TRANSPORT;
+
+	if (reason != DROP_NONE)
+		return refuse(worker, w->packet, w->sa, w->sa->spi, reason);
+	reason = read_trailer(w, &payload, &next_header);
+	if (reason == DROP_NONE) {
+		outer_note(p, DECAP_ESP, next_header);
+		p->outer_source_port = w->udp ? p->source_port : 0;
+		p->outer_destination_port = w->udp ? p->destination_port : 0;
+		w->packet->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+		reason = transport
+				 ? esp_transport_open(worker, w->packet, w->sa,
+					   (uint16_t)(w->at + esp_codec_text_offset(w->sa->suite)),
+					   next_header)
+				 : open_tunnel(worker, w, payload, next_header);
+	}
+	if (reason != DROP_NONE) {
+		if (reason != DROP_ipsec_dummy)
+			atomic_fetch_add_explicit(&sa_inbound_state(sas, w->sa->sa_id)->refused, 1,
+				memory_order_relaxed);
+		return refuse(worker, w->packet, w->sa, w->sa->spi, reason);
+	}
+	push_layer(w);
+	return transport ? STEP_LOCAL_DEMUX : STEP_DESTINATION;
+}
+
+/* ---- the burst ---- */
+
+static void find_all(const struct sa_table *sas, struct work *works, unsigned count)
+{
+	uint32_t slots[BURST_SIZE];
+
+	if (sas->count == 0)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		slots[i] = 0;
+		if (rte_pktmbuf_data_len(works[i].packet) >= works[i].at + 4u)
+			slots[i] = sa_spi_slot(
+				rte_be_to_cpu_32(spi_at(works[i].packet, works[i].at)), sas->count);
+		rte_prefetch0(&sas->inbound_of[slots[i]]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		const struct sa_inbound *sa = sa_inbound_get(sas, slots[i]);
+		if (sa == NULL)
+			continue;
+		rte_prefetch0(sa);
+		rte_prefetch0(&sa->local);
+		rte_prefetch0(&sa->selector);
+		rte_prefetch0(&sa->limits);
+		rte_prefetch0(sa_inbound_state(sas, slots[i]));
+	}
+}
+
+void esp_decap_burst(
+	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+	struct crypto_operation operations[BURST_SIZE];
+	struct work works[BURST_SIZE];
+	uint32_t used = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct packet *p = packet_get(packets[i]);
+		bool udp = p->protocol == IPPROTO_UDP;
+		works[i] = (struct work){.packet = packets[i],
+			.at = (uint16_t)(p->payload_offset +
+					 (udp ? sizeof(struct rte_udp_hdr) : 0)),
+			.index = (uint8_t)i,
+			.udp = udp};
+	}
+	find_all(sas, works, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct work w = works[i];
+		if (admit(worker, sas, &packets[i], &w, &next[i]))
+			works[used++] = w;
+	}
+	decrypt(worker, works, used, operations);
+	for (uint32_t i = 0; i < used; i++) {
+		const struct work *w = &works[i];
+		if (operations[i].status == CRYPTO_DONE) {
+			next[w->index] = finish(worker, sas, w);
+		} else if (operations[i].status == CRYPTO_BAD_ICV) {
+			count_failure(sas, w->sa);
+			next[w->index] =
+				refuse(worker, w->packet, w->sa, w->sa->spi, DROP_ipsec_bad_icv);
+		} else {
+			next[w->index] = STEP_DROP(DROP_ipsec_crypto_error);
+		}
+	}
+}
+
+step_result esp_decap(struct worker *worker, struct rte_mbuf **packet)
+{
+	step_result next;
+
+	esp_decap_burst(worker, packet, 1, &next);
+	return next;
+}

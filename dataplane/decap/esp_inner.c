@@ -1,0 +1,203 @@
+#include "dataplane/decap/esp_inner.h"
+
+#include "dataplane/source_route.h"
+
+#include <rte_ip.h>
+
+#define MOBILITY_HEADER 135
+#define ICMP_HEADER     8
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
+}
+
+/* RFC 1812 5.3.7 and the like. An IPv4 address in IPv6 clothes would match IPv4 selectors. */
+static bool is_source_bad(struct worker *worker, const struct packet *p)
+{
+	if (!ip_address_is_unicast(&p->source))
+		return true;
+	if (packet_is_ipv6(p) == ip_address_is_v4(&p->source))
+		return true;
+	if (!packet_is_ipv6(p) && (p->source.bytes[12] == 127 || p->source.bytes[12] == 0))
+		return true;
+	return tables_local_lookup(worker->tables, p->vrf, &p->source).kind != LOCAL_NONE;
+}
+
+static enum drop_reason check_destination(const struct packet *p)
+{
+	const uint8_t *v4 = &p->destination.bytes[12];
+
+	if (packet_is_ipv6(p)) {
+		if (p->destination.bytes[0] == 0xff)
+			return DROP_rt_inner_multicast;
+		return ip_address_is_v4(&p->destination) || !ip_address_is_unicast(&p->destination)
+			       ? DROP_ipsec_inner_malformed
+			       : DROP_NONE;
+	}
+	if (v4[0] >> 4 == 0xe || ip_address_v4(&p->destination) == UINT32_MAX)
+		return DROP_rt_inner_multicast;
+	return v4[0] == 0 || v4[0] == 127 || v4[0] >= 240 ? DROP_ipsec_inner_malformed : DROP_NONE;
+}
+
+/* Ports, or what stands in their place, as the far end sent them. */
+static void ports_read(struct rte_mbuf *packet, uint32_t at, struct sa_selector_key *key)
+{
+	const uint8_t *octets;
+
+	key->ports = SA_PORTS_NONE;
+	if (!packet_pull(packet, at + 4))
+		return;
+	octets = rte_pktmbuf_mtod_offset(packet, const uint8_t *, at);
+	key->remote_port = (uint16_t)(octets[0] << 8 | octets[1]);
+	key->local_port = (uint16_t)(octets[2] << 8 | octets[3]);
+	if (has_ports(key->protocol)) {
+		key->ports = SA_PORTS_BOTH;
+	} else if (key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6) {
+		key->ports = SA_PORTS_REMOTE; /* SPD-06, -08: type and code */
+	} else if (key->protocol == MOBILITY_HEADER) {
+		key->ports = SA_PORTS_REMOTE; /* SPD-07 */
+		key->remote_port = (uint16_t)(octets[2] << 8);
+	}
+}
+
+static struct sa_selector_key key_of(struct rte_mbuf *packet, const struct packet *p)
+{
+	struct sa_selector_key key = {.protocol = p->protocol, .ports = SA_PORTS_NONE};
+
+	sa_selector_address(&p->destination, key.local);
+	sa_selector_address(&p->source, key.remote);
+	if (!(p->flags & PACKET_FRAGMENT_LATER))
+		ports_read(packet, p->payload_offset, &key);
+	return key;
+}
+
+static bool is_icmp_error(struct rte_mbuf *packet, const struct packet *p)
+{
+	uint8_t type;
+
+	if (p->protocol != (packet_is_ipv6(p) ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ||
+		p->flags & PACKET_FRAGMENT_LATER ||
+		!packet_pull(packet, p->payload_offset + ICMP_HEADER))
+		return false;
+	type = *rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
+	if (packet_is_ipv6(p))
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+/* The packet that an error quotes went out from our side: its source is local. */
+static bool embedded_key(
+	struct rte_mbuf *packet, const struct packet *p, struct sa_selector_key *key)
+{
+	uint32_t at = p->payload_offset + ICMP_HEADER;
+	struct ip_address source, destination;
+	bool later = false;
+
+	if (packet_is_ipv6(p)) {
+		const struct rte_ipv6_hdr *ip;
+		if (!packet_pull(packet, at + (uint32_t)sizeof(*ip)))
+			return false;
+		ip = rte_pktmbuf_mtod_offset(packet, const struct rte_ipv6_hdr *, at);
+		memcpy(source.bytes, (const uint8_t *)ip + 8, 16);
+		memcpy(destination.bytes, (const uint8_t *)ip + 24, 16);
+		key->protocol = ip->proto;
+		at += (uint32_t)sizeof(*ip);
+	} else {
+		const struct rte_ipv4_hdr *ip;
+		if (!packet_pull(packet, at + (uint32_t)sizeof(*ip)))
+			return false;
+		ip = rte_pktmbuf_mtod_offset(packet, const struct rte_ipv4_hdr *, at);
+		if (ip->version_ihl >> 4 != 4 || rte_ipv4_hdr_len(ip) < sizeof(*ip))
+			return false;
+		source = ip_address_from_v4(ip->src_addr);
+		destination = ip_address_from_v4(ip->dst_addr);
+		key->protocol = ip->next_proto_id;
+		later = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK);
+		at += rte_ipv4_hdr_len(ip);
+	}
+	sa_selector_address(&source, key->local);
+	sa_selector_address(&destination, key->remote);
+	key->ports = SA_PORTS_NONE;
+	if (later)
+		return true;
+	ports_read(packet, at, key);
+	if (key->ports == SA_PORTS_BOTH) { /* quoted as we sent it */
+		uint16_t ours = key->remote_port;
+		key->remote_port = key->local_port;
+		key->local_port = ours;
+	} else if (key->ports == SA_PORTS_REMOTE) {
+		key->local_port = key->remote_port;
+		key->ports = SA_PORTS_LOCAL;
+	}
+	return true;
+}
+
+/* ESP-IN-06: a peer that was given one address speaks with that one, in errors too. */
+static bool is_host_of_another(const struct sa_inbound *sa, const struct sa_selector_key *key)
+{
+	const struct sa_selector *s = &sa->selector;
+
+	return sa->selector_count == 1 &&
+	       memcmp(s->remote_first, s->remote_last, sizeof(s->remote_first)) == 0 &&
+	       memcmp(s->remote_first, key->remote, sizeof(key->remote)) != 0;
+}
+
+/* Would it match, if only it showed its ports? */
+static bool is_fragment_of_match(
+	const struct sa_table *sas, const struct sa_inbound *sa, const struct sa_selector_key *key)
+{
+	const struct sa_selector *s = &sa->selector;
+
+	for (;;) {
+		struct sa_selector any = *s;
+		any.any_port = true;
+		if (sa_table_selector_match(&any, key))
+			return true;
+		if (s->next == 0)
+			return false;
+		s = slab_at(&sas->selectors, s->next);
+	}
+}
+
+static enum drop_reason check_selectors(
+	struct worker *worker, struct rte_mbuf *packet, const struct sa_inbound *sa)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+	const struct packet *p = packet_get(packet);
+	struct sa_selector_key key = key_of(packet, p), quoted = {.protocol = 0};
+
+	if (sa_table_selectors_match(sas, sa, &key))
+		return DROP_NONE;
+	if (p->flags & PACKET_FRAGMENT_LATER && is_fragment_of_match(sas, sa, &key))
+		return DROP_ipsec_frag_selector;
+	if (sa->flags & SA_ICMP_INSPECT_OFF || !is_icmp_error(packet, p) ||
+		is_host_of_another(sa, &key))
+		return DROP_ipsec_selector_mismatch;
+	if (embedded_key(packet, p, &quoted) && sa_table_selectors_match(sas, sa, &quoted))
+		return DROP_NONE;
+	return DROP_ipsec_icmp_embedded;
+}
+
+enum drop_reason esp_inner_check(
+	struct worker *worker, struct rte_mbuf *packet, const struct sa_inbound *sa)
+{
+	const struct packet *p = packet_get(packet);
+	enum drop_reason reason;
+
+	if (!(sa->flags & SA_TRANSPORT)) {
+		if (is_source_bad(worker, p))
+			return DROP_ipsec_inner_malformed;
+		reason = check_destination(p);
+		if (reason != DROP_NONE)
+			return reason;
+	}
+	if (source_route_is_there(packet, p))
+		return DROP_ipsec_option_reject;
+	if (!packet_is_ipv6(p) &&
+		(rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *)->fragment_offset &
+			RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) == RTE_BE16(1))
+		return DROP_ipsec_tiny_fragment; /* ESP-IN-08 */
+	return check_selectors(worker, packet, sa);
+}
