@@ -148,16 +148,11 @@ static const char *path_of(const IMB_MGR *manager)
 	const uint64_t wide = IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_FEATURE_GFNI |
 			      IMB_FEATURE_AVX512_IFMA | IMB_FEATURE_SHANI;
 
-	switch (manager->used_arch) {
-	case IMB_ARCH_AVX512:
+	if (manager->used_arch >= IMB_ARCH_AVX512) /* 2.x has an AVX10 above it */
 		return (manager->features & wide) == wide ? "AVX512 VAES" : "AVX512";
-	case IMB_ARCH_AVX2:
+	if (manager->used_arch == IMB_ARCH_AVX2)
 		return "AVX2";
-	case IMB_ARCH_SSE:
-		return "SSE";
-	default:
-		return "AVX";
-	}
+	return manager->used_arch == IMB_ARCH_SSE ? "SSE" : "AVX";
 }
 
 static bool initialise(
