@@ -93,16 +93,25 @@ static void pools_claim(struct mip4_engine *e)
 	}
 }
 
-static bool static_configured(const struct mip4_engine *e, const struct binding *b)
+/* Those that the configuration no longer has; in one pass, for there may be very many. */
+static void statics_drop(struct mip4_engine *e, struct clock_now now)
 {
-	for (unsigned i = 0; i < e->config->binding_count; i++) {
+	bool *kept = calloc(binding_cache_capacity(e->cache) + 1, sizeof(*kept));
+	uint32_t cursor = e->statics && kept ? 0 : UINT32_MAX;
+
+	for (unsigned i = 0; cursor == 0 && i < e->config->binding_count; i++) {
 		const struct config_binding *s = &e->config->bindings[i];
-		if (s->instance == b->instance &&
-			ip_address_equal(&s->home_address, &b->home_address) &&
-			ip_address_equal(&s->care_of_address, &b->care_of_field))
-			return true;
+		const struct binding *b = binding_cache_care_of(
+			e->cache, s->instance, &s->home_address, &s->care_of_address);
+		if (b)
+			kept[b->id] = true;
 	}
-	return false;
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX);
+		if (b && b->flags & BINDING_STATIC && !kept[b->id])
+			commit_binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
+	}
+	free(kept);
 }
 
 static void static_set(struct mip4_engine *e, const struct config_binding *s, struct clock_now now)
@@ -142,13 +151,7 @@ static void static_set(struct mip4_engine *e, const struct config_binding *s, st
 /* HA4-BND-12: those of the configuration and no others. */
 static void statics_update(struct mip4_engine *e, struct clock_now now)
 {
-	uint32_t cursor = e->statics ? 0 : UINT32_MAX;
-
-	while (cursor != UINT32_MAX) {
-		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX);
-		if (b && b->flags & BINDING_STATIC && !static_configured(e, b))
-			commit_binding_end(e, b, MIP4_CAUSE_CONFIG, TRANSACTION_NONE, now);
-	}
+	statics_drop(e, now);
 	for (unsigned i = 0; i < e->config->binding_count; i++)
 		static_set(e, &e->config->bindings[i], now);
 	e->statics = e->config->binding_count > 0;
