@@ -99,6 +99,9 @@ static int check_ends(struct loader *loader, const struct config_security_associ
 	if (ip_address_equal(&a->local, &a->remote))
 		return loader_fail(loader, loader_line(loader, a, "remote"),
 			"local and remote are one address");
+	if (a->path_mtu && a->path_mtu < 68)
+		return loader_fail(loader, loader_line(loader, a, "path_mtu"),
+			"path_mtu is %u, not 0 or 68 to 65535", a->path_mtu);
 	if (a->follow_mapping && !a->encap) // NAT-12
 		return loader_fail(loader, loader_line(loader, a, "follow_mapping"),
 			"follow_mapping needs encap");
