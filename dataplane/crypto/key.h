@@ -15,6 +15,7 @@
 
 #define NO_COMPAT_IMB_API_053
 #include <intel-ipsec-mb.h>
+#include <stddef.h>
 
 struct crypto_library;
 
@@ -56,6 +57,21 @@ void crypto_key_expand(struct crypto_library *library, const struct suite *suite
 /* Overwrites it. Only when no worker uses the SA any more. */
 void crypto_key_wipe(struct crypto_key *key);
 
+/* Octets at the front of the key of anything but GCM and GMAC that a packet may read. */
+static inline uint32_t crypto_key_separate_length(const struct suite *suite)
+{
+	switch (suite->cipher) {
+	case SUITE_CIPHER_CHACHA20_POLY1305:
+		return sizeof(((struct crypto_key *)0)->chacha20);
+	case SUITE_CIPHER_CCM:
+		return offsetof(struct crypto_key, separate.hash);
+	case SUITE_CIPHER_CBC:
+		return sizeof(((struct crypto_key *)0)->separate);
+	default:
+		return offsetof(struct crypto_key, separate.decrypt);
+	}
+}
+
 /*
  * Fetches the lines that a packet with `length` octets of text will read, 6 to 8 packets before its
  * turn. The engine does it within a burst; a step that knows the key earlier may do it earlier.
@@ -78,9 +94,9 @@ static inline void crypto_key_prefetch(
 			__builtin_prefetch(end - at);
 		return;
 	}
-	for (uint32_t at = 0; at < sizeof(key->separate); at += 64)
+	for (uint32_t at = 0; at < crypto_key_separate_length(suite); at += 64)
 		__builtin_prefetch(line + at);
-	__builtin_prefetch(end - 64);
+	__builtin_prefetch(end - 64); /* the salt */
 }
 
 #endif

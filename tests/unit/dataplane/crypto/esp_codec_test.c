@@ -249,6 +249,36 @@ static void test_inner_ipv4(void **state)
 	assert_int_equal(esp_codec_inner_check(packet, 60, 1000, 4, &length), ESP_INNER_MALFORMED);
 }
 
+/* Headers with any content and the right sum pass, with any one bit changed they do not; with and
+ * without options. // BAD-17 */
+static void test_inner_ipv4_sums(void **state)
+{
+	uint8_t packet[64];
+	uint32_t length = 0;
+
+	(void)state;
+	srandom(1);
+	for (unsigned i = 0; i < 2000; i++) {
+		uint8_t first = (uint8_t)(0x45 + i % 11);
+		uint32_t header = (first & 15u) * 4;
+		be16 sum;
+		make_ipv4(packet, first, (uint16_t)(header + i));
+		for (uint32_t at = 4; at < header; at++)
+			packet[at] = i % 5 ? (uint8_t)random() : 0xff;
+		memset(packet + 10, 0, 2);
+		sum = checksum(packet, header);
+		memcpy(packet + 10, &sum, 2);
+		assert_int_equal(esp_codec_inner_check(packet, 60, 9000, 4, &length), ESP_ACCEPT);
+		assert_int_equal(length, header + i);
+		for (uint32_t bit = 0; bit < header * 8; bit++) {
+			packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(esp_codec_inner_check(packet, 60, 9000, 4, &length),
+				ESP_INNER_MALFORMED);
+			packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		}
+	}
+}
+
 static void test_inner_ipv6(void **state)
 {
 	uint8_t packet[64] = {0x60, 0, 0, 0, 0, 10, 17};
@@ -292,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_check_length),
 		cmocka_unit_test(test_tfc),
 		cmocka_unit_test(test_inner_ipv4),
+		cmocka_unit_test(test_inner_ipv4_sums),
 		cmocka_unit_test(test_inner_ipv6),
 		cmocka_unit_test(test_dummy),
 	};
