@@ -147,13 +147,19 @@ static void engine_burst(
 typedef void (*piece_function)(
 	struct bench *bench, const struct suite *suite, uint32_t size, uint32_t keys, bool encrypt);
 
-static void take(struct bench *bench, piece_function function, const struct suite *suite,
-	uint32_t size, uint32_t keys, bool encrypt, struct sample *sample)
+struct series { /* what is measured, again and again */
+	piece_function function;
+	const struct suite *suite;
+	uint32_t size, keys;
+	bool encrypt;
+};
+
+static void take(struct bench *bench, const struct series *series, struct sample *sample)
 {
 	for (uint64_t done = 0; done < bench->packets / ROUNDS && sample->count < PIECES_MAX;
 		done += PIECE) {
 		uint64_t start = __rdtsc();
-		function(bench, suite, size, keys, encrypt);
+		series->function(bench, series->suite, series->size, series->keys, series->encrypt);
 		sample->pieces[sample->count++] = (uint32_t)(__rdtsc() - start);
 	}
 }
@@ -167,8 +173,10 @@ static int compare_pieces(const void *a, const void *b)
 
 static double result(struct sample *sample)
 {
+	uint32_t quarter = sample->count / 4;
+
 	qsort(sample->pieces, sample->count, sizeof(sample->pieces[0]), compare_pieces);
-	return (double)sample->pieces[sample->count / 4] / PIECE;
+	return (double)sample->pieces[quarter] / PIECE;
 }
 
 static void figure(const char *algorithm, bool encrypt, uint32_t size, const char *what,
@@ -191,9 +199,11 @@ static void measure(struct bench *bench, const char *name, const struct suite *s
 		bare[i].count = engine[i].count = 0;
 	for (unsigned round = 0; round < ROUNDS; round++)
 		for (unsigned i = 0; i < 3; i++) {
+			struct series series = {bare_gcm, suite, size, counts[i], encrypt};
 			if (gcm)
-				take(bench, bare_gcm, suite, size, counts[i], encrypt, &bare[i]);
-			take(bench, engine_burst, suite, size, counts[i], encrypt, &engine[i]);
+				take(bench, &series, &bare[i]);
+			series.function = engine_burst;
+			take(bench, &series, &engine[i]);
 		}
 	for (unsigned i = 0; i < 3; i++) {
 		if (gcm)
@@ -216,8 +226,8 @@ static void fill_keys(const struct bench *bench, const struct suite *suite)
 int main(int argc, char **argv)
 {
 	struct bench bench = {.random = 88172645463325252ull,
-		.key_count = argc > 1 ? (uint32_t)atoi(argv[1]) : 100000,
-		.packets = argc > 2 ? (uint64_t)atoll(argv[2]) : 400000};
+		.key_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000,
+		.packets = argc > 2 ? strtoull(argv[2], NULL, 10) : 400000};
 	char error[LIBRARY_ERROR_SIZE];
 
 	if (bench.key_count == 0 || bench.packets == 0)

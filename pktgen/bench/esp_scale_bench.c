@@ -117,7 +117,8 @@ static double measure(unsigned threads, enum library_copy copy, uint32_t pieces)
 	for (unsigned i = 0; i < threads; i++) {
 		pthread_join(ids[i], NULL);
 		qsort(runners[i].cycles, runners[i].taken, sizeof(uint32_t), compare);
-		sum += (double)runners[i].cycles[runners[i].taken / 2] / PIECE / threads;
+		uint32_t middle = runners[i].taken / 2;
+		sum += (double)runners[i].cycles[middle] / PIECE / threads;
 		free(runners[i].cycles);
 		free(runners[i].key);
 	}
@@ -135,7 +136,7 @@ static void figure(const char *name, double value)
 
 int main(int argc, char **argv)
 {
-	uint32_t pieces = argc > 1 ? (uint32_t)atoi(argv[1]) : 4000;
+	uint32_t pieces = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 4000;
 
 	if (pieces == 0)
 		return 2;

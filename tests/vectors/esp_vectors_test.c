@@ -42,9 +42,10 @@ static size_t unhex(const json_t *object, const char *name, uint8_t *out)
 	size_t length = 0;
 
 	for (; text && text[0] && text[1]; text += 2) {
-		unsigned value;
-		assert_int_equal(sscanf(text, "%2x", &value), 1);
-		out[length++] = (uint8_t)value;
+		const char digits[3] = {text[0], text[1], 0};
+		char *end;
+		out[length++] = (uint8_t)strtoul(digits, &end, 16);
+		assert_ptr_equal(end, digits + 2);
 	}
 	assert_true(length <= SIZE);
 	return length;

@@ -244,7 +244,7 @@ static void join(
 /* In pieces it is the same packet as in one. // ESP-OUT-06 */
 static void test_segments(void **state)
 {
-	struct crypto_segment segments[40];
+	struct crypto_segment segments[40] = {0};
 
 	(void)state;
 	for (unsigned i = 0; i < suite_count() * 20; i++) {
@@ -281,7 +281,7 @@ static void test_segments(void **state)
 
 static void test_segments_wrong(void **state)
 {
-	struct crypto_segment segments[40];
+	struct crypto_segment segments[40] = {0};
 
 	(void)state;
 	for (unsigned i = 0; i < suite_count(); i++) {

@@ -30,7 +30,7 @@ static bool processor_has(const char *flag)
 	char word[40];
 
 	assert_non_null(file);
-	while (fgets(line, sizeof(line), file) && strncmp(line, "flags", 5))
+	while (fgets(line, sizeof(line), file) && strncmp(line, "flags", 5) != 0)
 		;
 	fclose(file);
 	line[strcspn(line, "\n")] = ' ';

@@ -34,9 +34,10 @@ static int additional_data(
 }
 
 static int aead_open(const struct openssl_association *a, const uint8_t *esp, uint32_t length,
-	uint64_t sequence, uint8_t *text, unsigned icv, bool implicit)
+	uint64_t sequence, uint8_t *text, unsigned icv)
 {
 	bool ccm = (a->encryption >= 14 && a->encryption <= 16) || a->encryption == 29;
+	bool implicit = a->encryption >= 29; /* RFC 8750 */
 	bool gmac = a->encryption == 21, chacha = a->encryption == 28 || a->encryption == 31;
 	unsigned salt = ccm ? 3 : 4, key_length = a->encryption_key_length - salt;
 	unsigned offset = implicit ? 8 : 16;
@@ -206,20 +207,20 @@ int openssl_reader_open(const struct openssl_association *a, const uint8_t *esp,
 		return separate_open(a, esp, length, sequence, text);
 	case 14: /* CCM_8 */
 	case 18: /* GCM_8 */
-		return aead_open(a, esp, length, sequence, text, 8, false);
+		return aead_open(a, esp, length, sequence, text, 8);
 	case 15:
 	case 19:
-		return aead_open(a, esp, length, sequence, text, 12, false);
+		return aead_open(a, esp, length, sequence, text, 12);
 	case 16:
 	case 20:
 	case 21: /* GMAC */
 	case 28: /* ChaCha20-Poly1305 */
-		return aead_open(a, esp, length, sequence, text, 16, false);
+		return aead_open(a, esp, length, sequence, text, 16);
 	case 29: /* CCM_8 with implicit IV */
-		return aead_open(a, esp, length, sequence, text, 8, true);
+		return aead_open(a, esp, length, sequence, text, 8);
 	case 30:
 	case 31:
-		return aead_open(a, esp, length, sequence, text, 16, true);
+		return aead_open(a, esp, length, sequence, text, 16);
 	default:
 		return NO_ALGORITHM;
 	}
