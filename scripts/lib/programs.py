@@ -41,16 +41,18 @@ class Gateway:
 	hand frames over to the one that owns the device).
 	ports: (interface, zone, tap, address of the tap or None, home prefix on that link or None)
 	nodes: dict(home_address, nai, spi, key) and more settings by name
+	name: tells the files of several gateways of one run apart, as "-a"
 	"""
 
 	def __init__(self, network, where, build, agent, ports, nodes, routes=(), instance="", dataplane="", control="", more="",
-			virtual=()):
-		self.network, self.where, self.build = network, where, build
+			virtual=(), name=""):
+		self.network, self.where, self.build, self.name = network, where, build, name
 		self.agent, self.ports, self.nodes, self.routes, self.virtual = agent, ports, nodes, routes, virtual
 		self.instance, self.dataplane_settings, self.control_settings, self.more = instance, dataplane, control, more
-		self.config = network.path("homeport.cfg")
-		self.operator_socket = network.path("control.sock")
-		self.attach_socket = network.path("dataplane.sock")
+		self.config = network.path(f"homeport{name}.cfg")
+		self.operator_socket = network.path(f"control{name}.sock")
+		self.attach_socket = network.path(f"dataplane{name}.sock")
+		self.store = network.path(f"store{name}")
 		self.dataplane = self.control = None
 		self.starts = 0
 
@@ -71,7 +73,7 @@ dataplane = {{
   workers = {workers};
   huge_pages = false;
   memory_mb = 256;
-  file_prefix = "{self.network.prefix}";
+  file_prefix = "{self.network.prefix}{self.name}";
   idle = "adaptive";
   buffers = 8192;
   max_bindings = 4096; max_prefixes = 256; max_routes = 1024; max_neighbors = 1024;
@@ -82,7 +84,7 @@ dataplane = {{
 }};
 control = {{
   socket = "{self.operator_socket}";
-  store = "{self.network.path('store')}";
+  store = "{self.store}";
   user = "";
   kernel_mirror = true;
   {self.control_settings}
@@ -115,7 +117,7 @@ mobile_nodes = (
 		with open(self.config, "w") as file:
 			file.write(self.text())
 		os.chmod(self.config, 0o600)
-		os.makedirs(self.network.path("store"), exist_ok=True)
+		os.makedirs(self.store, exist_ok=True)
 
 	# ---- processes
 
@@ -126,7 +128,7 @@ mobile_nodes = (
 
 	def start_dataplane(self):
 		self.starts += 1
-		self.dataplane = self.network.start(self.where, f"dataplane-{self.starts}", binary(self.build, "homeport-dataplane"),
+		self.dataplane = self.network.start(self.where, f"dataplane{self.name}-{self.starts}", binary(self.build, "homeport-dataplane"),
 			"--config", self.config)
 		taps = [tap for _, _, tap, _, _ in self.ports if tap]
 
@@ -147,7 +149,7 @@ mobile_nodes = (
 
 	def start_control(self):
 		self.starts += 1
-		self.control = self.network.start(self.where, f"control-{self.starts}", binary(self.build, "homeport-control"),
+		self.control = self.network.start(self.where, f"control{self.name}-{self.starts}", binary(self.build, "homeport-control"),
 			"--config", self.config)
 		self.wait_ready()
 
