@@ -19,12 +19,14 @@ void sa_event_rejected(struct worker *worker, const struct packet *p, uint32_t s
 {
 	uint64_t key = REJECTED_KEY | (uint64_t)reason << 32 | sa_id;
 
+	bool opened = p->outer_kind == DECAP_ESP; /* p tells of what was inside already */
+
 	if (!pipeline_limit(worker, key, REJECTED_RATE, REJECTED_BURST))
 		return;
 	pipeline_event(worker, &(struct event){.type = EVENT_SA_REJECTED,
 				       .port = p->port,
 				       .vrf = p->vrf,
-				       .address = p->source,
+				       .address = opened ? p->outer_source : p->source,
 				       .id = sa_id,
 				       .value = (uint64_t)reason << 32 | rte_be_to_cpu_32(spi)});
 }

@@ -74,3 +74,237 @@ def add(g):
             inner = IP(bytes(inner)[:inner.len])
         case("esp-in-" + v["name"], links(vector_sa(v)), "TV-02").ip(0, raw).out(2, less(inner), dst="02:00:00:00:ee:05").count(
             esp_decrypted=1).sa(IN, highest=v["seq"], packets=1, bytes=len(v["plaintext"]) // 2, used=1)
+
+    # ---- and outbound: the peer's side of the same packets; CBC's IV is not to be foreseen ----
+    def out_links(*more, **policy):
+        return links(*more, g.policy(7, IN, BYPASS, order=99), g.policy(8, OUT, BYPASS, order=99),
+                     g.policy(7 + 2, IN, BYPASS, local="::/0", remote="::/0", order=99), g.policy(10, OUT, BYPASS, local="::/0", remote="::/0", order=99),
+                     g.policy(1, OUT, PROTECT, local="198.51.100.192/28", remote="192.0.2.128/25", sa=1, **policy),
+                     g.policy(2, OUT, PROTECT, local="2001:db8:4::/48", remote="2001:db8:3::/48", sa=1, **policy))
+
+    def swap(steps):
+        """The vectors' peer is us here: what is routed inside is outside and the other way round."""
+        return [s for s in steps if s not in ({"route": {"prefix": "192.0.2.128/25", "port": 2}}, {"route": {"prefix": "2001:db8:3::/48", "port": 2}})]
+
+    def more(packet):
+        return less(packet, -1)
+
+    for v in vectors:
+        if v["expect"] != "accept" or v["enc"] == "aes-cbc" or v["name"] in ("gcm128-tfc", "gcm128-maxpad", "gcm256-esn-wrap", "chacha-esn"):
+            continue  # chacha-esn: its IV is not the number
+        if v["name"].startswith(("gcm128-transport", "dscp")):
+            continue
+        s = vector_sa(v)["sa"]
+        del s["selectors"]
+        s.update(direction=OUT, flags=s.get("flags", 0) | RESUME, sequence=v["seq"] - 1)
+        s.pop("highest", None)
+        s["local"], s["remote"] = s.pop("remote", PEER), s.pop("local", US)
+        s["local_port"], s["remote_port"] = s.pop("remote_port", 0), s.pop("local_port", 0)
+        inner = packet_of(bytes.fromhex(v["inner"]))
+        raw = packet_of(bytes.fromhex(v["packet"]))
+        if isinstance(raw, IPv6):
+            continue  # the flow label is ours to choose
+        steps = [t for t in swap(out_links({"sa": s})) if "local" not in t]
+        case("esp-out-" + v["name"], steps, "TV-02, ESP-OUT-01").ip(2, more(inner)).out(0, raw).count(esp_encrypted=1).sa(
+            OUT, sequence=v["seq"], packets=1, bytes=len(v["plaintext"]) // 2, used=1)
+
+    # ---- BAD rows whose bytes are worked (section 18) ----
+    def bad(name, reason, audited=False, spi=SPI, id=1, source=PEER, setup=None, **state):
+        v = by_name[name]
+        c = case("esp-" + name, setup or links(vector_sa(v)), "BAD-00: exactly this counter").ip(0, packet_of(bytes.fromhex(v["packet"])))
+        if audited:
+            rejected(c, reason, spi=spi, id=id, source=source)
+        else:
+            c.drop(reason)
+        if state:
+            c.sa(IN, **state)
+        return c
+
+    NOTHING = dict(highest=0, packets=0, bytes=0, used=0)
+    NO_SA = (1 << 32) - 1
+    bad("bad-short", "ipsec_too_short", **NOTHING)  # BAD-01
+    bad("bad-misaligned", "ipsec_bad_length", **NOTHING)  # BAD-02
+    bad("bad-spi-zero", "ipsec_spi_reserved", True, spi=0, id=NO_SA, setup=links(sa()), **NOTHING)  # BAD-04
+    bad("bad-spi-unknown", "ipsec_no_sa", True, spi=int(by_name["bad-spi-unknown"]["spi"], 16), id=NO_SA, setup=links(sa()), **NOTHING)  # BAD-05
+    bad("bad-seq-zero", "ipsec_replay", True, replays=1, **NOTHING)  # BAD-10
+    bad("bad-icv", "ipsec_bad_icv", True, bad_icv=1, **NOTHING)  # BAD-12
+    bad("bad-seq-tampered", "ipsec_bad_icv", True, bad_icv=1, **NOTHING)
+    for name, reason, audited in (("bad-pad-bytes", "ipsec_bad_pad", 0), ("bad-pad-length", "ipsec_bad_pad", 0),
+                                  ("bad-next-header", "ipsec_bad_next_header", 0), ("bad-inner-version", "ipsec_inner_malformed", 0),
+                                  ("bad-inner-length", "ipsec_inner_malformed", 0), ("bad-inner-source", "ipsec_selector_mismatch", 1),
+                                  ("bad-inner-dest", "ipsec_selector_mismatch", 1), ("ecn-inner-notect-outer-ce", "ipsec_ecn_ce_not_ect", 0)):
+        v = by_name[name]  # BAD-13..19, BAD-27: authentic, so the window moves
+        c = bad(name, reason, audited, highest=v["seq"], packets=1, refused=1, used=1).count(esp_decrypted=1)
+        if name.startswith("ecn"):
+            c.count(ecn_anomalies=1)
+    bad("gcm128-dummy", "ipsec_dummy", highest=by_name["gcm128-dummy"]["seq"], packets=1, used=1, refused=0).count(esp_decrypted=1)  # BAD-16
+
+    # ---- the rest of section 18, with Scapy's ESP as the peer ----
+    peer = {}
+
+    def esp(packet, seq, spi=SPI, natt=None, src=PEER, dst=US, tos=0, **header):
+        """What the peer sends: tunnel mode AES-GCM, IV = number."""
+        a = peer.setdefault((spi, natt, src), SecurityAssociation(
+            ESP, spi=spi, crypt_algo="AES-GCM", crypt_key=bytes.fromhex(KEY), tunnel_header=IP(src=src, dst=dst, ttl=64, id=0, flags="DF"),
+            nat_t_header=UDP(sport=natt, dport=4500) if natt else None))
+        p = a.encrypt(packet, seq_num=seq, iv=seq.to_bytes(8, "big"))
+        p.tos = tos
+        for field, value in header.items():
+            setattr(p, field, value)
+        if natt:
+            p[UDP].chksum = 0
+            del p[UDP].len  # Scapy has counted the header alone
+        del p.chksum
+        return fresh(p)
+
+    def data(src=CLIENT, dst=SERVER, size=20, **more):
+        return fresh(IP(src=src, dst=dst, ttl=63, **more) / UDP(sport=5000, dport=6000) / Raw(bytes(i & 0xff for i in range(size))))
+
+    def through(c, *packets):
+        return c.out(2, *[less(p) for p in packets], dst="02:00:00:00:ee:05").count(esp_decrypted=len(packets))
+
+    one, two = esp(data(), 1), esp(data(size=24), 2)
+    c = case("esp-larval", links({"sa": dict(direction=IN, id=1, spi=SPI, flags=LARVAL)}), "BAD-06, SAD-05").ip(0, one).drop("ipsec_sa_larval")
+    c.step(sa()).ip(0, one)
+    through(c, data())
+    c = case("esp-removed", links(sa()), "BAD-07, LIFE-10").ip(0, one).step({"sa": dict(direction=IN, id=1, spi=SPI, remove=1)}).ip(0, two).drop(
+        "ipsec_no_sa_recent")
+    through(c, data()).step({"advance_ms": 61000}).ip(0, two)
+    rejected(c, "ipsec_no_sa", id=NO_SA)
+    c = case("esp-hard-packets", links(sa(limits=1, soft_packets=1, hard_packets=2)), "BAD-08, LIFE-01..03").ip(0, one, two, esp(data(), 3), esp(data(), 4))
+    through(c, data(), data(size=24)).event(EVENT_EXPIRED, id=1, value=SOFT_PACKETS).event(EVENT_EXPIRED, id=1, value=HARD_PACKETS)
+    c.drop("ipsec_sa_expired", 2).sa(IN, packets=2)
+    c = case("esp-hard-bytes", links(sa(limits=1, hard_bytes=120)), "LIFE-03: what would cross the limit").ip(0, one, two, esp(data(), 3))
+    through(c, data(), data(size=24)).event(EVENT_EXPIRED, id=1, value=HARD_BYTES).drop("ipsec_sa_expired").sa(IN, packets=2, bytes=52 + 56)
+    c = case("esp-hard-time", links(sa(limits=1, soft_ms=1000, hard_ms=5000)), "LIFE-14").ip(0, one).step({"advance_ms": 2000}).ip(0, two).step(
+        {"advance_ms": 4000}).ip(0, esp(data(), 3))
+    through(c, data(), data(size=24)).event(EVENT_EXPIRED, id=1, value=SOFT_TIME).event(EVENT_EXPIRED, id=1, value=HARD_TIME).drop("ipsec_sa_expired")
+    c = case("esp-replay", links(sa()), "BAD-09").ip(0, two, one, two)
+    through(c, data(size=24), data())
+    rejected(c, "ipsec_replay").sa(IN, highest=2, packets=2, replays=1)
+    c = case("esp-replay-burst", links(sa()), "ESP-SEQ-10: the copy in the same burst")
+    c._feed({"burst": 0}, [Ether(dst=g.PORT[0], src=ROUTER) / p for p in (one, one)])
+    c.count(received_port=2)
+    through(c, data())
+    rejected(c, "ipsec_replay").sa(IN, highest=1, packets=1, replays=1)
+    c = case("esp-replay-late", links(sa()), "BAD-10").ip(0, esp(data(), 65), one)
+    through(c, data())
+    rejected(c, "ipsec_replay_late").sa(IN, highest=65, replays_late=1)
+    c = case("esp-window-off", links(sa(window=0)), "ESP-SEQ-15").ip(0, two, two, one)
+    through(c, data(size=24), data(size=24), data())
+    c = case("esp-move", links(sa()), "MOB-01..03, ESP-SEQ-18: both ends' old address still works, numbers stay").ip(0, one)
+    moved = esp(data(), 3, src="203.0.113.99")
+    c.step({"sa": dict(direction=IN, id=1, spi=SPI, remote="203.0.113.99")}).ip(0, moved, two, one)
+    through(c, data(), data(), data(size=24)).count(ipsec_outer_mismatch=1)
+    rejected(c, "ipsec_replay").sa(IN, highest=3, packets=3)
+    case("esp-set-other-key", links(sa(), sa(key="ff" + KEY[2:], error=17)), "KIF-10").ip(0, one).out(2, less(data()), dst="02:00:00:00:ee:05").count(esp_decrypted=1)
+    case("esp-set-again", links(sa(), sa()), "KIF-10: idempotent").ip(0, one).out(2, less(data()), dst="02:00:00:00:ee:05").count(esp_decrypted=1)
+    # fragments and selectors
+    ports = selectors(protocol=17, local_port=6000)
+    later = fresh(IP(src=CLIENT, dst=SERVER, ttl=63, frag=2, proto=17) / Raw(bytes(16)))
+    rejected(case("esp-frag-selector", links(sa(selectors=ports)), "BAD-20, ESP-IN-07").ip(0, esp(later, 1)).count(esp_decrypted=1), "ipsec_frag_selector")
+    through(case("esp-frag-any", links(sa()), "ESP-IN-07").ip(0, esp(later, 1)), later)
+    through(case("esp-ports", links(sa(selectors=ports)), "ESP-IN-05").ip(0, one), data())
+    rejected(case("esp-ports-other", links(sa(selectors=selectors(protocol=17, local_port=6001))), "ESP-IN-05").ip(0, one).count(esp_decrypted=1),
+             "ipsec_selector_mismatch")
+    tiny = fresh(IP(src=CLIENT, dst=SERVER, ttl=63, frag=1, proto=17) / Raw(bytes(16)))
+    case("esp-tiny", links(sa()), "BAD-21").ip(0, esp(tiny, 1)).count(esp_decrypted=1).drop("ipsec_tiny_fragment")
+    quoted = fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))
+    net = [{"local": "192.0.2.128/25", "remote": "198.51.100.192/28", "protocol": 17}]
+    error = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(quoted)))
+    through(case("esp-icmp-embedded", links(sa(selectors=net)), "ESP-IN-09: what it quotes fits the SA").ip(0, esp(error, 1)), error)
+    foreign = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(fresh(IP(src=SERVER, dst="203.0.113.9") / UDP()))))
+    rejected(case("esp-icmp-embedded-foreign", links(sa(selectors=net)), "BAD-22").ip(0, esp(foreign, 1)).count(esp_decrypted=1), "ipsec_icmp_embedded")
+    rejected(case("esp-icmp-not-inspected", links(sa(selectors=net, flags=NO_INSPECT)), "ESP-IN-09 off").ip(0, esp(error, 1)).count(esp_decrypted=1),
+             "ipsec_selector_mismatch")
+    # sources and routes inside
+    for name, src, dst, reason in (("multicast", "224.0.0.5", SERVER, "ipsec_inner_malformed"), ("loopback", "127.0.0.1", SERVER, "ipsec_inner_malformed"),
+                                   ("ours", US, SERVER, "ipsec_inner_malformed"), ("to-multicast", CLIENT, "224.0.0.9", "rt_inner_multicast")):
+        case("esp-inner-" + name, links(sa(selectors=[{"local": "0.0.0.0/0", "remote": "0.0.0.0/0"}])), "BAD-50, ESP-IN-14").ip(
+            0, esp(data(src=src, dst=dst), 1)).count(esp_decrypted=1).drop(reason)
+    routed = fresh(IP(src=CLIENT, dst=SERVER, ttl=63, options=[g.IPOption(b"\x83\x07\x04\x0a\x00\x00\x01\x00")]) / UDP(sport=1, dport=2))
+    case("esp-source-route", links(sa()), "BAD-51").ip(0, esp(routed, 1)).count(esp_decrypted=1).drop("ipsec_option_reject")
+    # UDP 4500
+    wrapped = dict(flags=NATT, local_port=4500, remote_port=40001)
+    n1 = esp(data(), 1, natt=40001)
+    through(case("esp-udp-on-plain", links(sa()), "BAD-38, ESP-IN-12").ip(0, n1), data()).count(ipsec_outer_mismatch=1)
+    through(case("esp-plain-on-udp", links(sa(**wrapped)), "BAD-38, ESP-IN-12").ip(0, one), data()).count(ipsec_outer_mismatch=1)
+    c = case("esp-mapping", links(sa(**wrapped)), "BAD-39, BAD-40, NAT-09, NAT-10: the newest alone, once").ip(
+        0, esp(data(), 3, natt=40001), esp(data(), 2, natt=40002), esp(data(), 4, natt=40002), esp(data(), 5, natt=40002))
+    through(c, *[data()] * 4).event(EVENT_MAPPING, id=1, address=PEER, udp_port=40002)
+    case("esp-mapping-off", links(sa(**dict(wrapped, flags=NATT | NO_MAPPING))), "NAT-11").ip(0, esp(data(), 1, natt=40002)).out(
+        2, less(data()), dst="02:00:00:00:ee:05").count(esp_decrypted=1)
+
+    def udp4500(payload, **more):
+        return fresh(IP(src=PEER, dst=US) / UDP(sport=40001, dport=4500, **more) / Raw(payload))
+
+    case("esp-natt-short", links(sa()), "BAD-33").ip(0, udp4500(b"\xff\xff"), udp4500(b"\x00"), udp4500(b"")).drop("ipsec_natt_short", 3)
+    case("esp-natt-keepalive", links(sa()), "BAD-34, NAT-13").ip(0, udp4500(b"\xff")).drop("ipsec_natt_keepalive").sa(IN, used=0)
+    ike = udp4500(bytes(4) + b"ike message")
+    case("esp-natt-ike", links(sa()), "BAD-35").ip(0, ike).to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / ike)
+    ike = fresh(IP(src=PEER, dst=US) / UDP(sport=500, dport=500) / Raw(b"x" * 40))
+    case("esp-ike-500", links(sa()), "NAT-02: never ESP").ip(0, ike).to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / ike)
+    case("esp-udp-checksum", links(sa(**wrapped)), "BAD-36").ip(0, udp4500(bytes(40), chksum=0x1234)).drop("ipsec_udp_csum")
+    case("esp-udp-checksum-ipv6", links(sa(**wrapped)), "BAD-36, NAT-06").ip(
+        0, IPv6(src=PEER6, dst=US6) / UDP(sport=40001, dport=4500, chksum=0) / Raw(bytes(40))).drop("ipsec_udp_csum")
+    case("esp-udp-length", links(sa(**wrapped)), "BAD-03").ip(0, fresh(IP(src=PEER, dst=US) / UDP(sport=40001, dport=4500, len=100) / Raw(bytes(40)))).drop(
+        "ipsec_bad_length")
+    transit = fresh(IP(src=PEER, dst=SERVER, ttl=63, proto=50) / Raw(bytes(40)))
+    case("esp-transit", links(sa()), "BAD-37, SAD-11: not to an address of ours").ip(0, transit).out(2, less(transit), dst="02:00:00:00:ee:05")
+    case("esp-ah", links(sa()), "BAD-47, ESP-IN-15").ip(0, fresh(IP(src=PEER, dst=US, proto=51) / Raw(bytes(24)))).drop("ipsec_ah_unsupported")
+    whole = bytes(one[IP].payload)
+    parts = [fresh(IP(src=PEER, dst=US, id=7, flags="MF", proto=50) / Raw(whole[:48])), fresh(IP(src=PEER, dst=US, id=7, frag=6, proto=50) / Raw(whole[48:]))]
+    through(case("esp-reassembly", links(sa()), "MTU-12, ESP-IN-02").ip(0, parts[1], parts[0]), data()).count(reassembled=1, joined=1)
+    # nesting
+
+    def nested(depth):
+        p = data()
+        for level in range(depth):
+            p = esp(p, 1, spi=SPI + depth - 1 - level)
+            p[IP].src, p[IP].dst = PEER, US
+            del p.chksum
+            p = fresh(p)
+        return p
+
+    many = [sa(id=1 + i, spi=SPI + i, selectors=[{"local": "0.0.0.0/0", "remote": "0.0.0.0/0"}]) for i in range(5)]
+    c = case("esp-nested-3", links(*many), "ESP-IN-11").ip(0, nested(3))
+    c.out(2, less(data()), dst="02:00:00:00:ee:05").count(esp_decrypted=3)
+    c = case("esp-nested-4", links(*many), "BAD-32").ip(0, nested(4)).count(esp_decrypted=3)
+    rejected(c, "ipsec_nesting", spi=SPI + 3, id=NO_SA)
+    # outbound ends
+    out_sa = dict(direction=OUT, selectors=[], local=US, remote=PEER)
+    inside = data(src=SERVER, dst=CLIENT)
+
+    def protect(*more, **policy):
+        return links(*more, g.policy(8, OUT, BYPASS, order=99), g.policy(9, IN, BYPASS, order=99),
+                     g.policy(1, OUT, PROTECT, local="192.0.2.128/25", remote=CLIENT + "/32", sa=1, **policy))
+
+    def ours(packet, seq, df=0, **header):
+        p = esp(packet, seq, src=US, dst=PEER, tos=packet.tos, **header)
+        p.flags = "DF" if df else 0
+        del p.chksum
+        return fresh(p)
+
+    case("esp-out-df-copied", protect(sa(**out_sa)), "TUN-06").ip(2, data(src=SERVER, dst=CLIENT, flags="DF")).out(
+        0, ours(less(data(src=SERVER, dst=CLIENT, flags="DF")), 1, 1)).count(esp_encrypted=1)
+    case("esp-out-df-set", protect(sa(flags=DF_SET, **out_sa)), "TUN-06").ip(2, inside).out(0, ours(less(inside), 1, 1)).count(esp_encrypted=1)
+    marked = data(src=SERVER, dst=CLIENT, flags="DF", tos=0xb9)
+    case("esp-out-tos", protect(sa(**out_sa)), "ECN-01, ECN-08").ip(2, marked).out(0, ours(less(marked), 1, 1)).count(esp_encrypted=1)
+    fixed = ours(less(marked), 1, 1)
+    fixed.tos = 10 << 2
+    del fixed.chksum
+    case("esp-out-tos-fixed", protect(sa(dscp=10, flags=ECN_OFF, **out_sa)), "ECN-02, ECN-08").ip(2, marked).out(0, fresh(fixed)).count(esp_encrypted=1)
+    c = case("esp-out-last", protect(sa(flags=RESUME | DF_SET, sequence=(1 << 32) - 2, **out_sa)), "BAD-44, ESP-SEQ-03").ip(2, inside, inside)
+    c.out(0, ours(less(inside), (1 << 32) - 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=SOFT_SEQUENCE).event(
+        EVENT_REJECTED, id=1, address=SERVER, value=g.DROPS.index("ipsec_seq_overflow") << 32 | SPI).event(
+            EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE).drop("ipsec_seq_overflow").sa(OUT, sequence=(1 << 32) - 1, packets=1)
+    c = case("esp-out-hard", protect(sa(limits=1, hard_packets=1, flags=DF_SET, **out_sa)), "LIFE-03").ip(2, inside, inside).drop("ipsec_out_expired")
+    c.out(0, ours(less(inside), 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=HARD_PACKETS).sa(OUT, sequence=1, packets=1)
+    case("esp-out-none", protect(), "BAD-42: never in clear").ip(2, inside).drop("policy_no_sa")
+    case("esp-out-ttl", protect(sa(**out_sa)), "BAD-45").ip(2, fresh(IP(src=SERVER, dst=CLIENT, ttl=1) / ICMP(type=3, code=1))).drop("ttl").count(
+        icmp_suppressed=1).sa(OUT, sequence=0)
+    full = data(src=SERVER, dst=CLIENT, size=1446 - 28, flags="DF")
+    case("esp-out-fits", protect(sa(**out_sa)), "MTU-01: 1446 over 1500").ip(2, full).out(0, ours(less(full), 1, 1)).count(esp_encrypted=1)
+    large = data(src=SERVER, dst=CLIENT, size=1447 - 28, flags="DF")
+    c = case("esp-out-too-big", protect(sa(**out_sa)), "BAD-46, MTU-02").ip(2, large).drop("ipsec_mtu_exceeded").count(icmp_sent=1, created=1).sa(OUT, sequence=0)
+    c.out(2, g.icmp_error(3, 4, less(large), SERVER, src=US, mtu=1446), dst="02:00:00:00:ee:05")
