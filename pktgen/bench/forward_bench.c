@@ -55,7 +55,8 @@ int main(int argc, char **argv)
 
 	if (destinations == 0 || destinations > 1u << 20 || packets < BURST_SIZE)
 		return 64;
-	path_bench_init("forward_bench", 16, 2 * destinations, &worker);
+	path_bench_init("forward_bench",
+		&(struct region_limits){.bindings = 16, .routes = 2 * destinations}, &worker);
 	for (uint32_t i = 0; i < destinations; i++) {
 		route_set(POOL_NET + i);
 		route_set(scattered(i));

@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 
 	if (bindings == 0 || bindings > 1u << 24 || packets < BURST_SIZE)
 		return 64;
-	path_bench_init("ipip_bench", bindings, 0, &worker);
+	path_bench_init("ipip_bench", &(struct region_limits){.bindings = bindings}, &worker);
 	path_bench_apply((struct command){.type = COMMAND_HOME_NETWORK_SET,
 		.home_network = {.prefix = {path_bench_v4(HOME_NET), 96 + 8},
 			.port = PORT_NONE,

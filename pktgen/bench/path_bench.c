@@ -26,17 +26,29 @@ static struct config_dataplane settings = {.reassembly_timeout_ms = 1000,
 	.path_mtu_timeout_s = 600,
 	.punt_rate = 100,
 	.punt_burst = 100};
-static struct port ports[1] = {
-	{.mtu = 1500, .mac = {2, 0, 0, 0, 0, 1}, .up = true, .name = "bench"}};
-static struct tx_buffer tx[1];
+static struct port ports[2] = {{.mtu = 1500,
+				       .mac = {2, 0, 0, 0, 0, 1},
+				       .zone = ZONE_EXTERNAL,
+				       .up = true,
+				       .name = "outside"},
+	{.index = 1,
+		.mtu = 1500,
+		.mac = {2, 0, 0, 0, 0, 1},
+		.zone = ZONE_INTERNAL,
+		.up = true,
+		.name = "inside"}};
+static struct tx_buffer tx[2];
 static struct worker worker;
 
 /* The sink: what would go to the device is counted and freed. */
 void worker_flush(struct worker *w)
 {
-	w->counters->sent_port += w->tx[0].count;
-	rte_pktmbuf_free_bulk(w->tx[0].packets, w->tx[0].count);
-	w->tx[0].count = 0;
+	for (unsigned i = 0; i < RTE_DIM(tx); i++) {
+		struct tx_buffer *t = &w->tx[i];
+		w->counters->sent_port += t->count;
+		rte_pktmbuf_free_bulk(t->packets, t->count);
+		t->count = 0;
+	}
 }
 
 void path_bench_apply(struct command command)
@@ -165,32 +177,33 @@ void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t pac
 		size_run(paths, count, packets, i);
 }
 
-static void worker_make(uint32_t bindings, uint32_t routes)
+static void worker_make(const struct region_limits *wanted)
 {
-	const struct region_limits limits = {.workers = 1,
-		.ports = 1,
-		.bindings = bindings,
-		.routes = routes + 16,
-		.neighbors = 16,
-		.prefixes = 16};
+	struct region_limits limits = *wanted;
 	struct tsc_clock clock = tsc_clock_read();
 
+	limits.workers = 1;
+	limits.ports = RTE_DIM(ports);
+	limits.routes += 16;
+	limits.neighbors += 16;
+	limits.prefixes += 16;
 	worker = (struct worker){.tables = tables_new(&limits, 1),
 		.counters = &counters,
 		.ports = ports,
-		.port_count = 1,
+		.port_count = RTE_DIM(ports),
 		.tx = tx,
 		.settings = &settings,
 		.tsc_hz = clock.hz,
 		.now_tsc = rte_rdtsc(),
 		.now_ns = clock.ns,
-		.binding_counters = slab_map((size_t)bindings * sizeof(struct binding_counters))};
+		.binding_counters =
+			slab_map((size_t)limits.bindings * sizeof(struct binding_counters))};
 	worker.pool = rte_pktmbuf_pool_create(
 		"bench", MBUFS, 256, PACKET_PRIVATE_SIZE, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (!worker.tables || !worker.binding_counters || !worker.pool ||
 		pipeline_worker_init(&worker)) {
-		fprintf(stderr, "bench: no memory for %u bindings and %u routes\n", bindings,
-			routes);
+		fprintf(stderr, "bench: no memory for %u bindings, %u routes, %u SAs\n",
+			limits.bindings, limits.routes, limits.sas);
 		exit(1);
 	}
 }
@@ -226,7 +239,7 @@ static unsigned free_pages(void)
 	return pages;
 }
 
-void path_bench_init(const char *program, uint32_t bindings, uint32_t routes, struct worker **made)
+void path_bench_init(const char *program, const struct region_limits *limits, struct worker **made)
 {
 	bool huge = free_pages() >= 32;
 	char name[32], prefix[48];
@@ -243,7 +256,7 @@ void path_bench_init(const char *program, uint32_t bindings, uint32_t routes, st
 	}
 	fprintf(stderr, "%s: packets in %s\n", program,
 		huge ? "huge pages" : "small pages (vm.nr_hugepages is 0: slower)");
-	worker_make(bindings, routes);
+	worker_make(limits);
 	tables_fill();
 	*made = &worker;
 }

@@ -34,9 +34,13 @@ struct bench_path {
 	double budget[3]; /* cycles at 64, 512, 1400 octets; 0 none (guide, performance) */
 };
 
-/* EAL (huge pages when there are any), worker, tables; exits with a sentence when it cannot. */
+/*
+ * EAL (huge pages when there are any), worker, tables; exits with a sentence when it cannot.
+ * Routes, neighbours and prefixes of `limits` are those besides the few that every path needs. Port
+ * 0 is external and has the default route; port 1 is internal.
+ */
 void path_bench_init(
-	const char *program, uint32_t bindings, uint32_t routes, struct worker **worker);
+	const char *program, const struct region_limits *limits, struct worker **worker);
 /* Applies a command to the tables; exits when it is refused. */
 void path_bench_apply(struct command command);
 /* Runs the paths at each frame size (64, 512, 1400 octets, FCS counted) and prints a JSON line for

@@ -1,0 +1,572 @@
+/*
+ * ESP tunnels through the real pipeline in process, from the receive to the transmit step, beside
+ * the bare IPsec-MB call on the same sizes and keys in the same run.
+ *
+ *   esp_bench [PAIRS [PIECES]]    default 100000 pairs of SAs, 60 pieces of 512 packets a figure
+ *
+ * Every pair belongs to one inner address of 10/8: an outbound host policy (a /32), an outbound and
+ * an inbound SA with AES-GCM and a replay window of 1,024 packets, an address of its own as its
+ * peer; 1,000 general policies stand before them. With more than 100,000 pairs only AES-128-GCM is
+ * measured, with all of them.
+ *
+ *   out   packets in clear from an internal port, each to a random pair's address; ESP out
+ *   in    ESP from an external port, encrypted here as the pair's far end would: rising numbers,
+ *         so the window is checked and moved by each packet; nothing is sent twice
+ *
+ * A piece of 512 packets is made, then copied into mbufs and freed (the source and sink alone),
+ * then copied into mbufs and sent through the pipeline. Making them is not timed and uses no memory
+ * of the SA table: keys are expanded from their raw form, one by one. The copy, from a buffer that
+ * stays in the second level cache, is in the figure, as it is in the budget. "bare" is the
+ * library's direct call on as many packets, the keys being those of as many SAs of the table in
+ * random order, fetched 8 packets ahead ("bare_cold": not fetched ahead). "rest" is the pipeline
+ * without source, sink and bare call. Gbps count the inner packets.
+ *
+ * Cycles are TSC cycles; the value is the median of the pieces, low and high their first and last
+ * decile: a piece is so short that those which the kernel interrupted are few.
+ */
+#include "pktgen/bench/path_bench.h"
+
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/crypto/workers.h"
+#include "dataplane/table/sa_table.h"
+#include "dataplane/table/slab.h"
+
+#include "lib/ipc/sa_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PIECE        512
+#define PIECES_MAX   4096
+#define AHEAD        8
+#define BARE_BUFFERS 64
+#define INSIDE       0xac100001u /* 172.16.0.1, behind us */
+#define PEERS        0x0b000000u /* 11/8 and on */
+#define WINDOW       1024
+#define GENERAL      1000
+#define IPV4         20
+#define UDP          8
+#define NAT_PORT     4500
+#define FRAME_MAX    1600
+#define ETHERNET     14
+#define INSIDE_PORT  1
+#define FEW          1000
+#define MANY         100000
+#define IMIX         0
+#define IMIX_MEAN    344
+
+enum direction { OUT, IN };
+
+struct shape { /* one figure */
+	enum direction direction;
+	bool udp;
+	uint16_t size; /* of the inner packet; IMIX */
+	uint32_t pairs;
+};
+
+struct cell { /* its pieces, cycles a packet */
+	unsigned count;
+	double whole[PIECES_MAX], source[PIECES_MAX];
+};
+
+struct bare {
+	unsigned count;
+	double ahead[PIECES_MAX], cold[PIECES_MAX];
+};
+
+static const uint16_t imix[12] = {64, 570, 64, 64, 570, 64, 1400, 64, 570, 64, 64, 570};
+static const uint16_t sizes[] = {64, 512, 1400, IMIX};
+
+static struct worker *worker;
+static struct crypto_workers *crypto;
+static struct crypto_library *far_library; /* of the far ends */
+static struct crypto_engine *far_engine;
+static struct crypto_key far_key;
+static uint32_t *far_numbers; /* [pairs] last number that each far end used */
+static uint32_t pair_count, pieces = 60;
+static uint8_t key_length; /* of the cipher */
+static uint64_t random_state = 88172645463325252ull;
+static uint8_t frames[PIECE][FRAME_MAX] __rte_cache_aligned;
+static uint16_t lengths[PIECE];
+static uint8_t bare_buffers[BARE_BUFFERS][2048] __rte_cache_aligned;
+
+static uint32_t random_below(uint32_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)((random_state >> 32) * limit >> 32);
+}
+
+static uint32_t home_of(uint32_t pair)
+{
+	return 0x0a000000u | ((pair * 2654435761u) & 0x00ffffff);
+}
+
+/* SPIs as control chooses them: the slot in the low bits. */
+static be32 spi_of(uint32_t pair)
+{
+	return rte_cpu_to_be_32(SA_SPI_FIRST | 0x01000000u | pair);
+}
+
+/* Every SA has keys of its own. */
+static void raw_key(uint32_t pair, enum sa_direction direction, uint8_t key[SA_ENCRYPTION_KEY_MAX])
+{
+	memset(key, 0x5a, SA_ENCRYPTION_KEY_MAX);
+	memcpy(key, &pair, sizeof(pair));
+	key[4] = (uint8_t)direction;
+	key[key_length] = (uint8_t)pair; /* salt */
+}
+
+/* ---- tables ---- */
+
+static void apply(const struct command *command)
+{
+	static unsigned since_publish;
+	int error;
+
+	while ((error = tables_apply(worker->tables, command)) == EAGAIN)
+		tables_synced(worker->tables, tables_publish(worker->tables));
+	if (error) {
+		fprintf(stderr, "esp_bench: command %u refused: %d\n", command->type, error);
+		exit(1);
+	}
+	if (++since_publish % 1024 == 0)
+		tables_synced(worker->tables, tables_publish(worker->tables));
+}
+
+static struct selector host_selector(uint32_t pair)
+{
+	struct ip_address remote = path_bench_v4(home_of(pair));
+
+	return (struct selector){.local_first = path_bench_v4(0),
+		.local_last = path_bench_v4(UINT32_MAX),
+		.remote_first = remote,
+		.remote_last = remote,
+		.local_port_last = UINT16_MAX,
+		.remote_port_last = UINT16_MAX};
+}
+
+static void sa_key_set(uint32_t pair, enum sa_direction direction)
+{
+	struct command c = {.type = COMMAND_SA_KEY,
+		.sa_key = {.sa_id = pair,
+			.direction = (uint8_t)direction,
+			.encryption_length = (uint8_t)(key_length + 4)}};
+
+	raw_key(pair, direction, c.sa_key.encryption_key);
+	apply(&c);
+	c = (struct command){.type = COMMAND_SA_SELECTOR,
+		.sa_selector = {.sa_id = pair,
+			.direction = (uint8_t)direction,
+			.selector = host_selector(pair)}};
+	apply(&c);
+}
+
+static void sa_set(uint32_t pair, enum sa_direction direction, bool fresh, bool udp)
+{
+	struct command c = {.type = COMMAND_SA_SET,
+		.sa = {.local = path_bench_v4(PATH_BENCH_AGENT),
+			.remote = path_bench_v4(PEERS + pair),
+			.sa_id = pair,
+			.spi = spi_of(pair),
+			.pair_id = pair,
+			.encryption = SA_ENCRYPTION_AES_GCM_16,
+			.replay_window = direction == SA_INBOUND ? WINDOW : 0,
+			.direction = (uint8_t)direction,
+			.tunnel_ttl = 64,
+			.dscp = DSCP_COPY}};
+
+	if (udp) {
+		c.sa.flags = SA_UDP;
+		c.sa.local_port = c.sa.remote_port = rte_cpu_to_be_16(NAT_PORT);
+	}
+	if (fresh)
+		sa_key_set(pair, direction);
+	apply(&c);
+}
+
+/* All pairs: made anew with the algorithm of key_length, or changed in place. */
+static void pairs_set(bool fresh, bool udp)
+{
+	for (uint32_t i = 0; i < pair_count; i++)
+		for (unsigned direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
+			sa_set(i, (enum sa_direction)direction, fresh, udp);
+}
+
+static void pairs_remove(void)
+{
+	for (uint32_t i = 0; i < pair_count; i++)
+		for (unsigned direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
+			apply(&(struct command){.type = COMMAND_SA_REMOVE,
+				.sa = {.sa_id = i, .direction = (uint8_t)direction}});
+}
+
+static void policies_set(void)
+{
+	struct command c = {.type = COMMAND_POLICY_SET,
+		.policy = {.order = 10, .direction = SA_OUTBOUND, .action = POLICY_BYPASS}};
+
+	for (uint32_t i = 0; i < GENERAL; i++) { /* for other networks */
+		uint32_t first = 0xc0000000u + (i << 8);
+		c.policy.policy_id = i;
+		c.policy.sa_id = SA_NONE;
+		c.policy.selector = host_selector(0);
+		c.policy.selector.remote_first = path_bench_v4(first);
+		c.policy.selector.remote_last = path_bench_v4(first + 255);
+		apply(&c);
+	}
+	c.policy.order = 20;
+	c.policy.action = POLICY_PROTECT;
+	for (uint32_t i = 0; i < pair_count; i++) {
+		c.policy.policy_id = GENERAL + i;
+		c.policy.sa_id = i;
+		c.policy.selector = host_selector(i);
+		apply(&c);
+	}
+	apply(&(struct command){.type = COMMAND_POLICY_COMMIT});
+}
+
+/* The internal side: what comes out of a tunnel goes to 172.16/12 through port 1. */
+static void inside_set(void)
+{
+	struct command route = {.type = COMMAND_ROUTE_SET,
+		.route = {.port = INSIDE_PORT, .next_hop = path_bench_v4(INSIDE + 1)}};
+
+	route.route.prefix.address = path_bench_v4(INSIDE & 0xfff00000u);
+	route.route.prefix.length = 96 + 12;
+	apply(&route);
+	apply(&(struct command){.type = COMMAND_NEIGHBOR_SET,
+		.neighbor = {.address = path_bench_v4(INSIDE + 1),
+			.port = INSIDE_PORT,
+			.mac = {2, 0, 0, 0, 0, 8}}});
+}
+
+/* ---- packets ---- */
+
+static void clear_packet(uint8_t *ip, uint32_t source, uint32_t destination, uint16_t size)
+{
+	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
+
+	path_bench_ipv4(header, source, destination, IPPROTO_UDP, size);
+	path_bench_udp(header + 1, 9, 9, (uint16_t)(size - IPV4));
+}
+
+/* As the far end of the pair sends it. Returns the frame's length. */
+static uint16_t sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bool udp)
+{
+	const struct suite *suite =
+		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, key_length + 4u, 0, NULL);
+	struct rte_ipv4_hdr *outer = path_bench_ipv4_at(frame, 0);
+	uint8_t *esp = (uint8_t *)(outer + 1) + (udp ? UDP : 0);
+	uint8_t *text = esp + esp_codec_text_offset(suite), raw[SA_ENCRYPTION_KEY_MAX];
+	uint16_t length = (uint16_t)(esp - (uint8_t *)outer + esp_codec_packet_length(suite, size));
+	struct crypto_operation operation = {.suite = suite,
+		.key = &far_key,
+		.esp = esp,
+		.sequence = ++far_numbers[pair],
+		.length = esp_codec_text_length(suite, size)};
+
+	path_bench_ipv4(
+		outer, PEERS + pair, PATH_BENCH_AGENT, udp ? IPPROTO_UDP : IPPROTO_ESP, length);
+	if (udp)
+		path_bench_udp(outer + 1, NAT_PORT, NAT_PORT, (uint16_t)(length - IPV4));
+	esp_codec_header_write(esp, rte_be_to_cpu_32(spi_of(pair)), far_numbers[pair]);
+	clear_packet(text, home_of(pair), INSIDE, size);
+	esp_codec_trailer_write(text + size, esp_codec_padding(suite, size), ESP_NEXT_HEADER_IPV4);
+	raw_key(pair, SA_INBOUND, raw);
+	crypto_key_expand(far_library, suite, raw, NULL, &far_key);
+	crypto_engine_encrypt_burst(far_engine, &operation, 1);
+	return (uint16_t)(ETHERNET + length);
+}
+
+static uint16_t size_of(const struct shape *shape, unsigned i)
+{
+	return shape->size == IMIX ? imix[i % RTE_DIM(imix)] : shape->size;
+}
+
+static void piece_make(const struct shape *shape)
+{
+	for (unsigned i = 0; i < PIECE; i++) {
+		uint32_t pair = random_below(shape->pairs);
+		uint16_t size = size_of(shape, i);
+		path_bench_ethernet(frames[i]);
+		if (shape->direction == IN) {
+			lengths[i] = sealed_frame(frames[i], pair, size, shape->udp);
+		} else {
+			clear_packet(frames[i] + ETHERNET, INSIDE, home_of(pair), size);
+			lengths[i] = (uint16_t)(ETHERNET + size);
+		}
+	}
+}
+
+/* Cycles a packet; `run`: through the pipeline, else only in and out of mbufs. */
+static double piece_time(const struct shape *shape, bool run)
+{
+	unsigned port = shape->direction == IN ? 0 : INSIDE_PORT;
+	struct rte_mbuf *packets[BURST_SIZE];
+	uint64_t from = rte_rdtsc();
+
+	for (unsigned done = 0; done < PIECE; done += BURST_SIZE) {
+		if (rte_pktmbuf_alloc_bulk(worker->pool, packets, BURST_SIZE))
+			exit(1);
+		for (unsigned i = 0; i < BURST_SIZE; i++) {
+			uint16_t length = lengths[done + i];
+			memcpy(rte_pktmbuf_mtod(packets[i], void *), frames[done + i], length);
+			packets[i]->data_len = length;
+			packets[i]->pkt_len = length;
+		}
+		if (!run) {
+			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
+			continue;
+		}
+		worker->now_tsc = rte_rdtsc();
+		pipeline_receive_burst(worker, port, packets, BURST_SIZE);
+		worker_flush(worker);
+	}
+	return (double)(rte_rdtsc() - from) / PIECE;
+}
+
+/* ---- the bare call ---- */
+
+static double bare_time(const struct shape *shape, bool ahead)
+{
+	const IMB_MGR *m = crypto_library_manager(far_library);
+	const struct sa_table *sas = tables_sas(worker->tables);
+	const struct suite *suite =
+		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, key_length + 4u, 0, NULL);
+	aes_gcm_enc_dec_t call = shape->direction == OUT
+					 ? (key_length == 16 ? m->gcm128_enc : m->gcm256_enc)
+					 : (key_length == 16 ? m->gcm128_dec : m->gcm256_dec);
+	const struct crypto_key *keys[PIECE + AHEAD];
+	uint32_t texts[PIECE + AHEAD];
+	struct gcm_context_data context;
+	uint8_t nonce[16] = {0}, tag[16];
+
+	for (unsigned i = 0; i < PIECE + AHEAD; i++) {
+		uint32_t pair = random_below(shape->pairs);
+		keys[i] = shape->direction == OUT ? sa_outbound_get(sas, pair)->key
+						  : sa_inbound_get(sas, pair)->key;
+		texts[i] = esp_codec_text_length(suite, size_of(shape, i));
+	}
+	for (unsigned i = 0; ahead && i < AHEAD; i++)
+		crypto_key_prefetch(suite, keys[i], texts[i]);
+	uint64_t from = rte_rdtsc();
+	for (unsigned i = 0; i < PIECE; i++) {
+		uint8_t *packet = bare_buffers[i % BARE_BUFFERS];
+		if (ahead && shape->pairs > 1)
+			crypto_key_prefetch(suite, keys[i + AHEAD], texts[i + AHEAD]);
+		memcpy(nonce, keys[i]->salt, 4);
+		memcpy(nonce + 4, &i, 4);
+		call(&keys[i]->gcm, &context, packet + 16, packet + 16, texts[i], nonce, packet, 8,
+			shape->direction == OUT ? packet + 16 + texts[i] : tag, 16);
+	}
+	return (double)(rte_rdtsc() - from) / PIECE;
+}
+
+/* ---- figures ---- */
+
+static int compare(const void *a, const void *b)
+{
+	return (*(const double *)a > *(const double *)b) -
+	       (*(const double *)a < *(const double *)b);
+}
+
+static double part(double *values, unsigned count, unsigned tenths)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[(count - 1) * tenths / 10];
+}
+
+/* Guide, performance: budget. */
+static double budget(const struct shape *shape)
+{
+	static const double out[2][3] = {{185, 280, 420}, {260, 370, 600}};
+	static const double in[2][3] = {{200, 280, 440}, {260, 370, 600}};
+	unsigned row = shape->pairs > 1, column = shape->size == 64    ? 0
+						  : shape->size == 512 ? 1
+								       : 2;
+
+	if (shape->size == IMIX || key_length != 16 || shape->pairs == FEW)
+		return 0;
+	return ((shape->direction == OUT ? out : in)[row][column] + (shape->udp ? 15 : 0)) *
+	       (shape->pairs > MANY ? 1.25 : 1);
+}
+
+static void figure(const struct shape *shape, struct cell *cell, struct bare *bare)
+{
+	double value = part(cell->whole, cell->count, 5),
+	       source = part(cell->source, cell->count, 5);
+	double ahead = part(bare->ahead, bare->count, 5);
+	double mpps = (double)rte_get_tsc_hz() / value / 1e6;
+	const char *way = shape->direction == OUT ? "out" : "in";
+	unsigned octets = shape->size == IMIX ? IMIX_MEAN : shape->size;
+	char size[32];
+
+	snprintf(size, sizeof(size), "%u octets", shape->size);
+	printf("{\"figure\": \"ESP %s%s, AES-%u-GCM, %s, %u SA%s\", \"direction\": \"%s\", "
+	       "\"suite\": \"aes-%u-gcm\", \"udp\": %s, \"size\": %u, \"entries\": %u, ",
+		way, shape->udp ? " in UDP" : "", key_length * 8u,
+		shape->size == IMIX ? "IMIX" : size, shape->pairs, shape->pairs > 1 ? "s" : "", way,
+		key_length * 8u, shape->udp ? "true" : "false", octets, shape->pairs);
+	printf("\"value\": %.0f, \"unit\": \"cycles\", \"cycles_per_packet\": %.0f, "
+	       "\"mpps\": %.3f, \"gbps\": %.3f, \"low\": %.0f, \"high\": %.0f, \"source\": %.0f, "
+	       "\"reference\": %.0f, \"bare\": %.0f, \"bare_cold\": %.0f, \"rest\": %.0f, "
+	       "\"budget\": %.0f}\n",
+		value, value, mpps, mpps * octets * 8 / 1000, part(cell->whole, cell->count, 1),
+		part(cell->whole, cell->count, 9), source, ahead, ahead,
+		part(bare->cold, bare->count, 5), value - source - ahead, budget(shape));
+	fflush(stdout);
+}
+
+/* One size in one direction with 1, 1,000 and all pairs, alternating. */
+static void size_run(enum direction direction, bool udp, uint16_t size)
+{
+	static struct cell cells[3];
+	static struct bare bares[3];
+	uint32_t counts[3] = {1, FEW, pair_count};
+	unsigned figures = pair_count > FEW ? 3 : 2;
+
+	counts[figures - 1] = pair_count;
+	for (unsigned c = 0; c < figures; c++)
+		cells[c].count = bares[c].count = 0;
+	for (unsigned piece = 0; piece < pieces; piece++) {
+		for (unsigned c = 0; c < figures; c++) {
+			struct shape shape = {direction, udp, size, counts[c]};
+			struct cell *cell = &cells[c];
+			piece_make(&shape);
+			cell->source[cell->count] = piece_time(&shape, false);
+			cell->whole[cell->count++] = piece_time(&shape, true);
+			bares[c].ahead[bares[c].count] = bare_time(&shape, true);
+			bares[c].cold[bares[c].count++] = bare_time(&shape, false);
+		}
+	}
+	for (unsigned c = 0; c < figures; c++)
+		figure(&(struct shape){direction, udp, size, counts[c]}, &cells[c], &bares[c]);
+	if (pair_count == MANY && size != 512 && size != IMIX) {
+		double ratio = part(cells[2].whole, cells[2].count, 5) /
+			       part(cells[0].whole, cells[0].count, 5);
+		double target = size == 64 ? 1.4 : 1.45;
+		printf("{\"figure\": \"ESP %s%s, AES-%u-GCM, %u octets, %u SAs to one\", "
+		       "\"value\": %.2f, \"unit\": \"ratio\", \"target\": %.2f, \"pass\": %s}\n",
+			direction == OUT ? "out" : "in", udp ? " in UDP" : "", key_length * 8u,
+			size, pair_count, ratio, target, ratio <= target ? "true" : "false");
+	}
+}
+
+static void suite_run(uint8_t cipher_key, bool again)
+{
+	key_length = cipher_key;
+	if (again) {
+		pairs_remove();
+		memset(far_numbers, 0, pair_count * sizeof(*far_numbers));
+		pairs_set(true, false);
+	}
+	for (unsigned udp = 0; udp < 2; udp++) {
+		if (udp)
+			pairs_set(false, true);
+		for (unsigned size = 0; size < RTE_DIM(sizes); size++)
+			for (unsigned direction = OUT; direction <= IN; direction++)
+				size_run((enum direction)direction, udp, sizes[size]);
+	}
+}
+
+/* ---- memory ---- */
+
+/* Octets of this process that are in memory. */
+static uint64_t resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long long total, pages = 0;
+
+	if (file && fscanf(file, "%llu %llu", &total, &pages) != 2)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages * 4096;
+}
+
+static void memory_figures(uint64_t before, uint64_t policies, uint64_t after, double seconds)
+{
+	uint64_t all = after - before;
+
+	printf("{\"figure\": \"memory of an SA pair, keys, windows and state included, %u pairs\", "
+	       "\"value\": %.0f, \"unit\": \"octets\", \"target\": 3072, \"pass\": %s}\n",
+		pair_count, (double)(after - policies) / pair_count,
+		(after - policies) / pair_count <= 3072 ? "true" : "false");
+	printf("{\"figure\": \"%u SA pairs and their policies in memory\", \"value\": %.2f, "
+	       "\"unit\": \"GiB\"",
+		pair_count, (double)all / (1 << 30));
+	if (pair_count >= 1000000)
+		printf(", \"target\": 4, \"pass\": %s", all <= 4ull << 30 ? "true" : "false");
+	printf("}\n{\"figure\": \"SA pairs made, tables and key schedules alone\", \"value\": "
+	       "%.0f, \"unit\": \"1/s\"}\n",
+		pair_count / seconds);
+	fflush(stdout);
+}
+
+static void region_make(uint32_t sas)
+{
+	uint32_t words = sa_window_words(WINDOW);
+	struct sa_region region = {.inbound = slab_map(sas * sizeof(*region.inbound)),
+		.outbound = slab_map(sas * sizeof(*region.outbound)),
+		.windows = slab_map((size_t)sas * words * sizeof(uint64_t))};
+
+	if (!region.inbound || !region.outbound || !region.windows) {
+		fprintf(stderr, "esp_bench: no memory for the state of %u SAs\n", sas);
+		exit(1);
+	}
+	tables_sas_attach(worker->tables, &region, crypto_workers_library(crypto));
+}
+
+static void make(void)
+{
+	char error[LIBRARY_ERROR_SIZE];
+	struct region_limits limits = {.sas = 1,
+		.policies = pair_count + GENERAL,
+		.replay_window = WINDOW,
+		.bindings = 1,
+		.routes = 16};
+
+	while (limits.sas < pair_count)
+		limits.sas *= 2;
+	path_bench_init("esp_bench", &limits, &worker);
+	crypto = crypto_workers_new(1, LIBRARY_PRIVATE, error);
+	far_library = crypto ? crypto_library_open(LIBRARY_PRIVATE, LIBRARY_BEST, error) : NULL;
+	far_engine = far_library ? crypto_engine_new(far_library) : NULL;
+	far_numbers = calloc(pair_count, sizeof(*far_numbers));
+	if (!far_engine || !far_numbers) {
+		fprintf(stderr, "esp_bench: %s\n", crypto ? "no memory" : error);
+		exit(1);
+	}
+	worker->crypto = crypto_workers_engine(crypto, 0);
+	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"\"}\n",
+		crypto_workers_text(crypto));
+
+	uint64_t before = resident();
+	region_make(limits.sas);
+	inside_set();
+	policies_set();
+	uint64_t policies = resident(), from = rte_rdtsc();
+	key_length = 16;
+	pairs_set(true, false);
+	memory_figures(before, policies, resident(),
+		(double)(rte_rdtsc() - from) / (double)rte_get_tsc_hz());
+}
+
+int main(int argc, char **argv)
+{
+	pair_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : MANY;
+	pieces = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 0) : pieces;
+	if (pair_count == 0 || pair_count > 1u << 20 || pieces == 0 || pieces > PIECES_MAX)
+		return 64;
+	make();
+	suite_run(16, false);
+	if (pair_count <= MANY)
+		suite_run(32, true);
+	crypto_engine_free(far_engine);
+	crypto_library_close(far_library);
+	return path_bench_fini();
+}
