@@ -1,6 +1,12 @@
 #include "dataplane/tunnel_mtu.h"
 
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/table/policy_table.h"
+#include "dataplane/table/sa_table.h"
+
+#include <netinet/in.h>
 #include <rte_common.h>
+#include <rte_udp.h>
 
 #define PATH_MTU_TIMEOUT_S 600 /* HA4-MTU-07 */
 
@@ -48,6 +54,56 @@ static const struct tunnel *nested_tunnel(struct worker *worker, const struct tu
 	return n;
 }
 
+/* The SA that policy sends the tunnel's outer datagrams through (RFC 5266 mode mc), or NULL. */
+static const struct sa_outbound *protecting_sa(struct worker *worker, const struct tunnel *t)
+{
+	bool udp = t->flags & BINDING_UDP;
+	struct policy_key key = {.local = t->agent_address,
+		.remote = t->care_of_address,
+		.local_port = udp ? rte_be_to_cpu_16(t->agent_port) : POLICY_PORT_HIDDEN,
+		.remote_port = udp ? rte_be_to_cpu_16(t->care_of_port) : POLICY_PORT_HIDDEN,
+		.protocol = udp ? IPPROTO_UDP : t->encapsulation,
+		.vrf = t->vrf,
+		.direction = SA_OUTBOUND};
+	struct policy_verdict verdict;
+
+	tables_policy_lookup_burst(worker->tables, &key, 1, &verdict);
+	return verdict.action == POLICY_PROTECT
+		       ? sa_outbound_get(tables_sas(worker->tables), verdict.sa_id)
+		       : NULL;
+}
+
+/*
+ * What fits the link after protection. The way to the SA's peer is taken as the SA found it last;
+ * an SA that was not used since anything changed is judged by the link, and corrects that with its
+ * first packet.
+ */
+static uint16_t protected_mtu(struct worker *worker, const struct tunnel *t, uint16_t link)
+{
+	const struct sa_outbound *sa = protecting_sa(worker, t);
+	uint16_t way, learned;
+	uint32_t outer, mtu = link;
+
+	if (sa == NULL)
+		return link;
+	way = atomic_load_explicit(&sa->way_mtu, memory_order_relaxed);
+	if (way != 0 && atomic_load_explicit(&sa->way_change, memory_order_relaxed) ==
+				tables_change(worker->tables))
+		mtu = way;
+	if (sa->path_mtu != 0)
+		mtu = RTE_MIN(mtu, sa->path_mtu);
+	learned = atomic_load_explicit(&sa->learned_mtu, memory_order_relaxed);
+	if (learned != 0)
+		mtu = RTE_MIN(mtu, learned);
+	outer = sa->ip_length + (uint32_t)(sa->flags & SA_UDP ? sizeof(struct rte_udp_hdr) : 0);
+	if (!(sa->flags & SA_TRANSPORT))
+		return (uint16_t)esp_codec_inner_mtu(sa->suite, mtu, outer);
+	/* Transport mode keeps the tunnel's own IP header (RFC 3884 3.1). */
+	outer += ip_address_is_v4(&t->agent_address) ? 20u : 40u;
+	return (uint16_t)(esp_codec_inner_mtu(sa->suite, mtu, outer) +
+			  (ip_address_is_v4(&t->agent_address) ? 20u : 40u));
+}
+
 struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
 {
 	struct tunnel_way way = {.nested = nested_tunnel(worker, t), .mtu = UINT16_MAX};
@@ -76,6 +132,9 @@ struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
 	}
 	uint16_t link = worker->ports[route->port].mtu;
 	link = route->mtu != 0 ? RTE_MIN(route->mtu, link) : link;
+	if (worker->ports[route->port].zone == ZONE_EXTERNAL &&
+		tables_policies_used(worker->tables, last->vrf))
+		link = protected_mtu(worker, last, link);
 	way.mtu = RTE_MIN(way.mtu, (uint16_t)(link > inside ? link - inside : 0));
 	way.route = way.nested == NULL ? route : NULL;
 	return way;

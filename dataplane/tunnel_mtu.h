@@ -1,7 +1,8 @@
 /*
  * The way to a care-of address and its path MTU: the smallest of the egress route's, the binding's
  * configured cap, what ICMP errors taught (soft state, forgotten after some minutes) and, when that
- * address is itself away, of the tunnel that leads there (HA4-MTU-01, -02, -07). Workers.
+ * address is itself away, of the tunnel that leads there (HA4-MTU-01, -02, -07); less what ESP adds
+ * when policy protects the tunnel (RFC 5266 mode mc). Workers.
  */
 #ifndef DATAPLANE_TUNNEL_MTU_H
 #define DATAPLANE_TUNNEL_MTU_H

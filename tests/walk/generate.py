@@ -1138,6 +1138,17 @@ later = IP(src=CN, dst="203.0.113.50", frag=2, proto=17) / Raw(bytes(16))
 case("policy-fragment", base(in_all, policy(1, OUT_, BYPASS, protocol=17, remote_port=6000)), "SPD-10: a later fragment shows no port").ip(
     2, fresh(later)).drop("policy_none")
 case("policy-fragment-any", base(in_all, policy(1, OUT_, BYPASS, protocol=17)), "SPD-10: any port matches a hidden one").ip(2, fresh(later)).out(0, less(fresh(later)))
+# RFC 5266 mode mc: the tunnel's outer datagram goes through an SA; its room is what the SA leaves, HA4-SPD-01 order A.
+import esp_cases  # noqa: E402
+
+TIA = "10.8.0.7"
+mc = base(in_all, esp_cases.sa(esp_cases.OUT, id=1, local=HA, remote="203.0.113.7", selectors=[dict(local=HA + "/32", remote=TIA + "/32")]),
+          policy(1, OUT_, PROTECT, local=HA + "/32", remote=TIA + "/32", sa=1), out_all, binding(care_of=TIA))
+fits = (1500 - 20 - 8 - 8 - 16) // 4 * 4 - 2 - 20  # MTU-01, then the outer IP header of RFC 2003
+c = case("policy-mode-mc-mtu", mc, "MTU-01, MTU-02 for what goes into the tunnel that goes into the SA").ip(2, data(size=fits - 28 + 1, flags="DF"))
+c.drop("mtu_df").count(icmp_sent=1, created=1).forward_octets(0, 1, fits + 1)
+big = less(data(size=fits - 28 + 1, flags="DF"))
+c.out(2, icmp_error(3, 4, big, CN, mtu=fits))
 signal_in = policy(1, IN, BYPASS, local=HA + "/32", protocol=17, local_port=434, flags=1)
 c = case("policy-signalling", base(out_all, signal_in, binding()), "HA4-SPD-05: requests pass")
 c.ip(0, vector("V01")).punt(1, v01[28:], source=COA, destination=HA, source_port=5434, ttl=IP(v01).ttl)
@@ -1275,8 +1286,6 @@ case("ipv6-gre-loop", six_gre, "HA4-ALT-04").ip(0, six_tunnel(b"\0\0\x86\xdd" + 
 # Copies leave step by step: IP-in-IP ones first, then UDP; among them the newest binding first, as the table chains them.
 sim = next(c for c in CASES if c.name == "forward-simultaneous")
 sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))
-
-import esp_cases  # noqa: E402
 
 esp_cases.add(sys.modules[__name__])
 
