@@ -33,8 +33,3 @@ void cbc_iv_take(struct cbc_iv *iv, uint8_t *out)
 	memcpy(out, iv->ready + (CBC_IV_COUNT - iv->left) * (size_t)CBC_IV_LENGTH, CBC_IV_LENGTH);
 	iv->left--;
 }
-
-void cbc_iv_fini(struct cbc_iv *iv)
-{
-	secret_wipe(iv, sizeof(*iv));
-}

@@ -23,11 +23,9 @@ struct cbc_iv {
 	unsigned left;    /* of ready, at its end */
 };
 
-/* Draws the key. False without randomness. */
+/* Draws the key; who owns the memory wipes it. False without randomness. */
 bool cbc_iv_init(struct cbc_iv *iv, IMB_MGR *manager);
 /* Writes the next IV, 16 octets. */
 void cbc_iv_take(struct cbc_iv *iv, uint8_t *out);
-/* Wipes key and IVs. */
-void cbc_iv_fini(struct cbc_iv *iv);
 
 #endif

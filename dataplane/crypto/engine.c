@@ -8,8 +8,6 @@
 
 #include "lib/base/secret.h"
 
-#include <stdlib.h>
-
 static void take_functions(struct crypto_engine *engine, const IMB_MGR *m)
 {
 	const aes_gcm_enc_dec_t encrypt[] = {m->gcm128_enc, m->gcm192_enc, m->gcm256_enc};
@@ -41,17 +39,17 @@ static void take_functions(struct crypto_engine *engine, const IMB_MGR *m)
 	memcpy(engine->gmac_finalize, gmac_finalize, sizeof(gmac_finalize));
 }
 
+/* Not in core dumps: the key of the IVs, nonces, text of chained packets (ESP-ALG-25). */
 struct crypto_engine *crypto_engine_new(struct crypto_library *library)
 {
-	struct crypto_engine *engine = NULL;
+	struct crypto_engine *engine = secret_alloc(sizeof(*engine));
 
-	if (posix_memalign((void **)&engine, 64, sizeof(*engine)))
+	if (!engine)
 		return NULL;
-	memset(engine, 0, sizeof(*engine));
 	engine->manager = crypto_library_manager(library);
 	take_functions(engine, engine->manager);
 	if (!cbc_iv_init(&engine->cbc_iv, engine->manager)) {
-		free(engine);
+		crypto_engine_free(engine);
 		return NULL;
 	}
 	return engine;
@@ -59,11 +57,7 @@ struct crypto_engine *crypto_engine_new(struct crypto_library *library)
 
 void crypto_engine_free(struct crypto_engine *engine)
 {
-	if (!engine)
-		return;
-	cbc_iv_fini(&engine->cbc_iv);
-	secret_wipe(engine, sizeof(*engine)); /* nonces, text of chained packets */
-	free(engine);
+	secret_free(engine, sizeof(*engine));
 }
 
 /* What the library would not forgive: no text, or text that does not end where a block does. */

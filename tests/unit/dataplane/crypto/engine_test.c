@@ -2,8 +2,10 @@
  * The engine's promises: what goes in comes out at every size, nothing beside the packet is
  * touched, no changed octet passes, bursts of anything, packets in pieces, IVs.
  */
+#include "dataplane/crypto/workers.h"
 #include "tests/unit/dataplane/crypto/fixture.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -423,6 +425,67 @@ static void test_wipe(void **state)
 	}
 }
 
+struct thread {
+	struct crypto_engine *engine;
+	const struct fixture_key *keys; /* of all suites, read by all threads */
+	unsigned wrong;
+};
+
+/* A worker of its own: bursts of all suites, there and back. */
+static void *thread_run(void *argument)
+{
+	struct thread *thread = argument;
+	struct fixture_packet packets[BURST];
+	struct crypto_operation operations[BURST];
+
+	for (unsigned round = 0; round < 200; round++) {
+		for (unsigned i = 0; i < BURST; i++) {
+			packets[i] =
+				fixture_packet_make(&thread->keys[(round * 7 + i) % suite_count()],
+					40 + i * round % 1400, round, CRYPTO_ESN);
+			operations[i] = packets[i].operation;
+		}
+		crypto_engine_encrypt_burst(thread->engine, operations, BURST);
+		for (unsigned i = 0; i < BURST; i++)
+			thread->wrong += operations[i].status != CRYPTO_DONE;
+		crypto_engine_decrypt_burst(thread->engine, operations, BURST);
+		for (unsigned i = 0; i < BURST; i++) {
+			thread->wrong += operations[i].status != CRYPTO_DONE;
+			thread->wrong +=
+				!fixture_packet_is_plain(&packets[i], 40 + i * round % 1400);
+			fixture_packet_free(&packets[i]);
+		}
+	}
+	return NULL;
+}
+
+/* Three workers at once, on copies of the library and on one: nothing of the library is shared that
+ * matters. */
+static void test_threads(void **state)
+{
+	static struct fixture_key keys[100];
+	char error[LIBRARY_ERROR_SIZE];
+
+	(void)state;
+	for (unsigned i = 0; i < suite_count(); i++)
+		fixture_key_make(&fixture, suite_at(i), i, &keys[i]);
+	for (unsigned copy = LIBRARY_SHARED; copy <= LIBRARY_PRIVATE; copy++) {
+		struct crypto_workers *crypto = crypto_workers_new(3, copy, error);
+		struct thread threads[3];
+		pthread_t ids[3];
+		assert_non_null(crypto);
+		for (unsigned i = 0; i < 3; i++) {
+			threads[i] = (struct thread){crypto_workers_engine(crypto, i), keys, 0};
+			assert_int_equal(pthread_create(&ids[i], NULL, thread_run, &threads[i]), 0);
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			pthread_join(ids[i], NULL);
+			assert_int_equal(threads[i].wrong, 0);
+		}
+		crypto_workers_free(crypto);
+	}
+}
+
 static int open_all(void **state)
 {
 	(void)state;
@@ -450,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_cbc_iv),
 		cmocka_unit_test(test_cbc_twice),
 		cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, open_all, close_all);
 }
