@@ -187,18 +187,24 @@ static bool is_own_signalling(struct worker *worker, struct rte_mbuf *packet,
 	       tables_local_lookup(worker->tables, p->vrf, &p->destination).kind == LOCAL_AGENT;
 }
 
+/* HA4-REV-18. That it was the SA of this node's inner address is the SA's own selectors' business:
+ * no other SA lets the care-of address through as a source, and a rekeyed one does (HA4-MODE-03).
+ */
+static bool came_through_esp(const struct packet *p)
+{
+	for (unsigned i = 0; i < p->layer_count; i++)
+		if (p->layers[i].kind == DECAP_ESP)
+			return true;
+	return false;
+}
+
 static enum drop_reason check_policy(
 	struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
 	struct packet *p = packet_get(packet);
 
-	if (t->flags & BINDING_REQUIRES_IPSEC) {
-		bool protected = false;
-		for (unsigned i = 0; i < p->layer_count; i++)
-		protected |= p->layers[i].kind == DECAP_ESP;
-		if (!protected)
-			return DROP_rt_needs_ipsec;
-	}
+	if (t->flags & BINDING_REQUIRES_IPSEC && !came_through_esp(p))
+		return DROP_rt_needs_ipsec;
 	if (tables_agent_of(worker->tables, t)->flags & AGENT_REQUIRE_T &&
 		!(t->flags & BINDING_REVERSE) && !is_keepalive(packet, p, t))
 		return DROP_rt_not_granted;

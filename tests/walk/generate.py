@@ -1288,6 +1288,9 @@ sim = next(c for c in CASES if c.name == "forward-simultaneous")
 sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(less(small)))
 
 esp_cases.add(sys.modules[__name__])
+import order_cases  # noqa: E402
+
+order_cases.add(sys.modules[__name__])
 
 
 def write_corpus(name, wanted):
