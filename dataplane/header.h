@@ -72,10 +72,25 @@ static inline uint16_t ipv4_header_sum(const struct rte_ipv4_hdr *ip)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
+/*
+ * The header was just written, field by field: reading it back in larger pieces would wait until
+ * those stores have left the core, so the sum is taken of the fields.
+ */
 static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 {
+	uint64_t sum;
+
 	ip->hdr_checksum = 0;
-	ip->hdr_checksum = (uint16_t)~ipv4_header_sum(ip);
+	if (unlikely(ip->version_ihl != 0x45)) {
+		ip->hdr_checksum = (uint16_t)~ipv4_header_sum(ip);
+		return;
+	}
+	sum = (uint64_t)rte_cpu_to_be_16((uint16_t)(0x4500 | ip->type_of_service)) +
+	      rte_cpu_to_be_16((uint16_t)(ip->time_to_live << 8 | ip->next_proto_id)) +
+	      ip->total_length + ip->packet_id + ip->fragment_offset + ip->src_addr + ip->dst_addr;
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->hdr_checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
 /* True when all octets of the header sum to ones. */

@@ -370,10 +370,10 @@ void inner_check_burst(
 	if (count == 0)
 		return;
 	for (unsigned i = 0; i < count; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
+		next[i] = STEP_DROP(check_header(packets[i], packet_get(packets[i])));
+	/* Not in the loop above: its stores of the address would be waited for. */
 	for (unsigned i = 0; i < count; i++) {
-		struct packet *p = packet_get(packets[i]);
-		next[i] = STEP_DROP(check_header(packets[i], p));
+		const struct packet *p = packet_get(packets[i]);
 		sources[i] = p->source;
 		vrfs[i] = p->vrf;
 	}
