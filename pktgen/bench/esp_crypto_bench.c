@@ -179,12 +179,20 @@ static double result(struct sample *sample)
 	return (double)sample->pieces[quarter] / PIECE;
 }
 
-static void figure(const char *algorithm, bool encrypt, uint32_t size, const char *what,
-	uint32_t keys, double value)
+/* `reference`: the bare call with one warm key, 0 where there is no such call. */
+static void figure(const struct series *series, const char *algorithm, const char *what,
+	double value, double reference)
 {
-	printf("{\"figure\": \"%s %s, %u octets, %s, %u keys\", \"value\": %.0f, \"unit\": "
-	       "\"cycles/packet\"}\n",
-		algorithm, encrypt ? "encrypt" : "decrypt", size, what, keys, value);
+	const char *way = series->encrypt ? "encrypt" : "decrypt";
+
+	printf("{\"figure\": \"%s %s, %u octets, %s, %u keys\", \"suite\": \"%s\", "
+	       "\"direction\": \"%s\", \"size\": %u, \"entries\": %u, \"value\": %.0f, "
+	       "\"unit\": \"cycles/packet\", \"cycles_per_packet\": %.0f",
+		algorithm, way, series->size, what, series->keys, algorithm, way, series->size,
+		series->keys, value, value);
+	if (reference > 0)
+		printf(", \"reference\": %.0f", reference);
+	puts("}");
 }
 
 static void measure(struct bench *bench, const char *name, const struct suite *suite, uint32_t size,
@@ -193,22 +201,29 @@ static void measure(struct bench *bench, const char *name, const struct suite *s
 	static struct sample bare[3], engine[3];
 	const uint32_t counts[] = {
 		1, bench->key_count < 1000 ? bench->key_count : 1000, bench->key_count};
+	struct series series = {NULL, suite, size, 0, encrypt};
 	bool gcm = suite->cipher == SUITE_CIPHER_GCM;
+	double reference = 0, value;
 
 	for (unsigned i = 0; i < 3; i++)
 		bare[i].count = engine[i].count = 0;
 	for (unsigned round = 0; round < ROUNDS; round++)
 		for (unsigned i = 0; i < 3; i++) {
-			struct series series = {bare_gcm, suite, size, counts[i], encrypt};
+			series.keys = counts[i];
+			series.function = bare_gcm;
 			if (gcm)
 				take(bench, &series, &bare[i]);
 			series.function = engine_burst;
 			take(bench, &series, &engine[i]);
 		}
 	for (unsigned i = 0; i < 3; i++) {
-		if (gcm)
-			figure(name, encrypt, size, "bare", counts[i], result(&bare[i]));
-		figure(name, encrypt, size, "engine", counts[i], result(&engine[i]));
+		series.keys = counts[i];
+		if (gcm) {
+			value = result(&bare[i]);
+			reference = i == 0 ? value : reference;
+			figure(&series, name, "bare", value, reference);
+		}
+		figure(&series, name, "engine", result(&engine[i]), reference);
 	}
 }
 
@@ -240,8 +255,8 @@ int main(int argc, char **argv)
 	}
 	bench.keys = map((size_t)bench.key_count * sizeof(struct crypto_key));
 	bench.buffers = map((size_t)BUFFERS * BUFFER_SIZE);
-	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"IPsec-MB %s\"}\n",
-		crypto_library_path(bench.library), crypto_library_version(bench.library));
+	printf("path %s, IPsec-MB %s\n", crypto_library_path(bench.library),
+		crypto_library_version(bench.library));
 	printf("{\"figure\": \"expanded key\", \"value\": %zu, \"unit\": \"octets\"}\n",
 		sizeof(struct crypto_key));
 	for (unsigned a = 0; a < sizeof(ALGORITHMS) / sizeof(ALGORITHMS[0]); a++) {

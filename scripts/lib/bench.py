@@ -35,6 +35,8 @@ BENCHES = {
 	"ipip": ("cycles a packet, 1,000,000 bindings in random order", "ipip_bench", []),
 	"esp": ("cycles a packet, ESP through the whole pipeline with 1, 1,000 and 100,000 pairs of SAs; reference: the bare crypto call", "esp_bench", []),
 	"esp-million": ("the same with 1,000,000 pairs, and their memory", "esp_bench", ["1000000", "20"]),
+	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys", "esp_crypto_bench", []),
+	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", "esp_scale_bench", []),
 	"ports": ("the same port to port, both daemons, over the port that testpmd is measured over", "homeport-dataplane", None),
 }
 REPEATS = {"ring": 3, "bindings": 5}  # the others take their own median, or long
