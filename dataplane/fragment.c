@@ -2,10 +2,11 @@
 
 #include "dataplane/header.h"
 
-#define FRAGMENTS_MAX 128
-#define OPTION_COPY   0x80
-#define OPTION_END    0
-#define OPTION_NOP    1
+#define FRAGMENTS_MAX   128
+#define FRAGMENT_HEADER 8 /* of IPv6 */
+#define OPTION_COPY     0x80
+#define OPTION_END      0
+#define OPTION_NOP      1
 
 /* The header of the fragments after the first: only options that go along. Returns its length. */
 static uint16_t later_header(const struct rte_ipv4_hdr *ip, uint8_t header[60])
@@ -74,6 +75,23 @@ static void finish(
 	packet_parse(fragment, packet_get(fragment));
 }
 
+/* All fragments there are, in order, or none. */
+static step_result give(struct worker *worker, struct rte_mbuf *packet, struct rte_mbuf **fragments,
+	uint16_t count, bool complete, enum step next)
+{
+	if (!complete) {
+		for (uint16_t i = 0; i < count; i++)
+			rte_pktmbuf_free(fragments[i]);
+		return STEP_DROP(DROP_fragment);
+	}
+	worker->counters->created += count - 1u; /* the first stands for the packet itself */
+	worker->counters->fragments_made += count;
+	rte_pktmbuf_free(packet);
+	for (uint16_t i = 0; i < count; i++)
+		pipeline_emit(worker, fragments[i], next);
+	return STEP_DONE;
+}
+
 step_result fragment_ipv4(
 	struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, enum step next)
 {
@@ -100,15 +118,40 @@ step_result fragment_ipv4(
 		fragments[count++] = fragment;
 		done += length;
 	}
-	if (done < payload) {
-		for (uint16_t i = 0; i < count; i++)
-			rte_pktmbuf_free(fragments[i]);
+	return give(worker, packet, fragments, count, done == payload, next);
+}
+
+step_result fragment_ipv6(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, enum step next)
+{
+	static _Atomic uint32_t identification;
+	uint8_t header[sizeof(struct rte_ipv6_hdr) + FRAGMENT_HEADER];
+	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)header;
+	struct rte_mbuf *fragments[FRAGMENTS_MAX];
+	uint32_t payload = rte_pktmbuf_pkt_len(packet) - (uint32_t)sizeof(*ip), done = 0;
+	rte_be32_t id = rte_cpu_to_be_32(++identification);
+	uint16_t room = (uint16_t)((mtu - sizeof(header)) & ~7u), count = 0;
+
+	if (mtu < sizeof(header) + 8)
 		return STEP_DROP(DROP_fragment);
+	memcpy(header, rte_pktmbuf_mtod(packet, const void *), sizeof(*ip));
+	memset(header + sizeof(*ip), 0, FRAGMENT_HEADER);
+	header[sizeof(*ip)] = ip->proto;
+	memcpy(header + sizeof(*ip) + 4, &id, sizeof(id));
+	ip->proto = IPPROTO_FRAGMENT;
+	while (done < payload && count < FRAGMENTS_MAX) {
+		uint16_t length = (uint16_t)RTE_MIN(payload - done, (uint32_t)room);
+		be16 offset = rte_cpu_to_be_16((uint16_t)(done | (done + length < payload)));
+		struct rte_mbuf *fragment;
+
+		ip->payload_len = rte_cpu_to_be_16((uint16_t)(FRAGMENT_HEADER + length));
+		memcpy(header + sizeof(*ip) + 2, &offset, sizeof(offset));
+		fragment = make(worker, packet, header, sizeof(header),
+			(uint32_t)sizeof(*ip) + done, length);
+		if (fragment == NULL)
+			break;
+		fragments[count++] = fragment;
+		done += length;
 	}
-	worker->counters->created += count - 1u; /* the first stands for the packet itself */
-	worker->counters->fragments_made += count;
-	rte_pktmbuf_free(packet);
-	for (uint16_t i = 0; i < count; i++)
-		pipeline_emit(worker, fragments[i], next);
-	return STEP_DONE;
+	return give(worker, packet, fragments, count, done == payload, next);
 }

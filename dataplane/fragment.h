@@ -12,5 +12,11 @@
  */
 step_result fragment_ipv4(
 	struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, enum step next);
+/*
+ * Cuts an IPv6 packet of our own, without extension headers, by a Fragment header (RFC 8200 4.5);
+ * the same otherwise.
+ */
+step_result fragment_ipv6(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, enum step next);
 
 #endif

@@ -55,6 +55,7 @@ enum packet_flag {
 		1 << 16, /* PACKET_LOCAL, and our own kernel sent it: it may be told of errors */
 	PACKET_POLICY_PASSED = 1 << 17, /* inbound policy has judged it */
 	PACKET_PROTECTED = 1 << 18,     /* it is ESP of ours: outbound policy is not asked again */
+	PACKET_MAY_CUT = 1 << 20,       /* IPv6 of ours that may leave in fragments (MTU-04) */
 	PACKET_NEEDS_PROTECTION = 1 << 19, /* tunnelled for a binding that demands IPsec: leaves in
 					      an SA or not at all (HA4-MODE-06) */
 };

@@ -480,7 +480,8 @@ static step_result finish(struct worker *worker, const struct work *w)
 
 	p->flags &= ~gone;
 	p->flags |= PACKET_LOCAL | PACKET_TUNNELLED | PACKET_PROTECTED |
-		    (sa->flags & SA_UDP && !w->cut ? PACKET_UDP_TUNNEL : 0);
+		    (sa->flags & SA_UDP && !w->cut ? PACKET_UDP_TUNNEL : 0) |
+		    (w->cut && w->at == sizeof(struct rte_ipv6_hdr) ? PACKET_MAY_CUT : 0);
 	p->nested = NULL;
 	p->route = w->route;
 	p->care_of_port = 0;

@@ -6,6 +6,7 @@
  */
 #include "dataplane/input/local_demux.h"
 
+#include "dataplane/input/icmp_sa.h"
 #include "dataplane/table/sa_table.h"
 
 #include <rte_ip.h>
@@ -172,6 +173,9 @@ static step_result demux_ipsec(struct worker *worker, struct rte_mbuf *packet)
 		return p->flags & PACKET_FRAGMENT ? STEP_REASSEMBLY : STEP_DECAP_ESP;
 	if (protocol == IPPROTO_AH)
 		return STEP_DROP(DROP_ipsec_ah_unsupported); /* ESP-IN-15 */
+	if ((protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) &&
+		!(p->flags & PACKET_FRAGMENT) && sas->used[SA_OUTBOUND] > 0)
+		icmp_sa_note(worker, packet); /* and then as ever */
 	if (protocol != IPPROTO_UDP)
 		return STEP_COUNT;
 	if (p->flags & PACKET_FRAGMENT)

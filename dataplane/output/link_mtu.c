@@ -22,6 +22,8 @@ step_result link_mtu_output(struct worker *worker, struct rte_mbuf *packet)
 		return STEP_NEIGHBOR;
 	if (may_fragment(packet, p))
 		return fragment_ipv4(worker, packet, p->out_mtu, STEP_NEIGHBOR);
+	if (p->flags & PACKET_MAY_CUT && packet_is_ipv6(p))
+		return fragment_ipv6(worker, packet, p->out_mtu, STEP_NEIGHBOR);
 	icmp_error_send(worker, packet, ICMP_ERROR_TOO_BIG, p->out_mtu);
 	return STEP_DROP(DROP_mtu_df);
 }

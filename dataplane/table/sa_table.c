@@ -45,6 +45,8 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 		error = slab_init(&table->keys, sizeof(struct crypto_key), with_spare(2 * sas));
 	if (!error)
 		error = slot_table_init(&table->spis, sas + 1);
+	if (!error)
+		error = slot_table_init(&table->peers, sas + 1);
 	if (error)
 		return error;
 	slab_keep_secret(&table->keys);
@@ -68,6 +70,7 @@ void sa_table_fini(struct sa_table *table)
 	slab_fini(&table->selectors);
 	slab_fini(&table->keys);
 	slot_table_fini(&table->spis);
+	slot_table_fini(&table->peers);
 	slab_unmap(table->inbound_of, table->count * sizeof(*table->inbound_of));
 	slab_unmap(table->outbound_of, table->count * sizeof(*table->outbound_of));
 	for (unsigned i = 0; i < 2; i++)
@@ -137,6 +140,49 @@ static bool inbound_publish(struct sa_table *table, uint32_t sa_id, uint32_t old
 	if (old != 0)
 		retirement_add(table->retirement, &table->inbound, old);
 	return true;
+}
+
+static uint64_t peer_hash(const struct sa_table *table, const struct sa_peer *peer)
+{
+	return slot_table_hash(&table->peers, &peer->remote, peer->spi);
+}
+
+static bool peer_match(const void *key, const void *objects, uint32_t slot)
+{
+	const struct sa_peer *wanted = key;
+	struct sa_peer peer = sa_table_build_peer(slab_at(objects, slot));
+
+	return peer.spi == wanted->spi && ip_address_equal(&peer.remote, &wanted->remote) &&
+	       ip_address_equal(&peer.local, &wanted->local) &&
+	       peer.local_port == wanted->local_port && peer.remote_port == wanted->remote_port;
+}
+
+const struct sa_outbound *sa_table_find_outbound(
+	const struct sa_table *table, const struct sa_peer *peer)
+{
+	uint32_t slot = slot_table_find(
+		&table->peers, peer_hash(table, peer), peer_match, peer, &table->outbound);
+
+	return slot != 0 ? slab_at(&table->outbound, slot) : NULL;
+}
+
+/* A transport SA's path is the packet's own: no error of a router names it. */
+static void peer_insert(struct sa_table *table, uint32_t slot)
+{
+	const struct sa_outbound *sa = slab_at(&table->outbound, slot);
+	struct sa_peer peer = sa_table_build_peer(sa);
+
+	if (slot != 0 && !(sa->flags & SA_TRANSPORT))
+		slot_table_insert(&table->peers, peer_hash(table, &peer), slot);
+}
+
+static void peer_remove(struct sa_table *table, uint32_t slot)
+{
+	const struct sa_outbound *sa = slab_at(&table->outbound, slot);
+	struct sa_peer peer = sa_table_build_peer(sa);
+
+	if (slot != 0 && !(sa->flags & SA_TRANSPORT))
+		slot_table_remove(&table->peers, peer_hash(table, &peer), slot);
 }
 
 /* ---- staging ---- */
@@ -400,6 +446,8 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 				    : is_port_asked(&table->staging);
 	watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
+	peer_remove(table, old);
+	peer_insert(table, slot);
 	__atomic_store_n(&table->outbound_of[c->sa_id], slot, __ATOMIC_RELEASE);
 	if (old != 0)
 		retirement_add(table->retirement, &table->outbound, old);
@@ -456,6 +504,7 @@ static void remove_one(
 		uint32_t slot = table->outbound_of[sa_id];
 		if (slot == 0)
 			return;
+		peer_remove(table, slot);
 		__atomic_store_n(&table->outbound_of[sa_id], 0, __ATOMIC_RELEASE);
 		retirement_add(table->retirement, &table->outbound, slot);
 	} else {

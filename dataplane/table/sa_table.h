@@ -171,7 +171,8 @@ struct sa_table {
 	/* workers */
 	uint32_t *inbound_of, *outbound_of; /* [sas], indices of the slabs, 0 none */
 	struct slab inbound, outbound, selectors;
-	struct slot_table spis; /* inbound SPIs that do not carry their slot */
+	struct slot_table spis;  /* inbound SPIs that do not carry their slot */
+	struct slot_table peers; /* outbound SAs by remote address and SPI, for ICMP errors */
 	struct sa_region region;
 	uint32_t count; /* slots of each direction: a power of two, or 0 */
 	uint32_t window_words;
@@ -227,6 +228,15 @@ static inline const struct sa_inbound *sa_inbound_get(const struct sa_table *tab
 	return index != 0 ? (const struct sa_inbound *)slab_at(&table->inbound, index) : NULL;
 }
 
+/* Where an outbound SA leads, as a packet that quotes one of its own shows; ports 0 without UDP. */
+struct sa_peer {
+	struct ip_address local, remote;
+	be32 spi;
+	be16 local_port, remote_port;
+};
+/* The outbound SA that ends there, or NULL. Workers. */
+const struct sa_outbound *sa_table_find_outbound(
+	const struct sa_table *table, const struct sa_peer *peer);
 /* By SPI that does not carry its slot. */
 const struct sa_inbound *sa_table_find(const struct sa_table *table, be32 spi);
 
@@ -320,6 +330,8 @@ bool sa_table_selectors_match(const struct sa_table *table, const struct sa_inbo
 
 /* sa_table_build.c: objects from commands, which were checked. Main lcore. */
 void sa_table_build_outbound(struct sa_outbound *sa, const struct sa_command *command);
+/* The ends and ports that are in its header. */
+struct sa_peer sa_table_build_peer(const struct sa_outbound *sa);
 void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *command);
 void sa_table_build_selector(struct sa_selector *selector, const struct selector *command);
 struct sa_limits sa_table_build_limits(

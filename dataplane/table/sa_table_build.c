@@ -123,6 +123,26 @@ void sa_table_build_outbound(struct sa_outbound *sa, const struct sa_command *c)
 	atomic_store_explicit(&sa->learned_mtu, 0, memory_order_relaxed); /* MTU-11 */
 }
 
+struct sa_peer sa_table_build_peer(const struct sa_outbound *sa)
+{
+	struct sa_peer peer = {.spi = sa->spi};
+	be32 v4[2];
+
+	if (sa->ip_length == IPV4_LENGTH) {
+		memcpy(v4, sa->header + 12, sizeof(v4));
+		peer.local = ip_address_from_v4(v4[0]);
+		peer.remote = ip_address_from_v4(v4[1]);
+	} else if (sa->ip_length == IPV6_LENGTH) {
+		peer.local = ip_address_from_v6(sa->header + 8);
+		peer.remote = ip_address_from_v6(sa->header + 24);
+	}
+	if (sa->flags & SA_UDP) {
+		memcpy(&peer.local_port, sa->header + sa->ip_length, 2);
+		memcpy(&peer.remote_port, sa->header + sa->ip_length + 2, 2);
+	}
+	return peer;
+}
+
 void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *c)
 {
 	sa->spi = c->spi;

@@ -308,3 +308,67 @@ def add(g):
     large = data(src=SERVER, dst=CLIENT, size=1447 - 28, flags="DF")
     c = case("esp-out-too-big", protect(sa(**out_sa)), "BAD-46, MTU-02").ip(2, large).drop("ipsec_mtu_exceeded").count(icmp_sent=1, created=1).sa(OUT, sequence=0)
     c.out(2, g.icmp_error(3, 4, less(large), SERVER, src=US, mtu=1446), dst="02:00:00:00:ee:05")
+
+    # ---- the path's MTU: MTU-02..04, -08..11 ----
+    def too_big(quoted, mtu, src="198.51.100.77", dst=US):
+        return fresh(IP(src=src, dst=dst) / ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(bytes(quoted)[:28]))
+
+    def told(c, packet, mtu):
+        return c.drop("ipsec_mtu_exceeded").count(icmp_sent=1, created=1).out(
+            2, g.icmp_error(3, 4, less(packet), SERVER, src=US, mtu=mtu), dst="02:00:00:00:ee:05")
+
+    def to_kernel(c, *packets):
+        return c.to_kernel(0, *[Ether(dst=g.PORT[0], src=ROUTER) / p for p in packets])
+
+    inside_df = data(src=SERVER, dst=CLIENT, flags="DF", size=1000)
+    first = ours(less(inside_df), 1, 1)
+    good = too_big(first, 900)
+    c = case("esp-ptb", protect(sa(**out_sa)), "MTU-08, -09: this SA alone, from the next packet on; MTU-10: forgotten").ip(2, inside_df).out(
+        0, first).ip(0, good)
+    to_kernel(c, good).ip(2, inside_df)
+    told(c, inside_df, 846).step({"advance_ms": 601000}).ip(2, inside_df).out(0, ours(less(inside_df), 2, 1)).count(esp_encrypted=2)
+    c = case("esp-ptb-moved", protect(sa(**out_sa)), "MTU-11: another path").ip(2, inside_df).out(0, first).ip(0, good)
+    to_kernel(c, good).step({"sa": dict(out_sa, id=1, spi=SPI, remote="203.0.113.99")}).ip(2, inside_df)
+    away = ours(less(inside_df), 2, 1)
+    away.dst = "203.0.113.99"
+    del away.chksum
+    c.out(0, fresh(away)).count(esp_encrypted=2)
+    other_spi = IP(bytes(first)[:20] + b"\xc0\x00\x00\x09" + bytes(first)[24:])
+    ahead = IP(bytes(first)[:24] + (70000).to_bytes(4, "big") + bytes(first)[28:])
+    foreign = first.copy()
+    foreign.src = "192.0.2.77"
+    del foreign.chksum
+    lies = [too_big(other_spi, 900), too_big(ahead, 900), too_big(fresh(foreign), 900), too_big(first, 60)]
+    c = case("esp-ptb-lies", protect(sa(**out_sa)), "BAD-41, MTU-08: SPI, number, source, absurd MTU").ip(2, inside_df).out(0, first).ip(0, *lies)
+    to_kernel(c, *lies).count(ipsec_ptb_reject=4).ip(2, inside_df).out(0, ours(less(inside_df), 2, 1)).count(esp_encrypted=2)
+    absurd = too_big(first, 100)
+    c = case("esp-ptb-floor", protect(sa(**out_sa)), "MTU-09: never below 576").ip(2, inside_df).out(0, first).ip(0, absurd)
+    told(to_kernel(c, absurd).ip(2, inside_df), inside_df, 522).count(esp_encrypted=1)
+    open_ = data(src=SERVER, dst=CLIENT, size=1600)
+    raw = bytes(less(open_))
+    c = case("esp-out-fragment-before", protect(sa(flags=DF_SET, **out_sa)), "MTU-03: each fragment its own ESP packet").ip(
+        2, *[open_[IP]]).count(created=1, fragments_made=2, esp_encrypted=2)
+    half = less(open_)
+    f1 = IP(src=SERVER, dst=CLIENT, ttl=62, flags="MF", proto=17) / Raw(raw[20:20 + 1424])
+    f2 = IP(src=SERVER, dst=CLIENT, ttl=62, frag=178, proto=17) / Raw(raw[20 + 1424:])
+    c.out(0, ours(fresh(f1), 1, 1), ours(fresh(f2), 2, 1))
+    six = IPv6(src="2001:db8:3::3", dst="2001:db8:4::4", hlim=63) / UDP(sport=1, dport=2) / Raw(bytes(1280 - 48))
+    six_policy = [g.policy(2, OUT, PROTECT, local="2001:db8:3::/48", remote="2001:db8:4::/48", sa=1)]
+
+    def ours6(packet, seq, outer6):
+        head = IPv6(src=US6, dst=PEER6, hlim=64) if outer6 else IP(src=US, dst=PEER, ttl=64, id=0)
+        a = SecurityAssociation(ESP, spi=SPI, crypt_algo="AES-GCM", crypt_key=bytes.fromhex(KEY), tunnel_header=head)
+        return bytes(a.encrypt(packet, seq_num=seq, iv=seq.to_bytes(8, "big")))
+
+    whole = ours6(less(six), 1, False)
+    c = case("esp-out-1280-ipv4", protect(sa(path_mtu=1200, **out_sa), *six_policy, {"route": {"prefix": PEER + "/32", "via": g.GATEWAY, "port": 0, "mtu": 1200}}),
+             "MTU-04: an IPv6 packet of 1280 always gets there").ip(2, six)
+    room = (1200 - 20) & ~7
+    body = whole[20:]
+    pieces = [IP(src=US, dst=PEER, ttl=64, id=0, flags="MF", proto=50) / Raw(body[:room]), IP(src=US, dst=PEER, ttl=64, id=0, frag=room // 8, proto=50) / Raw(body[room:])]
+    c.out(0, *[fresh(p) for p in pieces]).count(esp_encrypted=1, created=1, fragments_made=2)
+    big6 = IPv6(src="2001:db8:3::3", dst="2001:db8:4::4", hlim=63) / UDP(sport=1, dport=2) / Raw(bytes(1447 - 48))
+    c = case("esp-out-too-big-ipv6", protect(sa(**out_sa), *six_policy), "MTU-04, never below 1280").ip(2, big6).drop("ipsec_mtu_exceeded").count(
+        icmp_sent=1, created=1)
+    c.out(2, IPv6(src=US6, dst="2001:db8:3::3", hlim=64, tc=0xc0) / g.ICMPv6PacketTooBig(mtu=1446) / Raw(bytes(less(big6))[:1280 - 48]),
+          dst="02:00:00:00:ee:05")
