@@ -2,8 +2,7 @@
  * All 74 worked packets of mip4_vectors.json (requirement list, section 25). Each is a test of its
  * own: signalling goes through the home agent engine and what leaves is compared octet by octet
  * with the vector of the reply; packets of the data plane name the source file whose test plays
- * them, and that file must mention the vector; three need IPsec and are skipped, aloud. A vector
- * that nobody covers fails.
+ * them, and that file must mention the vector. A vector that nobody covers fails.
  */
 #include "control/home/gratuitous_arp.h"
 #include "tests/scenario/home.h"
@@ -481,7 +480,6 @@ enum cover {
 	BY_ENCAPSULATION,
 	BY_OTHER, /* emitted in the play of another vector */
 	BY_FILE,  /* data plane: a test file under tests/ names it */
-	LATER,    /* needs IPsec */
 };
 
 static const struct plan {
@@ -517,9 +515,9 @@ static const struct plan {
 	{"V24", BY_FILE, 0, NULL, "walk"},
 	{"V25", BY_FUNCTION, 0, play_v25},
 	{"V26", BY_OTHER, 0, play_v25, "V25"},
-	{"V27", LATER, 0, NULL, "ESP input: the IPsec issue"},
-	{"V28", LATER, 0, NULL, "ESP input: the IPsec issue"},
-	{"V29", LATER, 0, NULL, "ESP input: the IPsec issue"},
+	{"V27", BY_FILE, 0, NULL, "walk"},
+	{"V28", BY_FILE, 0, NULL, "walk"},
+	{"V29", BY_FILE, 0, NULL, "walk"},
 	{"V30", BY_FUNCTION, 0, play_v30},
 	{"V31", BY_OTHER, 0, play_v30, "V30"},
 	{"V32", BY_FUNCTION, 0, play_v32},
@@ -623,9 +621,6 @@ static void vector_test(void **state)
 		if (!mentioned(plan->where, v->name))
 			fail_msg("%s: no test under tests/%s names it", v->name, plan->where);
 		break;
-	case LATER:
-		print_message("# %s skipped: %s\n", v->name, plan->where);
-		skip();
 	}
 }
 

@@ -372,3 +372,29 @@ def add(g):
         icmp_sent=1, created=1)
     c.out(2, IPv6(src=US6, dst="2001:db8:3::3", hlim=64, tc=0xc0) / g.ICMPv6PacketTooBig(mtu=1446) / Raw(bytes(less(big6))[:1280 - 48]),
           dst="02:00:00:00:ee:05")
+
+    # ---- RFC 5266 mode mc: a binding whose care-of address is the inner address of a tunnel (V27, V28, V29) ----
+    gateway, inside, given, reverse, needs_ipsec = "192.0.2.9", "10.0.0.1", "10.9.0.7", 1 << 5, 1 << 7
+    v25, v27, v28, v29 = (g.VECTORS[n] for n in ("V25", "V27", "V28", "V29"))
+    null_sha1 = dict(spi=0x1000, key="", encryption=ENCRYPTION["null"], integrity=INTEGRITY["hmac-sha1-96"],
+                     integrity_key="000102030405060708090a0b0c0d0e0f10111213", local=gateway, remote="198.51.100.23",
+                     selectors=[{"local": "10.0.0.0/8", "remote": given + "/32"}])
+
+    def mode_mc(*more):
+        return [{"local": {"address": gateway, "port": 0}}, g.agent(address=inside)] + g.LINKS + list(more)
+
+    mc = dict(care_of=given, agent=inside, flags=reverse | needs_ipsec, sa=1)
+    case("V27-mc-rrq-esp", mode_mc(sa(**null_sha1)), "HA4-MODE-03, -08: out of the SA to the internal home agent").ip(0, IP(v27)).punt(
+        1, v25[28:], source=given, destination=inside, source_port=int.from_bytes(v25[20:22], "big"), ttl=v25[8], layers=1).count(
+        esp_decrypted=1).sa(IN, highest=1, packets=1, used=1)
+    case("V28-mc-data-esp", mode_mc(sa(**null_sha1), g.binding(**mc)), "HA4-MODE-08: ESP, selectors, the binding, out").ip(0, IP(v28)).reverse(
+        0, 64 - 20).out(2, less(IP(v28[28 + 20:][:44]))).count(esp_decrypted=1).sa(IN, highest=2, packets=1, used=1)
+    both = dict(mc, care_of_port=int.from_bytes(v29[28 + 8 + 20:][:2], "big"), agent_port=434, flags=mc["flags"] | 1)
+    case("V29-mc-data-esp-both-nat", mode_mc(sa(**dict(null_sha1, flags=NATT, remote="203.0.113.7", local_port=4500, remote_port=40500)),
+        g.binding(**both)), "HA4-MODE-12: UDP 4500, ESP, UDP 434").ip(0, IP(v29)).reverse(0, 44).out(
+        2, less(IP(v29[28 + 8 + 20 + 8 + 4:][:44]))).count(esp_decrypted=1).sa(IN, highest=3, packets=1, used=1)
+    # The same packet in clear, and out of an SA whose peer was given another address.
+    other = dict(null_sha1, selectors=[{"local": "10.0.0.0/8", "remote": "10.9.0.8/32"}])
+    c = case("V28-mc-data-other-sa", mode_mc(sa(**other), g.binding(**mc)), "HA4-MODE-03: the selectors of its own SA alone hold the address")
+    rejected(c.ip(0, IP(v28)), "ipsec_selector_mismatch", spi=0x1000, source="198.51.100.23").count(esp_decrypted=1)
+    case("V28-mc-data-clear", mode_mc(sa(**null_sha1), g.binding(**mc)), "HA4-SPD-14").ip(0, IP(v28[28:28 + 64])).drop("rt_needs_ipsec")

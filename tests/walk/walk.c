@@ -106,6 +106,7 @@ static void set_binding(struct world *world, const json_t *o)
 							       (uint64_t)expires_ms * 1000000,
 			.binding_id = (uint32_t)number(o, "id", 0),
 			.flags = (uint32_t)number(o, "flags", 0),
+			.sa_id = (uint32_t)number(o, "sa", 0),
 			.home_port = (uint16_t)number(o, "home_port", 1),
 			.care_of_port = rte_cpu_to_be_16((uint16_t)number(o, "care_of_port", 0)),
 			.agent_port = rte_cpu_to_be_16((uint16_t)number(o, "agent_port", 0)),
