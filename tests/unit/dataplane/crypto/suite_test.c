@@ -1,6 +1,8 @@
 /* The table of algorithms: what is offered, what is refused and why. */
 #include "dataplane/crypto/suite.h"
 
+#include "lib/base/esp_algorithm.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -154,6 +156,55 @@ static void test_key_lengths(void **state)
 	}
 }
 
+/* Control's table of names and this one agree on ids, key lengths and what may not be keyed by
+ * hand.
+ * // ESP-ALG-10 // ESP-ALG-20 */
+static void test_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < suite_count(); i++) {
+		const struct suite *suite = suite_at(i);
+		char name[ESP_ALGORITHM_NAME_SIZE];
+		struct esp_algorithm algorithm;
+		const char *reason = NULL;
+
+		assert_non_null(esp_algorithm_name(
+			suite->encryption, suite->integrity, suite->encryption_key_length, name));
+		assert_int_equal(esp_algorithm_parse(name, &algorithm, &reason), 0);
+		assert_int_equal(algorithm.encryption, suite->encryption);
+		assert_int_equal(algorithm.integrity, suite->integrity);
+		assert_int_equal(algorithm.encryption_key, suite->encryption_key_length);
+		assert_int_equal(algorithm.integrity_key, suite->integrity_key_length);
+		assert_int_equal(algorithm.counter_mode, !!(suite->flags & SUITE_COUNTER));
+	}
+}
+
+/* Every name that control takes is an algorithm here, but for what the library lacks. */
+static void test_names_offered(void **state)
+{
+	unsigned lacking = 0;
+
+	(void)state;
+	for (unsigned encryption = 0; encryption < 40; encryption++)
+		for (unsigned integrity = 0; integrity < 20; integrity++)
+			for (unsigned length = 0; length < 64; length++) {
+				char name[ESP_ALGORITHM_NAME_SIZE];
+				struct esp_algorithm algorithm;
+				const char *reason;
+				if (!esp_algorithm_name((uint16_t)encryption, (uint16_t)integrity,
+					    (uint8_t)length, name) ||
+					esp_algorithm_parse(name, &algorithm, &reason))
+					continue;
+				if (suite_find(encryption, integrity, length,
+					    algorithm.integrity_key, NULL))
+					continue;
+				if (strncmp(name, "aes192ccm", 9) != 0)
+					fail_msg("%s is not offered", name);
+				lacking++;
+			}
+	assert_int_equal(lacking, 3);
+}
+
 static void test_texts(void **state)
 {
 	(void)state;
@@ -172,6 +223,8 @@ int main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_combinations),
 		cmocka_unit_test(test_key_lengths),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names_offered),
 		cmocka_unit_test(test_texts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
