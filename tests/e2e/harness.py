@@ -208,7 +208,7 @@ class Bed:
 		assert not result.stdout.strip(), f"tshark complains: {result.stdout.strip()[:400]}"
 
 
-def main(tests, build=None, **settings):
+def main(tests, build=None, bed_class=Bed, **settings):
 	"""Runs the test functions of a file; exit status 0 or 1; skipped where namespaces cannot be made."""
 	build = build or os.environ.get("HOMEPORT_BUILD") or (sys.argv[1] if len(sys.argv) > 1 else "build")
 	why = net.possible()
@@ -218,11 +218,11 @@ def main(tests, build=None, **settings):
 	names = [name for name in tests if re.match(r"test_", name)]
 	cases = [(name[5:].replace("_", " "), tests[name]) for name in names]
 	cases += [("the conservation sum is exact and both daemons end well", Bed.finish),
-		("tshark reads every frame that was sent without complaint", Bed.second_reader)]
+		("tshark reads every frame that was sent without complaint", bed_class.second_reader)]
 	bad = 0
 	bed = None
 	try:
-		bed = Bed(build, **settings)
+		bed = bed_class(build, **settings)
 		bed.start()
 	except (net.Failure, OSError) as error:
 		print(f"1..1\nnot ok 1 - start: {error}")
@@ -231,7 +231,7 @@ def main(tests, build=None, **settings):
 	print(f"1..{len(cases)}", flush=True)
 	for number, (title, test) in enumerate(cases, 1):
 		try:
-			if test is Bed.second_reader:
+			if test is bed_class.second_reader:
 				pass
 			elif not bed.stopped:
 				bed.outside.clear()

@@ -1,0 +1,198 @@
+"""The bed of harness.py with security associations: the gateway's two ends in both families, and peers made of esp_peer.py.
+
+    outside ("wan", router 192.0.2.254, 2001:db8:1::fe)     home ("lan", correspondent 10.1.0.5, 2001:db8:a::5)
+
+Next hops stand in the configuration, so that no packet waits for a neighbour and a new dataplane knows them as well. The last case of
+each file reads with tshark and the keys: every ICV that the gateway sent is correct, and no number was used twice.
+"""
+import random
+import threading
+
+from harness import *  # noqa: F403
+from scapy.all import IPv6, ICMPv6PacketTooBig, fragment  # noqa: F401
+from scapy.utils import RawPcapWriter
+
+from esp_peer import AGENT6, LOCAL_TS, PEER, PEER6, Sa  # noqa: F401
+
+ROUTER6, CORRESPONDENT6 = "2001:db8:1::fe", "2001:db8:a::5"
+STATIC = """
+neighbors = ( {{ address = "192.0.2.254"; port = "ext"; mac = "{wan}"; }}, {{ address = "2001:db8:1::fe"; port = "ext"; mac = "{wan}"; }},
+  {{ address = "10.1.0.5"; port = "int"; mac = "{lan}"; }}, {{ address = "2001:db8:a::5"; port = "int"; mac = "{lan}"; }} );
+routes = ( {{ prefix = "0.0.0.0/0"; via = "192.0.2.254"; port = "ext"; }}, {{ prefix = "::/0"; via = "2001:db8:1::fe"; port = "ext"; }},
+  {{ prefix = "2001:db8:a::/64"; port = "int"; }} );
+locals = ( {{ address = "2001:db8:1::1"; port = "ext"; }}, {{ address = "2001:db8:a::1"; port = "int"; }} );
+security_associations = ( {sas} );
+policies = ( {policies} );
+"""
+
+
+def policy(name, order, action, local, remote, more=""):
+	lists = ["[ " + ", ".join(f'"{t}"' for t in ts) + " ]" for ts in (local, remote)]
+	return f'{{ name = "{name}"; order = {order}; action = "{action}"; local_ts = {lists[0]}; remote_ts = {lists[1]}; {more} }}'
+
+
+def protect(sa, order=None):
+	transport = sa.mode == "transport"
+	return policy(sa.name, order or 1000 + sa.index, "protect", sa.local_ts or [sa.local] if transport else sa.local_ts,
+		sa.remote_ts or [sa.remote] if transport else sa.remote_ts, f'security_association = "{sa.name}";')
+
+
+def udp4(source, destination, size, number=0, flags=0, ttl=64, tos=0):
+	"""An IPv4 datagram of exactly size octets that carries a number."""
+	data = number.to_bytes(4, "big") + bytes(i & 255 for i in range(max(size - 32, 0)))
+	return IP(src=source, dst=destination, id=number & 0xffff, flags=flags, ttl=ttl, tos=tos) / UDP(sport=9, dport=12) / Raw(data[:max(size - 28, 0)])
+
+
+def udp6(source, destination, size, number=0, hlim=64, tc=0):
+	data = number.to_bytes(4, "big") + bytes(i & 255 for i in range(max(size - 52, 0)))
+	return IPv6(src=source, dst=destination, hlim=hlim, tc=tc, fl=0xabcde) / UDP(sport=9, dport=12) / Raw(data[:max(size - 48, 0)])
+
+
+def hop(packet):
+	"""The octets that the packet has after it was forwarded."""
+	packet = packet.__class__(bytes(packet))
+	if packet.version == 4:
+		packet.ttl -= 1
+		packet.chksum = None
+	else:
+		packet.hlim -= 1
+	return bytes(packet)
+
+
+def ip_octets(frame):
+	"""An IP packet of a frame without Ethernet's padding; None for others."""
+	frame = bytes(frame)
+	if frame[12:14] == b"\x08\x00":
+		return frame[14:14 + struct.unpack_from("!H", frame, 16)[0]]
+	if frame[12:14] == b"\x86\xdd":
+		return frame[14:54 + struct.unpack_from("!H", frame, 18)[0]]
+	return None
+
+
+class EspBed(Bed):
+	def __init__(self, build, sas=(), policies=None, dataplane="", **settings):
+		super().__init__(build, dataplane="max_security_associations = 256; max_policies = 2048; " + dataplane, **settings)
+		self.sas = {sa.name: sa for sa in sas}
+		macs = {end: self.network.exec(where, "cat", f"/sys/class/net/{end}/address").strip()
+			for where, end in (("outside", "wan"), ("home", "lan"))}
+		rows = [protect(sa) for sa in sas] if policies is None else policies
+		self.gateway.more = STATIC.format(sas=",\n".join(sa.config() for sa in sas), policies=",\n".join(rows), **macs)
+		self.ours = {}  # SPI -> every ESP number that the gateway sent
+		self.raw = []  # frames that were read in bulk
+
+	# ---- asking
+
+	def ctl(self, *words):
+		result = self.gateway.ctl(*words)
+		assert result.returncode == 0, f"{' '.join(words)}: {(result.stderr or result.stdout).strip()[:300]}"
+
+	def add(self, sa, **rule):
+		self.sas[sa.name] = sa
+		self.ctl(*sa.words(self.network.directory))
+		net.wait_for(lambda: all(row["in_dataplane"] for row in self.pair(sa).values()), f"{sa.name} in the dataplane", 5)
+		if rule.get("order"):
+			self.ctl("policy", "add", sa.name, "--order", str(rule["order"]), "--action", "protect", "--sa", sa.name,
+				"--local-ts", ",".join(sa.local_ts or [sa.local]), "--remote-ts", ",".join(sa.remote_ts or [sa.remote]))
+		return sa
+
+	def pair(self, sa):
+		return {row["direction"]: row for row in self.gateway.ask("sa", "show", sa.name)}
+
+	def moved(self, before):
+		"""Drop counters that moved since."""
+		return {reason: count - before.get(reason, 0) for reason, count in self.drops().items() if count != before.get(reason, 0)}
+
+	def drops_only(self, expected, before, what=""):
+		"""Waits until exactly these were counted, and no other."""
+		try:
+			net.wait_for(lambda: self.moved(before) == expected, "drops", 2)
+		except net.Failure:
+			raise AssertionError(f"{what}: drops {self.moved(before)}, expected {expected}") from None
+
+	# ---- packets
+
+	def bulk(self, wire):
+		"""IP packets that came from the gateway, as octets, in order; all that wait."""
+		found, mac = [], bytes.fromhex(self.macs[wire.tap].replace(":", ""))
+		while select.select([wire.sock], [], [], 0)[0]:
+			for _ in range(64):
+				try:
+					data, address = wire.sock.recvfrom(65536, socket.MSG_DONTWAIT)
+				except BlockingIOError:
+					break
+				if address[2] != socket.PACKET_OUTGOING and data[6:12] == mac:
+					octets = ip_octets(data)
+					if octets:
+						found.append(octets)
+						self.note(octets)
+						self.raw.append(data)
+		return found
+
+	def note(self, octets):
+		for sa in self.sas.values():
+			esp = sa.esp_of(octets)
+			if esp:
+				numbers = self.ours.setdefault(sa.name, {})
+				number = struct.unpack_from("!I", esp, 4)[0]
+				numbers[number] = numbers.get(number, 0) + 1
+
+	def inward(self, sa, inner, **header):
+		"""The peer sends; the inner packet has to come out at home, octet by octet."""
+		self.outside.send(sa.protect(inner, **header))
+		want = hop(inner)
+		got = self.home.expect(lambda f: (ip_octets(f) or b"")[20:] == want[20:], f"{sa.name}: the inner packet inside")
+		assert ip_octets(got) == want, f"{sa.name}: {ip_octets(got).hex()} instead of {want.hex()}"
+
+	def outward(self, sa, inner, seconds=3.0):
+		"""The correspondent sends; returns (outer packet, ESP, its number, IV) after it was opened and compared."""
+		self.home.send(inner)
+		frame = self.outside.expect(lambda f: ip_octets(f) and sa.esp_of(ip_octets(f)), f"{sa.name}: ESP outside", seconds)
+		outer = ip_octets(frame)
+		esp = sa.esp_of(outer)
+		payload, next_header, number, iv = sa.open(esp)
+		assert payload == hop(inner), f"{sa.name}: {payload.hex()} inside instead of {hop(inner).hex()}"
+		assert next_header == (4 if inner.version == 4 else 41), next_header
+		return outer, esp, number, iv
+
+	# ---- what every file ends with
+
+	def second_reader(self):
+		"""tshark with the keys: all ICVs of known algorithms are good; no number twice; no complaint about any frame."""
+		self.outside.read()
+		self.home.read()
+		frames = [bytes(frame) for frame in self.outside.all + self.home.all] + self.raw
+		capture = self.network.path("sent.pcap")
+		writer = RawPcapWriter(capture, linktype=1)
+		writer.write_header(None)
+		for frame in frames:
+			writer.write_packet(frame)
+		writer.close()
+		options = ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]
+		lines = [sa.uat() for sa in self.sas.values() if sa.uat()]
+		for line in lines:
+			options += ["-o", f"uat:esp_sa:{line}"]
+		result = subprocess.run(["tshark", "-n", "-r", capture, "-Y", "esp", *options, "-T", "fields", "-e", "esp.spi", "-e", "esp.sequence", "-e",
+			"esp.icv_good", "-e", "esp.icv_bad", "-e", "esp.protocol"], capture_output=True, text=True)
+		assert result.returncode == 0, result.stderr.strip()
+		known = {sa.spi_out: sa.name for sa in self.sas.values() if sa.uat()}
+		good, seen = 0, {}
+		for row in result.stdout.splitlines():
+			spi, number, icv_good, icv_bad, protocol = row.split("\t")
+			key = (int(spi, 16), int(number))
+			seen[key] = seen.get(key, 0) + 1
+			if key[0] in known:
+				assert icv_good == "1" and icv_bad != "1", f"ICV of {known[key[0]]} number {number}: {row!r}"
+				assert protocol, f"{known[key[0]]} number {number} was not decrypted: {row!r}"
+				good += 1
+		twice = [f"{spi:#x}/{number}" for (spi, number), count in seen.items() if count > 1]
+		assert not twice, f"numbers used twice: {twice[:5]}"
+		assert good > 0 or not known, "no ICV was checked"
+		print(f"# tshark: {len(seen)} ESP packets, {good} ICVs checked and good, {len(known)} associations")
+		bad = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || icmp.checksum.status == 0 || _ws.expert.group == 0x07000000"
+		result = subprocess.run(["tshark", "-n", "-r", capture, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y", bad],
+			capture_output=True, text=True)
+		assert not result.stdout.strip(), f"tshark complains: {result.stdout.strip()[:400]}"
+
+
+def run(tests, **settings):
+	main(tests, bed_class=EspBed, **settings)  # noqa: F405
