@@ -241,7 +241,7 @@ static unsigned free_pages(void)
 
 void path_bench_init(const char *program, const struct region_limits *limits, struct worker **made)
 {
-	bool huge = free_pages() >= 32;
+	bool huge = free_pages() >= 32 && getenv("BENCH_NO_HUGE") == NULL;
 	char name[32], prefix[48];
 	char *with[] = {name, "-l0", "--in-memory", "--no-pci", "--no-telemetry", "-m64",
 		"--log-level=*:error", NULL};
