@@ -13,6 +13,8 @@
 
 #define ESP_LAYERS_MAX  3 /* ESP-IN-11 */
 #define SEGMENTS_MAX    512
+#define KEY_SHORT       512 /* octets: key_prefetch */
+#define KEY_FIRST       8
 #define TAIL_MAX        257  /* longest padding and trailer */
 #define HEAD_MAX        60   /* longest IPv4 header */
 #define FAILURES_MAX    1024 /* AUD-14: in a row; then only the SA's peer is listened to */
@@ -516,6 +518,22 @@ static void find_all(const struct sa_table *sas, struct work *works, unsigned co
 		rte_prefetch0(&sa->limits);
 		rte_prefetch0(sa_inbound_state(sas, slots[i]));
 	}
+	for (unsigned i = 0; i < count; i++) {
+		const struct sa_inbound *sa = sa_inbound_get(sas, slots[i]);
+		if (sa == NULL || sa->window == 0 ||
+			rte_pktmbuf_data_len(works[i].packet) < works[i].at + ESP_HEADER_LENGTH)
+			continue;
+		struct replay_window window = sa_inbound_window(sas, sa);
+		replay_window_prefetch(
+			&window, esp_codec_sequence_low(esp_at(works[i].packet, works[i].at)));
+	}
+}
+
+/* As the other direction does. */
+static void key_prefetch(const struct work *w, uint32_t place)
+{
+	if (w->text <= KEY_SHORT || place <= KEY_FIRST)
+		crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
 }
 
 void esp_decap_burst(
@@ -537,9 +555,13 @@ void esp_decap_burst(
 	}
 	find_all(sas, works, count);
 	for (unsigned i = 0; i < count; i++) {
-		struct work w = works[i];
-		if (admit(worker, sas, &packets[i], &w, &next[i]))
-			works[used++] = w;
+		struct work *w = &works[used];
+		if (used != i)
+			*w = works[i];
+		if (!admit(worker, sas, &packets[i], w, &next[i]))
+			continue;
+		if (used++ == 0 || w[-1].sa != w->sa)
+			key_prefetch(w, used);
 	}
 	decrypt(worker, works, used, operations);
 	for (uint32_t i = 0; i < used; i++) {

@@ -2,6 +2,7 @@
 
 #include "dataplane/icmp_error.h"
 #include "dataplane/table/policy_table.h"
+#include "dataplane/table/sa_table.h"
 
 #include <rte_ip.h>
 
@@ -65,20 +66,21 @@ static struct ports packet_ports(struct rte_mbuf *packet, const struct packet *p
 
 /* SPD-08 comes out by itself: type and code are the sender's "port", local of what we send, remote
  * of what we receive. */
-static struct policy_key key_of(struct rte_mbuf *packet, enum sa_direction direction)
+static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_direction direction)
 {
 	const struct packet *p = packet_get(packet);
 	struct ports ports = packet_ports(packet, p);
 	bool out = direction == SA_OUTBOUND;
 
-	return (struct policy_key){.local = out ? p->source : p->destination,
-		.remote = out ? p->destination : p->source,
-		.local_port = out ? ports.source : ports.destination,
-		.remote_port = out ? ports.destination : ports.source,
-		.protocol = p->protocol,
-		.vrf = p->vrf,
-		.direction = (uint8_t)direction,
-		.mip_signalling = ports.mip_signalling};
+	/* Field by field: a structure made elsewhere and copied would wait for its own stores. */
+	key->local = out ? p->source : p->destination;
+	key->remote = out ? p->destination : p->source;
+	key->local_port = out ? ports.source : ports.destination;
+	key->remote_port = out ? ports.destination : ports.source;
+	key->protocol = p->protocol;
+	key->vrf = p->vrf;
+	key->direction = (uint8_t)direction;
+	key->mip_signalling = ports.mip_signalling;
 }
 
 static __attribute__((noinline)) void keys_fill(struct rte_mbuf **packets, unsigned count,
@@ -87,7 +89,7 @@ static __attribute__((noinline)) void keys_fill(struct rte_mbuf **packets, unsig
 	for (unsigned i = 0; i < count; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	for (unsigned i = 0; i < count; i++)
-		keys[i] = key_of(packets[i], direction);
+		key_write(&keys[i], packets[i], direction);
 }
 
 static void count_hit(struct worker *worker, const struct policy_verdict *verdict)
@@ -158,6 +160,20 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 	return STEP_DROP(discard_reason(verdict));
 }
 
+/* The lines that a host's policy leads to are its own: the hit counter, the slot of its SA. */
+static void verdicts_prefetch(
+	struct worker *worker, const struct policy_verdict *verdicts, unsigned count)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (worker->policy_hits != NULL && verdicts[i].policy_id != POLICY_NONE)
+			rte_prefetch0(&worker->policy_hits[verdicts[i].policy_id]);
+		if (verdicts[i].sa_id < sas->count)
+			rte_prefetch0(&sas->outbound_of[verdicts[i].sa_id]);
+	}
+}
+
 void policy_inbound_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
@@ -178,6 +194,7 @@ void policy_outbound_burst(
 
 	keys_fill(packets, count, SA_OUTBOUND, keys);
 	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
+	verdicts_prefetch(worker, verdicts, count);
 	for (unsigned i = 0; i < count; i++)
 		next[i] = outbound_decide(worker, packets[i], &keys[i], &verdicts[i]);
 }

@@ -135,6 +135,11 @@ void policy_general_hint(
 	hint->count = count > HINTS_MAX ? HINT_CUT : (uint8_t)count;
 }
 
+void policy_general_prefetch(const struct policy_general *general, uint32_t slot)
+{
+	__builtin_prefetch(&general->hints[slot]);
+}
+
 static const struct policy_entry *hinted_match(
 	const struct group *group, const struct hint *hint, const struct policy_key *key)
 {

@@ -21,6 +21,8 @@ int policy_general_build(struct policy_general *general);
 /* After the build, for each host policy and each new one. */
 void policy_general_hint(
 	struct policy_general *general, uint32_t slot, const struct policy_entry *host);
+/* Worker: fetches what policy_general_match will read of a host policy. */
+void policy_general_prefetch(const struct policy_general *general, uint32_t slot);
 /* Worker. First match among those that stand before `host`, which is in `slot`; host NULL: among
  * all. NULL: none. */
 const struct policy_entry *policy_general_match(const struct policy_general *general,

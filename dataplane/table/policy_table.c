@@ -451,16 +451,19 @@ void policy_table_collect(struct policy_table *table)
 /* ---- workers ---- */
 
 /* The head of a key's chain is fetched for the whole burst before the first is read. */
-static void head_prefetch(const struct policy_table *table, uint64_t hash)
+static void head_prefetch(
+	const struct policy_table *table, const struct policy_version *version, uint64_t hash)
 {
 	const struct slot_bucket *bucket = slot_table_home(&table->hosts, hash);
 	unsigned bits = slot_bucket_match(bucket, slot_table_fingerprint(hash));
 
 	if (bits != 0) {
-		const struct policy_entry *e =
-			entry_at(table, slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits)));
+		uint32_t slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
+		const struct policy_entry *e = entry_at(table, slot);
 		rte_prefetch0(e);
 		rte_prefetch0(&e->local_port_first);
+		if (version->general != NULL)
+			policy_general_prefetch(version->general, slot);
 	}
 }
 
@@ -519,7 +522,7 @@ void policy_table_lookup_burst(const struct policy_table *table, const struct po
 		rte_prefetch0(slot_table_home(&table->hosts, hashes[i]));
 	}
 	for (unsigned i = 0; i < count; i++)
-		head_prefetch(table, hashes[i]);
+		head_prefetch(table, version, hashes[i]);
 	for (unsigned i = 0; i < count; i++) {
 		struct host_key key = {&keys[i].remote, keys[i].vrf, keys[i].direction};
 		slots[i] = 0;

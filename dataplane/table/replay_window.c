@@ -50,6 +50,15 @@ enum replay_verdict replay_window_infer(
 	return *number == 0 ? REPLAY_SEEN : REPLAY_NEW;
 }
 
+void replay_window_prefetch(const struct replay_window *window, uint32_t low)
+{
+	uint64_t number = low;
+
+	if (window->extended && replay_window_infer(window, low, &number) != REPLAY_NEW)
+		return;
+	__builtin_prefetch(&window->words[number / SA_WINDOW_WORD_PACKETS & window->mask], 1);
+}
+
 enum replay_verdict replay_window_check(const struct replay_window *window, uint64_t number)
 {
 	uint64_t highest, word;

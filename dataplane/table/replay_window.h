@@ -47,6 +47,8 @@ enum replay_verdict replay_window_infer(
 	const struct replay_window *window, uint32_t low, uint64_t *number);
 /* Before the ICV: is the number still open (ESP-SEQ-09)? Changes nothing. Worker. */
 enum replay_verdict replay_window_check(const struct replay_window *window, uint64_t number);
+/* Fetches the word that a number with this low half is most likely marked in. Worker. */
+void replay_window_prefetch(const struct replay_window *window, uint32_t low);
 /*
  * After the ICV: check again and mark, in one step (ESP-SEQ-10). Of any number of calls with one
  * number exactly one says REPLAY_NEW, unless the window is off. *newest: the number is right of all

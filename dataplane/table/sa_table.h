@@ -117,8 +117,8 @@ struct sa_inbound {
 	uint16_t vrf;
 	uint8_t state; /* enum sa_state; stored by the main lcore in place */
 	uint8_t iv_length, icv_length, alignment;
-	uint16_t window; /* W, packets; 0 off */
-	uint16_t reserved0;
+	uint16_t window;      /* W, packets; 0 off */
+	uint16_t window_mask; /* words of its bitmap - 1 */
 	const struct suite *suite;
 	struct crypto_key *key;
 	struct sa_watch watch;
@@ -271,7 +271,7 @@ static inline struct replay_window sa_inbound_window(
 	return (struct replay_window){.highest = &sa_inbound_state(table, sa->sa_id)->highest,
 		.words = table->region.windows +
 			 (size_t)(sa->sa_id & (table->count - 1)) * table->window_words,
-		.mask = sa_window_words(sa->window) - 1,
+		.mask = sa->window_mask,
 		.size = sa->window,
 		.extended = sa->flags & SA_ESN,
 		.shared = table->shared};

@@ -151,6 +151,7 @@ void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *c)
 	sa->flags = (uint16_t)c->flags;
 	sa->vrf = c->vrf;
 	sa->window = c->replay_window;
+	sa->window_mask = (uint16_t)(sa_window_words(c->replay_window) - 1);
 	sa->local = c->local;
 	sa->remote = c->remote;
 	sa->local_port = c->local_port;
