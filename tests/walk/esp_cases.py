@@ -75,6 +75,14 @@ def add(g):
         case("esp-in-" + v["name"], links(vector_sa(v)), "TV-02").ip(0, raw).out(2, less(inner), dst="02:00:00:00:ee:05").count(
             esp_decrypted=1).sa(IN, highest=v["seq"], packets=1, bytes=len(v["plaintext"]) // 2, used=1)
 
+    for name, ecn in (("ecn-inner-ect0-outer-ce", 3), ("ecn-inner-ect0-outer-ect1", 1), ("ecn-inner-ce-outer-notect", 3), ("dscp-outer-ef", 0)):
+        v = by_name[name]
+        inner = packet_of(bytes.fromhex(v["inner"]))
+        inner.tos = (inner.tos & 0xfc) | ecn
+        del inner.chksum
+        case("esp-in-" + name, links(vector_sa(v)), "ECN-03, ECN-08").ip(0, packet_of(bytes.fromhex(v["packet"]))).out(
+            2, less(fresh(inner)), dst="02:00:00:00:ee:05").count(esp_decrypted=1)
+
     # ---- and outbound: the peer's side of the same packets; CBC's IV is not to be foreseen ----
     def out_links(*more, **policy):
         return links(*more, g.policy(7, IN, BYPASS, order=99), g.policy(8, OUT, BYPASS, order=99),
@@ -398,3 +406,61 @@ def add(g):
     c = case("V28-mc-data-other-sa", mode_mc(sa(**other), g.binding(**mc)), "HA4-MODE-03: the selectors of its own SA alone hold the address")
     rejected(c.ip(0, IP(v28)), "ipsec_selector_mismatch", spi=0x1000, source="198.51.100.23").count(esp_decrypted=1)
     case("V28-mc-data-clear", mode_mc(sa(**null_sha1), g.binding(**mc)), "HA4-SPD-14").ip(0, IP(v28[28:28 + 64])).drop("rt_needs_ipsec")
+
+    # ---- transport mode: TRN-01..08; SA selectors are the packet's own addresses ----
+    whole_ends = [{"local": US + "/32", "remote": PEER + "/32"}]
+
+    def transport(direction=IN, **more):
+        return sa(direction, flags=TRANSPORT | more.pop("flags", 0), selectors=more.pop("selectors", whole_ends), **more)
+
+    def esp_transport(packet, seq, natt=None):
+        a = SecurityAssociation(ESP, spi=SPI, crypt_algo="AES-GCM", crypt_key=bytes.fromhex(KEY),
+                                nat_t_header=UDP(sport=natt, dport=4500) if natt else None)
+        p = a.encrypt(packet, seq_num=seq, iv=seq.to_bytes(8, "big"))
+        if natt:
+            p[UDP].chksum = 0
+            del p[UDP].len
+        if isinstance(p, IP):
+            del p.chksum, p.len
+        else:
+            del p.plen
+        return fresh(p)
+
+    ssh = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9) / Raw(b"transport"))
+    c = case("esp-transport", links(transport()), "TRN-02, TRN-03").ip(0, esp_transport(ssh, 1)).count(esp_decrypted=1)
+    c.to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / ssh)
+    rejected(case("esp-transport-selector", links(transport(selectors=[dict(whole_ends[0], protocol=6)])), "TRN-03").ip(0, esp_transport(ssh, 1)).count(
+        esp_decrypted=1), "ipsec_selector_mismatch")
+    natted = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9, chksum=0x4242) / Raw(b"transport"))
+    c = case("esp-transport-nat", links(transport(flags=NATT, local_port=4500, remote_port=40001)), "TRN-08: the checksum is made anew").ip(
+        0, esp_transport(natted, 1, natt=40001)).count(esp_decrypted=1)
+    c.to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / ssh)
+    tunnelled = fresh(IP(src=PEER, dst=US, id=9, proto=4) / Raw(bytes(data())))
+    case("esp-transport-no-tunnel", links(transport()), "BAD-49, TRN-06").ip(0, esp_transport(tunnelled, 1)).count(esp_decrypted=1).drop("ipsec_no_tunnel")
+    # IIPtran: the binding's tunnel, checked as ever, protected by a transport SA (HA4-SPD-10)
+    mip = [dict(local=g.HA + "/32", remote=g.COA + "/32")]
+    inner_mip = g.data(src=g.HOA, dst=g.CN)
+    iip = g.ipip(inner_mip, src=g.COA, dst=g.HA)
+    c = case("esp-transport-ipip", g.base(g.binding(flags=g.B_IPSEC), transport(selectors=mip, local=g.HA, remote=g.COA)),
+             "HA4-SPD-10, HA4-REV-18: through the SA it is taken").ip(0, esp_transport(iip, 1)).count(esp_decrypted=1)
+    c.reverse(0, len(inner_mip)).out(2, less(inner_mip))
+    c = case("esp-out-transport-ipip", g.base(g.binding(flags=g.B_IPSEC), transport(OUT, selectors=[], local=g.HA, remote=g.COA),
+             g.policy(1, OUT, PROTECT, local=g.HA + "/32", remote=g.COA + "/32", protocol=4, sa=1), g.policy(9, IN, BYPASS, order=99)),
+             "TRN-05, HA4-MODE-06: IP-in-IP, then ESP").ip(2, g.data()).forward(0, len(g.data())).count(esp_encrypted=1)
+    c.out(0, esp_transport(g.ipip(less(g.data())), 1))
+    # the care-of address is the inner address of a VPN tunnel (RFC 5266 mode mc)
+    c = case("esp-out-tunnel-ipip", g.base(g.binding(flags=g.B_IPSEC), sa(OUT, selectors=[], local=g.HA, remote=PEER),
+             g.policy(1, OUT, PROTECT, local=g.HA + "/32", remote=g.COA + "/32", sa=1), g.policy(9, IN, BYPASS, order=99)),
+             "HA4-SPD-01, HA4-MODE-06: IP-in-IP inside a tunnel SA").ip(2, g.data()).forward(0, len(g.data())).count(esp_encrypted=1)
+    c.out(0, ours(g.ipip(less(g.data())), 1, 1))
+    c = case("esp-in-tunnel-ipip", g.base(g.binding(flags=g.B_IPSEC), sa(local=g.HA, selectors=[dict(local=g.HA + "/32", remote=g.COA + "/32")])),
+             "HA4-SPD-11, HA4-REV-18").ip(0, esp(iip, 1)).count(esp_decrypted=1)
+    c.reverse(0, len(inner_mip)).out(2, less(inner_mip))
+    # the SA's peer is a home address: ESP inside IP-in-IP (order A)
+    c = case("esp-out-peer-is-home", g.base(g.binding(), sa(OUT, selectors=[], local=g.HA, remote=g.HOA, flags=DF_SET),
+             g.policy(1, OUT, PROTECT, local=g.CN + "/32", remote="203.0.113.50/32", sa=1), g.policy(8, OUT, BYPASS, order=99), g.policy(9, IN, BYPASS, order=99)),
+             "HA4-SPD-02: the answer is tunnelled although its source is our own").ip(2, g.data(dst="203.0.113.50")).count(esp_encrypted=1)
+    e = ours(less(g.data(dst="203.0.113.50")), 1, 1)
+    e.dst = g.HOA
+    del e.chksum
+    c.forward(0, len(e)).out(0, g.ipip(fresh(e)))
