@@ -11,7 +11,8 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "dataplane/crypto/key.h"
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 
@@ -357,6 +358,98 @@ static void started_again(void **state)
 	assert_true(world_free(w));
 }
 
+static uint64_t random_state = 1;
+
+static uint32_t random_next(uint32_t below) /* splitmix64 */
+{
+	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (uint32_t)((z ^ z >> 31) % below);
+}
+
+/* Text that somebody with the key might send: mostly an inner header with something wrong. */
+static uint32_t hostile_text(uint8_t *text)
+{
+	uint32_t length = 4 * (1 + random_next(random_next(2) ? 20 : 300)), padding;
+	uint8_t inner[sizeof(struct rte_ether_hdr) + 1300];
+	static const uint8_t next[] = {4, 41, 59, 17, 50, 0};
+
+	for (uint32_t i = 0; i < length; i++)
+		text[i] = (uint8_t)random_next(256);
+	if (length >= 48 && random_next(4) != 0) {
+		frame_make(inner, length - 4, random_next(2), 2);
+		memcpy(text, inner + sizeof(struct rte_ether_hdr), length - 4);
+		if (random_next(3) == 0)
+			text[0] = (uint8_t)(random_next(2) ? 0x60 : 0x40 | random_next(16));
+		for (unsigned i = random_next(4); i > 0; i--)
+			text[random_next(60 < length ? 60 : length)] = (uint8_t)random_next(256);
+		if (random_next(4) != 0) {
+			struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)text;
+			uint32_t header = (text[0] & 15u) * 4;
+			ip->hdr_checksum = 0;
+			if (header >= 20 && header <= length)
+				ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, header);
+		}
+	}
+	padding = random_next(4) ? 2 : random_next(256);
+	for (uint32_t i = 0; i < padding && i + 2 < length; i++)
+		text[length - 2 - padding + i < length ? length - 2 - padding + i : 0] =
+			(uint8_t)(i + 1);
+	text[length - 2] = (uint8_t)padding;
+	text[length - 1] = next[random_next(sizeof(next))];
+	return length;
+}
+
+// BAD-13..22, BAD-50, -51: authentic and hostile; each packet ends once, wherever
+static void hostile_plaintext(void **state)
+{
+	static uint8_t frame[2048];
+	const uint32_t flags[] = {0, SA_TRANSPORT, SA_UDP};
+	(void)state;
+
+	for (unsigned v = 0; v < RTE_DIM(flags); v++) {
+		struct world *w = setup(flags[v]);
+		const struct sa_inbound *sa = sa_inbound_get(tables_sas(w->tables), 1);
+		uint32_t at = 14 + 20 + (flags[v] & SA_UDP ? 8 : 0);
+
+		for (uint64_t number = 1; number <= 20000; number++) {
+			uint8_t *esp = frame + at;
+			uint32_t text = hostile_text(esp + 16), length = at + 16 + text + 16;
+			struct crypto_operation operation = {.suite = sa->suite,
+				.key = sa->key,
+				.esp = esp,
+				.sequence = number,
+				.length = text};
+			struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
+			struct ip_address from = address(HERE), to = address(THERE);
+
+			esp_codec_header_write(esp, SPI, number);
+			crypto_engine_encrypt_burst(w->worker.crypto, &operation, 1);
+			assert_int_equal(operation.status, CRYPTO_DONE);
+			frame_make(frame, 20, false, 1);
+			ip->total_length = rte_cpu_to_be_16((uint16_t)(length - 14));
+			ip->next_proto_id = flags[v] & SA_UDP ? IPPROTO_UDP : IPPROTO_ESP;
+			ip->src_addr = ip_address_v4(&from);
+			ip->dst_addr = ip_address_v4(&to);
+			ip->hdr_checksum = 0;
+			ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));
+			if (flags[v] & SA_UDP)
+				memcpy(frame + 34,
+					(uint16_t[]){RTE_BE16(4500), RTE_BE16(4500),
+						rte_cpu_to_be_16((uint16_t)(length - 34)), 0},
+					8);
+			receive(w, 1, frame, length, 1 + random_next(4));
+			world_forget(w);
+			assert_int_equal(w->counters.esp_decrypted, number);
+			assert_int_equal(w->sas.inbound[1].highest, number);
+		}
+		assert_true(world_settle(w));
+		assert_true(world_free(w));
+	}
+}
+
 static int set_changed(struct world *w, void (*change)(struct sa_command *sa))
 {
 	struct command c = sa_command(SA_INBOUND, 9, 0xc0000009u);
@@ -509,6 +602,7 @@ int main(void)
 		cmocka_unit_test(pieces_and_shared),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(started_again),
+		cmocka_unit_test(hostile_plaintext),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(foreign_spi_and_reuse),
 		cmocka_unit_test(moved_in_place),
