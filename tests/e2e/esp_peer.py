@@ -201,12 +201,12 @@ class Sa:
 		return words
 
 	def uat(self):
-		"""tshark's line for what the gateway sends; None when it cannot check it."""
+		"""tshark's lines for what the gateway sends, wherever to; none when it cannot check it."""
 		if not self.a.tshark or (self.a.auth and not self.a.tshark_auth) or self.esn:
-			return None
-		family = "IPv6" if ":" in self.remote else "IPv4"
+			return []
 		key, auth = (f"0x{part.hex()}" if part else "" for part in (self.key_out[:self.a.key], self.key_out[self.a.key:]))
-		return f'"{family}","{self.local}","{self.remote}","0x{self.spi_out:08x}","{self.a.tshark}","{key}","{self.a.tshark_auth or "NULL"}","{auth}"'
+		return [f'"{family}","*","*","0x{self.spi_out:08x}","{self.a.tshark}","{key}","{self.a.tshark_auth or "NULL"}","{auth}"'
+			for family in ("IPv4", "IPv6")]
 
 	# ---- packets
 
