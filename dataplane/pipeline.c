@@ -9,7 +9,7 @@
  *                                    │                └─> exception (to kernel)    │
  *                                    └─> destination <── decap/inner_check <───────┘
  *                                          │   └─> binding ─> mtu_check ─┐
- *                                          │          ^                  │
+ *                                          │          ^       encap/home │ (behind an agent)
  *                                          │          └── care-of is ────┤
  *                                          │              itself away    │
  *                                          └─> route <── encap/ipip, <───┘
@@ -42,6 +42,7 @@
 #include "dataplane/drop.h"
 #include "dataplane/encap/esp.h"
 #include "dataplane/encap/gre.h"
+#include "dataplane/encap/home.h"
 #include "dataplane/encap/ipip.h"
 #include "dataplane/encap/minimal.h"
 #include "dataplane/encap/mtu_check.h"
@@ -100,6 +101,7 @@ static const burst_function steps[STEP_PUNT] = {
 	[STEP_DESTINATION] = destination_forward_burst,
 	[STEP_BINDING] = binding_forward_burst,
 	[STEP_MTU_CHECK] = mtu_check_burst,
+	[STEP_ENCAP_HOME] = home_encap_burst,
 	[STEP_ENCAP_IPIP] = ipip_encap_burst,
 	[STEP_ENCAP_GRE] = gre_encap_burst,
 	[STEP_ENCAP_MINIMAL] = minimal_encap_burst,

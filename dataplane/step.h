@@ -35,6 +35,7 @@ enum step { /* in the order in which the pipeline visits them */
 	STEP_DESTINATION,
 	STEP_BINDING,
 	STEP_MTU_CHECK,
+	STEP_ENCAP_HOME,
 	STEP_ENCAP_IPIP,
 	STEP_ENCAP_GRE,
 	STEP_ENCAP_MINIMAL,

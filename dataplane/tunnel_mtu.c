@@ -121,7 +121,10 @@ struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
 			way.too_deep = true;
 			return way;
 		}
-		inside = (uint16_t)(inside + tunnel_mtu_overhead(n, false));
+		inside = (uint16_t)(inside + tunnel_mtu_overhead(n, false) +
+				    (tunnel_mtu_is_double(n, &last->care_of_address)
+						    ? TUNNEL_MTU_HOME_HEADER
+						    : 0));
 		last = n;
 	}
 	const struct route *route =

@@ -86,6 +86,29 @@ static bool is_keepalive(struct rte_mbuf *packet, const struct packet *p, const 
 	       ip_address_equal(&p->destination, &t->agent_address) && is_echo_request(packet, p);
 }
 
+static bool is_network(const struct packet *p, const struct tunnel *t)
+{
+	return !ip_address_equal(&p->source, &t->home_address);
+}
+
+static bool is_layer(const struct packet *p, int layer, const struct tunnel *t)
+{
+	return layer >= 0 && p->layers[layer].id == t->binding_id &&
+	       p->layers[layer].kind != DECAP_ESP;
+}
+
+/* RFC 5177 7, HA4-NEMO-08: a mobile router's own tunnel from its home address, taken out of its
+ * binding's just before. For its networks alone. */
+static bool is_router_tunnel(
+	const struct worker *worker, const struct packet *p, const struct tunnel *t)
+{
+	return p->outer_kind == DECAP_IPIP && is_network(p, t) &&
+	       is_layer(p, p->layer_count - 1, t) &&
+	       ip_address_equal(&p->outer_source, &t->home_address) &&
+	       ip_address_equal(
+		       &p->outer_destination, &tables_agent_of(worker->tables, t)->address);
+}
+
 static bool is_end_right(
 	const struct worker *worker, const struct packet *p, const struct tunnel *t)
 {
@@ -112,7 +135,7 @@ static enum drop_reason match(
 	struct worker *worker, struct rte_mbuf *packet, struct packet *p, const struct tunnel *t)
 {
 	if (!is_end_right(worker, p, t))
-		return DROP_rt_no_binding;
+		return is_router_tunnel(worker, p, t) ? DROP_NONE : DROP_rt_no_binding;
 	if ((p->outer_kind == DECAP_UDP) != !!(t->flags & BINDING_UDP))
 		return DROP_rt_encap_mismatch;
 	if (p->outer_kind == DECAP_UDP)
@@ -205,8 +228,11 @@ static enum drop_reason check_policy(
 
 	if (t->flags & BINDING_REQUIRES_IPSEC && !came_through_esp(p))
 		return DROP_rt_needs_ipsec;
-	if (tables_agent_of(worker->tables, t)->flags & AGENT_REQUIRE_T &&
-		!(t->flags & BINDING_REVERSE) && !is_keepalive(packet, p, t))
+	/* HA4-NEMO-09: what T=0 leaves open to a node, it does not to networks. */
+	if (!(t->flags & BINDING_REVERSE) &&
+		((is_network(p, t) && ip_address_is_v4(&t->home_address)) ||
+			tables_agent_of(worker->tables, t)->flags & AGENT_REQUIRE_T) &&
+		!is_keepalive(packet, p, t))
 		return DROP_rt_not_granted;
 	if (is_own_signalling(worker, packet, p, t))
 		return DROP_rt_signalling;
@@ -240,7 +266,9 @@ static enum drop_reason combine_tos(
 static void clamp_syn(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
 	struct packet *p = packet_get(packet);
-	uint16_t added = tunnel_mtu_overhead(t, packet_is_ipv6(p));
+	uint16_t added =
+		(uint16_t)(tunnel_mtu_overhead(t, packet_is_ipv6(p)) +
+			   (tunnel_mtu_is_double(t, &p->source) ? TUNNEL_MTU_HOME_HEADER : 0));
 	struct tunnel_way way = tunnel_mtu_way(worker, t);
 
 	if (!way.too_deep && way.mtu > added)
@@ -270,8 +298,10 @@ static void take_in(struct worker *worker, struct rte_mbuf *packet, const struct
 	struct binding_counters *counters = &worker->binding_counters[t->binding_id];
 	struct tunnel_path *path = tables_path_learned(worker->tables, t);
 
-	counters->reverse_packets++;
-	counters->reverse_bytes += rte_pktmbuf_pkt_len(packet);
+	if (!is_layer(p, p->layer_count - 2, t)) { /* else counted, with the router's header on */
+		counters->reverse_packets++;
+		counters->reverse_bytes += rte_pktmbuf_pkt_len(packet);
+	}
 	if (path != NULL &&
 		atomic_load_explicit(&path->unreachable_code, memory_order_relaxed) != 0)
 		atomic_store_explicit(

@@ -43,7 +43,9 @@ static void way_find(struct worker *worker, struct sa_outbound *sa, uint32_t cha
 
 	if (t != NULL) { /* HA4-SPD-02: the peer is a home address */
 		struct tunnel_way way = tunnel_mtu_way(worker, t);
-		uint16_t added = tunnel_mtu_overhead(t, false);
+		uint16_t added =
+			(uint16_t)(tunnel_mtu_overhead(t, false) +
+				   (tunnel_mtu_is_double(t, &peer) ? TUNNEL_MTU_HOME_HEADER : 0));
 		mtu = !way.too_deep && way.mtu > added ? (uint16_t)(way.mtu - added) : 0;
 	} else {
 		route = tables_route_lookup(worker->tables, sa->vrf, &peer);

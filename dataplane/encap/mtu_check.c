@@ -1,5 +1,6 @@
 #include "dataplane/encap/mtu_check.h"
 
+#include "dataplane/encap/outer.h"
 #include "dataplane/fragment.h"
 #include "dataplane/header.h"
 #include "dataplane/icmp_error.h"
@@ -8,18 +9,18 @@
 
 #define IPV6_MTU_LEAST 1280
 
-static step_result encapsulation_step(const struct tunnel *t)
+static enum step encapsulation_step(const struct packet *p)
 {
-	if (t->flags & BINDING_UDP)
-		return STEP_ENCAP_UDP;
-	switch (t->encapsulation) {
-	case ENCAPSULATION_GRE:
-		return STEP_ENCAP_GRE;
-	case ENCAPSULATION_MINIMAL:
-		return STEP_ENCAP_MINIMAL;
-	default:
-		return STEP_ENCAP_IPIP;
-	}
+	return p->flags & PACKET_TO_HOME_ADDRESS ? STEP_ENCAP_HOME
+						 : outer_encapsulation_step(p->tunnel);
+}
+
+/* Octets that encapsulation adds; a fragment is whole inside a header to the home address. */
+static uint16_t overhead(const struct packet *p, bool fragment)
+{
+	if (p->flags & PACKET_TO_HOME_ADDRESS)
+		return (uint16_t)(tunnel_mtu_overhead(p->tunnel, false) + TUNNEL_MTU_HOME_HEADER);
+	return tunnel_mtu_overhead(p->tunnel, fragment);
 }
 
 static bool has_df(struct rte_mbuf *packet, const struct packet *p)
@@ -41,7 +42,7 @@ static step_result too_big(struct worker *worker, struct rte_mbuf *packet, uint1
 {
 	struct packet *p = packet_get(packet);
 	const struct tunnel *t = p->tunnel;
-	uint16_t mtu = (uint16_t)(path_mtu - tunnel_mtu_overhead(t, p->flags & PACKET_FRAGMENT));
+	uint16_t mtu = (uint16_t)(path_mtu - overhead(p, p->flags & PACKET_FRAGMENT));
 
 	if (has_df(packet, p)) {
 		icmp_error_send(worker, packet, ICMP_ERROR_TOO_BIG,
@@ -49,9 +50,9 @@ static step_result too_big(struct worker *worker, struct rte_mbuf *packet, uint1
 		return STEP_DROP(DROP_mtu_df);
 	}
 	if (may_fragment_after(worker, t) && p->nested == NULL)
-		return encapsulation_step(t);
-	return fragment_ipv4(worker, packet, (uint16_t)(path_mtu - tunnel_mtu_overhead(t, true)),
-		(enum step)encapsulation_step(t));
+		return encapsulation_step(p);
+	return fragment_ipv4(
+		worker, packet, (uint16_t)(path_mtu - overhead(p, true)), encapsulation_step(p));
 }
 
 step_result mtu_check(struct worker *worker, struct rte_mbuf *packet)
@@ -59,7 +60,7 @@ step_result mtu_check(struct worker *worker, struct rte_mbuf *packet)
 	struct packet *p = packet_get(packet);
 	const struct tunnel *t = p->tunnel;
 	struct tunnel_way way;
-	uint16_t added = tunnel_mtu_overhead(t, p->flags & PACKET_FRAGMENT || packet_is_ipv6(p));
+	uint16_t added = overhead(p, p->flags & PACKET_FRAGMENT || packet_is_ipv6(p));
 
 	if (p->tunnel_count >= TUNNEL_MTU_DEPTH)
 		return STEP_DROP(DROP_fwd_nest);
@@ -76,7 +77,7 @@ step_result mtu_check(struct worker *worker, struct rte_mbuf *packet)
 		mss_clamp(packet, p, (uint16_t)(way.mtu - added));
 	if (rte_pktmbuf_pkt_len(packet) + added > way.mtu)
 		return too_big(worker, packet, way.mtu);
-	return encapsulation_step(t);
+	return encapsulation_step(p);
 }
 
 void mtu_check_burst(

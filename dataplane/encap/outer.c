@@ -47,11 +47,11 @@ void outer_checksum(struct worker *worker, struct rte_mbuf *packet)
 	packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 }
 
-static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const struct agent *agent,
-	const struct inner *inner)
+/* All but the checksum. */
+static inline void fill_ipv4(struct rte_mbuf *packet, struct rte_ipv4_hdr *ip,
+	const struct agent *agent, const struct inner *inner)
 {
 	struct packet *p = packet_get(packet);
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 
 	ip->type_of_service = p->tos = outer_tos(p->tunnel, agent, inner->tos, ip->type_of_service);
 	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(packet));
@@ -60,13 +60,27 @@ static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const st
 	ip->packet_id = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)
 				? 0
 				: rte_cpu_to_be_16(outer_identification(ip->dst_addr));
-	outer_checksum(worker, packet);
+}
+
+/* struct packet says what the header at the data start says. */
+static inline void note_ipv4(struct packet *p, const struct rte_ipv4_hdr *ip)
+{
 	p->source = ip_address_from_v4(ip->src_addr);
 	p->destination = ip_address_from_v4(ip->dst_addr);
 	p->protocol = ip->next_proto_id;
 	p->payload_offset = rte_ipv4_hdr_len(ip);
 	p->ttl = ip->time_to_live;
 	p->flags &= ~(uint32_t)PACKET_IPV6;
+}
+
+static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const struct agent *agent,
+	const struct inner *inner)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+
+	fill_ipv4(packet, ip, agent, inner);
+	outer_checksum(worker, packet);
+	note_ipv4(packet_get(packet), ip);
 }
 
 static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct agent *agent,
@@ -128,4 +142,24 @@ step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet)
 	else
 		((struct rte_ipv6_hdr *)outer)->proto = inner.is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	return outer_finish(worker, packet, &inner);
+}
+
+bool outer_home(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	const struct tunnel *t = p->tunnel;
+	struct inner inner = outer_inner(packet, p);
+	struct rte_ipv4_hdr *ip =
+		(struct rte_ipv4_hdr *)outer_prepend(packet, t, sizeof(struct rte_ipv4_hdr));
+
+	if (ip == NULL)
+		return false;
+	ip->next_proto_id = inner.is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	ip->dst_addr = ip_address_v4(&t->home_address);
+	fill_ipv4(packet, ip, tables_agent_of(worker->tables, t), &inner);
+	ipv4_checksum_set(ip); /* a device finishes the outermost header alone */
+	note_ipv4(p, ip);
+	p->flags &= ~(uint32_t)(PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_TO_HOME_ADDRESS);
+	worker->counters->encapsulated++;
+	return true;
 }

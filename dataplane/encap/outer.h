@@ -34,6 +34,21 @@ static inline bool outer_is_ipv4(const struct tunnel *t)
 	return t->outer[0] >> 4 == 4;
 }
 
+/* The step that puts the tunnel's own header on. */
+static inline enum step outer_encapsulation_step(const struct tunnel *t)
+{
+	if (t->flags & BINDING_UDP)
+		return STEP_ENCAP_UDP;
+	switch (t->encapsulation) {
+	case ENCAPSULATION_GRE:
+		return STEP_ENCAP_GRE;
+	case ENCAPSULATION_MINIMAL:
+		return STEP_ENCAP_MINIMAL;
+	default:
+		return STEP_ENCAP_IPIP;
+	}
+}
+
 /* Template octets 0..length-1 before the data start. NULL without headroom. */
 static inline uint8_t *outer_prepend(
 	struct rte_mbuf *packet, const struct tunnel *t, uint16_t length)
@@ -68,6 +83,10 @@ void outer_checksum(struct worker *worker, struct rte_mbuf *packet);
 
 /* IP-in-IP around the packet. */
 step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet);
+
+/* A header from the agent to the tunnel's home address, in the tunnel's style. False without
+ * headroom. */
+bool outer_home(struct worker *worker, struct rte_mbuf *packet);
 
 /* Identification of a datagram that may be fragmented: one counter a destination for all workers
  * (HA4-FWD-09). */

@@ -1,10 +1,9 @@
 #include "dataplane/forward/binding.h"
 
-#include "dataplane/header.h"
 #include "dataplane/icmp_error.h"
+#include "dataplane/tunnel_mtu.h"
 
 #define UNREACHABLE_S 60 /* HA4-MTU-11 */
-#define BROADCAST_TTL 64
 
 /* HA4-FWD-11, N35: IP-in-IP from the care-of address to the home address, with the home address
  * inside again. */
@@ -69,20 +68,6 @@ static void tell_unreachable(struct worker *worker, struct rte_mbuf *packet, con
 		icmp_error_send(worker, packet, ICMP_ERROR_HOST_UNREACHABLE, 0);
 }
 
-/* HA4-BCM-03: a node behind a foreign agent gets a broadcast as a datagram to its home address
- * first. */
-static bool wrap_broadcast(struct rte_mbuf *packet, struct packet *p, const struct tunnel *t)
-{
-	if (!(p->flags & PACKET_IP_BROADCAST) || t->flags & BINDING_COLOCATED || packet_is_ipv6(p))
-		return true;
-	if (!ipv4_prepend(packet, ip_address_v4(&t->agent_address), ip_address_v4(&t->home_address),
-		    IPPROTO_IPIP, BROADCAST_TTL, p->tos))
-		return false;
-	p->flags &= ~(uint32_t)(PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST);
-	p->flags |= PACKET_LOCAL;
-	return packet_parse(packet, p);
-}
-
 static step_result tunnel_send(
 	struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
@@ -95,7 +80,10 @@ static step_result tunnel_send(
 	tell_unreachable(worker, packet, t);
 	counters->forward_packets++;
 	counters->forward_bytes += rte_pktmbuf_pkt_len(packet);
-	return wrap_broadcast(packet, p, t) ? STEP_MTU_CHECK : STEP_DROP(DROP_no_headroom);
+	/* A broadcast's destination is not the home address either (HA4-BCM-03). */
+	if (tunnel_mtu_is_double(t, &p->destination))
+		p->flags |= PACKET_TO_HOME_ADDRESS;
+	return STEP_MTU_CHECK;
 }
 
 static const struct tunnel *next_tunnel(

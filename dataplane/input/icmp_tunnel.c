@@ -191,6 +191,15 @@ static bool is_served(
 	return false;
 }
 
+/* The first of two tunnels, which we put on ourselves (HA4-NEMO-07). */
+static bool is_home_header(const struct tunnel *t, const struct rte_ipv4_hdr *ip)
+{
+	return !(t->flags & BINDING_COLOCATED) && ip->version_ihl == 0x45 &&
+	       ip->next_proto_id == IPPROTO_IPIP &&
+	       ip->src_addr == ip_address_v4(&t->agent_address) &&
+	       ip->dst_addr == ip_address_v4(&t->home_address);
+}
+
 /*
  * HA4-MTU-09: only the TOS octet is copied, and only where DSCP is. The quoted inner datagram
  * stands for the one that was sent: the error about it is made with the packet's start moved there,
@@ -208,6 +217,12 @@ static void relay_parameter_problem(
 		!packet_pull(packet, at + (uint32_t)sizeof(ip)))
 		return;
 	memcpy(&ip, rte_pktmbuf_mtod_offset(packet, const void *, at), sizeof(ip));
+	if (is_home_header(t, &ip)) {
+		at = (uint16_t)(at + sizeof(ip));
+		if (!packet_pull(packet, at + (uint32_t)sizeof(ip)))
+			return;
+		memcpy(&ip, rte_pktmbuf_mtod_offset(packet, const void *, at), sizeof(ip));
+	}
 	if (ip.version_ihl >> 4 != 4 || rte_ipv4_hdr_len(&ip) < sizeof(ip) ||
 		!packet_pull(packet, (uint32_t)at + rte_ipv4_hdr_len(&ip) + QUOTE_LEAST))
 		return;

@@ -70,7 +70,7 @@
 	X(rt_signalling, decap, "Mobile IP signalling inside the sender's own tunnel") \
 	X(rt_nest, decap, "more than four tunnel layers") \
 	X(rt_needs_ipsec, decap, "binding demands IPsec, packet came without") \
-	X(rt_not_granted, decap, "reverse tunnel not granted and the agent demands it (require-t)") \
+	X(rt_not_granted, decap, "T=0: from a mobile network, or the agent demands T (require-t)") \
 	X(ecn_drop, decap, "outer CE over inner Not-ECT (RFC 6040 4.2)") \
 	X(gre_header, decap, "GRE version, reserved bits or length wrong") \
 	X(gre_checksum, decap, "GRE checksum wrong") \
