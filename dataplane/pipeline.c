@@ -16,6 +16,10 @@
  *                                                │       gre, minimal, udp
  *                                                └─> link_mtu ─> neighbor ─> transmit
  *
+ * ESP stands beside the other tunnels: local_demux and udp hand it to decap/esp, which goes on at
+ * destination (tunnel mode) or local_demux (transport mode); forward/policy, asked between route
+ * and link_mtu, hands what it protects to encap/esp, which goes on at route or destination.
+ *
  * Every step has a queue. A turn takes the earliest step that has packets, runs a burst of them
  * through it and puts each where its result says: the next step's queue, an end (punt, exception,
  * drop) or nowhere, when the step kept it. So a burst moves through the steps together, each step's

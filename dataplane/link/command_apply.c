@@ -3,6 +3,7 @@
 #include "dataplane/link/event.h"
 
 #include "lib/base/log.h"
+#include "lib/base/secret.h"
 
 #include <errno.h>
 
@@ -73,15 +74,18 @@ static bool command_take(struct command_apply *apply)
 	/* Sequences rise, or "applied" would mean nothing. */
 	int error =
 		command.sequence > apply->sequence ? tables_apply(apply->tables, &command) : EINVAL;
-	if (error == EAGAIN)
-		return false;
-	if (error && !refusal_put(apply, &command, error))
-		return false;
-	if (command.sequence > apply->sequence)
-		apply->sequence = command.sequence;
-	apply->applied += error == 0;
-	ring_release(&apply->region->command, 1);
-	return true;
+	bool done = error != EAGAIN && (!error || refusal_put(apply, &command, error));
+	if (done) {
+		if (command.sequence > apply->sequence)
+			apply->sequence = command.sequence;
+		apply->applied += error == 0;
+		if (command.type == COMMAND_SA_KEY) /* ESP-ALG-25 */
+			secret_wipe((void *)(uintptr_t)shared, sizeof(*shared));
+		ring_release(&apply->region->command, 1);
+	}
+	if (command.type == COMMAND_SA_KEY)
+		secret_wipe(&command, sizeof(command));
+	return done;
 }
 
 unsigned command_apply_poll(struct command_apply *apply)

@@ -700,6 +700,11 @@ int sa_table_apply(struct sa_table *table, const struct command *c, const struct
 	}
 }
 
+void sa_table_forget(struct sa_table *table)
+{
+	staging_clear(table);
+}
+
 void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock)
 {
 	for (uint8_t direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)

@@ -206,6 +206,8 @@ uint64_t sa_table_objects(const struct sa_table *table);
  */
 int sa_table_apply(struct sa_table *table, const struct command *command,
 	const struct tsc_clock *clock, uint32_t generation, bool syncing);
+/* Forgets and wipes what was staged: a new session of control begins. */
+void sa_table_forget(struct sa_table *table);
 /* Removes what was not set in this generation. */
 void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock);
 

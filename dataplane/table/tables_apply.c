@@ -354,6 +354,7 @@ static int apply_one(struct tables *tables, const struct command *c)
 	case COMMAND_SYNC_BEGIN:
 		tables->generation++;
 		tables->syncing = true;
+		sa_table_forget(&tables->sas);
 		return 0;
 	case COMMAND_SYNC_END:
 		return sync_end(tables);
