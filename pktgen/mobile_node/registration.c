@@ -3,6 +3,10 @@
 #define RETRY_FIRST         CLOCK_NS_PER_S // RFC 5944 3.6.3: at least one second
 #define RETRY_MAX           (32 * CLOCK_NS_PER_S)
 #define DENIED_RETRY_FIRST  (5 * CLOCK_NS_PER_S)
+#define DENIED_RETRY_MAX    (60 * CLOCK_NS_PER_S)
+#define REQUEST_INTERVAL    CLOCK_NS_PER_S // RFC 5944 2.4.2: on average, whatever happens
+#define REQUESTS_AT_ONCE    6
+#define UNCHANGED_MAX       (16 * CLOCK_NS_PER_S)
 #define STOP_ATTEMPTS       2 /* 1 s and 2 s: a node that leaves does not wait longer */
 #define RESYNCS_AT_ONCE     2
 #define KEEPALIVE_DEFAULT_S 110 // RFC 3519 4.9
@@ -65,22 +69,49 @@ static void extensions_write(struct registration *r, struct writer *w)
 	}
 }
 
+/* An address that comes and goes, or a user with SIGUSR1, must not make a flood of requests. */
+static bool may_send(const struct registration *r, monotonic now)
+{
+	return r->budget_until <= now + (REQUESTS_AT_ONCE - 1) * REQUEST_INTERVAL;
+}
+
+static void budget_use(struct registration *r, monotonic now)
+{
+	if (r->budget_until < now)
+		r->budget_until = now;
+	r->budget_until += REQUEST_INTERVAL;
+}
+
+/* With nonces the unanswered request goes out unchanged (RFC 5944 3.6.3); but the lifetime counts
+ * from its first copy, so after a while it is given up for a new one. */
+static bool is_repeated(const struct registration *r, struct clock_now now)
+{
+	return r->settings.replay == REGISTRATION_NONCE &&
+	       now.monotonic_ns - r->identified < UNCHANGED_MAX;
+}
+
 static void request_send(struct registration *r, struct clock_now now, bool retransmission)
 {
 	uint8_t payload[512];
 	struct writer w = writer_make(payload, sizeof(payload));
 	bool to_home = r->state == REGISTRATION_GOING_HOME;
-	bool nonce = r->settings.replay == REGISTRATION_NONCE;
 
+	if (!may_send(r, now.monotonic_ns)) { /* the timer sends it */
+		r->pending = false;
+		r->deadline = r->budget_until - (REQUESTS_AT_ONCE - 1) * REQUEST_INTERVAL;
+		return;
+	}
+	budget_use(r, now.monotonic_ns);
 	r->attempt = retransmission ? r->attempt + 1 : 1;
-	r->last_sent = now.monotonic_ns;
 	if (!retransmission) {
 		r->first_sent = now.monotonic_ns;
 		r->retry_interval = RETRY_FIRST;
 	}
-	if (!(retransmission && nonce))
+	if (!(retransmission && is_repeated(r, now))) {
 		r->identification = identification_next(r, now);
-	if (!nonce)
+		r->identified = now.monotonic_ns;
+	}
+	if (r->settings.replay == REGISTRATION_TIMESTAMP)
 		r->last_timestamp = r->identification;
 	r->requested_lifetime_s = deregistering(r) ? 0 : r->settings.lifetime_s;
 
@@ -153,6 +184,7 @@ void registration_care_of_changed(
 	r->care_of_address = care_of_address;
 	r->announced = false;
 	r->resyncs = 0;
+	r->denials = 0;
 	r->attempt = 0;
 	if (care_of_address == 0) {
 		state_set(r, REGISTRATION_SEARCHING);
@@ -171,12 +203,17 @@ void registration_care_of_changed(
 
 void registration_route_changed(struct registration *r, struct clock_now now)
 {
-	if (r->pending && r->state != REGISTRATION_STOPPING)
-		request_send(r, now, false);
+	/* The same request once more, as far as replay protection goes. */
+	if (r->pending && r->state != REGISTRATION_STOPPING && may_send(r, now.monotonic_ns)) {
+		r->retry_interval = RETRY_FIRST;
+		request_send(r, now, r->settings.replay == REGISTRATION_NONCE);
+	}
 }
 
 void registration_refresh_wanted(struct registration *r, struct clock_now now)
 {
+	if (r->pending && !may_send(r, now.monotonic_ns))
+		return; /* one is out and will be repeated */
 	if (r->state == REGISTRATION_REGISTERING || r->state == REGISTRATION_REGISTERED ||
 		r->state == REGISTRATION_GOING_HOME)
 		request_send(r, now, false);
@@ -294,6 +331,7 @@ static void accepted(struct registration *r, struct clock_now now,
 
 	r->pending = false;
 	r->resyncs = 0;
+	r->denials = 0;
 	if (r->state == REGISTRATION_STOPPING) {
 		stop(r, "deregistered");
 		return;
@@ -313,14 +351,15 @@ static void accepted(struct registration *r, struct clock_now now,
 	event.type = r->announced ? REGISTRATION_EVENT_REFRESHED : REGISTRATION_EVENT_REGISTERED;
 	r->announced = true;
 	state_set(r, REGISTRATION_REGISTERED);
-	/* The home agent counts from when the request reached it, which is not before we sent it.
-	 */
+	/* RFC 5944 3.6.2.2: the home agent counts from when the request reached it, which is not
+	 * before its first copy left; refreshed at half of that, however late the reply came. */
 	r->expiry = CLOCK_NEVER;
 	r->deadline = CLOCK_NEVER;
 	if (lifetime != MIP4_LIFETIME_INFINITE) {
-		uint64_t half = lifetime * CLOCK_NS_PER_S / 2;
-		r->expiry = r->last_sent + lifetime * CLOCK_NS_PER_S;
-		r->deadline = now.monotonic_ns + (half > RETRY_FIRST ? half : RETRY_FIRST);
+		monotonic half = r->identified + lifetime * CLOCK_NS_PER_S / 2;
+		monotonic least = now.monotonic_ns + RETRY_FIRST;
+		r->expiry = r->identified + lifetime * CLOCK_NS_PER_S;
+		r->deadline = half > least ? half : least;
 	}
 	tell(r, event);
 }
@@ -335,8 +374,12 @@ static void denied(struct registration *r, struct clock_now now, const struct mi
 		stop(r, "denied");
 		return;
 	}
-	/* A binding that still lives stays. Ask again, not sooner than a denied node should. */
-	r->deadline = now.monotonic_ns + DENIED_RETRY_FIRST;
+	/* A binding that still lives stays. Ask again, less and less often: what denies us is
+	 * seldom repaired by asking (RFC 5944 3.6.2.3). */
+	uint64_t pause = DENIED_RETRY_FIRST << r->denials;
+	if (pause < DENIED_RETRY_MAX)
+		r->denials++;
+	r->deadline = now.monotonic_ns + (pause < DENIED_RETRY_MAX ? pause : DENIED_RETRY_MAX);
 }
 
 static void resynchronize(

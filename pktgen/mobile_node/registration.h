@@ -111,8 +111,11 @@ struct registration {
 	uint64_t identification;
 	uint64_t last_timestamp;
 	uint16_t requested_lifetime_s;
-	monotonic first_sent, last_sent, retry_interval;
+	monotonic first_sent, retry_interval;
+	monotonic identified;   /* when the first request with this identification left */
+	monotonic budget_until; /* one second later with each request; never far beyond now */
 	unsigned resyncs;       /* 133 answers in a row */
+	unsigned denials;       /* in a row, as far as the pause grows */
 	int32_t clock_offset_s; /* home agent's clock minus ours (timestamps) */
 	uint32_t nonce;
 	monotonic retransmission_max;

@@ -568,6 +568,145 @@ static void denials_are_retried_later(void **state)
 	assert_int_equal(w.last.type, REGISTRATION_EVENT_REGISTERED);
 }
 
+// RFC 5944 3.6.2.3: what a denied node asks again for grows rarer; a new place is a new chance
+static void denials_are_retried_less_and_less(void **state)
+{
+	static const unsigned gaps[] = {5, 10, 20, 40, 60, 60, 60};
+	struct registration_settings s = settings_default();
+	struct world w;
+
+	world_start(&w, &s);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	for (unsigned i = 0; i < 7; i++) {
+		reply(&w, (struct answer){.code = 131});
+		next_deadline(&w);
+		assert_int_equal(w.requests, i + 2);
+		assert_int_equal(w.request_at[i + 1] - w.request_at[i], gaps[i] * S);
+	}
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.24"));
+	reply(&w, (struct answer){.code = 131});
+	next_deadline(&w);
+	assert_int_equal(w.request_at[w.requests - 1] - w.request_at[w.requests - 2], 5 * S);
+}
+
+/* Requests in the first second, then in the nine after it, while something asks ten times a second.
+ */
+static void flood(struct world *w, void (*ask)(struct world *w, unsigned i), unsigned at_once)
+{
+	unsigned before = w->requests;
+
+	for (unsigned i = 0; i < 100; i++) {
+		ask(w, i);
+		pass(w, S / 10);
+		registration_timer(&w->node, w->now);
+		if (i == 8)
+			assert_int_equal(w->requests - before, at_once);
+	}
+	assert_in_range(w->requests - before, 10, 17);
+}
+
+static void ask_by_route(struct world *w, unsigned i)
+{
+	registration_route_changed(&w->node, w->now);
+}
+
+static void ask_by_signal(struct world *w, unsigned i)
+{
+	registration_refresh_wanted(&w->node, w->now);
+}
+
+static void ask_by_move(struct world *w, unsigned i)
+{
+	registration_care_of_changed(
+		&w->node, w->now, i % 2 ? v4("198.51.100.23") : v4("198.51.100.24"));
+}
+
+// RFC 5944 2.4.2, 3.6.3: once a second on average, whatever drives the node; the last place wins
+static void requests_are_bounded(void **state)
+{
+	struct registration_settings s = settings_default();
+	struct world w;
+
+	world_start(&w, &s);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	flood(&w, ask_by_route, 5);
+	world_start(&w, &s);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	flood(&w, ask_by_signal, 5);
+	world_start(&w, &s);
+	flood(&w, ask_by_move, 6);
+	if (!w.node.pending)
+		next_deadline(&w);
+	assert_int_equal(w.parsed.request.care_of_address, v4("198.51.100.23"));
+	answer_honestly(&w);
+	assert_int_equal(w.last.type, REGISTRATION_EVENT_REGISTERED);
+	assert_int_equal(w.last.care_of_address, v4("198.51.100.23"));
+}
+
+// RFC 5944 3.6.3, 5.7.2: unchanged, byte for byte, also when a route came back; given up at last
+static void nonce_request_is_repeated_unchanged(void **state)
+{
+	struct registration_settings s = settings_default();
+	uint8_t first[512];
+	struct world w;
+
+	s.replay = REGISTRATION_NONCE;
+	world_start(&w, &s);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	memcpy(first, w.request, w.request_length);
+	pass(&w, S / 2);
+	registration_route_changed(&w.node, w.now);
+	assert_int_equal(w.requests, 2);
+	assert_memory_equal(w.request, first, w.request_length);
+	for (unsigned i = 0; i < 4; i++) { /* 1.5, 3.5, 7.5, 15.5 s */
+		next_deadline(&w);
+		assert_memory_equal(w.request, first, w.request_length);
+	}
+	uint64_t before = w.parsed.request.identification;
+	next_deadline(&w);
+	assert_true((uint32_t)w.parsed.request.identification != (uint32_t)before);
+	assert_int_equal(w.parsed.request.identification >> 32, before >> 32);
+}
+
+// RFC 5944 3.6.2.2: as if the timer had started when the request was sent, its first copy that is
+static void lifetime_counts_from_the_first_copy(void **state)
+{
+	for (unsigned nonce = 0; nonce < 2; nonce++) {
+		struct registration_settings s = settings_default();
+		struct world w;
+
+		s.replay = nonce ? REGISTRATION_NONCE : REGISTRATION_TIMESTAMP;
+		world_start(&w, &s);
+		registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+		next_deadline(&w);
+		next_deadline(&w);
+		assert_int_equal(w.requests, 3);
+		reply(&w, (struct answer){.lifetime_s = 60});
+		assert_int_equal(w.last.type, REGISTRATION_EVENT_REGISTERED);
+		assert_int_equal(w.node.expiry, w.request_at[nonce ? 0 : 2] + 60 * S);
+	}
+}
+
+/* A reply that took more than half of the lifetime leaves time to refresh all the same. */
+static void late_reply_is_refreshed_in_time(void **state)
+{
+	struct registration_settings s = settings_default();
+	struct world w;
+
+	world_start(&w, &s);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	for (unsigned i = 0; i < 5; i++)
+		next_deadline(&w);
+	pass(&w, 31 * S); /* the next retransmission is due after 32 s */
+	reply(&w, (struct answer){.lifetime_s = 60});
+	assert_int_equal(w.last.type, REGISTRATION_EVENT_REGISTERED);
+	next_deadline(&w);
+	assert_int_equal(w.requests, 7);
+	assert_int_equal(w.request_at[6] - w.request_at[5], 32 * S);
+	reply(&w, (struct answer){.lifetime_s = 60});
+	assert_int_equal(w.last.type, REGISTRATION_EVENT_REFRESHED);
+}
+
 static void stopping_deregisters_this_place(void **state)
 {
 	struct world w;
@@ -644,6 +783,11 @@ int main(void)
 		cmocka_unit_test(trust_only_what_is_authenticated),
 		cmocka_unit_test(home_address_is_assigned),
 		cmocka_unit_test(denials_are_retried_later),
+		cmocka_unit_test(denials_are_retried_less_and_less),
+		cmocka_unit_test(requests_are_bounded),
+		cmocka_unit_test(nonce_request_is_repeated_unchanged),
+		cmocka_unit_test(lifetime_counts_from_the_first_copy),
+		cmocka_unit_test(late_reply_is_refreshed_in_time),
 		cmocka_unit_test(stopping_deregisters_this_place),
 		cmocka_unit_test(stopping_does_not_wait_for_ever),
 		cmocka_unit_test(route_brings_a_waiting_request_forward),
