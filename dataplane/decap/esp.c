@@ -437,8 +437,10 @@ static enum drop_reason open_tunnel(
 		return DROP_ipsec_inner_malformed;
 	}
 	rte_pktmbuf_adj(w->packet, (uint16_t)start);
-	packet_trim(w->packet, inner); /* ESP-FMT-13 */
-	if (!packet_parse(w->packet, p))
+	packet_trim(w->packet, inner);                                   /* ESP-FMT-13 */
+	if (likely(next_header == ESP_NEXT_HEADER_IPV4 && head != copy)) /* checked, in one piece */
+		packet_note_ipv4(p, rte_pktmbuf_mtod(w->packet, const struct rte_ipv4_hdr *));
+	else if (!packet_parse(w->packet, p))
 		return DROP_ipsec_inner_malformed;
 	reason = esp_inner_check(worker, w->packet, w->sa);
 	return reason != DROP_NONE ? reason : combine_tos(worker, w->packet, w->sa);

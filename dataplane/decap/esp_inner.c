@@ -166,8 +166,11 @@ static enum drop_reason check_selectors(
 {
 	const struct sa_table *sas = tables_sas(worker->tables);
 	const struct packet *p = packet_get(packet);
-	struct sa_selector_key key = key_of(packet, p), quoted = {.protocol = 0};
+	struct sa_selector_key key, quoted = {.protocol = 0};
 
+	if (likely(sa_selector_host_match(&sa->selector, &p->source)))
+		return DROP_NONE;
+	key = key_of(packet, p);
 	if (sa_table_selectors_match(sas, sa, &key))
 		return DROP_NONE;
 	if (p->flags & PACKET_FRAGMENT_LATER && is_fragment_of_match(sas, sa, &key))

@@ -18,7 +18,8 @@ struct policy_entry {
 	uint16_t vrf;
 	uint8_t direction, action, protocol;
 	bool host;
-	uint8_t reserved[10];
+	bool any; /* beside the remote address nothing is asked for */
+	uint8_t reserved[9];
 	struct ip_address remote_last;
 };
 
@@ -45,12 +46,16 @@ static inline struct selector policy_entry_selector(const struct policy_entry *e
 /* The selector without the remote address. */
 static inline bool policy_entry_match(const struct policy_entry *e, const struct policy_key *key)
 {
-	return policy_address_number(&key->local) >= policy_address_number(&e->local_first) &&
-	       policy_address_number(&key->local) <= policy_address_number(&e->local_last) &&
-	       selector_protocol_match(e->protocol, key->protocol) &&
-	       (!(e->flags & POLICY_MIP_SIGNALLING) || key->mip_signalling) &&
-	       selector_port_match(e->local_port_first, e->local_port_last, key->local_port) &&
-	       selector_port_match(e->remote_port_first, e->remote_port_last, key->remote_port);
+	return e->any ||
+	       (policy_address_number(&key->local) >= policy_address_number(&e->local_first) &&
+		       policy_address_number(&key->local) <=
+			       policy_address_number(&e->local_last) &&
+		       selector_protocol_match(e->protocol, key->protocol) &&
+		       (!(e->flags & POLICY_MIP_SIGNALLING) || key->mip_signalling) &&
+		       selector_port_match(
+			       e->local_port_first, e->local_port_last, key->local_port) &&
+		       selector_port_match(
+			       e->remote_port_first, e->remote_port_last, key->remote_port));
 }
 
 static inline bool policy_entry_match_remote(

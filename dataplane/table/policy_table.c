@@ -232,7 +232,11 @@ static void entry_fill(struct policy_entry *e, const struct policy_command *c)
 		.direction = c->direction,
 		.action = c->action,
 		.protocol = s->protocol,
-		.host = ip_address_equal(&s->remote_first, &s->remote_last)};
+		.host = ip_address_equal(&s->remote_first, &s->remote_last),
+		.any = s->protocol == 0 && !(c->flags & POLICY_MIP_SIGNALLING) &&
+		       port_is_any(s->local_port_first, s->local_port_last) &&
+		       port_is_any(s->remote_port_first, s->remote_port_last) &&
+		       ip_address_range_is_all(&s->local_first, &s->local_last)};
 	atomic_store_explicit(&e->born, NEVER, memory_order_relaxed);
 	atomic_store_explicit(&e->died, NEVER, memory_order_relaxed);
 }
@@ -450,21 +454,23 @@ void policy_table_collect(struct policy_table *table)
 
 /* ---- workers ---- */
 
-/* The head of a key's chain is fetched for the whole burst before the first is read. */
-static void head_prefetch(
+/* The head of a key's chain, probably, is fetched for the whole burst before the first is read. */
+static uint32_t head_prefetch(
 	const struct policy_table *table, const struct policy_version *version, uint64_t hash)
 {
 	const struct slot_bucket *bucket = slot_table_home(&table->hosts, hash);
 	unsigned bits = slot_bucket_match(bucket, slot_table_fingerprint(hash));
+	uint32_t slot = 0;
 
 	if (bits != 0) {
-		uint32_t slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
+		slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
 		const struct policy_entry *e = entry_at(table, slot);
 		rte_prefetch0(e);
 		rte_prefetch0(&e->local_port_first);
 		if (version->general != NULL)
 			policy_general_prefetch(version->general, slot);
 	}
+	return slot;
 }
 
 static const struct policy_version *version_read(const struct policy_table *table)
@@ -522,11 +528,11 @@ void policy_table_lookup_burst(const struct policy_table *table, const struct po
 		rte_prefetch0(slot_table_home(&table->hosts, hashes[i]));
 	}
 	for (unsigned i = 0; i < count; i++)
-		head_prefetch(table, version, hashes[i]);
+		slots[i] = head_prefetch(table, version, hashes[i]);
 	for (unsigned i = 0; i < count; i++) {
 		struct host_key key = {&keys[i].remote, keys[i].vrf, keys[i].direction};
-		slots[i] = 0;
-		if (!(version->vrfs >> keys[i].vrf & 1))
+		if (!(version->vrfs >> keys[i].vrf & 1) ||
+			(slots[i] != 0 && host_match(&key, &table->entries, slots[i])))
 			continue;
 		slots[i] = slot_table_find(
 			&table->hosts, hashes[i], host_match, &key, &table->entries);

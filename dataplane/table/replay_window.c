@@ -16,7 +16,7 @@ struct place {
 static struct place place_of(const struct replay_window *window, uint64_t number)
 {
 	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS;
-	uint64_t turn = stretch >> __builtin_popcount(window->mask);
+	uint64_t turn = stretch >> __builtin_ctz(window->mask + 1u); /* a power of two */
 
 	return (struct place){.word = &window->words[stretch & window->mask],
 		.turn = (turn & TURN_MASK) << TURN_SHIFT,

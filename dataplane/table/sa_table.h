@@ -105,7 +105,8 @@ struct sa_selector {
 	uint32_t next;    /* index in sa_table.selectors, 0 none */
 	uint8_t protocol; /* 0 any */
 	bool any_port;    /* no port is asked for: fragments match (ESP-IN-07) */
-	uint8_t reserved[2];
+	bool host; /* one remote address and nothing else is asked for: a mobile node's, mostly */
+	uint8_t reserved[1];
 };
 
 struct sa_inbound {
@@ -323,6 +324,16 @@ static inline void sa_selector_address(const struct ip_address *address, uint64_
 	memcpy(number, address->bytes, 16);
 	number[0] = __builtin_bswap64(number[0]);
 	number[1] = __builtin_bswap64(number[1]);
+}
+/* Does a packet from `remote` match by its address alone? False does not mean that it does not. */
+static inline bool sa_selector_host_match(
+	const struct sa_selector *selector, const struct ip_address *remote)
+{
+	uint64_t number[2];
+
+	sa_selector_address(remote, number);
+	return selector->host && number[0] == selector->remote_first[0] &&
+	       number[1] == selector->remote_first[1];
 }
 /* Any thread. */
 bool sa_table_selector_match(const struct sa_selector *selector, const struct sa_selector_key *key);

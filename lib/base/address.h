@@ -102,4 +102,15 @@ int ip_prefix_parse(const char *text, struct ip_prefix *out);
 char *ip_address_format(const struct ip_address *a, char buffer[IP_ADDRESS_TEXT_SIZE]);
 char *ip_prefix_format(const struct ip_prefix *p, char buffer[IP_PREFIX_TEXT_SIZE]);
 
+/* Do the two, of one family, hold all its addresses between them? */
+static inline bool ip_address_range_is_all(
+	const struct ip_address *first, const struct ip_address *last)
+{
+	const struct ip_address all = {.words = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+
+	if (ip_address_is_v4(first))
+		return ip_address_v4(first) == 0 && ip_address_v4(last) == UINT32_MAX;
+	return ip_address_is_unspecified(first) && ip_address_equal(last, &all);
+}
+
 #endif
