@@ -62,6 +62,22 @@ def add(g):
     c.step(sa(OUT, HA, OTHER, HA + "/32", TIA + "/32", flags=DF_SET)).ip(2, answer)
     c.forward(0, 28, 28).out(0, tunnel(ipip(less(answer), dst=TIA), 1, HA, ROAMING), tunnel(ipip(less(answer), dst=TIA), 2, HA, OTHER)).count(esp_encrypted=2)
 
+    reply = IP(src=HA, dst=TIA, ttl=64) / UDP(sport=434, dport=5434) / Raw(b"reply")
+    sent = g.Ether(dst=g.ROUTER, src=g.PORT[0]) / reply
+    c = case("order-mc-reply", base(*mc), "HA4-MODE-05: past the bindings, into the SA all the same").inject(2, 0, sent, flags=1)
+    c.out(0, tunnel(fresh(reply), 1, HA, ROAMING)).count(esp_encrypted=1)
+    case("order-mc-reply-no-sa", base(*mc[2:]), "HA4-MODE-05: without the SA never").inject(2, 0, sent, flags=1).drop("policy_no_sa")
+
+    # ---- both at once: MIP(ESP(MIP)) at external agent, gateway and internal agent in one, RFC 5265 modes cvc and fvc ----
+    both = [sa(IN, HA, HOA, HA + "/32", TIA + "/32"), sa(OUT, HA, HOA, HA + "/32", TIA + "/32", flags=DF_SET)] + mc[2:] + [
+        binding(), binding(id=1, home="10.1.0.11", care_of=TIA, flags=B_IPSEC)]
+    user, to_user = data(src="10.1.0.11", dst=CN), data(src=CN, dst="10.1.0.11")
+    esp = tunnel(fresh(IP(src=TIA, dst=HA, ttl=64, proto=4) / Raw(bytes(user))), 1, HOA, HA)
+    c = case("order-both", base(*both), "HA4-MODE-17, HA4-SPD-01: all three taken off, and put on")
+    c.ip(0, fresh(IP(src=COA, dst=HA, ttl=64, proto=4) / Raw(bytes(esp)))).reverse(0, len(esp)).reverse(1, 28).count(esp_decrypted=1).out(2, less(user))
+    sent = tunnel(ipip(less(to_user), dst=TIA), 1, HA, HOA)
+    c.ip(2, to_user).forward(1, 28).forward(0, len(sent)).count(esp_encrypted=1).out(0, ipip(sent))
+
     # ---- order A: ESP inside IP-in-IP; the IPsec peer is the home address ----
     node = [sa(IN, HA, HOA, "10.2.0.0/16", REMOTE + "/32"), sa(OUT, HA, HOA, "10.2.0.0/16", REMOTE + "/32", flags=DF_SET),
             policy(1, OUT, PROTECT, local="10.2.0.0/16", remote=REMOTE + "/32", sa=1)] + rest
