@@ -27,6 +27,7 @@ struct work { /* one packet between the checks and its end */
 	uint16_t next_at; /* transport over IPv6: the octet that says what follows */
 	uint8_t index;    /* in the burst */
 	bool cut;         /* outer DF 0: it will be fragmented */
+	bool is_tunnel;   /* inner is the outer datagram of a Mobile IP tunnel of ours */
 	struct inner inner;
 };
 
@@ -192,6 +193,7 @@ static bool admit(
 	}
 	w->route = path.route;
 	w->inner = outer_inner(*packet, p);
+	w->is_tunnel = p->flags & PACKET_TUNNELLED;
 	payload = rte_pktmbuf_pkt_len(*packet);
 	if (transport) {
 		payload -= w->at;
@@ -454,7 +456,8 @@ static bool outer_df(const struct work *w)
 		return false;
 	if (w->sa->flags & SA_DF_SET || w->inner.is_ipv6)
 		return true;
-	return w->inner.df && !(w->sa->flags & SA_DF_CLEAR);
+	/* HA4-MTU-17: the tunnel's path MTU discovery needs its DF. */
+	return w->inner.df && (w->is_tunnel || !(w->sa->flags & SA_DF_CLEAR));
 }
 
 static void finish_ipv4(struct worker *worker, const struct work *w, struct packet *p)

@@ -62,6 +62,10 @@ def add(g):
     c.step(sa(OUT, HA, OTHER, HA + "/32", TIA + "/32", flags=DF_SET)).ip(2, answer)
     c.forward(0, 28, 28).out(0, tunnel(ipip(less(answer), dst=TIA), 1, HA, ROAMING), tunnel(ipip(less(answer), dst=TIA), 2, HA, OTHER)).count(esp_encrypted=2)
 
+    df = [data(src=CN, dst=HOA, flags="DF"), data(src=CN, dst=HOA)]
+    c = case("order-mc-df-clear", base(mc[0], sa(OUT, HA, ROAMING, HA + "/32", TIA + "/32", flags=esp_cases.DF_CLEAR), *mc[2:],
+                                       binding(care_of=TIA, flags=B_IPSEC)), "HA4-MTU-17: an SA that clears DF does not for a Mobile IP tunnel").ip(2, *df)
+    c.forward(0, 28, 28).count(esp_encrypted=2).out(0, *[tunnel(ipip(less(p), dst=TIA), n + 1, HA, ROAMING) for n, p in enumerate(df)])
     reply = IP(src=HA, dst=TIA, ttl=64) / UDP(sport=434, dport=5434) / Raw(b"reply")
     sent = g.Ether(dst=g.ROUTER, src=g.PORT[0]) / reply
     c = case("order-mc-reply", base(*mc), "HA4-MODE-05: past the bindings, into the SA all the same").inject(2, 0, sent, flags=1)
