@@ -555,6 +555,7 @@ static void make(void)
 		exit(1);
 	}
 	worker->crypto = crypto_workers_engine(crypto, 0);
+	worker->policy_hits = slab_map(limits.policies * sizeof(*worker->policy_hits));
 	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"\"}\n",
 		crypto_workers_text(crypto));
 
