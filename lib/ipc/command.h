@@ -144,7 +144,7 @@ struct binding_command {
 	monotonic expires_ns; /* the dataplane never uses the binding later; CLOCK_NEVER */
 	uint32_t binding_id;
 	uint32_t flags; /* enum binding_flag */
-	uint32_t sa_id; /* reserved for the IPsec issue, 0 */
+	uint32_t sa_id; /* inbound SA of the inner address, for operators; 0 none (HA4-MODE-06) */
 	uint16_t vrf;
 	uint16_t home_port;    /* port of the home link, PORT_NONE when virtual */
 	be16 care_of_port;     /* UDP tunnels; 0 otherwise */
