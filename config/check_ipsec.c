@@ -358,16 +358,18 @@ static int check_policies(struct loader *loader)
 	const struct config *config = loader->config;
 	const struct config_security_association **sorted = sort_associations(config);
 	uint64_t entries = 0;
-	int result = sorted ? 0 : loader_fail(loader, 0, "out of memory");
+	int result = 0;
 
+	if (!sorted)
+		return loader_fail(loader, 0, "out of memory");
 	for (unsigned i = 0; !result && i < config->policy_count; i++) {
 		const struct config_policy *policy = &config->policies[i];
 		result = check_policy(loader, policy);
 		if (!result)
 			result = check_reference(loader, policy, sorted);
-		entries += count_selectors(policy->local_ts, policy->local_ts_count,
-				   policy->remote_ts, policy->remote_ts_count) *
-			   (policy->direction == DIRECTION_BOTH ? 2u : 1u);
+		uint64_t selectors = count_selectors(policy->local_ts, policy->local_ts_count,
+			policy->remote_ts, policy->remote_ts_count);
+		entries += selectors * (policy->direction == DIRECTION_BOTH ? 2 : 1);
 	}
 	free(sorted);
 	if (!result && entries > config->dataplane.max_policies)

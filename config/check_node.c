@@ -145,6 +145,7 @@ static int check_hours(struct loader *loader, struct config_mobile_node *node)
 
 	if (!node->hours[0])
 		return 0;
+	// NOLINTNEXTLINE(cert-err34-c): two digits at the most do not overflow
 	if (sscanf(node->hours, "%2u:%2u-%2u:%2u%c", &from_h, &from_m, &to_h, &to_m, &rest) != 4 ||
 		from_h > 23 || to_h > 23 || from_m > 59 || to_m > 59 ||
 		(from_h == to_h && from_m == to_m))

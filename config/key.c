@@ -4,28 +4,31 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* The text of a key file; the caller frees it with text_free. */
-static int read_key_file(struct loader *loader, unsigned line, const char *path, char **text)
+/* The text of a key file, which the caller frees with text_free; NULL after telling the loader. */
+static char *read_key_file(struct loader *loader, unsigned line, const char *path)
 {
 	struct config_error why;
 	struct stat status;
+	char *text = NULL;
 
 	if (stat(path, &status))
-		return loader_fail(loader, line, "key_file \"%s\": %m", path);
-	if (status.st_mode & (S_IRWXG | S_IRWXO))
-		return loader_fail(loader, line,
+		loader_fail(loader, line, "key_file \"%s\": %m", path);
+	else if (status.st_mode & (S_IRWXG | S_IRWXO))
+		loader_fail(loader, line,
 			"key_file \"%s\" is open to group or others: chmod 600 it", path);
-	if (text_read(path, text, &why))
-		return loader_fail(loader, line, "key_file %s", why.text);
-	return 0;
+	else if (text_read(path, &text, &why))
+		loader_fail(loader, line, "key_file %s", why.text);
+	else
+		return text;
+	return NULL;
 }
 
 static int key_from_file(struct loader *loader, struct config_security *security)
 {
 	unsigned line = loader_line(loader, security, "key_file");
-	char *text = NULL;
+	char *text = read_key_file(loader, line, security->key_file);
 
-	if (read_key_file(loader, line, security->key_file, &text))
+	if (!text)
 		return -EINVAL;
 	text[strcspn(text, " \t\r\n")] = '\0';
 	int result = secret_from_hex(text, &security->key);
@@ -107,7 +110,6 @@ int key_load_pair(struct loader *loader, struct config_security_association *ass
 	unsigned line = loader_line(loader, association, "key_file");
 	bool in = loader_mentions(loader, association, "key_in"),
 	     out = loader_mentions(loader, association, "key_out");
-	char *text = NULL;
 
 	if (!association->key_file[0] && in && out)
 		return 0;
@@ -119,7 +121,8 @@ int key_load_pair(struct loader *loader, struct config_security_association *ass
 		return loader_fail(loader,
 			loader_line(loader, association, in ? "key_in" : "key_out"),
 			"key_in and key_out exclude key_file");
-	if (read_key_file(loader, line, association->key_file, &text))
+	char *text = read_key_file(loader, line, association->key_file);
+	if (!text)
 		return -EINVAL;
 	int result = config_key_parse_pair(text, &association->key_in, &association->key_out);
 	text_free(text);

@@ -68,10 +68,14 @@ static void split_key(struct sa_keys *keys, const struct config_security_associa
 	memcpy(keys->integrity, key->bytes + keys->encryption_length, keys->integrity_length);
 }
 
-static void model_of(struct sa *sa, const struct config_security_association *pair,
-	enum sa_origin origin, enum sa_direction direction, struct selector *selectors,
-	unsigned count, const struct sa_keys *keys)
+/* One direction, after its key and the selectors, which both share. */
+static void model_direction(struct pair_models *models,
+	const struct config_security_association *pair, enum sa_origin origin,
+	enum sa_direction direction, unsigned selector_count)
 {
+	struct sa *sa = direction == SA_INBOUND ? &models->in : &models->out;
+	const struct sa_keys *keys = direction == SA_INBOUND ? &models->in_keys : &models->out_keys;
+
 	memset(sa, 0, sizeof(*sa));
 	memcpy(sa->name, pair->name, sizeof(sa->name));
 	sa->origin = origin;
@@ -80,8 +84,8 @@ static void model_of(struct sa *sa, const struct config_security_association *pa
 	sa->command = command_of(pair, direction);
 	sa->lifetime = (struct sa_lifetime){pair->rekey_bytes, pair->life_bytes,
 		pair->rekey_packets, pair->life_packets, pair->rekey_time_s, pair->life_time_s};
-	sa->selectors = selectors;
-	sa->selector_count = count;
+	sa->selectors = models->selectors;
+	sa->selector_count = selector_count;
 	sa_identity(&sa->command, keys, sa->identity);
 }
 
@@ -93,9 +97,8 @@ void pair_models(struct pair_models *models, const struct config_security_associ
 
 	split_key(&models->in_keys, pair, &pair->key_in);
 	split_key(&models->out_keys, pair, &pair->key_out);
-	model_of(&models->in, pair, origin, SA_INBOUND, models->selectors, count, &models->in_keys);
-	model_of(&models->out, pair, origin, SA_OUTBOUND, models->selectors, count,
-		&models->out_keys);
+	model_direction(models, pair, origin, SA_INBOUND, count);
+	model_direction(models, pair, origin, SA_OUTBOUND, count);
 }
 
 void pair_models_wipe(struct pair_models *models)

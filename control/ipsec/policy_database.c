@@ -121,7 +121,7 @@ static struct policy *build(
 	p->settings.remote_ts = copy_of(
 		settings->remote_ts, settings->remote_ts_count * sizeof(*settings->remote_ts));
 	p->entries = copy_of(entries, count * sizeof(*entries));
-	p->ids = calloc(count, sizeof(*p->ids));
+	p->ids = calloc(count ? count : 1, sizeof(*p->ids));
 	p->entry_count = count;
 	if (p->settings.local_ts && p->settings.remote_ts && p->entries && p->ids)
 		return p;
@@ -191,7 +191,7 @@ struct policy *policy_database_named(const struct policy_database *database, con
 
 	if (strlen(name) >= sizeof(key))
 		return NULL;
-	memcpy(key, name, strlen(name));
+	memcpy(key, name, strlen(name) + 1);
 	return map_get_pointer(database->names, key);
 }
 

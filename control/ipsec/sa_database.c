@@ -300,6 +300,7 @@ static void lay_to_rest(struct sa_database *d, const struct sa *sa, monotonic no
 
 	if (d->resting_count == 2 * d->count)
 		(void)sa_database_tick(d, d->resting[d->resting_first].until_ns);
+	// NOLINTNEXTLINE(clang-analyzer-core.DivideZero): sa_database_new makes count 1 at least
 	d->resting[(d->resting_first + d->resting_count++) % (2 * d->count)] =
 		(struct resting){.until_ns = now + SA_REST_NS,
 			.slot = sa->command.sa_id,
@@ -345,7 +346,7 @@ struct sa *sa_database_named(
 
 	if (strlen(name) >= sizeof(key))
 		return NULL;
-	memcpy(key, name, strlen(name));
+	memcpy(key, name, strlen(name) + 1);
 	return map_get_pointer(side_of(database, direction)->names, key);
 }
 

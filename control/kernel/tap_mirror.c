@@ -116,7 +116,7 @@ static struct entry *entry_set(
 	entry->ifindex = ifindex;
 	entry->generation = mirror->generation;
 	mirror->callbacks.set(mirror->callbacks.context, command);
-	return entry; // NOLINT(clang-analyzer-unix.Malloc): the map holds it, as a number
+	return entry;
 }
 
 /* Removes entries of other generations (ifindex < 0), or all of one link. */

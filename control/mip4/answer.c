@@ -143,7 +143,7 @@ static const struct config_mobile_node *profile_of(struct mip4_engine *e, const 
 void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now now)
 {
 	struct inject_record record;
-	const struct config_security *context = NULL, *agent_context = NULL;
+	struct reply_contexts contexts = {NULL, NULL};
 
 	const struct config_mobile_node *p = profile_of(e, reply);
 	uint32_t agent =
@@ -152,20 +152,21 @@ void answer_send(struct mip4_engine *e, struct reply *reply, struct clock_now no
 			: profile_foreign_agent(e->profiles, reply->instance, &reply->agent);
 
 	if (p) {
-		context =
+		contexts.node =
 			authenticate_find(p->security, p->security_count, reply->spi, now.wall_ns);
-		if (!context)
-			context = authenticate_default(p->security, p->security_count, now.wall_ns);
+		if (!contexts.node)
+			contexts.node =
+				authenticate_default(p->security, p->security_count, now.wall_ns);
 	}
 	if (agent != PROFILE_NONE) {
 		const struct config_foreign_agent *fa = &e->config->foreign_agents[agent];
-		agent_context = authenticate_find(
+		contexts.agent = authenticate_find(
 			fa->security, fa->security_count, reply->agent_spi, now.wall_ns);
 	}
 	/* Without a context (reloaded away meanwhile) nothing could be authentic: nothing is sent.
 	 */
-	if (!context || !reply_build(e->authenticator, &e->config->instances[reply->instance],
-				reply, context, agent_context, now.wall_ns, &record))
+	if (!contexts.node || !reply_build(e->authenticator, &e->config->instances[reply->instance],
+				      reply, contexts, now.wall_ns, &record))
 		return;
 	counter_add(
 		e, reply->instance, reply->deregistration ? MIP4_TX_DEREG_REPLY : MIP4_TX_REPLY);

@@ -29,11 +29,10 @@ static void put16(uint8_t *p, uint16_t v)
 }
 
 void reply_frame(struct inject_record *out, const struct config_instance *instance,
-	const struct ip_address *source, be16 source_port, const struct ip_address *destination,
-	be16 destination_port, size_t length)
+	struct reply_endpoint source, struct reply_endpoint destination, size_t length)
 {
 	uint8_t *ip = out->data, *udp = out->data + 20;
-	be32 from = ip_address_v4(source), to = ip_address_v4(destination);
+	be32 from = ip_address_v4(source.address), to = ip_address_v4(destination.address);
 
 	memset(ip, 0, REPLY_HEADERS);
 	ip[0] = 0x45;
@@ -43,8 +42,8 @@ void reply_frame(struct inject_record *out, const struct config_instance *instan
 	ip[9] = IP_UDP;
 	memcpy(ip + 12, &from, 4);
 	memcpy(ip + 16, &to, 4);
-	memcpy(udp, &source_port, 2);
-	memcpy(udp + 2, &destination_port, 2);
+	memcpy(udp, &source.port, 2);
+	memcpy(udp + 2, &destination.port, 2);
 	put16(udp + 4, (uint16_t)(length + 8));
 
 	/* DF is clear, so the identification must not be a constant (RFC 6864 4.3). */
@@ -167,8 +166,7 @@ static void agent_extensions(struct writer *w, const struct reply *r, uint64_t w
 }
 
 static bool payload_build(struct authenticator *a, const struct reply *r,
-	const struct config_security *context, const struct config_security *agent_context,
-	uint64_t wall_ns, struct writer *w)
+	struct reply_contexts contexts, uint64_t wall_ns, struct writer *w)
 {
 	struct mip4_reply fixed = {
 		.code = r->code,
@@ -180,34 +178,34 @@ static bool payload_build(struct authenticator *a, const struct reply *r,
 
 	mip4_reply_write(w, &fixed);
 	node_extensions(w, r, wall_ns);
-	if (!reply_authenticate(a, w, MIP4_EXT_MOBILE_HOME_AUTH, context))
+	if (!reply_authenticate(a, w, MIP4_EXT_MOBILE_HOME_AUTH, contexts.node))
 		return false;
 	agent_extensions(w, r, wall_ns);
-	if (agent_context && !r->deregistration && // HA4-DEC-10
-		!reply_authenticate(a, w, MIP4_EXT_FOREIGN_HOME_AUTH, agent_context))
+	if (contexts.agent && !r->deregistration && // HA4-DEC-10
+		!reply_authenticate(a, w, MIP4_EXT_FOREIGN_HOME_AUTH, contexts.agent))
 		return false;
 	return !w->overflow;
 }
 
 bool reply_build(struct authenticator *a, const struct config_instance *instance,
-	const struct reply *r, const struct config_security *context,
-	const struct config_security *agent_context, uint64_t wall_ns, struct inject_record *out)
+	const struct reply *r, struct reply_contexts contexts, uint64_t wall_ns,
+	struct inject_record *out)
 {
 	struct reply slim;
 	struct writer w;
 
 	memset(out, 0, offsetof(struct inject_record, data));
 	w = writer_make(out->data + REPLY_HEADERS, MIP4_PAYLOAD_MAX);
-	if (!payload_build(a, r, context, agent_context, wall_ns, &w)) {
+	if (!payload_build(a, r, contexts, wall_ns, &w)) {
 		/* HA4-RRP-16: what may be left out goes, rather than fragment. */
 		slim = *r;
 		slim.message[0] = '\0';
 		w = writer_make(out->data + REPLY_HEADERS, MIP4_PAYLOAD_MAX);
-		if (!payload_build(a, &slim, context, agent_context, wall_ns, &w))
+		if (!payload_build(a, &slim, contexts, wall_ns, &w))
 			return false;
 	}
-	reply_frame(out, instance, &r->source, r->source_port, &r->destination, r->destination_port,
-		writer_length(&w));
+	reply_frame(out, instance, (struct reply_endpoint){&r->source, r->source_port},
+		(struct reply_endpoint){&r->destination, r->destination_port}, writer_length(&w));
 	out->kind = r->to_mac ? INJECT_DATAGRAM_TO_MAC : INJECT_DATAGRAM;
 	out->flags = INJECT_BYPASS_BINDING; // HA4-MSG-11
 	out->port = r->port;

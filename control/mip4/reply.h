@@ -56,17 +56,26 @@ struct reply { /* nothing borrowed but the contexts of the configuration */
 	uint32_t agent_spi;
 };
 
+struct reply_contexts {
+	const struct config_security *node;
+	const struct config_security *agent; /* NULL: no Foreign-Home authenticator */
+};
+
+struct reply_endpoint {
+	const struct ip_address *address;
+	be16 port;
+};
+
 /* Builds the datagram into *out. `wall_ns`: for the timestamp of extension 137. False when it
  * cannot be built. */
 bool reply_build(struct authenticator *a, const struct config_instance *instance,
-	const struct reply *reply, const struct config_security *context,
-	const struct config_security *agent_context, uint64_t wall_ns, struct inject_record *out);
+	const struct reply *reply, struct reply_contexts contexts, uint64_t wall_ns,
+	struct inject_record *out);
 
 /* IPv4 and UDP header before `length` octets of payload that already lie at data + 28 (HA4-MSG-07,
  * HA4-RRP-15). */
 void reply_frame(struct inject_record *out, const struct config_instance *instance,
-	const struct ip_address *source, be16 source_port, const struct ip_address *destination,
-	be16 destination_port, size_t length);
+	struct reply_endpoint source, struct reply_endpoint destination, size_t length);
 /* Appends an authenticator over everything in the writer. False on overflow or a failing library.
  */
 bool reply_authenticate(struct authenticator *a, struct writer *w, uint8_t type,

@@ -117,8 +117,9 @@ static void transmit(struct mip4_engine *e, struct outstanding *o, struct clock_
 				o->relayed ? MIP4_EXT_FOREIGN_HOME_AUTH : MIP4_EXT_MOBILE_HOME_AUTH,
 				context))
 		return;
-	reply_frame(&record, &e->config->instances[o->instance], &o->agent_address,
-		(be16)__builtin_bswap16(MIP4_PORT), &o->peer, o->peer_port, writer_length(&w));
+	reply_frame(&record, &e->config->instances[o->instance],
+		(struct reply_endpoint){&o->agent_address, (be16)__builtin_bswap16(MIP4_PORT)},
+		(struct reply_endpoint){&o->peer, o->peer_port}, writer_length(&w));
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = o->vrf;
@@ -278,8 +279,10 @@ static void acknowledge(struct mip4_engine *e, const struct request *r, bool inf
 	if (!context ||
 		!reply_authenticate(e->authenticator, &w, MIP4_EXT_FOREIGN_HOME_AUTH, context))
 		return;
-	reply_frame(&record, r->config, &r->record->destination, r->record->destination_port,
-		&r->record->source, r->record->source_port, writer_length(&w));
+	reply_frame(&record, r->config,
+		(struct reply_endpoint){&r->record->destination, r->record->destination_port},
+		(struct reply_endpoint){&r->record->source, r->record->source_port},
+		writer_length(&w));
 	record.kind = INJECT_DATAGRAM;
 	record.flags = INJECT_BYPASS_BINDING;
 	record.vrf = r->record->vrf;

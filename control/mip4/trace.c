@@ -49,7 +49,7 @@ static const char *flags_text(uint8_t flags, char out[9])
 {
 	static const char set[] = "SBDMGrTx", clear[] = "sbdmg-t-"; // HA4-OPS-25
 	for (unsigned i = 0; i < 8; i++)
-		out[i] = flags & 0x80 >> i ? set[i] : clear[i];
+		out[i] = (flags & 0x80 >> i ? set : clear)[i];
 	out[8] = '\0';
 	return out;
 }

@@ -71,7 +71,7 @@ struct tunnel {
 	uint32_t previous;           /* replaced tunnel in its grace, TUNNEL_NONE */
 	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
 };
-_Static_assert(sizeof(struct tunnel) == 3 * 64, "lines of a tunnel");
+_Static_assert(sizeof(struct tunnel) == 192, "lines of a tunnel");
 #define TUNNEL_NONE    UINT32_MAX
 #define TABLES_VRF_MAX 16
 

@@ -92,6 +92,11 @@ int map_put(struct map *map, const void *key, uint64_t value)
 	return 0;
 }
 
+int map_put_pointer(struct map *map, const void *key, void *pointer)
+{
+	return map_put(map, key, (uint64_t)(uintptr_t)pointer);
+}
+
 bool map_get(const struct map *map, const void *key, uint64_t *value)
 {
 	uint32_t tag;

@@ -44,10 +44,7 @@ void map_clear(struct map *map);
 bool map_next(const struct map *map, uint32_t *cursor, const void **key, uint64_t *value);
 
 /* The same with pointers; NULL when not there. */
-static inline int map_put_pointer(struct map *map, const void *key, void *pointer)
-{
-	return map_put(map, key, (uint64_t)(uintptr_t)pointer);
-}
+int map_put_pointer(struct map *map, const void *key, void *pointer);
 
 static inline void *map_get_pointer(const struct map *map, const void *key)
 {

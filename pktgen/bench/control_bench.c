@@ -278,12 +278,13 @@ static void print_latency(const monotonic took_ns[LATENCIES])
 		unsigned permille;
 	} percentiles[] = {{"50", 500}, {"99", 990}, {"99.9", 999}};
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned rank = LATENCIES * percentiles[i].permille / 1000;
 		printf("{\"figure\": \"request in to reply out, one at a time, %s %%\", \"value\": "
 		       "%.1f, "
 		       "\"unit\": \"us\"}\n",
-			percentiles[i].name,
-			(double)took_ns[LATENCIES * percentiles[i].permille / 1000] / 1000);
+			percentiles[i].name, (double)took_ns[rank] / 1000);
+	}
 }
 
 static int control_stop(struct bench *b)

@@ -893,6 +893,7 @@ static void reply_too_long(void **state)
 	struct mip4_message message;
 	struct config_instance instance = {.reply_ttl = 64, .reply_dscp = 48};
 	struct config_security context = {.spi = 0x100, .algorithm = ALGORITHM_HMAC_MD5};
+	struct reply_contexts contexts = {&context, &context};
 
 	(void)state;
 	assert_int_equal(authenticate_new(&a), 0);
@@ -906,13 +907,13 @@ static void reply_too_long(void **state)
 		.destination = address_of(FA)};
 	memset(reply.nai, 'a', 253);
 	memset(reply.message, 'm', 254);
-	assert_true(reply_build(a, &instance, &reply, &context, &context, 0, &record));
+	assert_true(reply_build(a, &instance, &reply, contexts, 0, &record));
 	assert_int_equal(mip4_parse(&message, record.data + 28, record.length - 28u, false), 0);
 	assert_true(mip4_extension_find(&message, MIP4_EXT_MESSAGE_STRING, 0) >= 0); /* it fits */
 	memset(reply.identity, 'i', 253);
 	memset(reply.service, 's', 255);
 	reply.service_length = 255;
-	assert_true(reply_build(a, &instance, &reply, &context, &context, 0, &record));
+	assert_true(reply_build(a, &instance, &reply, contexts, 0, &record));
 	assert_in_range(record.length, 1200, 1500);
 	assert_int_equal(mip4_parse(&message, record.data + 28, record.length - 28u, false), 0);
 	assert_int_equal(mip4_extension_find(&message, MIP4_EXT_MESSAGE_STRING, 0), -1);
