@@ -1,11 +1,11 @@
 #include "dataplane/decap/esp_inner.h"
 
+#include "dataplane/icmp_quoted.h"
 #include "dataplane/source_route.h"
 
 #include <rte_ip.h>
 
 #define MOBILITY_HEADER 135
-#define ICMP_HEADER     8
 
 static bool has_ports(uint8_t protocol)
 {
@@ -73,56 +73,21 @@ static struct sa_selector_key key_of(struct rte_mbuf *packet, const struct packe
 	return key;
 }
 
-static bool is_icmp_error(struct rte_mbuf *packet, const struct packet *p)
-{
-	uint8_t type;
-
-	if (p->protocol != (packet_is_ipv6(p) ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ||
-		p->flags & PACKET_FRAGMENT_LATER ||
-		!packet_pull(packet, p->payload_offset + ICMP_HEADER))
-		return false;
-	type = *rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
-	if (packet_is_ipv6(p))
-		return type >= 1 && type <= 4;
-	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
-}
-
 /* The packet that an error quotes went out from our side: its source is local. */
 static bool embedded_key(
 	struct rte_mbuf *packet, const struct packet *p, struct sa_selector_key *key)
 {
-	uint32_t at = p->payload_offset + ICMP_HEADER;
-	struct ip_address source, destination;
-	bool later = false;
+	struct icmp_quoted quoted;
 
-	if (packet_is_ipv6(p)) {
-		const struct rte_ipv6_hdr *ip;
-		if (!packet_pull(packet, at + (uint32_t)sizeof(*ip)))
-			return false;
-		ip = rte_pktmbuf_mtod_offset(packet, const struct rte_ipv6_hdr *, at);
-		memcpy(source.bytes, (const uint8_t *)ip + 8, 16);
-		memcpy(destination.bytes, (const uint8_t *)ip + 24, 16);
-		key->protocol = ip->proto;
-		at += (uint32_t)sizeof(*ip);
-	} else {
-		const struct rte_ipv4_hdr *ip;
-		if (!packet_pull(packet, at + (uint32_t)sizeof(*ip)))
-			return false;
-		ip = rte_pktmbuf_mtod_offset(packet, const struct rte_ipv4_hdr *, at);
-		if (ip->version_ihl >> 4 != 4 || rte_ipv4_hdr_len(ip) < sizeof(*ip))
-			return false;
-		source = ip_address_from_v4(ip->src_addr);
-		destination = ip_address_from_v4(ip->dst_addr);
-		key->protocol = ip->next_proto_id;
-		later = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK);
-		at += rte_ipv4_hdr_len(ip);
-	}
-	sa_selector_address(&source, key->local);
-	sa_selector_address(&destination, key->remote);
+	if (!icmp_quoted_read(packet, p, &quoted))
+		return false;
+	key->protocol = quoted.protocol;
+	sa_selector_address(&quoted.source, key->local);
+	sa_selector_address(&quoted.destination, key->remote);
 	key->ports = SA_PORTS_NONE;
-	if (later)
+	if (quoted.later)
 		return true;
-	ports_read(packet, at, key);
+	ports_read(packet, quoted.payload_offset, key);
 	if (key->ports == SA_PORTS_BOTH) { /* quoted as we sent it */
 		uint16_t ours = key->remote_port;
 		key->remote_port = key->local_port;
@@ -175,7 +140,7 @@ static enum drop_reason check_selectors(
 		return DROP_NONE;
 	if (p->flags & PACKET_FRAGMENT_LATER && is_fragment_of_match(sas, sa, &key))
 		return DROP_ipsec_frag_selector;
-	if (sa->flags & SA_ICMP_INSPECT_OFF || !is_icmp_error(packet, p) ||
+	if (sa->flags & SA_ICMP_INSPECT_OFF || !icmp_quoted_is_error(packet, p) ||
 		is_host_of_another(sa, &key))
 		return DROP_ipsec_selector_mismatch;
 	if (embedded_key(packet, p, &quoted) && sa_table_selectors_match(sas, sa, &quoted))

@@ -1,6 +1,8 @@
 #include "dataplane/forward/policy.h"
 
 #include "dataplane/icmp_error.h"
+#include "dataplane/icmp_quoted.h"
+#include "dataplane/sa_event.h"
 #include "dataplane/table/policy_table.h"
 #include "dataplane/table/sa_table.h"
 
@@ -27,12 +29,13 @@ static bool has_ports(uint8_t protocol)
 }
 
 /* HA4-SPD-06: tunnel data shares the port with signalling; the first octet tells. */
-static bool is_mip_signalling(struct rte_mbuf *packet, const struct packet *p, struct ports ports)
+static bool is_mip_signalling(
+	struct rte_mbuf *packet, uint8_t protocol, uint32_t at, struct ports ports)
 {
-	uint32_t at = p->payload_offset + 8u;
 	uint8_t type;
 
-	if (p->protocol != IPPROTO_UDP ||
+	at += 8;
+	if (protocol != IPPROTO_UDP ||
 		(ports.source != MOBILE_IP_PORT && ports.destination != MOBILE_IP_PORT) ||
 		!packet_pull(packet, at + 1))
 		return false;
@@ -42,22 +45,22 @@ static bool is_mip_signalling(struct rte_mbuf *packet, const struct packet *p, s
 }
 
 /* RFC 4301 4.4.1.1: ports, or what stands in their place. A later fragment shows none (SPD-10). */
-static struct ports packet_ports(struct rte_mbuf *packet, const struct packet *p)
+static struct ports ports_at(struct rte_mbuf *packet, uint8_t protocol, uint32_t at, bool later)
 {
 	struct ports ports = {POLICY_PORT_HIDDEN, POLICY_PORT_HIDDEN, false};
 	const uint8_t *octets;
 
-	if (p->flags & PACKET_FRAGMENT_LATER || !packet_pull(packet, p->payload_offset + 4u))
+	if (later || !packet_pull(packet, at + 4))
 		return ports;
-	octets = rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
-	if (has_ports(p->protocol)) {
+	octets = rte_pktmbuf_mtod_offset(packet, const uint8_t *, at);
+	if (has_ports(protocol)) {
 		ports.source = (uint32_t)octets[0] << 8 | octets[1];
 		ports.destination = (uint32_t)octets[2] << 8 | octets[3];
-		ports.mip_signalling = is_mip_signalling(packet, p, ports);
-	} else if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) {
+		ports.mip_signalling = is_mip_signalling(packet, protocol, at, ports);
+	} else if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
 		ports.source = (uint32_t)octets[0] << 8 | octets[1]; /* SPD-06 */
 		ports.destination = POLICY_PORT_IGNORED;
-	} else if (p->protocol == MOBILITY_HEADER) {
+	} else if (protocol == MOBILITY_HEADER) {
 		ports.source = (uint32_t)octets[2] << 8; /* SPD-07 */
 		ports.destination = POLICY_PORT_IGNORED;
 	}
@@ -69,7 +72,8 @@ static struct ports packet_ports(struct rte_mbuf *packet, const struct packet *p
 static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_direction direction)
 {
 	const struct packet *p = packet_get(packet);
-	struct ports ports = packet_ports(packet, p);
+	struct ports ports =
+		ports_at(packet, p->protocol, p->payload_offset, p->flags & PACKET_FRAGMENT_LATER);
 	bool out = direction == SA_OUTBOUND;
 
 	/* Field by field: a structure made elsewhere and copied would wait for its own stores. */
@@ -137,6 +141,40 @@ static void acquire(
 						destination_port});
 }
 
+/*
+ * ESP-OUT-13, RFC 4301 6.2: an error that no policy names goes through the SA that carries the
+ * answers to the packet it is about. None is asked for on its behalf.
+ */
+static step_result error_decide(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct packet *p = packet_get(packet);
+	struct policy_key key;
+	struct policy_verdict verdict;
+	struct icmp_quoted quoted;
+
+	if (icmp_quoted_read(packet, p, &quoted)) {
+		struct ports ports =
+			ports_at(packet, quoted.protocol, quoted.payload_offset, quoted.later);
+		key = (struct policy_key){.local = quoted.destination,
+			.remote = quoted.source,
+			.local_port = ports.destination,
+			.remote_port = ports.source,
+			.protocol = quoted.protocol,
+			.vrf = p->vrf,
+			.direction = SA_OUTBOUND,
+			.mip_signalling = ports.mip_signalling};
+		tables_policy_lookup_burst(worker->tables, &key, 1, &verdict);
+		if (verdict.policy_id != POLICY_NONE && verdict.action == POLICY_PROTECT &&
+			sa_outbound_get(tables_sas(worker->tables), verdict.sa_id) != NULL) {
+			count_hit(worker, &verdict);
+			p->sa_id = verdict.sa_id;
+			return STEP_ENCAP_ESP;
+		}
+	}
+	sa_event_rejected(worker, p, SA_NONE, 0, DROP_ipsec_icmp_no_sa);
+	return STEP_DROP(DROP_ipsec_icmp_no_sa);
+}
+
 static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packet,
 	const struct policy_key *key, const struct policy_verdict *verdict)
 {
@@ -153,6 +191,9 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 		acquire(worker, key, verdict);
 		return STEP_DROP(DROP_policy_no_sa);
 	case POLICY_DISCARD:
+		if (verdict->policy_id == POLICY_NONE &&
+			icmp_quoted_is_error(packet, packet_get(packet)))
+			return error_decide(worker, packet);
 		if (verdict->flags & POLICY_HIT_ICMP)
 			icmp_error_send(worker, packet, ICMP_ERROR_PROHIBITED, 0);
 		break;

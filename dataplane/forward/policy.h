@@ -20,7 +20,7 @@ step_result policy_inbound(struct worker *worker, struct rte_mbuf *packet);
 void policy_inbound_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
 /* On to STEP_LINK_MTU, STEP_ENCAP_ESP with p->sa_id set, or dropped: policy_none, policy_discard,
- * policy_no_sa (SPD-13). */
+ * policy_no_sa (SPD-13), ipsec_icmp_no_sa (ESP-OUT-13). */
 step_result policy_outbound(struct worker *worker, struct rte_mbuf *packet);
 void policy_outbound_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);

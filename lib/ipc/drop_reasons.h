@@ -94,6 +94,7 @@
 	X(policy_discard, forward, "a security policy says discard") \
 	X(policy_cleartext, forward, "in clear from outside, but a security policy asks for protection (RFC 4301 5.2)") \
 	X(policy_no_sa, forward, "a security policy asks for protection and no security association is there") \
+	X(ipsec_icmp_no_sa, forward, "ICMP error that no policy allows, and no security association carries the answers to what it quotes (RFC 4301 6.2)") \
 	X(broadcast, forward, "broadcast or multicast that nobody here may receive") \
 	X(mtu_df, encap, "too large for the tunnel or link and may not be fragmented") \
 	X(fragment, encap, "fragmentation failed") \

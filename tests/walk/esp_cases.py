@@ -3,7 +3,7 @@ built by the rules of the RFCs, never taken from the program."""
 import json
 import os
 
-from scapy.all import ESP, ICMP, IP, UDP, Ether, IPv6, Raw
+from scapy.all import ESP, ICMP, IP, UDP, Ether, ICMPv6DestUnreach, IPv6, Raw
 from scapy.layers.ipsec import SecurityAssociation
 
 IN, OUT = 0, 1
@@ -317,6 +317,34 @@ def add(g):
     c = case("esp-out-too-big", protect(sa(**out_sa)), "BAD-46, MTU-02").ip(2, large).drop("ipsec_mtu_exceeded").count(icmp_sent=1, created=1).sa(OUT, sequence=0)
     c.out(2, g.icmp_error(3, 4, less(large), SERVER, src=US, mtu=1446), dst="02:00:00:00:ee:05")
 
+    # ---- errors that no policy names (RFC 4301 6.2) ----
+    web = g.policy(1, OUT, PROTECT, local="192.0.2.128/25", remote=CLIENT + "/32", protocol=17, local_port=6000, remote_port=5000, sa=1)
+    only = links(sa(flags=DF_SET, **out_sa), g.policy(9, IN, BYPASS, order=99), web)
+    asked = fresh(IP(src=CLIENT, dst=SERVER) / UDP(sport=5000, dport=6000) / Raw(b"x" * 8))
+
+    def error_about(packet, **header):
+        return fresh(IP(src="192.0.2.130", dst=CLIENT, ttl=64, **header) / ICMP(type=3, code=3) / Raw(bytes(packet)))
+
+    about = error_about(asked)
+    case("esp-out-icmp-quoted", only, "ESP-OUT-13: the SA of the answers to what it quotes").ip(2, about).out(
+        0, ours(less(about), 1, 1)).count(esp_encrypted=1).sa(OUT, sequence=1, packets=1)
+    for name, packet in (("port", fresh(IP(src=CLIENT, dst=SERVER) / UDP(sport=5000, dport=6001) / Raw(b"x" * 8))),
+                         ("not-reversed", fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))),
+                         ("fragment", fresh(IP(src=CLIENT, dst=SERVER, frag=9, proto=17) / Raw(b"x" * 16))),
+                         ("cut", Raw(bytes(asked)[:19]))):
+        c = case("esp-out-icmp-quoted-" + name, only, "BAD-53, ESP-OUT-13").ip(2, error_about(packet)).sa(OUT, sequence=0)
+        rejected(c, "ipsec_icmp_no_sa", spi=0, id=NO_SA, source="192.0.2.130")
+    c = case("esp-out-icmp-quoted-no-sa", links(g.policy(9, IN, BYPASS, order=99), dict(policy=dict(web["policy"], sa=5))),
+             "BAD-53: and no SA is asked for").ip(2, about)
+    rejected(c, "ipsec_icmp_no_sa", spi=0, id=NO_SA, source="192.0.2.130")
+    clear = g.policy(1, OUT, BYPASS, local="192.0.2.128/25", remote=CLIENT + "/32", protocol=17)
+    c = case("esp-out-icmp-quoted-clear", links(g.policy(9, IN, BYPASS, order=99), clear), "ESP-OUT-13: an SA or not at all").ip(2, about)
+    rejected(c, "ipsec_icmp_no_sa", spi=0, id=NO_SA, source="192.0.2.130")
+    echo = fresh(IP(src="192.0.2.130", dst=CLIENT, ttl=64) / ICMP(type=8) / Raw(b"x" * 8))
+    case("esp-out-icmp-no-error", only, "ESP-OUT-13 is for errors alone").ip(2, echo).drop("policy_none").sa(OUT, sequence=0)
+    named = g.policy(3, OUT, 0, local="192.0.2.128/25", remote=CLIENT + "/32", protocol=1)
+    case("esp-out-icmp-discard", only + [named], "a policy that says discard is obeyed").ip(2, about).drop("policy_discard").sa(OUT, sequence=0)
+
     # ---- the path's MTU: MTU-02..04, -08..11 ----
     def too_big(quoted, mtu, src="198.51.100.77", dst=US):
         return fresh(IP(src=src, dst=dst) / ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(bytes(quoted)[:28]))
@@ -368,6 +396,15 @@ def add(g):
         a = SecurityAssociation(ESP, spi=SPI, crypt_algo="AES-GCM", crypt_key=bytes.fromhex(KEY), tunnel_header=head)
         return bytes(a.encrypt(packet, seq_num=seq, iv=seq.to_bytes(8, "big")))
 
+    six_sa = sa(flags=DF_SET, **out_sa)
+    six_web = g.policy(1, OUT, PROTECT, local="2001:db8:3::/48", remote="2001:db8:4::/48", protocol=17, local_port=6000, remote_port=5000, sa=1)
+    asked6 = IPv6(bytes(IPv6(src="2001:db8:4::4", dst="2001:db8:3::3") / UDP(sport=5000, dport=6000) / Raw(b"x" * 8)))
+    about6 = IPv6(bytes(IPv6(src="2001:db8:3::5", dst="2001:db8:4::4", hlim=64) / ICMPv6DestUnreach(code=4) / Raw(bytes(asked6))))
+    carried = IP(ours6(less(about6), 1, False))
+    carried.flags = "DF"
+    del carried.chksum
+    case("esp-out-icmp-quoted-ipv6", links(six_sa, g.policy(9, IN, BYPASS, order=99), six_web), "ESP-OUT-13").ip(2, about6).out(
+        0, fresh(carried)).count(esp_encrypted=1).sa(OUT, sequence=1, packets=1)
     whole = ours6(less(six), 1, False)
     c = case("esp-out-1280-ipv4", protect(sa(path_mtu=1200, **out_sa), *six_policy, {"route": {"prefix": PEER + "/32", "via": g.GATEWAY, "port": 0, "mtu": 1200}}),
              "MTU-04: an IPv6 packet of 1280 always gets there").ip(2, six)
