@@ -263,6 +263,12 @@ def add(g):
     whole = bytes(one[IP].payload)
     parts = [fresh(IP(src=PEER, dst=US, id=7, flags="MF", proto=50) / Raw(whole[:48])), fresh(IP(src=PEER, dst=US, id=7, frag=6, proto=50) / Raw(whole[48:]))]
     through(case("esp-reassembly", links(sa()), "MTU-12, ESP-IN-02").ip(0, parts[1], parts[0]), data()).count(reassembled=1, joined=1)
+    large = data(size=3000)
+    whole = esp(large, 1)
+    c = case("esp-reassembly-large", links(sa()), "MTU-12: more than one buffer holds; cut again on the way out").ip(
+        0, *[fresh(f) for f in g.fragment(whole, 1400)])
+    c.out(2, *[fresh(f) for f in g.fragment(less(large), 1480)], dst="02:00:00:00:ee:05").count(
+        esp_decrypted=1, reassembled=1, joined=2, fragments_made=3, created=2)
     # nesting
 
     def nested(depth):

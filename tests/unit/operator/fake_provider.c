@@ -192,6 +192,7 @@ static int fake_sa_add(
 	struct fake *fake = context;
 
 	fake->pair = *pair;
+	fake->ipsec_changes++;
 	strcpy(error->text, "the fake says no");
 	return fake->ipsec_result;
 }
@@ -203,6 +204,7 @@ static int fake_sa_update(void *context, const char *name, const struct provider
 
 	fake->move = *move;
 	fake->move.local = fake->move.remote = NULL;
+	fake->ipsec_changes++;
 	strcpy(error->text, "the fake says no");
 	return fake->ipsec_result;
 }
@@ -219,6 +221,7 @@ static int fake_policy_add(
 	struct fake *fake = context;
 
 	fake->policy = *policy;
+	fake->ipsec_changes++;
 	strcpy(error->text, "the fake says no");
 	return fake->ipsec_result;
 }

@@ -802,6 +802,7 @@ static void ctl_reads_keys_from_a_private_file(void **state)
 		"--algorithm null-sha1 --key-file %s --esn",
 		path);
 	assert_int_equal(ctl(command, out, sizeof(out)), 0);
+	assert_true(bench.fake.ipsec_changes > 0);
 	assert_string_equal(bench.fake.pair.name, "y");
 	assert_int_equal(bench.fake.pair.spi_in, 999);
 	assert_true(bench.fake.pair.esn);
