@@ -309,15 +309,6 @@ static void count_use(
 	worker->counters->esp_decrypted++;
 }
 
-static uint32_t endpoint_hash(const struct packet *p)
-{
-	uint32_t hash = p->source_port;
-
-	for (unsigned i = 0; i < 4; i++)
-		hash = (hash ^ p->source.words[i]) * 0x9e3779b1u;
-	return hash | 1;
-}
-
 /* NAT-09, -10: a mapping event once for each new endpoint, at most once a second. */
 static void note_source(struct worker *worker, const struct work *w, bool from_peer, bool newest)
 {
@@ -332,7 +323,7 @@ static void note_source(struct worker *worker, const struct work *w, bool from_p
 	if (from_peer || !newest || !w->udp || !wrapped || sa->window == 0 ||
 		sa->flags & SA_NO_MAPPING_EVENT)
 		return;
-	endpoint = endpoint_hash(p);
+	endpoint = sa_table_endpoint_hash(&p->source, p->source_port);
 	told_tsc = atomic_load_explicit(&sa->mapping_told_tsc, memory_order_relaxed);
 	if (told_tsc != 0 &&
 		worker->now_tsc - told_tsc <
@@ -370,6 +361,8 @@ static enum drop_reason commit(
 		return reason;
 	if (is_expired(worker, sas, sa, w->text))
 		return DROP_ipsec_sa_expired;
+	if (from_peer && !atomic_load_explicit(&sa->proved, memory_order_relaxed))
+		atomic_store_explicit(&sa->proved, true, memory_order_relaxed); /* MOB-12 */
 	if (atomic_load_explicit(&sa->failures, memory_order_relaxed) != 0)
 		atomic_store_explicit(&sa->failures, 0, memory_order_relaxed);
 	count_use(worker, sas, w, from_peer && ip_address_equal(&p->destination, &sa->local));

@@ -152,6 +152,16 @@ static uint32_t tfc_of(
 		esp_codec_inner_mtu(sa->suite, path_mtu, outer));
 }
 
+/* MOB-12: the packet as it will be on the wire; its tail is there already. */
+static bool is_allowed(struct worker *worker, const struct work *w)
+{
+	const struct sa_outbound *sa = w->sa;
+
+	return atomic_load_explicit(&sa->allowance, memory_order_relaxed) == SA_PROVED ||
+	       sa_table_allowance_take(tables_sas(worker->tables), sa,
+		       rte_pktmbuf_pkt_len(w->packet) + sa->header_length + 4 + sa->iv_length);
+}
+
 /* All that may stop the packet, then room for what is added. DROP_NONE, or *result says why not. */
 static bool admit(
 	struct worker *worker, struct rte_mbuf **packet, struct work *w, step_result *result)
@@ -208,6 +218,10 @@ static bool admit(
 	}
 	w->packet = *packet;
 	w->text = esp_codec_text_length(sa->suite, payload + tfc);
+	if (unlikely(!is_allowed(worker, w))) {
+		*result = STEP_DROP(DROP_ipsec_rr_limit);
+		return false;
+	}
 	return true;
 }
 

@@ -366,6 +366,70 @@ uint32_t sa_table_inbound_expired(const struct sa_table *table, const struct sa_
 	return bits | (before & SA_EXPIRED_HARD);
 }
 
+/* ---- an address that is not proved ---- */
+
+uint32_t sa_table_endpoint_hash(const struct ip_address *address, be16 port)
+{
+	uint32_t hash = port;
+
+	for (unsigned i = 0; i < 4; i++)
+		hash = (hash ^ address->words[i]) * 0x9e3779b1u;
+	return hash | 1;
+}
+
+/* Control may move either SA of the pair first; what told of a mapping was authentic (NAT-09). */
+static bool is_proved(const struct sa_inbound *pair, const struct sa_peer *peer)
+{
+	if (ip_address_equal(&pair->remote, &peer->remote) &&
+		pair->remote_port == peer->remote_port &&
+		atomic_load_explicit(&pair->proved, memory_order_relaxed))
+		return true;
+	return atomic_load_explicit(&pair->mapping_told_to, memory_order_relaxed) ==
+	       sa_table_endpoint_hash(&peer->remote, peer->remote_port);
+}
+
+bool sa_table_allowance_take(
+	const struct sa_table *table, const struct sa_outbound *constant, uint32_t octets)
+{
+	struct sa_outbound *sa = (struct sa_outbound *)constant; /* soft state alone */
+	const struct sa_inbound *pair = sa_inbound_get(table, sa->pair_id);
+	struct sa_peer peer = sa_table_build_peer(sa);
+	uint32_t left = atomic_load_explicit(&sa->allowance, memory_order_relaxed);
+
+	if (pair == NULL || is_proved(pair, &peer)) {
+		atomic_store_explicit(&sa->allowance, SA_PROVED, memory_order_relaxed);
+		return true;
+	}
+	do {
+		if (left == SA_PROVED)
+			return true;
+		if (left < octets)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&sa->allowance, &left, left - octets, memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
+/* MOB-12: a new address begins with an allowance, the same one goes on with what is left. */
+static void outbound_prove(struct sa_outbound *sa, const struct sa_outbound *from)
+{
+	struct sa_peer before = sa_table_build_peer(from), now = sa_table_build_peer(sa);
+	uint32_t left = SA_ALLOWANCE;
+
+	if (sa->flags & SA_TRANSPORT)
+		return; /* the packet's own address, which is no claim of the peer's */
+	if (ip_address_equal(&before.remote, &now.remote) && before.remote_port == now.remote_port)
+		left = atomic_load_explicit(&from->allowance, memory_order_relaxed);
+	atomic_store_explicit(&sa->allowance, left, memory_order_relaxed);
+}
+
+static void inbound_prove(struct sa_inbound *sa, const struct sa_inbound *from)
+{
+	struct sa_peer now = {.remote = sa->remote, .remote_port = sa->remote_port};
+
+	atomic_store_explicit(&sa->proved, is_proved(from, &now), memory_order_relaxed);
+}
+
 /* ---- SA_SET ---- */
 
 /* A number starts where nobody else was, or goes on where the region says (SA_RESUME). Control's
@@ -444,6 +508,8 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 	sa->selects_ports = from && table->staging.selector_count == 0
 				    ? from->selects_ports
 				    : is_port_asked(&table->staging);
+	if (from)
+		outbound_prove(sa, from);
 	watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
 	peer_remove(table, old);
@@ -482,6 +548,8 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
+	if (from)
+		inbound_prove(sa, from);
 	watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_inbound_state(table, c->sa_id)->expired));
 	if (!inbound_publish(table, c->sa_id, old, slot)) {

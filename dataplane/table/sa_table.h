@@ -40,8 +40,10 @@ struct route;
 struct crypto_library;
 struct tsc_clock; /* dataplane/tsc_clock.h */
 
-#define SA_HEADER_MAX 52 /* IPv6 40, UDP 8, SPI 4 */
-#define SA_REMOVED_S  60 /* LIFE-10 */
+#define SA_HEADER_MAX 52          /* IPv6 40, UDP 8, SPI 4 */
+#define SA_REMOVED_S  60          /* LIFE-10 */
+#define SA_ALLOWANCE  (64u << 10) /* octets to an address that is not proved (MOB-12) */
+#define SA_PROVED     UINT32_MAX
 
 enum sa_state {
 	SA_STATE_NONE,
@@ -95,7 +97,8 @@ struct sa_outbound {
 	uint32_t pair_id;           /* inbound SA of the pair, SA_NONE */
 	_Atomic uint32_t learned_s; /* worker clock's seconds of learned_mtu; workers */
 	be32 spi;
-	uint32_t reqid;
+	_Atomic uint32_t allowance; /* octets that may still go to an address that the SA was moved
+				       to, SA_PROVED any number (MOB-12); workers */
 };
 
 /* RFC 4301 4.4.1.1, as numbers in host order; an IPv4 address is a mapped one. Inclusive. */
@@ -131,7 +134,8 @@ struct sa_inbound {
 	uint64_t removed_until_tsc;        /* SA_STATE_REMOVED */
 	_Atomic uint64_t mapping_told_tsc; /* EVENT_SA_MAPPING was sent (NAT-10); workers */
 	_Atomic uint32_t mapping_told_to;  /* a hash of the address and port; workers */
-	_Atomic uint32_t failures;         /* ICV failures in a row (AUD-14); workers */
+	_Atomic uint16_t failures;         /* ICV failures in a row (AUD-14); workers */
+	_Atomic bool proved; /* something authentic came from remote (MOB-12); workers */
 	/* lines 2 and 3 */
 	_Alignas(64) struct sa_selector selector; /* the first one */
 	struct sa_limits limits;
@@ -240,6 +244,16 @@ struct sa_peer {
 /* The outbound SA that ends there, or NULL. Workers. */
 const struct sa_outbound *sa_table_find_outbound(
 	const struct sa_table *table, const struct sa_peer *peer);
+/*
+ * May `octets` more go to the SA's remote address (MOB-12)? Yes until an SA of tunnel mode was
+ * moved there, and after its pair received something authentic from it; between, SA_ALLOWANCE
+ * octets may. A forged or repeated packet proves nothing. An SA without a pair has nobody to prove
+ * it: yes. Worker, when sa->allowance is not SA_PROVED.
+ */
+bool sa_table_allowance_take(
+	const struct sa_table *table, const struct sa_outbound *sa, uint32_t octets);
+/* An endpoint as mapping_told_to names it, never 0. */
+uint32_t sa_table_endpoint_hash(const struct ip_address *address, be16 port);
 /* By SPI that does not carry its slot. */
 const struct sa_inbound *sa_table_find(const struct sa_table *table, be32 spi);
 

@@ -119,7 +119,7 @@ void sa_table_build_outbound(struct sa_outbound *sa, const struct sa_command *c)
 	sa->path_mtu = c->path_mtu;
 	sa->tfc = c->tfc;
 	sa->spi = c->spi;
-	sa->reqid = c->reqid;
+	atomic_store_explicit(&sa->allowance, SA_PROVED, memory_order_relaxed);
 	atomic_store_explicit(&sa->learned_mtu, 0, memory_order_relaxed); /* MTU-11 */
 }
 

@@ -102,7 +102,7 @@
 	X(ipsec_mtu_exceeded, encap, "too large for the SA's path and may not be fragmented") \
 	X(ipsec_seq_overflow, encap, "sequence numbers of the SA are used up (RFC 4303 3.3.3)") \
 	X(ipsec_out_expired, encap, "outbound SA beyond a hard limit") \
-	X(ipsec_rr_limit, encap, "more than three times what came from an address that is not proved yet") \
+	X(ipsec_rr_limit, encap, "more than 64 kB to an address that the SA was moved to and nothing authentic came from") \
 	X(ipsec_no_buffer, encap, "no packet buffer to encrypt in") \
 	X(neighbor_unresolved, output, "next hop did not resolve in time") \
 	X(neighbor_queue_full, output, "too many packets wait for a next hop") \

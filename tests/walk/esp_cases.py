@@ -375,6 +375,38 @@ def add(g):
     away.dst = "203.0.113.99"
     del away.chksum
     c.out(0, fresh(away)).count(esp_encrypted=2)
+    # MOB-12: 44 packets of 1484 octets fit into 64 kB; an old address or a repeated packet proves nothing, the new one does
+    new, long = "203.0.113.99", data(src=SERVER, dst=CLIENT, size=1400)
+    both = [dict(out_sa, id=1, spi=SPI, pair=1, flags=DF_SET), dict(direction=IN, id=1, spi=SPI, pair=1)]
+
+    def to_new(seq):
+        p = ours(less(long), seq, 1)
+        p.dst = new
+        del p.chksum
+        return fresh(p)
+
+    c = case("esp-rr-limit", protect(sa(**both[0]), sa(**both[1])), "MOB-12, BAD-55").ip(0, one)
+    for direction in both:
+        c.step({"sa": dict(direction, remote=new)})
+    c.ip(2, *[long] * 45).ip(0, two, esp(data(), 2, src=new)).ip(2, long)
+    c.step({"sa": dict(both[0], remote=new)}).ip(2, long)  # said again: no new allowance
+    c.ip(0, esp(data(), 3, src=new)).ip(2, long, long)
+    c.out(0, *[to_new(i) for i in range(1, 47)]).drop("ipsec_rr_limit", 3).count(esp_encrypted=46, ipsec_outer_mismatch=1)
+    through(c, data(), data(size=24), data()).sa(OUT, sequence=46, packets=46).sa(IN, highest=3, packets=3, replays=1)
+    rejected(c, "ipsec_replay", source=new)
+    # a mapping is told of by an authentic packet: whichever SA is moved first, nothing is held back
+    for name, order in (("in", both[::-1]), ("out", both)):
+        natt = [dict(d, flags=d.get("flags", 0) | NATT, local_port=4500, remote_port=40001) for d in order]
+        c = case("esp-rr-mapping-" + name, protect(*[sa(**d) for d in natt]), "MOB-12, NAT-09").ip(0, esp(data(), 1, natt=40002))
+        for direction in natt:
+            c.step({"sa": dict(direction, remote_port=40002)})
+            c.ip(2, *[long] * (45 if direction is natt[1] else 0))
+        c.event(EVENT_MAPPING, id=1, address=PEER, udp_port=40002)
+        mapped = [ours(less(long), i, 1, natt=40002) for i in range(1, 46)]
+        for p in mapped:
+            p[UDP].sport, p[UDP].dport, p[UDP].chksum = 4500, 40002, 0
+        c.out(0, *mapped).count(esp_encrypted=45)
+        through(c, data())
     other_spi = IP(bytes(first)[:20] + b"\xc0\x00\x00\x09" + bytes(first)[24:])
     ahead = IP(bytes(first)[:24] + (70000).to_bytes(4, "big") + bytes(first)[28:])
     foreign = first.copy()
