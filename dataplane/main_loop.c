@@ -10,6 +10,7 @@
 #include "dataplane/link/exception.h"
 #include "dataplane/link/inject.h"
 #include "dataplane/port.h"
+#include "dataplane/table/sa_table.h"
 
 #include "lib/base/log.h"
 
@@ -154,6 +155,24 @@ static void second_pass(struct loop *loop, monotonic now)
 
 /* ---- every turn ---- */
 
+static bool expired_tell(
+	void *context, enum sa_direction direction, uint32_t sa_id, enum sa_expiry kind)
+{
+	const struct event event = {
+		.type = EVENT_SA_EXPIRED, .port = (uint16_t)direction, .id = sa_id, .value = kind};
+
+	return event_put(context, &event);
+}
+
+/* LIFE-02: with nobody there it is told to who comes. */
+static void sas_age(struct dataplane *dataplane, monotonic now)
+{
+	const struct sa_ager ager = {.tell = expired_tell, .context = &dataplane->region};
+
+	if (dataplane->client_fd >= 0 && tables_sas_age(dataplane->tables, now, &ager) > 0)
+		doorbell_ring(dataplane->region.event_doorbell);
+}
+
 static bool workers_poll(struct loop *loop)
 {
 	struct dataplane *dataplane = loop->dataplane;
@@ -227,6 +246,7 @@ static void loop_turn(struct loop *loop)
 	atomic_fetch_add_explicit(
 		&dataplane->region.header->dataplane_heartbeat, 1, memory_order_relaxed);
 	monotonic now = clock_read().monotonic_ns;
+	sas_age(dataplane, now);
 	if (now >= loop->second_ns)
 		second_pass(loop, now);
 	if (found)

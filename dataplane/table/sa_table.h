@@ -191,6 +191,8 @@ struct sa_table {
 	struct hash_key secrets[2]; /* of key_fingerprint */
 	uint32_t window_max;
 	uint32_t used[2];
+	uint32_t age_cursor; /* sa_table_age: next slot, and until when it has come */
+	monotonic aged;
 };
 
 /* 0 or -ENOMEM. Nothing can be set before sa_table_attach. */
@@ -215,6 +217,20 @@ int sa_table_apply(struct sa_table *table, const struct command *command,
 void sa_table_forget(struct sa_table *table);
 /* Removes what was not set in this generation. */
 void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock);
+
+/* Who tells of an SA's age: false when nobody was told, then it is told again. */
+struct sa_ager {
+	bool (*tell)(
+		void *context, enum sa_direction direction, uint32_t sa_id, enum sa_expiry kind);
+	void *context;
+};
+/*
+ * Main lcore, at every turn: looks at as many slots as time has passed, so that all are seen once a
+ * second, but never at more than some thousands; tells limits in time that were reached and that no
+ * worker has told (LIFE-02). `now` is not before clock's reading. Returns how many were told.
+ */
+uint32_t sa_table_age(struct sa_table *table, monotonic now, const struct tsc_clock *clock,
+	const struct sa_ager *ager);
 
 /* Workers, between two quiescent points. The SA of an outbound slot, or NULL. */
 static inline const struct sa_outbound *sa_outbound_get(

@@ -143,6 +143,11 @@ void tables_sas_attach(
 	sa_table_attach(&tables->sas, region, library);
 }
 
+uint32_t tables_sas_age(struct tables *tables, monotonic now, const struct sa_ager *ager)
+{
+	return tables->syncing ? 0 : sa_table_age(&tables->sas, now, &tables->clock, ager);
+}
+
 void tables_clock_update(struct tables *tables)
 {
 	tables->clock = tsc_clock_read();

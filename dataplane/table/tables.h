@@ -152,6 +152,10 @@ bool tables_synced(struct tables *tables, uint64_t token);
 
 /* Replaced objects that wait for the end of a grace period. */
 uint64_t tables_waiting(const struct tables *tables);
+/* Tells limits in time of SAs without traffic (sa_table_age); not while control replays its state,
+ * whose numbers are not settled yet. Returns how many. */
+struct sa_ager;
+uint32_t tables_sas_age(struct tables *tables, monotonic now, const struct sa_ager *ager);
 /* Reads the clocks anew; about once a second. */
 void tables_clock_update(struct tables *tables);
 struct tables_use {

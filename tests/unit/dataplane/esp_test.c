@@ -596,6 +596,85 @@ static void memory_of_a_pair(void **state)
 	assert_true(pair * 1000000 < UINT64_C(4) << 30);
 }
 
+struct heard {
+	unsigned count[2][SA_EXPIRED_HARD_SEQUENCE + 1];
+	uint32_t sa_id[2];
+	bool deaf;
+};
+
+static bool hear(void *context, enum sa_direction direction, uint32_t sa_id, enum sa_expiry kind)
+{
+	struct heard *heard = context;
+
+	if (heard->deaf)
+		return false;
+	heard->count[direction][kind]++;
+	heard->sa_id[direction] = sa_id;
+	return true;
+}
+
+static void lifetime(struct world *w, uint8_t direction, uint32_t id)
+{
+	struct command limits = {.type = COMMAND_SA_LIMITS,
+		.sa_limits = {.sa_id = id,
+			.direction = direction,
+			.soft_ns = w->worker.now_ns + 10 * CLOCK_NS_PER_S,
+			.hard_ns = w->worker.now_ns + 20 * CLOCK_NS_PER_S}};
+	struct command c = sa_command(direction, id, 0xc0000000u + id);
+
+	stage(w, &c.sa, 1);
+	assert_int_equal(world_apply(w, &limits), 0);
+	assert_int_equal(world_apply(w, &c), 0);
+}
+
+/* Ten turns a second, for three seconds: every slot is looked at. */
+static unsigned age(struct world *w, struct heard *heard, uint64_t after_s)
+{
+	const struct sa_ager ager = {.tell = hear, .context = heard};
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < 30; i++)
+		told += tables_sas_age(w->tables,
+			w->worker.now_ns + after_s * CLOCK_NS_PER_S + i * (CLOCK_NS_PER_S / 10),
+			&ager);
+	return told;
+}
+
+// LIFE-01, LIFE-02: each limit in time once, without a packet; and a worker has its share
+static void aged_without_traffic(void **state)
+{
+	struct world *w = setup(0);
+	struct heard heard = {.deaf = true};
+	uint32_t fresh;
+	(void)state;
+
+	lifetime(w, SA_INBOUND, 9);
+	lifetime(w, SA_OUTBOUND, 12);
+	heard.deaf = false;
+	assert_int_equal(age(w, &heard, 5), 0);
+	heard.deaf = true; /* control's ring is full: told again later */
+	assert_int_equal(age(w, &heard, 11), 0);
+	heard.deaf = false;
+	assert_int_equal(age(w, &heard, 15), 2);
+	assert_int_equal(heard.count[SA_INBOUND][SA_EXPIRED_SOFT_TIME], 1);
+	assert_int_equal(heard.count[SA_OUTBOUND][SA_EXPIRED_SOFT_TIME], 1);
+	assert_int_equal(heard.sa_id[SA_INBOUND], 9);
+	assert_int_equal(heard.sa_id[SA_OUTBOUND], 12);
+	/* A worker is first with one hard limit: it tells that, and nobody tells it again. */
+	struct sa_use use = {.now_tsc = UINT64_MAX - 1};
+	const struct sa_table *sas = tables_sas(w->tables);
+	sa_table_inbound_expired(sas, sa_inbound_get(sas, 9), &use, &fresh);
+	assert_int_equal(fresh, 1u << SA_EXPIRED_HARD_TIME);
+	assert_int_equal(age(w, &heard, 21), 1);
+	assert_int_equal(heard.count[SA_OUTBOUND][SA_EXPIRED_HARD_TIME], 1);
+	assert_int_equal(heard.count[SA_INBOUND][SA_EXPIRED_HARD_TIME], 0);
+	assert_int_equal(age(w, &heard, 25), 0);
+	/* And what the main lcore told, no worker tells again. */
+	sa_table_outbound_expired(sas, sa_outbound_get(sas, 12), &use, &fresh);
+	assert_int_equal(fresh, 0);
+	assert_true(world_free(w));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,6 +686,7 @@ int main(void)
 		cmocka_unit_test(foreign_spi_and_reuse),
 		cmocka_unit_test(moved_in_place),
 		cmocka_unit_test(memory_of_a_pair),
+		cmocka_unit_test(aged_without_traffic),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
