@@ -174,7 +174,8 @@ static void sa_set(uint32_t pair, enum sa_direction direction, bool fresh, bool 
 			.remote = path_bench_v4(PEERS + pair),
 			.sa_id = pair,
 			.spi = spi_of(pair),
-			.pair_id = pair,
+			.pair_id =
+				SA_NONE, /* no pair has to prove the move to UDP first (MOB-12) */
 			.encryption = SA_ENCRYPTION_AES_GCM_16,
 			.replay_window = direction == SA_INBOUND ? WINDOW : 0,
 			.direction = (uint8_t)direction,
