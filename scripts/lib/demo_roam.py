@@ -10,13 +10,13 @@ on. Numbered UDP datagrams both ways and one TCP connection run through the tunn
 during all moves; a watch on the gateway's link notes requests, replies and data packets by time. From these come the figures:
 nothing is taken from what the programs under test say about themselves.
 """
-import argparse
 import os
 import re
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import demo  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
 import traffic  # noqa: E402
@@ -46,11 +46,12 @@ table ip nat {{
 """
 
 
-class Demo:
+class Roam(demo.Demo):
+	NAME, PREFIX = "roam", "hp-demo"
+	STAY = "seconds in each network (2)"
+
 	def __init__(self, arguments):
-		self.arguments = arguments
-		self.network = net.Network("hp-demo")
-		self.network.keep = arguments.keep
+		super().__init__(arguments)
 		self.moves = []
 		self.where = None
 
@@ -149,7 +150,7 @@ class Demo:
 			"registration through the new NAT mapping", 30, 0.1)
 		time.sleep(self.arguments.stay)
 
-	def roam(self):
+	def play(self):
 		self.attach(A)
 		self.start_gateway()
 		self.start_node()
@@ -244,43 +245,15 @@ class Demo:
 		print(f"  TCP: {self.transfer.octets / 1e6:.1f} MB in {self.transfer.seconds:.0f} s both ways, "
 			f"longest pause {self.transfer.longest_pause_s * 1000:.0f} ms, hashes {'equal' if not self.transfer.error else 'NOT equal'}")
 
-	def main(self):
-		start = time.monotonic()
-		try:
-			self.lay_out()
-			self.roam()
-			wrong = self.judge()
-			self.show()
-			wrong += self.gateway.finish()
-		except net.Failure as error:
-			wrong = [str(error)]
-			for process in self.network.processes:
-				if process.output().strip():
-					print(f"--- {process.name}: last lines")
-					print("\n".join("    " + line for line in process.output().strip().splitlines()[-12:]))
-		if wrong:
-			for text in wrong:
-				print(f"demo roam: failed: {text}")
-			return 1
+	def finish(self):
+		return self.gateway.finish()
+
+	def summary(self):
 		total = sum(len(stream.sent) for stream in (self.down, self.up))
 		worst = max(move["path_ms"] or 0 for move in self.moves)
-		print(f"demo roam: ok: {len(self.moves)} moves, {total} packets, none lost after a reply, "
-			f"new path within {worst:.1f} ms of the request, TCP survived ({time.monotonic() - start:.0f} s)")
-		return 0
-
-
-def main():
-	parser = argparse.ArgumentParser(prog="scripts/demo roam", description=__doc__.splitlines()[0])
-	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-	parser.add_argument("--stay", type=float, default=2.0, help="seconds in each network (2)")
-	parser.add_argument("--keep", action="store_true", help="keep the logs and the configuration")
-	arguments = parser.parse_args()
-	why = net.possible()
-	if why:
-		print(f"demo roam: failed: {why}")
-		return 1
-	return Demo(arguments).main()
+		return (f"{len(self.moves)} moves, {total} packets, none lost after a reply, "
+			f"new path within {worst:.1f} ms of the request, TCP survived")
 
 
 if __name__ == "__main__":
-	sys.exit(main())
+	demo.run(Roam, __doc__)

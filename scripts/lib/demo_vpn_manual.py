@@ -10,7 +10,6 @@ gateway A's control is killed and started again, the NAT gives the tunnel anothe
 dataplane is killed.
 From a watch on the internet link come the figures: no packet in clear, and no sequence number of any SPI twice.
 """
-import argparse
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import demo  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
 import traffic  # noqa: E402
@@ -78,11 +78,12 @@ class Wire(traffic.Part):
 		return {"packets": packets, "numbers": {spi: [min(n), max(n), len(n)] for spi, n in seen.items()}, "twice": twice, "clear": clear}
 
 
-class Demo:
+class VpnManual(demo.Demo):
+	NAME, PREFIX = "vpn-manual", "hp-vpn"
+	STAY = "seconds between events (2)"
+
 	def __init__(self, arguments):
-		self.arguments = arguments
-		self.network = net.Network("hp-vpn")
-		self.network.keep = arguments.keep
+		super().__init__(arguments)
 		# What the NAT's router answers to packets for a port that it has forgotten: it quotes ESP.
 		self.errors = [f"{NAT} > {A} protocol 1"]
 		self.windows = []  # (title, start, end): what is lost in them is told, not judged
@@ -235,6 +236,7 @@ policies = (
 		time.sleep(self.arguments.stay)
 
 	def play(self):
+		self.start()
 		n = self.network
 		self.wire = Wire(n, "internet", "gateway").begin()
 		self.round_trip = self.ping("host-b", HOST_B, HOST_A)
@@ -309,42 +311,13 @@ policies = (
 		for title, start, end in self.windows:
 			print(f"  {title}: {(end - start) / 1e6:.0f} ms until it was seen to work again")
 
-	def main(self):
-		start = time.monotonic()
-		try:
-			self.lay_out()
-			self.start()
-			self.play()
-			wrong = self.judge()
-			self.show()
-			wrong += self.a.finish() + self.b.finish()
-		except net.Failure as error:
-			wrong = [str(error)]
-			for process in self.network.processes:
-				if process.output().strip():
-					print(f"--- {process.name}: last lines")
-					print("\n".join("    " + line for line in process.output().strip().splitlines()[-12:]))
-		if wrong:
-			for text in wrong:
-				print(f"demo vpn-manual: failed: {text}")
-			return 1
-		print(f"demo vpn-manual: ok: {self.seen['packets']} ESP packets, none in clear, no number twice; NAT move, rekey and a kill of each "
-			f"process survived, a binding inside the tunnel ({time.monotonic() - start:.0f} s)")
-		return 0
+	def finish(self):
+		return self.a.finish() + self.b.finish()
 
-
-def main():
-	parser = argparse.ArgumentParser(prog="scripts/demo vpn-manual", description=__doc__.splitlines()[0])
-	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-	parser.add_argument("--stay", type=float, default=2.0, help="seconds between events (2)")
-	parser.add_argument("--keep", action="store_true", help="keep the logs and the configuration")
-	arguments = parser.parse_args()
-	why = net.possible()
-	if why:
-		print(f"demo vpn-manual: failed: {why}")
-		return 1
-	return Demo(arguments).main()
+	def summary(self):
+		return (f"{self.seen['packets']} ESP packets, none in clear, no number twice; NAT move, rekey and a kill of each "
+			f"process survived, a binding inside the tunnel")
 
 
 if __name__ == "__main__":
-	sys.exit(main())
+	demo.run(VpnManual, __doc__)
