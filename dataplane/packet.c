@@ -183,6 +183,35 @@ struct rte_mbuf *packet_copy(struct worker *worker, struct rte_mbuf *mbuf)
 	return copy;
 }
 
+static bool is_ours_alone(const struct rte_mbuf *packet)
+{
+	if (packet->nb_segs > PACKET_PIECES_MAX)
+		return false;
+	for (; packet != NULL; packet = packet->next)
+		if (rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet))
+			return false;
+	return true;
+}
+
+bool packet_own_copied(struct worker *worker, struct rte_mbuf **packet, uint16_t headroom)
+{
+	struct rte_mbuf *copy;
+
+	if (rte_pktmbuf_headroom(*packet) >= headroom && is_ours_alone(*packet))
+		return true;
+	copy = packet_copy(worker, *packet);
+	if (copy == NULL)
+		return false;
+	worker->counters->created--; /* the same packet as before */
+	if (rte_pktmbuf_headroom(copy) < headroom) {
+		rte_pktmbuf_free(copy);
+		return false;
+	}
+	rte_pktmbuf_free(*packet);
+	*packet = copy;
+	return true;
+}
+
 struct rte_mbuf *packet_new(struct worker *worker, const struct port *port)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->pool);

@@ -111,6 +111,7 @@ static_assert(offsetof(struct packet, source) == 32 && offsetof(struct packet, t
 
 #define PACKET_PRIVATE_SIZE 256
 #define PACKET_HEADROOM     128
+#define PACKET_PIECES_MAX   128 /* mbufs of one packet; more, fragments of fragments, are copied */
 static_assert(sizeof(struct packet) <= PACKET_PRIVATE_SIZE, "private area");
 
 static inline struct packet *packet_get(struct rte_mbuf *mbuf)
@@ -201,6 +202,21 @@ bool packet_restore_frame(struct worker *worker, struct rte_mbuf *mbuf);
 /* A copy in one new mbuf (or chain when longer), metadata included; counted in `created`. NULL when
  * the pool is empty. */
 struct rte_mbuf *packet_copy(struct worker *worker, struct rte_mbuf *mbuf);
+
+/*
+ * Makes the packet ours alone, to be changed in place: with `headroom` octets in front, in buffers
+ * that nobody else sees (ESP-OUT-06), in at most PACKET_PIECES_MAX of them. A copy stands in where
+ * it is not so already. False without a buffer: the packet stays as it was, its owner's.
+ */
+bool packet_own_copied(struct worker *worker, struct rte_mbuf **packet, uint16_t headroom);
+static inline bool packet_own(struct worker *worker, struct rte_mbuf **packet, uint16_t headroom)
+{
+	const struct rte_mbuf *m = *packet;
+
+	return likely(m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
+		       rte_pktmbuf_headroom(m) >= headroom) ||
+	       packet_own_copied(worker, packet, headroom);
+}
 /* An empty packet of our own, metadata as of `port`, counted in `created`. NULL when the pool is
  * empty. */
 struct rte_mbuf *packet_new(struct worker *worker, const struct port *port);

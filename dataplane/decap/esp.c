@@ -1,18 +1,17 @@
 #include "dataplane/decap/esp.h"
 
-#include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/decap/ecn.h"
 #include "dataplane/decap/esp_inner.h"
 #include "dataplane/decap/esp_transport.h"
 #include "dataplane/decap/outer.h"
+#include "dataplane/esp_cipher.h"
 #include "dataplane/header.h"
 #include "dataplane/sa_event.h"
 
 #include <rte_udp.h>
 
-#define ESP_LAYERS_MAX  3 /* ESP-IN-11 */
-#define SEGMENTS_MAX    512
+#define ESP_LAYERS_MAX  3   /* ESP-IN-11 */
 #define KEY_SHORT       512 /* octets: key_prefetch */
 #define KEY_FIRST       8
 #define TAIL_MAX        257  /* longest padding and trailer */
@@ -197,25 +196,6 @@ static unsigned esp_layers(const struct packet *p)
 	return count;
 }
 
-/* A buffer that others see is not decrypted in place. */
-static bool own(struct worker *worker, struct rte_mbuf **packet)
-{
-	struct rte_mbuf *copy;
-	bool shared = false;
-
-	for (const struct rte_mbuf *m = *packet; m != NULL; m = m->next)
-		shared |= rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m);
-	if (!shared)
-		return true;
-	copy = packet_copy(worker, *packet);
-	if (copy == NULL)
-		return false;
-	worker->counters->created--; /* the same packet as before */
-	rte_pktmbuf_free(*packet);
-	*packet = copy;
-	return true;
-}
-
 /* False: *result is the packet's end. */
 static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_mbuf **packet,
 	struct work *w, step_result *result)
@@ -227,7 +207,7 @@ static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_
 		reason = DROP_ipsec_nesting;
 	else if (!packet_pull(*packet, w->at + ESP_HEADER_LENGTH))
 		reason = DROP_ipsec_too_short;
-	else if (!own(worker, packet))
+	else if (!packet_own(worker, packet, 0))
 		reason = DROP_ipsec_no_buffer;
 	else
 		reason = check(worker, sas, *packet, w);
@@ -241,49 +221,15 @@ static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_
 
 /* ---- the cipher ---- */
 
-static unsigned segments_of(
-	struct rte_mbuf *packet, uint16_t before, struct crypto_segment *segments)
+static void decrypt(const struct work *works, uint32_t count, struct esp_cipher *cipher)
 {
-	unsigned count = 0;
-
-	for (struct rte_mbuf *m = packet; m != NULL; m = m->next) {
-		segments[count++] = (struct crypto_segment){
-			.data = rte_pktmbuf_mtod_offset(m, uint8_t *, before),
-			.length = (uint32_t)(m->data_len - before)};
-		before = 0;
-	}
-	return count;
-}
-
-static void decrypt(struct worker *worker, struct work *works, uint32_t count,
-	struct crypto_operation *operations)
-{
-	struct crypto_segment segments[SEGMENTS_MAX];
-	uint32_t used = 0, from = 0;
-
 	for (uint32_t i = 0; i < count; i++) {
 		const struct work *w = &works[i];
-		uint16_t nb_segs = w->packet->nb_segs;
 
-		if (nb_segs > 1 && used + nb_segs > SEGMENTS_MAX) {
-			crypto_engine_decrypt_burst(worker->crypto, operations + from, i - from);
-			from = i;
-			used = 0;
-		}
-		operations[i] = (struct crypto_operation){.suite = w->sa->suite,
-			.key = w->sa->key,
-			.esp = rte_pktmbuf_mtod_offset(w->packet, uint8_t *, w->at),
-			.sequence = w->number,
-			.length = w->text,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
-		if (nb_segs > 1) {
-			operations[i].segments = &segments[used];
-			operations[i].segment_count =
-				(uint16_t)segments_of(w->packet, w->at, &segments[used]);
-			used += nb_segs;
-		}
+		esp_cipher_add(cipher, w->packet, w->at, w->sa->suite, w->sa->key, w->number,
+			w->text, w->sa->flags & SA_ESN);
 	}
-	crypto_engine_decrypt_burst(worker->crypto, operations + from, count - from);
+	esp_cipher_run(cipher);
 }
 
 /* ---- after it ---- */
@@ -535,7 +481,7 @@ void esp_decap_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
 	const struct sa_table *sas = tables_sas(worker->tables);
-	struct crypto_operation operations[BURST_SIZE];
+	struct esp_cipher cipher;
 	struct work works[BURST_SIZE];
 	uint32_t used = 0;
 
@@ -558,12 +504,13 @@ void esp_decap_burst(
 		if (used++ == 0 || w[-1].sa != w->sa)
 			key_prefetch(w, used);
 	}
-	decrypt(worker, works, used, operations);
+	esp_cipher_begin(&cipher, worker->crypto, crypto_engine_decrypt_burst);
+	decrypt(works, used, &cipher);
 	for (uint32_t i = 0; i < used; i++) {
 		const struct work *w = &works[i];
-		if (operations[i].status == CRYPTO_DONE) {
+		if (cipher.operations[i].status == CRYPTO_DONE) {
 			next[w->index] = finish(worker, sas, w);
-		} else if (operations[i].status == CRYPTO_BAD_ICV) {
+		} else if (cipher.operations[i].status == CRYPTO_BAD_ICV) {
 			count_failure(sas, w->sa);
 			next[w->index] =
 				refuse(worker, w->packet, w->sa, w->sa->spi, DROP_ipsec_bad_icv);

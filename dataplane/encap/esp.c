@@ -1,9 +1,9 @@
 #include "dataplane/encap/esp.h"
 
-#include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/encap/esp_path.h"
 #include "dataplane/encap/outer.h"
+#include "dataplane/esp_cipher.h"
 #include "dataplane/header.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/sa_event.h"
@@ -12,10 +12,9 @@
 
 #include <rte_udp.h>
 
-#define DEPTH_MAX    4 /* encapsulations of one packet (ESP-OUT-04, HA4-FWD-12) */
-#define SEGMENTS_MAX 512
-#define KEY_SHORT    512 /* octets: key_prefetch */
-#define KEY_FIRST    8
+#define DEPTH_MAX 4   /* encapsulations of one packet (ESP-OUT-04, HA4-FWD-12) */
+#define KEY_SHORT 512 /* octets: key_prefetch */
+#define KEY_FIRST 8
 
 struct work { /* one packet between the checks and its end */
 	struct rte_mbuf *packet;
@@ -32,30 +31,6 @@ struct work { /* one packet between the checks and its end */
 };
 
 /* ---- room ---- */
-
-static bool is_ours_alone(const struct rte_mbuf *packet)
-{
-	for (; packet != NULL; packet = packet->next)
-		if (rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet))
-			return false;
-	return true;
-}
-
-/* ESP-OUT-06, -07: a copy stands in for a buffer that others see or that has no room in front. */
-static bool room_before(struct worker *worker, struct rte_mbuf **packet, uint16_t octets)
-{
-	struct rte_mbuf *copy;
-
-	if (rte_pktmbuf_headroom(*packet) >= octets && is_ours_alone(*packet))
-		return true;
-	copy = packet_copy(worker, *packet);
-	if (copy == NULL)
-		return false;
-	worker->counters->created--; /* the same packet as before */
-	rte_pktmbuf_free(*packet);
-	*packet = copy;
-	return rte_pktmbuf_headroom(copy) >= octets;
-}
 
 /* Where `octets` more go, in one piece, at the end. NULL without a buffer. */
 static uint8_t *append(struct worker *worker, struct rte_mbuf *packet, uint16_t octets)
@@ -211,7 +186,7 @@ static bool admit(
 		w->at = sa->ip_length;
 		tfc = w->cut ? 0 : tfc_of(sa, payload, path.mtu, sa->header_length - 4u);
 	}
-	if (!room_before(worker, packet, (uint16_t)(sa->header_length + 4 + sa->iv_length)) ||
+	if (!packet_own(worker, packet, (uint16_t)(sa->header_length + 4 + sa->iv_length)) ||
 		!append_tail(worker, *packet, sa->suite, payload, tfc, next_header)) {
 		*result = STEP_DROP(DROP_ipsec_no_buffer);
 		return false;
@@ -384,51 +359,17 @@ static uint8_t *put_headers(const struct work *w)
 	return esp;
 }
 
-static unsigned segments_of(
-	struct rte_mbuf *packet, uint16_t before, struct crypto_segment *segments)
+static void encrypt(struct work *works, uint32_t count, struct esp_cipher *cipher)
 {
-	unsigned count = 0;
-
-	for (struct rte_mbuf *m = packet; m != NULL; m = m->next) {
-		segments[count++] = (struct crypto_segment){
-			.data = rte_pktmbuf_mtod_offset(m, uint8_t *, before),
-			.length = (uint32_t)(m->data_len - before)};
-		before = 0;
-	}
-	return count;
-}
-
-static void encrypt(struct worker *worker, struct work *works, uint32_t count,
-	struct crypto_operation *operations)
-{
-	struct crypto_segment segments[SEGMENTS_MAX];
-	uint32_t used = 0, from = 0;
-
 	for (uint32_t i = 0; i < count; i++) {
 		const struct work *w = &works[i];
 		uint8_t *esp = put_headers(w);
-		uint16_t nb_segs = w->packet->nb_segs;
 
-		if (nb_segs > 1 && used + nb_segs > SEGMENTS_MAX) {
-			crypto_engine_encrypt_burst(worker->crypto, operations + from, i - from);
-			from = i;
-			used = 0;
-		}
-		operations[i] = (struct crypto_operation){.suite = w->sa->suite,
-			.key = w->sa->key,
-			.esp = esp,
-			.sequence = w->number,
-			.length = w->text,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
-		if (nb_segs > 1) {
-			operations[i].segments = &segments[used];
-			operations[i].segment_count = (uint16_t)segments_of(w->packet,
-				(uint16_t)(esp - rte_pktmbuf_mtod(w->packet, uint8_t *)),
-				&segments[used]);
-			used += nb_segs;
-		}
+		esp_cipher_add(cipher, w->packet,
+			(uint16_t)(esp - rte_pktmbuf_mtod(w->packet, uint8_t *)), w->sa->suite,
+			w->sa->key, w->number, w->text, w->sa->flags & SA_ESN);
 	}
-	crypto_engine_encrypt_burst(worker->crypto, operations + from, count - from);
+	esp_cipher_run(cipher);
 }
 
 /* ---- the outer header ---- */
@@ -583,7 +524,7 @@ void esp_encap_burst(
 {
 	const struct sa_table *sas = tables_sas(worker->tables);
 	const struct sa_outbound *found[BURST_SIZE];
-	struct crypto_operation operations[BURST_SIZE];
+	struct esp_cipher cipher;
 	struct work works[BURST_SIZE];
 	uint32_t used = 0;
 
@@ -599,9 +540,10 @@ void esp_encap_burst(
 			key_prefetch(w, used);
 	}
 	used = number_all(worker, sas, works, used, next);
-	encrypt(worker, works, used, operations);
+	esp_cipher_begin(&cipher, worker->crypto, crypto_engine_encrypt_burst);
+	encrypt(works, used, &cipher);
 	for (uint32_t i = 0; i < used; i++)
-		next[works[i].index] = operations[i].status == CRYPTO_DONE
+		next[works[i].index] = cipher.operations[i].status == CRYPTO_DONE
 					       ? finish(worker, &works[i])
 					       : STEP_DROP(DROP_ipsec_crypto_error);
 }

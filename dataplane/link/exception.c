@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define SEGMENTS_MAX 128 /* of one frame: more than a reassembled datagram has */
-#define FRAME_MAX    65550
+#define FRAME_MAX 65550
 
 enum drop_reason exception_packet(struct worker *worker, struct rte_mbuf *frame)
 {
@@ -68,11 +67,11 @@ int exception_tap_open(const char *name, const uint8_t mac[6], uint16_t mtu)
  * TAP is down. */
 static bool frame_write(int tap, struct rte_mbuf *frame)
 {
-	struct iovec parts[SEGMENTS_MAX];
+	struct iovec parts[PACKET_PIECES_MAX];
 	int count = 0;
 
 	for (struct rte_mbuf *segment = frame; segment; segment = segment->next) {
-		if (count == SEGMENTS_MAX)
+		if (count == PACKET_PIECES_MAX)
 			return false;
 		parts[count++] = (struct iovec){.iov_base = rte_pktmbuf_mtod(segment, void *),
 			.iov_len = rte_pktmbuf_data_len(segment)};

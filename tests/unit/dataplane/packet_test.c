@@ -54,6 +54,50 @@ static void trim_drops_whole_segments(void **state)
 	assert_true(world_free(world));
 }
 
+/* Fragments of fragments make chains longer than any list of pieces has room for. // ESP-OUT-06 */
+static void a_packet_in_too_many_pieces_is_copied(void **state)
+{
+	struct world *world = world_new();
+	struct rte_mbuf *as_it_was = world_packet(world, octets, 1400, PACKET_PIECES_MAX);
+	struct rte_mbuf *mbuf = as_it_was;
+	uint8_t copy[1400];
+
+	assert_int_equal(mbuf->nb_segs, PACKET_PIECES_MAX);
+	assert_true(packet_own(&world->worker, &mbuf, 0));
+	assert_ptr_equal(mbuf, as_it_was);
+	rte_pktmbuf_free(mbuf);
+	mbuf = as_it_was = world_packet(world, octets, 1400, PACKET_PIECES_MAX + 1);
+	assert_int_equal(mbuf->nb_segs, PACKET_PIECES_MAX + 1);
+	assert_true(packet_own(&world->worker, &mbuf, 0));
+	assert_ptr_not_equal(mbuf, as_it_was);
+	assert_int_equal(mbuf->nb_segs, 1);
+	assert_memory_equal(rte_pktmbuf_read(mbuf, 0, 1400, copy), octets, 1400);
+	rte_pktmbuf_free(mbuf);
+	assert_true(world_free(world));
+}
+
+static void a_packet_that_others_see_is_copied(void **state)
+{
+	struct world *world = world_new();
+	struct rte_mbuf *seen = world_packet(world, octets, 100, 1), *mbuf = seen;
+
+	rte_mbuf_refcnt_update(seen, 1);
+	assert_true(packet_own(&world->worker, &mbuf, 0));
+	assert_ptr_not_equal(mbuf, seen);
+	assert_int_equal(rte_mbuf_refcnt_read(seen), 1); /* the other one's */
+	rte_pktmbuf_free(mbuf);
+	mbuf = seen;
+	assert_true(packet_own(&world->worker, &mbuf, rte_pktmbuf_headroom(seen)));
+	assert_ptr_equal(mbuf, seen);
+	assert_true(packet_own(&world->worker, &mbuf, 32));
+	assert_ptr_equal(mbuf, seen);
+	rte_pktmbuf_prepend(mbuf, rte_pktmbuf_headroom(seen));
+	assert_true(packet_own(&world->worker, &mbuf, 32)); /* no room in front */
+	assert_ptr_not_equal(mbuf, seen);
+	rte_pktmbuf_free(mbuf);
+	assert_true(world_free(world));
+}
+
 static uint32_t ipv4_make(uint8_t *packet, uint32_t length, uint16_t flags)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)packet;
@@ -178,6 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pull_moves_octets_of_later_segments),
 		cmocka_unit_test(trim_drops_whole_segments),
+		cmocka_unit_test(a_packet_in_too_many_pieces_is_copied),
+		cmocka_unit_test(a_packet_that_others_see_is_copied),
 		cmocka_unit_test(parse_refuses_what_does_not_fit),
 		cmocka_unit_test(segments_change_nothing),
 		cmocka_unit_test(limiter_gives_burst_then_rate),
