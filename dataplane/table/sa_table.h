@@ -383,4 +383,12 @@ struct sa_limits sa_table_build_limits(
 int sa_table_check(const struct sa_table *table, const struct sa_command *command);
 int sa_table_check_selector(const struct selector *selector);
 
+/* sa_table_limits.c: where the worker has to look closer next. `told`: bits of enum sa_expiry. Any
+ * thread; the fields are soft state. */
+void sa_table_watch_set(struct sa_watch *watch, const struct sa_limits *limits, uint32_t told);
+/* An SA takes the place of `from`: a new address begins with an allowance, the same one goes on
+ * with what is left (MOB-12). Main lcore, before the SA is published. */
+void sa_table_outbound_prove(struct sa_outbound *sa, const struct sa_outbound *from);
+void sa_table_inbound_prove(struct sa_inbound *sa, const struct sa_inbound *from);
+
 #endif
