@@ -178,20 +178,32 @@ uint64_t mirror_refer(
 					      : mirror_remove(mirror, &command);
 }
 
+/* A ticket for the command's entry, made when there is none yet; 0 and nothing made when that
+ * fails.
+ */
+static uint64_t ticket_for(struct mirror *mirror, const struct command *command, uint32_t *index)
+{
+	uint64_t number;
+
+	*index = entries_make(&mirror->entries, command);
+	if (*index == ENTRY_NONE)
+		return 0;
+	number = take_ticket(mirror, *index);
+	if (!number && !entry_at(mirror, *index)->flags && !entry_at(mirror, *index)->tickets)
+		entries_release(&mirror->entries, *index);
+	return number;
+}
+
 uint64_t mirror_set(struct mirror *mirror, const struct command *desired)
 {
 	if (!desired->type || entries_set_type(desired->type) != desired->type) {
 		errno = EINVAL;
 		return 0;
 	}
-	uint32_t index = entries_make(&mirror->entries, desired);
-	uint64_t number = index == ENTRY_NONE ? 0 : take_ticket(mirror, index);
-	if (!number) {
-		if (index != ENTRY_NONE && !entry_at(mirror, index)->flags &&
-			!entry_at(mirror, index)->tickets)
-			entries_release(&mirror->entries, index);
+	uint32_t index;
+	uint64_t number = ticket_for(mirror, desired, &index);
+	if (!number)
 		return 0;
-	}
 	struct entry *e = entry_at(mirror, index);
 	bool told = is_told(mirror, e);
 	if (told && e->queue == QUEUE_NONE &&
@@ -218,14 +230,10 @@ uint64_t mirror_remove(struct mirror *mirror, const struct command *command)
 		errno = EINVAL;
 		return 0;
 	}
-	uint32_t index = entries_make(&mirror->entries, command);
-	uint64_t number = index == ENTRY_NONE ? 0 : take_ticket(mirror, index);
-	if (!number) {
-		if (index != ENTRY_NONE && !entry_at(mirror, index)->flags &&
-			!entry_at(mirror, index)->tickets)
-			entries_release(&mirror->entries, index);
+	uint32_t index;
+	uint64_t number = ticket_for(mirror, command, &index);
+	if (!number)
 		return 0;
-	}
 	struct entry *e = entry_at(mirror, index);
 	if (e->flags & ENTRY_DESIRED)
 		mirror->entries.desired--;

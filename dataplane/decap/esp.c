@@ -1,10 +1,10 @@
 #include "dataplane/decap/esp.h"
 
 #include "dataplane/crypto/esp_codec.h"
-#include "dataplane/decap/ecn.h"
 #include "dataplane/decap/esp_inner.h"
 #include "dataplane/decap/esp_transport.h"
 #include "dataplane/decap/outer.h"
+#include "dataplane/decap/tos.h"
 #include "dataplane/esp_cipher.h"
 #include "dataplane/header.h"
 #include "dataplane/sa_event.h"
@@ -331,29 +331,6 @@ static enum drop_reason read_trailer(const struct work *w, uint32_t *payload, ui
 	return *next_header == ESP_NEXT_HEADER_NONE ? DROP_ipsec_dummy : DROP_NONE;
 }
 
-/* ECN-03, -04, -08. */
-static enum drop_reason combine_tos(
-	struct worker *worker, struct rte_mbuf *packet, const struct sa_inbound *sa)
-{
-	struct packet *p = packet_get(packet);
-	uint8_t ecn = ecn_decapsulate(p->tos, p->outer_tos), tos;
-
-	if (ecn_is_anomalous(p->tos, p->outer_tos))
-		worker->counters->ecn_anomalies++;
-	if (ecn == ECN_DROP)
-		return DROP_ipsec_ecn_ce_not_ect;
-	tos = sa->flags & SA_DSCP_COPY_IN ? p->outer_tos : p->tos;
-	tos = (uint8_t)((tos & ~ECN_MASK) | ecn);
-	if (tos == p->tos)
-		return DROP_NONE;
-	p->tos = tos;
-	if (packet_is_ipv6(p))
-		ipv6_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *), tos);
-	else
-		ipv4_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *), tos);
-	return DROP_NONE;
-}
-
 static enum drop_reason open_tunnel(
 	struct worker *worker, const struct work *w, uint32_t payload, uint8_t next_header)
 {
@@ -382,7 +359,9 @@ static enum drop_reason open_tunnel(
 	else if (!packet_parse(w->packet, p))
 		return DROP_ipsec_inner_malformed;
 	reason = esp_inner_check(worker, w->packet, w->sa);
-	return reason != DROP_NONE ? reason : combine_tos(worker, w->packet, w->sa);
+	if (reason == DROP_NONE && !tos_combine(worker, w->packet, w->sa->flags & SA_DSCP_COPY_IN))
+		reason = DROP_ipsec_ecn_ce_not_ect;
+	return reason;
 }
 
 static void push_layer(const struct work *w)

@@ -6,7 +6,7 @@
  */
 #include "dataplane/decap/inner_check.h"
 
-#include "dataplane/decap/ecn.h"
+#include "dataplane/decap/tos.h"
 #include "dataplane/header.h"
 #include "dataplane/mss_clamp.h"
 #include "dataplane/tunnel_mtu.h"
@@ -239,29 +239,6 @@ static enum drop_reason check_policy(
 	return DROP_NONE;
 }
 
-/* RFC 6040 4.2 and the DSCP option; HA4-REV-08, -09. */
-static enum drop_reason combine_tos(
-	struct worker *worker, struct rte_mbuf *packet, uint32_t agent_flags)
-{
-	struct packet *p = packet_get(packet);
-	uint8_t ecn = ecn_decapsulate(p->tos, p->outer_tos), tos;
-
-	if (ecn_is_anomalous(p->tos, p->outer_tos))
-		worker->counters->ecn_anomalies++;
-	if (ecn == ECN_DROP)
-		return DROP_ecn_drop;
-	tos = agent_flags & AGENT_DSCP_COPY_IN ? p->outer_tos : p->tos;
-	tos = (uint8_t)((tos & ~ECN_MASK) | ecn);
-	if (tos == p->tos)
-		return DROP_NONE;
-	p->tos = tos;
-	if (packet_is_ipv6(p))
-		ipv6_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *), tos);
-	else
-		ipv4_tos_set(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *), tos);
-	return DROP_NONE;
-}
-
 /* HA4-MTU-15: what the node offers to receive must fit the tunnel to it. */
 static void clamp_syn(struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
@@ -357,8 +334,8 @@ static step_result check(struct worker *worker, struct rte_mbuf *packet, const s
 	}
 	if (reason == DROP_NONE && p->ttl == 0)
 		reason = DROP_ttl; /* HA4-REV-07 */
-	if (reason == DROP_NONE)
-		reason = combine_tos(worker, packet, agent_flags);
+	if (reason == DROP_NONE && !tos_combine(worker, packet, agent_flags & AGENT_DSCP_COPY_IN))
+		reason = DROP_ecn_drop;
 	if (reason != DROP_NONE)
 		return STEP_DROP(reason);
 	if (p->layer_count == DECAP_LAYERS_MAX)
