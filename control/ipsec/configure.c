@@ -133,20 +133,62 @@ static void remove_pairs(
 	}
 }
 
+/* Members one by one: between them lies padding that says nothing. */
+static bool same_selectors(
+	const struct config_security_association *a, const struct config_security_association *b)
+{
+	return a->local_ts_count == b->local_ts_count && a->remote_ts_count == b->remote_ts_count &&
+	       !memcmp(a->local_ts, b->local_ts, a->local_ts_count * sizeof(*a->local_ts)) &&
+	       !memcmp(a->remote_ts, b->remote_ts, a->remote_ts_count * sizeof(*a->remote_ts));
+}
+
+static bool same_ends(
+	const struct config_security_association *a, const struct config_security_association *b)
+{
+	return !strcmp(a->name, b->name) && a->mode == b->mode && a->vrf == b->vrf &&
+	       ip_address_equal(&a->local, &b->local) && ip_address_equal(&a->remote, &b->remote) &&
+	       a->encap == b->encap && a->local_port == b->local_port &&
+	       a->remote_port == b->remote_port && a->spi_in == b->spi_in &&
+	       a->spi_out == b->spi_out && a->reqid == b->reqid;
+}
+
+static bool same_secret(const struct secret *a, const struct secret *b)
+{
+	return a->length == b->length && secret_equal(a->bytes, b->bytes, a->length);
+}
+
+static bool same_keys(
+	const struct config_security_association *a, const struct config_security_association *b)
+{
+	return !strcmp(a->algorithm, b->algorithm) && same_secret(&a->key_in, &b->key_in) &&
+	       same_secret(&a->key_out, &b->key_out) && !strcmp(a->key_file, b->key_file) &&
+	       a->unsafe_static_keys == b->unsafe_static_keys && a->esn == b->esn &&
+	       a->replay_window == b->replay_window;
+}
+
+static bool same_headers(
+	const struct config_security_association *a, const struct config_security_association *b)
+{
+	return a->copy_df == b->copy_df && a->copy_dscp == b->copy_dscp && a->dscp == b->dscp &&
+	       a->copy_ecn == b->copy_ecn && a->fragment_after == b->fragment_after &&
+	       a->follow_mapping == b->follow_mapping && a->icmp_inspect == b->icmp_inspect &&
+	       a->tunnel_ttl == b->tunnel_ttl && a->path_mtu == b->path_mtu &&
+	       a->tfc_padding == b->tfc_padding;
+}
+
+static bool same_lifetimes(
+	const struct config_security_association *a, const struct config_security_association *b)
+{
+	return a->rekey_time_s == b->rekey_time_s && a->life_time_s == b->life_time_s &&
+	       a->rekey_bytes == b->rekey_bytes && a->life_bytes == b->life_bytes &&
+	       a->rekey_packets == b->rekey_packets && a->life_packets == b->life_packets;
+}
+
 static bool same_text(
 	const struct config_security_association *a, const struct config_security_association *b)
 {
-	struct config_security_association x = *a, y = *b;
-	bool same = a->local_ts_count == b->local_ts_count &&
-		    a->remote_ts_count == b->remote_ts_count &&
-		    !memcmp(a->local_ts, b->local_ts, a->local_ts_count * sizeof(*a->local_ts)) &&
-		    !memcmp(a->remote_ts, b->remote_ts, a->remote_ts_count * sizeof(*a->remote_ts));
-
-	x.local_ts = x.remote_ts = y.local_ts = y.remote_ts = NULL;
-	same = same && !memcmp(&x, &y, sizeof(x));
-	secret_wipe(&x, sizeof(x));
-	secret_wipe(&y, sizeof(y));
-	return same;
+	return same_ends(a, b) && same_keys(a, b) && same_headers(a, b) && same_lifetimes(a, b) &&
+	       same_selectors(a, b);
 }
 
 /* A pair whose text did not change is left alone, also where NAT or an operator moved it or its

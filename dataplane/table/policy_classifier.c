@@ -89,9 +89,9 @@ static bool dimension_build(const struct policy_classifier *c, unsigned which, s
 	for (uint32_t i = 0; i < c->count; i++)
 		total += boundaries(&c->selectors[i], which, d->starts + total);
 	qsort(d->starts, total, sizeof(*d->starts), compare);
-	d->count = 0;
-	for (uint32_t i = 0; i < total; i++)
-		if (d->count == 0 || d->starts[i] != d->starts[d->count - 1])
+	d->count = 1; /* 0 starts the first interval of each */
+	for (uint32_t i = 1; i < total; i++)
+		if (d->starts[i] != d->starts[d->count - 1])
 			d->starts[d->count++] = d->starts[i];
 	d->rows = calloc((size_t)d->count * c->words, sizeof(*d->rows));
 	if (d->rows == NULL)
@@ -114,7 +114,7 @@ struct policy_classifier *policy_classifier_new(const struct selector *selectors
 	}
 	c->selectors = selectors;
 	c->count = count;
-	c->words = (count + 63) / 64;
+	c->words = count > 0 ? (count + 63) / 64 : 1;
 	for (unsigned i = 0; built && i < DIMENSIONS; i++)
 		built = dimension_build(c, i, &c->dimensions[i]);
 	if (built)

@@ -90,6 +90,7 @@ static int group_build(struct group *group)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < group->count; i++)
 		selectors[i] = policy_entry_selector(group->entries[i]);
+	// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the classifier takes them, made or not
 	group->classifier = policy_classifier_new(selectors, group->count);
 	return group->classifier != NULL ? 0 : -ENOMEM;
 }

@@ -90,7 +90,8 @@ void policy_table_fini(struct policy_table *table)
 {
 	size_t ids = (size_t)table->limit * sizeof(uint32_t);
 
-	for (; table->version_first < table->version_next; table->version_first++)
+	for (; table->versions && table->version_first < table->version_next;
+		table->version_first++)
 		general_release(table, table->version_first);
 	slab_unmap(table->dying, table->dying ? ring_size(table) * sizeof(*table->dying) : 0);
 	slab_fini(&table->entries);

@@ -557,6 +557,8 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 			(c->direction == SA_INBOUND && table->staging.selector_count == 0))
 			return -EINVAL;
 		error = suite_of(table, c, &suite);
+	} else if (c->direction == SA_OUTBOUND) {
+		error = -EINVAL; /* numbers are given out for what will come in alone */
 	}
 	if (!error && c->direction == SA_INBOUND)
 		error = spi_claim(table, c);
@@ -656,9 +658,11 @@ void sa_table_forget(struct sa_table *table)
 
 void sa_table_sweep(struct sa_table *table, uint32_t generation, const struct tsc_clock *clock)
 {
-	for (uint8_t direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
+	static const uint8_t directions[] = {SA_INBOUND, SA_OUTBOUND};
+
+	for (unsigned d = 0; d < sizeof(directions); d++)
 		for (uint32_t i = 0; i < table->count; i++)
-			if (is_live(table, direction, i) &&
-				table->records[direction][i].generation != generation)
-				remove_one(table, direction, i, clock);
+			if (is_live(table, directions[d], i) &&
+				table->records[directions[d]][i].generation != generation)
+				remove_one(table, directions[d], i, clock);
 }

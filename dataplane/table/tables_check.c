@@ -168,7 +168,6 @@ int tables_check(const struct region_limits *limits, const struct command *c)
 	case COMMAND_POLICY_REMOVE:
 		return c->policy.policy_id < limits->policies ? 0 : EINVAL;
 	case COMMAND_POLICY_COMMIT:
-		return 0;
 	case COMMAND_SA_KEY: /* sa_table.c looks at these */
 	case COMMAND_SA_LIMITS:
 	case COMMAND_SA_SELECTOR:
