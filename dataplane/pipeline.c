@@ -32,6 +32,9 @@
  * set, and until the burst is through each queue is sorted by packet.order before its step runs:
  * paths that part meet again in the queue of a later step.
  *
+ * Before all of them dataplane/lane takes those packets of a burst whose whole way is the usual
+ * one.
+ *
  * Ends count: drop_packet under its reason, link/ what it took over, whoever flushes worker->tx
  * what was sent. What comes in is counted here (lib/ipc/counters.h has the sum).
  */
@@ -64,6 +67,7 @@
 #include "dataplane/input/local_demux.h"
 #include "dataplane/input/reassembly.h"
 #include "dataplane/input/udp.h"
+#include "dataplane/lane/lane.h"
 #include "dataplane/limiter.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/exception.h"
@@ -334,17 +338,19 @@ void pipeline_receive_burst(
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		rte_prefetch0(packet_get(packets[i]));
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
-	}
-	for (unsigned i = 0; i < count; i++) {
-		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
 		bytes += rte_pktmbuf_pkt_len(packets[i]);
 	}
 	counters->received_port_bytes += bytes;
 	counters->received_port += count;
-	if (count > 0)
-		run_burst(worker, packets, count, STEP_ETHER);
+	count = lane_receive(worker, port, packets, count);
+	if (count == 0)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		rte_prefetch0(packet_get(packets[i]));
+	for (unsigned i = 0; i < count; i++)
+		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
+	run_burst(worker, packets, count, STEP_ETHER);
 	run(worker);
 }
 

@@ -17,7 +17,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-#define BURST_SIZE 32
+#define BURST_SIZE   32
+#define WORKER_LANES 4
 
 struct port {            /* read-only for workers after start, but for `up` */
 	uint16_t index;  /* in the configuration, and in every command */
@@ -59,7 +60,9 @@ struct worker {
 	struct tx_buffer *tx;         /* [ports], flushed at the end of a burst */
 	struct rte_mempool *pool;     /* for copies, fragments, own packets */
 	struct crypto_engine *crypto; /* its own; NULL when there are no security associations */
-	uint64_t now_tsc;             /* read once a burst */
+	bool lanes_off;               /* dataplane/lane: every packet takes the steps */
+	uint64_t lane_taken[WORKER_LANES]; /* packets, by enum lane_kind */
+	uint64_t now_tsc;                  /* read once a burst */
 	uint64_t tsc_hz;
 	monotonic now_ns; /* CLOCK_MONOTONIC that belongs to now_tsc */
 	const struct config_dataplane *settings;

@@ -99,7 +99,7 @@ struct tables *tables_new(const struct region_limits *limits, unsigned workers)
 		return NULL;
 	memset(tables, 0, sizeof(*tables));
 	tables->limits = *limits;
-	tables->change = 1;
+	tables->change = tables->ground = 1;
 	tables->clock = tsc_clock_read();
 	error = qsbr_new(tables, workers);
 	if (!error)

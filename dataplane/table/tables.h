@@ -226,6 +226,13 @@ const struct tunnel *tables_broadcast_next(const struct tables *t, uint16_t port
 /* Another value, never 0, after each change of anything that leads a packet somewhere: routes,
  * bindings, networks. What was found at one value is good at the same value. */
 uint32_t tables_change(const struct tables *t);
+/*
+ * Another value, never 0, after each change of what seldom changes: routes, neighbours, addresses
+ * of ours, agents, home and mobile networks, and the first home address in an address' vicinity.
+ * Not after changes of bindings, policies and SAs. Read once, before anything else of a burst: what
+ * was found at one value is good for every burst that begins at the same one.
+ */
+uint32_t tables_ground(const struct tables *t);
 /* Security associations: dataplane/table/sa_table.h has what may be asked of them. */
 const struct sa_table *tables_sas(const struct tables *t);
 const struct neighbor *tables_neighbor_lookup(

@@ -411,23 +411,41 @@ static bool is_way_command(uint16_t type)
 	}
 }
 
-/* After the change and before what it replaced can be given back. */
-static void change_count(struct tables *tables)
+/* Is it a change of what tables_ground stands for? */
+static bool is_ground_command(uint16_t type)
 {
-	uint32_t change = tables->change + 1;
+	switch ((enum command_type)type) {
+	case COMMAND_BINDING_SET:
+	case COMMAND_BINDING_REMOVE:
+		return false;
+	case COMMAND_NEIGHBOR_SET:
+	case COMMAND_NEIGHBOR_REMOVE:
+		return true;
+	default:
+		return is_way_command(type);
+	}
+}
 
-	__atomic_store_n(&tables->change, change != 0 ? change : 1, __ATOMIC_RELEASE);
+/* After the change and before what it replaced can be given back. */
+static void count_change(uint32_t *counter)
+{
+	uint32_t change = *counter + 1;
+
+	__atomic_store_n(counter, change != 0 ? change : 1, __ATOMIC_RELEASE);
 }
 
 int tables_apply(struct tables *tables, const struct command *command)
 {
 	int error = tables_check(&tables->limits, command);
+	uint32_t grown = tables->vicinity.grown;
 
 	if (error)
 		return error;
 	error = apply_one(tables, command);
 	if (is_way_command(command->type))
-		change_count(tables);
+		count_change(&tables->change);
+	if (is_ground_command(command->type) || tables->vicinity.grown != grown)
+		count_change(&tables->ground);
 	if (error == -EAGAIN) { /* perhaps the workers have passed on already */
 		tables_publish(tables);
 		error = apply_one(tables, command);

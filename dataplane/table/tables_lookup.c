@@ -274,6 +274,11 @@ const struct sa_table *tables_sas(const struct tables *t)
 	return &t->sas;
 }
 
+uint32_t tables_ground(const struct tables *t)
+{
+	return __atomic_load_n(&t->ground, __ATOMIC_ACQUIRE);
+}
+
 uint32_t tables_change(const struct tables *t)
 {
 	return __atomic_load_n(&t->change, __ATOMIC_ACQUIRE);

@@ -48,6 +48,7 @@ struct tables {
 	struct slab agents;
 	struct sa_table sas;
 	uint32_t change; /* tables_change; never 0 */
+	uint32_t ground; /* tables_ground; never 0 */
 	struct policy_table policies;
 	struct own_addresses own;
 	const struct home_network *home_network_of_port[REGION_PORTS_MAX];

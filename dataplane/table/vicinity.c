@@ -35,6 +35,8 @@ void vicinity_add(struct vicinity *vicinity, uint16_t vrf, const struct ip_prefi
 	size_t first = ((size_t)key[0] << 8 | key[1]) >> free_bits << free_bits;
 	uint8_t *parts = &vicinity->parts[((size_t)vrf * 2 + !v4) * VICINITY_PARTS];
 
-	for (size_t i = first; i < first + ((size_t)1 << free_bits); i++)
+	for (size_t i = first; i < first + ((size_t)1 << free_bits); i++) {
+		vicinity->grown += !(parts[i] & bit);
 		__atomic_store_n(&parts[i], (uint8_t)(parts[i] | bit), __ATOMIC_RELAXED);
+	}
 }

@@ -23,6 +23,7 @@ enum vicinity_bit {
 struct vicinity {
 	uint8_t *parts; /* [vrf][v4, v6][VICINITY_PARTS] */
 	uint16_t vrf_count;
+	uint32_t grown; /* main lcore: how often an octet changed */
 };
 
 /* 0 or -ENOMEM. */

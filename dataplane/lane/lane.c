@@ -1,0 +1,111 @@
+#include "dataplane/lane/lane.h"
+
+#include "dataplane/header.h"
+
+/* Of struct rte_mbuf's rearm_data: data_off, then refcnt 1, then nb_segs 1, then port. */
+#define REARM_MASK  UINT64_C(0x0000ffffffff0000)
+#define REARM_USUAL UINT64_C(0x0000000100010000)
+static_assert(
+	offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
+		offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
+	"refcnt and nb_segs as REARM_MASK has them");
+
+#define HEADERS (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
+
+/* One buffer, nobody else's, and no tag taken off by the device. */
+static inline bool is_plain_buffer(const struct rte_mbuf *frame)
+{
+	uint64_t rearm;
+
+	memcpy(&rearm, &frame->rearm_data, sizeof(rearm));
+	return (rearm & REARM_MASK) == REARM_USUAL &&
+	       !(frame->ol_flags &
+		       (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
+}
+
+/* Class A, B or C, not loopback or "this network", as input/ipv4 has it. */
+static inline bool is_plain_address(be32 address)
+{
+	uint32_t net = address & RTE_BE32(0xff000000);
+
+	return net != 0 && net != RTE_BE32(0x7f000000) &&
+	       (address & RTE_BE32(0xe0000000)) != RTE_BE32(0xe0000000);
+}
+
+/* `mac` is the port's address as the first six octets of a word in memory. */
+static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
+{
+	const uint8_t *octets = rte_pktmbuf_mtod(frame, const uint8_t *);
+	const struct rte_ipv4_hdr *ip = lane_ip(frame);
+	uint64_t to;
+	uint16_t type, length;
+
+	if (!is_plain_buffer(frame) || frame->data_len < HEADERS)
+		return false;
+	memcpy(&to, octets, sizeof(to));
+	memcpy(&type, octets + 12, sizeof(type));
+	if ((to ^ mac) & rte_cpu_to_be_64(UINT64_C(0xffffffffffff0000)) ||
+		type != RTE_BE16(RTE_ETHER_TYPE_IPV4))
+		return false;
+	length = rte_be_to_cpu_16(ip->total_length);
+	return ip->version_ihl == 0x45 && length >= sizeof(*ip) &&
+	       length <= frame->data_len - sizeof(struct rte_ether_hdr) &&
+	       !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) &&
+	       is_plain_address(ip->src_addr) && is_plain_address(ip->dst_addr) &&
+	       (device_verified_ipv4(frame) || ipv4_checksum_right(ip));
+}
+
+void lane_parse(struct lane_burst *burst)
+{
+	uint64_t mac = 0;
+
+	memcpy(&mac, burst->from->mac, sizeof(burst->from->mac));
+	burst->usual = 0;
+	for (unsigned i = 0; i < burst->count; i++)
+		burst->usual |= (uint32_t)is_usual(burst->frames[i], mac) << i;
+}
+
+void lane_leave(struct lane_left *left, const struct rte_mbuf *frame)
+{
+	const uint8_t *octets = rte_pktmbuf_mtod(frame, const uint8_t *);
+	const struct rte_ipv4_hdr *ip = (const void *)(octets + sizeof(struct rte_ether_hdr));
+	uint16_t type = 0;
+
+	if (frame->data_len >= sizeof(struct rte_ether_hdr))
+		memcpy(&type, octets + 12, sizeof(type));
+	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP) || type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return; /* of no flow that a lane takes */
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4) && frame->data_len >= HEADERS) {
+		left->sources |= lane_flow(ip->src_addr);
+		left->destinations |= lane_flow(ip->dst_addr);
+		return;
+	}
+	left->sources = left->destinations = UINT64_MAX; /* nobody can say: all of them */
+}
+
+/* What no lane took, moved together. */
+static unsigned rest(const struct lane_burst *burst)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < burst->count; i++)
+		if (!(burst->taken >> i & 1))
+			burst->frames[kept++] = burst->frames[i];
+	return kept;
+}
+
+unsigned lane_receive(
+	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
+{
+	struct lane_burst burst = {.worker = worker,
+		.from = &worker->ports[port],
+		.ground = tables_ground(worker->tables),
+		.count = count,
+		.frames = packets};
+
+	/* Who waits for a neighbour must not be overtaken (HA4-FWD-17). */
+	if (worker->lanes_off || worker->counters->held_neighbor != 0)
+		return count;
+	lane_parse(&burst);
+	return burst.taken != 0 ? rest(&burst) : count;
+}

@@ -1,0 +1,112 @@
+/*
+ * Lanes: the straight way of the usual packet.
+ *
+ * The steps (pipeline.c) can do anything, and a packet pays for that with some two thousand
+ * instructions. Nearly all packets of a gateway need none of it: whole, plain IPv4, one buffer, a
+ * way that was taken a microsecond ago. So before step ETHER a burst is shown to the lanes. A lane
+ * goes over the whole burst in a few tight passes
+ *
+ *   parse -> look up, fetch -> check -> number, headers -> cipher -> finish -> transmit
+ *
+ * takes those frames whose whole way is the usual one and leaves every other frame untouched, in
+ * order, to the steps. docs/decisions/0070 says why this is the same:
+ *
+ *   taken    only when the steps would do exactly this. Whatever a lane does not know for sure, it
+ *            leaves: a frame may always be left, until something was done to it.
+ *   asked    policy, SA and counters are the tables' own, asked for each packet; so they are right
+ *            at once when control changes them.
+ *   given    what seldom changes (routes, neighbours, addresses of ours) is found once by the
+ *            slow way, kept beside what led there and believed as long as tables_ground is the
+ *            same: a change costs every lane one look, and nobody has to be told.
+ *   order    frames that a lane takes leave before those that the steps get. So a frame is left
+ *            when one before it in the burst was left that may be of the same flow (lane_leave,
+ *            HA4-FWD-17). While packets wait for a neighbour, no lane takes anything.
+ *   counted  received here with the rest of the burst, sent by whoever flushes worker->tx, drops by
+ *            drop_packet: the sum of lib/ipc/counters.h stays exact.
+ *
+ *   lane.c      parse, and what the lanes left
+ *   esp_out.c   clear from inside, ESP out: tunnel mode over IPv4
+ *   esp_in.c    and back
+ *
+ * All on the worker's own lcore. worker->lanes_off turns them off (tests compare both).
+ */
+#ifndef DATAPLANE_LANE_LANE_H
+#define DATAPLANE_LANE_LANE_H
+
+#include "dataplane/drop.h"
+#include "dataplane/worker.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_prefetch.h>
+
+enum lane_kind { /* index of worker->lane_taken */
+	LANE_ESP_OUT,
+	LANE_ESP_IN,
+	LANE_COUNT
+};
+static_assert((int)LANE_COUNT <= WORKER_LANES, "counters of lanes");
+
+struct lane_burst {
+	struct worker *worker;
+	const struct port *from;
+	uint32_t ground; /* tables_ground: one value for the whole burst */
+	uint32_t usual;  /* bit i: frame i is what lane_parse promises */
+	uint32_t taken;  /* bit i: a lane took it; it is not the burst's any more */
+	unsigned count;
+	struct rte_mbuf **frames;
+};
+
+/*
+ * Shows the burst to the lanes. Returns how many frames are left in packets[], in their order,
+ * untouched. Frames are counted as received already; struct packet is not set up yet.
+ */
+unsigned lane_receive(
+	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count);
+
+/*
+ * Sets burst->usual: frames in one buffer that nobody shares, untagged and to the port's own
+ * address, with an IPv4 header without options and with the right checksum, a total length that is
+ * there (octets behind it are not cut off yet), no fragment, source and destination plain unicast
+ * addresses.
+ */
+void lane_parse(struct lane_burst *burst);
+
+/* The IPv4 header of a usual frame. */
+static inline struct rte_ipv4_hdr *lane_ip(struct rte_mbuf *frame)
+{
+	return rte_pktmbuf_mtod_offset(frame, struct rte_ipv4_hdr *, sizeof(struct rte_ether_hdr));
+}
+
+/*
+ * Flows of frames that were left in this burst, as far as a lane has come: a bit for a hash of each
+ * end's address. A lane walks the burst once in order, calls lane_leave for each frame that it
+ * leaves and asks before it takes one. Two flows may share a bit; then one is left for nothing.
+ */
+struct lane_left {
+	uint64_t sources, destinations;
+};
+
+static inline uint64_t lane_flow(be32 address)
+{
+	return UINT64_C(1) << (address * 0x9e3779b1u >> 26);
+}
+
+void lane_leave(struct lane_left *left, const struct rte_mbuf *frame);
+
+/* As output/transmit: a finished frame for the port, its data start the Ethernet header. */
+static inline void lane_send(struct worker *worker, uint16_t port, struct rte_mbuf *frame)
+{
+	struct tx_buffer *tx = &worker->tx[port];
+
+	if (unlikely(!atomic_load_explicit(&worker->ports[port].up, memory_order_relaxed))) {
+		drop_packet(worker, frame, DROP_port_down);
+		return;
+	}
+	if (unlikely(tx->count == RTE_DIM(tx->packets)))
+		worker_flush(worker);
+	tx->packets[tx->count++] = frame;
+}
+
+#endif
