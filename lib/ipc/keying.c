@@ -447,7 +447,7 @@ const char *keying_status_name(uint32_t status)
 	static const char *const names[KEYING_STATUS_COUNT] = {"ok", "accepted", "malformed",
 		"wrong_version", "wrong_state", "busy", "not_found", "exists", "bad_spi",
 		"bad_algorithm", "bad_key", "bad_address", "bad_selector", "unsupported", "no_room",
-		"conflict", "unauthorised", "refused", "no_memory"};
+		"conflict", "unauthorised", "refused", "no_memory", "stale"};
 
 	return status < KEYING_STATUS_COUNT ? names[status] : "unknown";
 }

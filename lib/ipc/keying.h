@@ -34,6 +34,14 @@
  * client, SAs live until their hard limits (LIFE-14). ADD_SA is idempotent (KIF-10): the client may
  * repeat what it does not know the answer of.
  *
+ * A replay follows each HELLO; SPIs are leased after it alone. In it: ADD_SA of every SA, with
+ * KEYING_SA_RESUME where it was ever sent before (it may have used numbers), CLAIM_SPI of each SPI
+ * that charon has asked for and not keyed yet (SPIs that the client alone holds are forgotten), and
+ * ADD_POLICY of every policy in the order of their first calls. Answers come at once, ACCEPTED; the
+ * policies take effect together at REPLAY_END. KEYING_STALE to an ADD_SA means that the numbers of
+ * the SA are lost with both of the gateway's processes, or that its hard limit was reached: it must
+ * be negotiated anew (a hard expire for charon).
+ *
  * Addresses, selectors and directions are charon's: source and destination as of the packet.
  * Any thread; nothing allocates.
  */
@@ -104,6 +112,7 @@ enum keying_status {
 	KEYING_UNAUTHORISED,  /* TRANSPORT_UNAUTHORISED (TRN-11) */
 	KEYING_REFUSED,       /* by the dataplane, or a move that may not be (TRN-12, MOB-11) */
 	KEYING_NO_MEMORY,
+	KEYING_STALE, /* its numbers are lost, or used up: negotiate anew */
 	KEYING_STATUS_COUNT
 };
 
@@ -148,7 +157,8 @@ enum keying_sa_flag {
 	KEYING_SA_COPY_DSCP_OUT = 1 << 7, /* inner to outer */
 	KEYING_SA_COPY_DSCP_IN = 1 << 8,  /* outer to inner */
 	KEYING_SA_NO_MAPPING = 1 << 9,    /* NAT-11: do not tell of mappings */
-	KEYING_SA_FLAGS_ALL = (1 << 10) - 1,
+	KEYING_SA_RESUME = 1 << 10,       /* not new: only with the numbers that it has */
+	KEYING_SA_FLAGS_ALL = (1 << 11) - 1,
 };
 enum keying_mode { KEYING_TRANSPORT = 1, KEYING_TUNNEL = 2 }; /* as charon's ipsec_mode_t */
 

@@ -15,9 +15,9 @@ TYPES = {name: index + 1 for index, name in enumerate(REQUESTS)}
 TYPES.update(welcome=64, status=65, spis=66, sa_state=67, policy_state=68, expire=96, mapping=97, acquire=98, migrate=99)
 NAMES = {number: name for name, number in TYPES.items()}
 STATUSES = ("ok accepted malformed wrong_version wrong_state busy not_found exists bad_spi bad_algorithm bad_key bad_address "
-            "bad_selector unsupported no_room conflict unauthorised refused no_memory").split()
+            "bad_selector unsupported no_room conflict unauthorised refused no_memory stale").split()
 FLAGS = dict(inbound=1, update=2, initiator=4, esn=8, encap=16, copy_df=32, copy_ecn=64, copy_dscp_out=128, copy_dscp_in=256,
-             no_mapping=512)
+             no_mapping=512, resume=1024)
 TRANSPORT, TUNNEL = 1, 2
 IN, OUT, FORWARD = 0, 1, 2
 PROTECT, PASS, DROP = 1, 2, 3

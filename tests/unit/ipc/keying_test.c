@@ -215,7 +215,7 @@ static void bad_fields_are_refused(void **state)
 		{KEYING_HELLO, 95, 'x', "has a text with control characters"},
 		{KEYING_LEASE_SPIS, 18, 0, "has a count out of range"},
 		{KEYING_LEASE_SPIS, 18, 2, "has a count out of range"},
-		{KEYING_ADD_SA, 34, 4, "has unknown flags"},
+		{KEYING_ADD_SA, 34, 8, "has unknown flags"},
 		{KEYING_ADD_SA, 37, 0, "has an unknown mode"},
 		{KEYING_ADD_SA, 37, 3, "has an unknown mode"},
 		{KEYING_ADD_SA, 43, 65, "has too long a key"},
