@@ -147,6 +147,13 @@ static int sa_del(void *context, const char *name, struct config_error *error)
 	return ipsec_manual_del(p->ipsec, name, error, clock_read().monotonic_ns);
 }
 
+static int sa_dummy(void *context, const char *name, unsigned count, unsigned length,
+	struct config_error *error)
+{
+	struct process *p = context;
+	return ipsec_dummy(p->ipsec, name, count, length, error);
+}
+
 static int policy_add(void *context, const struct config_policy *policy, struct config_error *error)
 {
 	struct process *p = context;
@@ -170,7 +177,8 @@ static void summary(void *context, struct provider_ipsec *out)
 		.policy_entries_max = p->config->dataplane.max_policies,
 		.states_copied = handover.copied,
 		.states_adopted = handover.adopted,
-		.moves_limited = ipsec_counters_get(p->ipsec).moves_limited};
+		.moves_limited = ipsec_counters_get(p->ipsec).moves_limited,
+		.dummies = ipsec_counters_get(p->ipsec).dummies};
 	for (unsigned direction = 0; direction < 2; direction++) {
 		uint32_t cursor = 0;
 		for (const struct sa *sa;
@@ -201,6 +209,7 @@ void provider_ipsec_fill(struct provider *provider)
 	provider->sa_add = sa_add;
 	provider->sa_update = sa_update;
 	provider->sa_del = sa_del;
+	provider->sa_dummy = sa_dummy;
 	provider->policy_add = policy_add;
 	provider->policy_del = policy_del;
 	provider->ipsec = summary;

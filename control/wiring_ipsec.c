@@ -16,6 +16,12 @@ static uint64_t refer(void *context, uint16_t type, const struct mirror_referenc
 	return mirror_refer(p->mirror, type, reference);
 }
 
+static bool send_record(void *context, const struct inject_record *record)
+{
+	const struct process *p = context;
+	return dataplane_link_send(p->link, record);
+}
+
 static void describe(const struct ipsec_event *event, char text[EVENT_TEXT_SIZE])
 {
 	char source[IP_ADDRESS_TEXT_SIZE], destination[IP_ADDRESS_TEXT_SIZE];
@@ -142,6 +148,7 @@ struct ipsec_ops wiring_ipsec_ops(struct process *process)
 		.refer = refer,
 		.random = wiring_random,
 		.tell = tell,
+		.send = send_record,
 		.inner_lost = inner_lost};
 }
 

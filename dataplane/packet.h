@@ -58,6 +58,8 @@ enum packet_flag {
 	PACKET_MAY_CUT = 1 << 20,       /* IPv6 of ours that may leave in fragments (MTU-04) */
 	PACKET_NEEDS_PROTECTION = 1 << 19, /* tunnelled for a binding that demands IPsec: leaves in
 					      an SA or not at all (HA4-MODE-06) */
+	PACKET_DUMMY = 1 << 22, /* of control's making, leaves in p->sa_id with next header 59
+				   (ESP-FMT-12) */
 	PACKET_TO_HOME_ADDRESS = 1 << 21, /* goes to p->tunnel's home address in a header of its own
 					     first (HA4-NEMO-07, HA4-BCM-03) */
 };

@@ -75,6 +75,7 @@
 #include "dataplane/output/link_mtu.h"
 #include "dataplane/output/neighbor.h"
 #include "dataplane/output/transmit.h"
+#include "dataplane/table/sa_table.h"
 
 #include <errno.h>
 #include <rte_ether.h>
@@ -445,6 +446,21 @@ static step_result inject_to_mac(struct worker *worker, struct rte_mbuf *packet,
 	return STEP_TRANSMIT;
 }
 
+/* ESP-FMT-12. In transport mode the datagram's own header shows the way. */
+static step_result inject_dummy(struct worker *worker, struct rte_mbuf *packet, struct packet *p)
+{
+	const struct sa_outbound *sa = sa_outbound_get(tables_sas(worker->tables), p->sa_id);
+	step_result routed;
+
+	if (!packet_parse(packet, p))
+		return STEP_DROP(DROP_inject_bad);
+	if (sa == NULL || sa->vrf != p->vrf)
+		return STEP_DROP(DROP_policy_no_sa);
+	p->flags |= PACKET_DUMMY;
+	routed = sa->flags & SA_TRANSPORT ? route_forward(worker, packet) : STEP_ENCAP_ESP;
+	return routed < 0 ? routed : STEP_ENCAP_ESP;
+}
+
 void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -458,6 +474,8 @@ void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, uns
 			next = inject_datagram(worker, packets[i], p);
 		else if (p->inject_kind == INJECT_DATAGRAM_TO_MAC)
 			next = inject_to_mac(worker, packets[i], p);
+		else if (p->inject_kind == INJECT_ESP_DUMMY)
+			next = inject_dummy(worker, packets[i], p);
 		p->order = (uint16_t)(i + 1);
 		go_on(worker, packets[i], next);
 	}

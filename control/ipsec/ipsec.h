@@ -25,6 +25,7 @@
 #include "control/ipsec/sa_database.h"
 #include "control/ipsec/sa_handover.h"
 #include "lib/ipc/event.h"
+#include "lib/ipc/packet_record.h"
 
 struct ipsec;
 struct mirror_reference;
@@ -55,6 +56,7 @@ struct ipsec_event {
 struct ipsec_counters { /* since start */
 	uint64_t events[IPSEC_EVENT_TYPE_COUNT];
 	uint64_t moves_limited; /* MOB-17 */
+	uint64_t dummies;       /* handed to the dataplane */
 };
 
 struct ipsec_ops {
@@ -64,6 +66,8 @@ struct ipsec_ops {
 	void (*random)(void *context, void *out, size_t length);
 	/* Log and operators; the pointers in it are good for the call. May be NULL. */
 	void (*tell)(void *context, const struct ipsec_event *event);
+	/* As dataplane_link_send; false when it cannot leave. May be NULL. */
+	bool (*send)(void *context, const struct inject_record *record);
 	/* The tunnel inner addresses behind this inbound SA belong to nobody any more: HA4-MODE-11.
 	 * May be NULL. */
 	void (*inner_lost)(void *context, const struct sa *sa);
@@ -132,6 +136,16 @@ int ipsec_manual_update(struct ipsec *ipsec, const char *name, const struct ipse
 	struct config_error *error, monotonic now);
 int ipsec_manual_del(
 	struct ipsec *ipsec, const char *name, struct config_error *error, monotonic now);
+/*
+ * dummy.c: `count` dummy packets (ESP-FMT-12) of `length` octets of payload through the pair's
+ * outbound SA. 0; -ENOENT no such live pair, -ENOTCONN no dataplane has it, -EINVAL, -EAGAIN not
+ * all could be handed over.
+ */
+#define IPSEC_DUMMY_COUNT_MAX  1000u
+#define IPSEC_DUMMY_LENGTH_MIN 40u /* an IPv6 header */
+#define IPSEC_DUMMY_LENGTH_MAX 1800u
+int ipsec_dummy(struct ipsec *ipsec, const char *name, unsigned count, unsigned length,
+	struct config_error *error);
 int ipsec_manual_policy_add(struct ipsec *ipsec, const struct config *config,
 	const struct config_policy *policy, struct config_error *error);
 int ipsec_manual_policy_del(struct ipsec *ipsec, const char *name, struct config_error *error);

@@ -30,6 +30,7 @@ static command_handler *const handlers[OPERATOR_COMMAND_COUNT] = {
 	[OPERATOR_SA_ADD] = ipsec_sa_add,
 	[OPERATOR_SA_UPDATE] = ipsec_sa_update,
 	[OPERATOR_SA_DEL] = ipsec_sa_del,
+	[OPERATOR_SA_DUMMY] = ipsec_sa_dummy,
 	[OPERATOR_POLICY_SHOW] = ipsec_policy_show,
 	[OPERATOR_POLICY_ADD] = ipsec_policy_add,
 	[OPERATOR_POLICY_DEL] = ipsec_policy_del,

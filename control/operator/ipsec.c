@@ -425,6 +425,27 @@ void ipsec_sa_del(struct operator_server *server, const struct request *request,
 			error.text);
 }
 
+void ipsec_sa_dummy(
+	struct operator_server *server, const struct request *request, struct writer *out)
+{
+	static const struct range ranges[] = {{"count", 1, 1000}, {"length", 40, 1800}};
+	const struct provider *provider = server->provider;
+	const char *range = out_of_range(request, ranges, 2);
+	struct config_error error = {""};
+
+	if (!provider->sa_dummy)
+		answer_error(out, out->used, "unsupported", "no IPsec here");
+	else if (range)
+		answer_error(out, out->used, "bad_argument", range);
+	else
+		answer_result(request, out,
+			provider->sa_dummy(provider->context,
+				request_argument(request, "name")->text,
+				(unsigned)number(request, "count", 1),
+				(unsigned)number(request, "length", 64), &error),
+			error.text);
+}
+
 /* ---- policies ---- */
 
 static void write_policy(struct writer *out, const struct provider_policy *policy)

@@ -239,6 +239,8 @@ static void page_ipsec(FILE *out, const struct provider *provider)
 		"Associations that went on with the numbers they found.", s.states_adopted);
 	sample(out, "ipsec_moves_limited_total", "counter",
 		"NAT mappings not followed: too many a minute.", s.moves_limited);
+	sample(out, "ipsec_dummies_total", "counter",
+		"Dummy packets handed to the dataplane to send.", s.dummies);
 	family(out, "ipsec_events_total", "counter", "What happened to associations and policies.");
 	for (unsigned i = 0; provider->ipsec_counter(provider->context, i, &counter); i++)
 		fprintf(out, "homeport_ipsec_events_total{event=\"%s\"} %llu\n", counter.name,

@@ -153,7 +153,7 @@ struct provider_move { /* of "sa update": NULL and negative stay */
 struct provider_ipsec {                       /* for the metrics */
 	uint64_t live[2], expired[2], larval; /* by direction: inbound, outbound */
 	uint64_t slots, policies, policy_entries, policy_entries_max;
-	uint64_t states_copied, states_adopted, moves_limited;
+	uint64_t states_copied, states_adopted, moves_limited, dummies;
 };
 
 struct provider {
@@ -193,7 +193,7 @@ struct provider {
 	/* 0, or -errno with the reason in error. */
 	int (*reload)(void *context, struct config_error *error);
 
-	/* ---- IPsec. The four that change: as reload. ---- */
+	/* ---- IPsec. Those that change: as reload. ---- */
 	bool (*sa_next)(void *context, uint64_t *cursor, struct provider_sa *out);
 	bool (*sa_find)(void *context, const char *name, bool inbound, struct provider_sa *out);
 	bool (*policy_at)(void *context, uint64_t index, struct provider_policy *out);
@@ -203,6 +203,9 @@ struct provider {
 	int (*sa_update)(void *context, const char *name, const struct provider_move *move,
 		struct config_error *error);
 	int (*sa_del)(void *context, const char *name, struct config_error *error);
+	/* `count` dummy packets of `length` octets (ESP-FMT-12). */
+	int (*sa_dummy)(void *context, const char *name, unsigned count, unsigned length,
+		struct config_error *error);
 	int (*policy_add)(
 		void *context, const struct config_policy *policy, struct config_error *error);
 	int (*policy_del)(void *context, const char *name, struct config_error *error);

@@ -80,6 +80,8 @@ void ipsec_sa_update(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_sa_del(
 	struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_sa_dummy(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_policy_show(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_policy_add(

@@ -160,6 +160,8 @@ static bool admit(
 	*result = STEP_DROP(reason);
 	if (reason != DROP_NONE)
 		return false;
+	if (unlikely(p->flags & PACKET_DUMMY)) /* ESP-FMT-12 */
+		next_header = ESP_NEXT_HEADER_NONE;
 	transport = sa->flags & SA_TRANSPORT;
 	path = transport ? (struct esp_path){.mtu = p->out_mtu} : esp_path_find(worker, sa);
 	if (path.mtu == 0) {
@@ -466,7 +468,8 @@ static step_result finish(struct worker *worker, const struct work *w)
 {
 	const uint32_t gone = PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_VIA_TUNNEL |
 			      PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_KERNEL |
-			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME | PACKET_NEEDS_PROTECTION;
+			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME | PACKET_NEEDS_PROTECTION |
+			      PACKET_DUMMY;
 	struct packet *p = packet_get(w->packet);
 	const struct sa_outbound *sa = w->sa;
 

@@ -14,6 +14,7 @@ static bool record_valid(const struct inject_record *record, const struct worker
 	case INJECT_FRAME:
 		return port && record->length >= 14;
 	case INJECT_DATAGRAM:
+	case INJECT_ESP_DUMMY:
 		return record->vrf < TABLES_VRF_MAX && (port || record->port == PORT_NONE);
 	case INJECT_DATAGRAM_TO_MAC:
 		return port && record->vrf < TABLES_VRF_MAX;
@@ -48,6 +49,7 @@ static struct rte_mbuf *packet_make(struct worker *worker, const struct inject_r
 	p->inject_flags = record->flags;
 	p->vlan = record->vlan;
 	p->flags = PACKET_LOCAL;
+	p->sa_id = record->sa_id;
 	if (record->kind != INJECT_FRAME)
 		p->vrf = record->vrf;
 	memcpy(p->mac, record->mac, sizeof(p->mac));

@@ -64,6 +64,9 @@ enum inject_kind {
 	INJECT_DATAGRAM,        /* data = IP datagram, routed in `vrf`; flags */
 	INJECT_DATAGRAM_TO_MAC, /* data = IP datagram, framed to `mac` on `port` (HA4-HOME-09,
 				   HA4-RRP-14) */
+	INJECT_ESP_DUMMY, /* data = IP datagram to be sent through outbound SA `sa_id` as a dummy:
+			     next header 59 in the trailer (ESP-FMT-12). Transport mode: its own
+			     addresses; tunnel mode: nobody looks at them */
 	INJECT_KIND_COUNT
 };
 
@@ -79,7 +82,9 @@ struct inject_record {
 	uint8_t mac[6];
 	uint16_t vlan;
 	uint16_t length;
-	uint8_t reserved[14];
+	uint8_t reserved[2];
+	uint32_t sa_id; /* INJECT_ESP_DUMMY */
+	uint8_t reserved2[8];
 	uint8_t data[PACKET_RECORD_DATA_SIZE];
 	uint8_t tail[128];
 };

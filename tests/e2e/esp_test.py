@@ -161,6 +161,22 @@ def test_transport_mode_carries_the_tunnel(bed):  # TRN-05 TRN-06 TRN-07: RFC 38
 	bed.drops_only({"rt_no_binding": 1}, before)
 
 
+def test_dummies_leave_on_command(bed):  # ESP-FMT-12: opened by the peer, next header 59
+	for name, words in (("aes128gcm16", ()), ("cbc-udp", ("--length", "100")), ("gcm-v6", ()), ("aes128gcm16-t", ())):
+		sa = SAS[name]
+		before = bed.pair(sa)["out"]
+		bed.ctl("sa", "dummy", name, "--count", "3", *words)
+		for step in range(1, 4):
+			frame = bed.outside.expect(lambda f: ip_octets(f) and sa.esp_of(ip_octets(f)), f"{name}: a dummy outside")
+			bed.note(ip_octets(frame))
+			payload, next_header, number, _ = sa.open(sa.esp_of(ip_octets(frame)))
+			bed.dummies.add((sa.spi_out, number))
+			assert (next_header, number) == (59, before["sequence"] + step), (next_header, number, before)
+			header = (20 if sa.mode == "transport" else 0)  # the datagram's own header is outside
+			assert len(payload) == (100 if words else 64) - header, len(payload)
+		assert bed.pair(sa)["out"]["packets"] == before["packets"] + 3
+
+
 def test_nothing_was_dropped_that_should_not_be(bed):  # AUD-01
 	allowed = {"ipsec_replay": 3, "ipsec_natt_keepalive": 7, "rt_no_binding": 1}
 	drops = {reason: count for reason, count in bed.drops().items() if reason.startswith(("ipsec", "policy", "rt_")) and count}

@@ -4,6 +4,7 @@ import json
 import os
 
 from scapy.all import ESP, ICMP, IP, UDP, Ether, ICMPv6DestUnreach, IPv6, Raw
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from scapy.layers.ipsec import SecurityAssociation
 
 IN, OUT = 0, 1
@@ -303,6 +304,32 @@ def add(g):
         0, ours(less(data(src=SERVER, dst=CLIENT, flags="DF")), 1, 1)).count(esp_encrypted=1)
     case("esp-out-df-set", protect(sa(flags=DF_SET, **out_sa)), "TUN-06").ip(2, inside).out(0, ours(less(inside), 1, 1)).count(esp_encrypted=1)
     marked = data(src=SERVER, dst=CLIENT, flags="DF", tos=0xb9)
+    # dummies: an inner datagram that nobody looks at, next header 59 (ESP-FMT-12)
+    INJECT_DUMMY, dummy = 4, fresh(IP(src=US, dst=PEER, ttl=64, id=0, flags="DF", proto=59) / Raw(bytes(range(44))))
+
+    def trailed(packet, seq, next_header, natt=None):
+        """What stands inside, sealed by the rules of RFC 4303 2 and RFC 4106, not by Scapy's ESP, which has no next header 59."""
+        plain = bytes(packet)
+        pad = -(len(plain) + 2) % 4
+        plain += bytes(range(1, pad + 1)) + bytes([pad, next_header])
+        head = SPI.to_bytes(4, "big") + seq.to_bytes(4, "big")
+        iv = seq.to_bytes(8, "big")
+        return head + iv + AESGCM(bytes.fromhex(KEY)[:16]).encrypt(bytes.fromhex(KEY)[16:] + iv, plain, head)
+
+    outer = IP(src=US, dst=PEER, ttl=64, id=0, flags="DF", proto=50)
+    c = case("esp-out-dummy", protect(sa(flags=DF_SET, **out_sa)), "ESP-FMT-12: numbers run on between dummies and data").inject(
+        INJECT_DUMMY, 0, Ether() / dummy, sa=1).ip(2, inside)
+    c.out(0, fresh(outer / Raw(trailed(dummy, 1, 59))), ours(less(inside), 2, 1)).count(esp_encrypted=2).sa(OUT, sequence=2, packets=2)
+    wrapped = fresh(IP(src=US, dst=PEER, ttl=64, id=0, flags="DF") / UDP(sport=4500, dport=40001, chksum=0) / Raw(trailed(dummy, 1, 59)))
+    case("esp-out-dummy-udp", protect(sa(flags=NATT, local_port=4500, remote_port=40001, **out_sa)), "ESP-FMT-12").inject(
+        INJECT_DUMMY, 0, Ether() / dummy, sa=1).out(0, wrapped).count(esp_encrypted=1).sa(OUT, sequence=1, packets=1)
+    case("esp-out-dummy-transport", protect(sa(flags=TRANSPORT, **out_sa)), "ESP-FMT-12: the header is the datagram's own").inject(
+        INJECT_DUMMY, 0, Ether() / dummy, sa=1).out(0, fresh(outer / Raw(trailed(bytes(dummy)[20:], 1, 59)))).count(esp_encrypted=1).sa(
+        OUT, sequence=1, packets=1)
+    case("esp-out-dummy-no-sa", protect(sa(**out_sa)), "ESP-FMT-12").inject(INJECT_DUMMY, 0, Ether() / dummy, sa=2).drop("policy_no_sa").sa(OUT, sequence=0)
+    large = fresh(IP(src=US, dst=PEER, ttl=64, id=0, flags="DF", proto=59) / Raw(bytes(1427)))
+    case("esp-out-dummy-too-big", protect(sa(**out_sa)), "ESP-FMT-12: no fragments, no ICMP error").inject(
+        INJECT_DUMMY, 0, Ether() / large, sa=1).drop("ipsec_mtu_exceeded").count(icmp_suppressed=1).sa(OUT, sequence=0)
     case("esp-out-tos", protect(sa(**out_sa)), "ECN-01, ECN-08").ip(2, marked).out(0, ours(less(marked), 1, 1)).count(esp_encrypted=1)
     fixed = ours(less(marked), 1, 1)
     fixed.tos = 10 << 2

@@ -117,8 +117,8 @@ class Case:
         self._feed({"kernel": port}, list(frames))
         return self.count(received_exception=len(frames))
 
-    def inject(self, kind, port, frame, flags=0):
-        self._feed({"inject": kind, "port": port, "flags": flags}, [frame])
+    def inject(self, kind, port, frame, flags=0, **more):
+        self._feed({"inject": kind, "port": port, "flags": flags, **more}, [frame])
         return self.count(received_inject=1)
 
     def out(self, port, *packets, dst=None):

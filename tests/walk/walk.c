@@ -10,6 +10,7 @@
  * {"burst": port,
  * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
+ * a dummy packet through SA n: {"inject": 4, "sa": n, ...}
  *   "sent", "kernel": {port: file}; a port that is not named must stay silent
  *   "finished_ipv4", "finished_udp": checksums that the device was to finish
  *   "punted":   [{"kind": n, "hex": data, ...}]      "events": [type, ...]
@@ -175,7 +176,11 @@ static void feed(struct world *world, const char *folder, const json_t *step, co
 			world_receive(world, port, frame.octets, frame.length);
 		else if (strcmp(how, "kernel") == 0)
 			world_kernel(world, port, frame.octets, frame.length);
-		else /* the pcap's frame: its Ethernet header names the MAC, the rest is the
+		else if (number(step, "sa", 0)) {
+			world->inject_sa_id = (uint32_t)number(step, "sa", 0);
+			world_inject(world, (uint16_t)number(step, "inject", 0), 0, 0, NULL,
+				frame.octets + 14, frame.length - 14);
+		} else /* the pcap's frame: its Ethernet header names the MAC, the rest is the
 			datagram */
 			world_inject(world, (uint16_t)number(step, "inject", 0),
 				(uint16_t)number(step, "flags", 0),

@@ -348,6 +348,7 @@ void world_inject(struct world *world, uint16_t kind, uint16_t flags, uint16_t p
 	p->inject_kind = kind;
 	p->inject_flags = flags;
 	p->flags = PACKET_LOCAL;
+	p->sa_id = world->inject_sa_id;
 	if (mac != NULL)
 		memcpy(p->mac, mac, 6);
 	pipeline_inject_burst(&world->worker, &packet, 1);

@@ -45,7 +45,8 @@ struct world {
 	struct event events[64];
 	unsigned event_count;
 	uint64_t received_bytes;
-	uint64_t rx_flags; /* what the device says of received frames: mbuf ol_flags */
+	uint32_t inject_sa_id; /* of what control injects next */
+	uint64_t rx_flags;     /* what the device says of received frames: mbuf ol_flags */
 	uint64_t finished_ipv4, finished_udp; /* checksums that were left to the device */
 };
 

@@ -209,6 +209,17 @@ static int fake_sa_update(void *context, const char *name, const struct provider
 	return fake->ipsec_result;
 }
 
+static int fake_sa_dummy(void *context, const char *name, unsigned count, unsigned length,
+	struct config_error *error)
+{
+	struct fake *fake = context;
+
+	fake->dummies = count;
+	fake->dummy_length = length;
+	strcpy(error->text, "the fake says no");
+	return fake->ipsec_result;
+}
+
 static int fake_name(void *context, const char *name, struct config_error *error)
 {
 	strcpy(error->text, "the fake says no");
@@ -292,6 +303,7 @@ void fake_init(struct fake *fake, uint32_t bindings)
 		.sa_add = fake_sa_add,
 		.sa_update = fake_sa_update,
 		.sa_del = fake_name,
+		.sa_dummy = fake_sa_dummy,
 		.policy_add = fake_policy_add,
 		.policy_del = fake_name};
 }

@@ -17,7 +17,8 @@ struct fake {
 	struct config_security_association pair; /* as the last "sa add" gave it, without lists */
 	struct config_policy policy;             /* of the last "policy add", likewise */
 	struct provider_move move;
-	int ipsec_result;               /* of the next change */
+	int ipsec_result; /* of the next change */
+	unsigned dummies, dummy_length;
 	_Atomic unsigned ipsec_changes; /* asked for; a reader of the three above reads it first */
 	struct provider provider;
 };

@@ -754,6 +754,28 @@ static void pairs_are_refused_without_their_keys(void **state)
 	bench.fake.ipsec_result = 0;
 }
 
+static void dummies_are_asked_for(void **state) // ESP-FMT-12
+{
+	json_decref(ask_good("{\"command\":\"sa dummy\",\"arguments\":{\"name\":\"x\"}}"));
+	assert_int_equal(bench.fake.dummies, 1);
+	assert_int_equal(bench.fake.dummy_length, 64);
+	json_decref(ask_good("{\"command\":\"sa dummy\",\"arguments\":{\"name\":\"x\","
+			     "\"count\":\"1000\",\"length\":\"1800\"}}"));
+	assert_int_equal(bench.fake.dummies, 1000);
+	assert_int_equal(bench.fake.dummy_length, 1800);
+	assert_refused("{\"command\":\"sa dummy\",\"arguments\":{\"name\":\"x\",\"count\":"
+		       "\"1001\"}}",
+		"bad_argument", "count is 1001, not 1 to 1000");
+	assert_refused("{\"command\":\"sa dummy\",\"arguments\":{\"name\":\"x\",\"length\":"
+		       "\"39\"}}",
+		"bad_argument", "length is 39, not 40 to 1800");
+	assert_int_equal(bench.fake.dummies, 1000);
+	bench.fake.ipsec_result = -ENOENT;
+	assert_refused("{\"command\":\"sa dummy\",\"arguments\":{\"name\":\"x\"}}", "not_found",
+		"the fake says no");
+	bench.fake.ipsec_result = 0;
+}
+
 static void pairs_move_and_policies_come(void **state)
 {
 	json_decref(ask_good("{\"command\":\"sa update\",\"arguments\":{\"name\":\"x\","
@@ -898,6 +920,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ctl_tells_errors_and_statuses),
 		cmocka_unit_test(pairs_are_read_whole),
 		cmocka_unit_test(pairs_are_refused_without_their_keys),
+		cmocka_unit_test(dummies_are_asked_for),
 		cmocka_unit_test(pairs_move_and_policies_come),
 		cmocka_unit_test(associations_come_in_pages),
 		cmocka_unit_test(ctl_reads_keys_from_a_private_file),

@@ -4,6 +4,7 @@
  */
 #include "control/ipsec/ipsec.h"
 #include "control/mirror/mirror.h"
+#include "lib/wire/checksum.h"
 #include "tests/unit/control/ipsec/esp_dataplane.h"
 
 #include <arpa/inet.h>
@@ -72,6 +73,19 @@ static void inner_lost(void *context, const struct sa *sa)
 	lost++;
 }
 
+static struct inject_record injected; /* the last */
+static unsigned injected_count, inject_room;
+
+static bool send_record(void *context, const struct inject_record *record)
+{
+	if (inject_room == 0)
+		return false;
+	inject_room--;
+	injected_count++;
+	injected = *record;
+	return true;
+}
+
 static void not_random(void *context, void *out, size_t length)
 {
 	static uint8_t number;
@@ -138,8 +152,11 @@ static void control_starts(struct config *with)
 	struct mirror_callbacks callbacks = {
 		.on_done = on_done, .on_event = on_event, .expand = expand};
 	struct mirror_limits limits = {.bindings = 16, .others = 512};
-	struct ipsec_ops ops = {
-		.refer = refer, .random = not_random, .tell = tell, .inner_lost = inner_lost};
+	struct ipsec_ops ops = {.refer = refer,
+		.random = not_random,
+		.tell = tell,
+		.send = send_record,
+		.inner_lost = inner_lost};
 
 	config = with;
 	mirror = mirror_new(&limits, &callbacks);
@@ -162,6 +179,8 @@ static int setup(void **state)
 	esp_dataplane_start(dataplane, 256);
 	memset(told, 0, sizeof(told));
 	lost = 0;
+	injected_count = 0;
+	inject_room = 100;
 	now = 1000 * SECOND;
 	attachment =
 		(struct attachment){.socket = -1, .command_doorbell = -1, .event_doorbell = -1};
@@ -532,6 +551,36 @@ static void mapping_is_followed(void **state)
 	assert_int_equal(told[IPSEC_EVENT_MAPPING], 40 + 1);
 }
 
+static void dummies_are_handed_over(void **state) // ESP-FMT-12
+{
+	struct config_error error;
+	const struct sa *sa;
+
+	control_starts(load(both, both_policies));
+	assert_int_equal(ipsec_dummy(ipsec, "b", 3, 64, &error), -ENOTCONN);
+	attach();
+	assert_int_equal(ipsec_dummy(ipsec, "nobody", 1, 64, &error), -ENOENT);
+	assert_int_equal(ipsec_dummy(ipsec, "b", 0, 64, &error), -EINVAL);
+	assert_int_equal(ipsec_dummy(ipsec, "b", 1, 39, &error), -EINVAL);
+	assert_int_equal(ipsec_dummy(ipsec, "b", 1, 1801, &error), -EINVAL);
+	assert_int_equal(injected_count, 0);
+	assert_int_equal(ipsec_dummy(ipsec, "b", 3, 64, &error), 0);
+	assert_int_equal(injected_count, 3);
+	assert_int_equal(ipsec_counters_get(ipsec).dummies, 3);
+	sa = sa_database_named(ipsec_associations(ipsec), SA_OUTBOUND, "b");
+	assert_int_equal(injected.kind, INJECT_ESP_DUMMY);
+	assert_int_equal(injected.sa_id, sa->command.sa_id);
+	assert_int_equal(injected.vrf, sa->command.vrf);
+	assert_int_equal(injected.length, 64);
+	assert_int_equal(injected.data[0], 0x45);
+	assert_int_equal(injected.data[9], 59);
+	assert_true(checksum_verify(checksum_add(0, injected.data, 20)));
+	assert_memory_equal(&injected.data[16], &sa->command.remote.bytes[12], 4);
+	inject_room = 1; /* the queue is full: what went is not taken back */
+	assert_int_equal(ipsec_dummy(ipsec, "b", 3, 64, &error), -EAGAIN);
+	assert_int_equal(injected_count, 4);
+}
+
 static void update_moves_in_place(void **state)
 {
 	struct config_error error;
@@ -739,6 +788,7 @@ int main(void)
 		TEST(errors_of_operators),
 		TEST(limits_expire),
 		TEST(mapping_is_followed),
+		TEST(dummies_are_handed_over),
 		TEST(update_moves_in_place),
 		TEST(others_are_told),
 		TEST(reload_makes_the_difference),
