@@ -91,7 +91,9 @@ struct config_control {
 	char store[CONFIG_PATH_SIZE]; /* directory; "" = keep nothing over a restart */
 	char metrics[64];             /* "127.0.0.1:9464", "" = off */
 	char log_level[16];
-	bool kernel_mirror; /* routes and neighbours from the TAPs over netlink */
+	bool kernel_mirror;                  /* routes and neighbours from the TAPs over netlink */
+	char (*audit_off)[CONFIG_NAME_SIZE]; /* drop reasons whose audit records are not wanted */
+	unsigned audit_off_count;
 };
 
 struct config_security { /* one context of an MSA (HA4-AUTH-01) */

@@ -123,6 +123,8 @@ static const struct setting control_settings[] = {
 		.help = "the least important line that is logged"},
 	{.name = "kernel_mirror", .kind = SETTING_BOOLEAN, .restart = true, AT(config_control, kernel_mirror), .fallback = "true",
 		.help = "take routes and neighbours of the exception TAPs from the kernel"},
+	{.name = "audit_off", .kind = SETTING_NAMES, LIST(config_control, audit_off, audit_off_count), .max = 64, .fallback = "",
+		.help = "drop reasons (docs/drops.md) of which no ipsec_audit line is written (AUD-04)"},
 };
 SECTION(control, "control", config_control, control_settings);
 

@@ -1,6 +1,8 @@
 /* IPsec's side of the wiring: what it asks for, and what it tells the log and operators. */
 #include "control/wiring.h"
 
+#include "control/ipsec/audit.h"
+
 #include "lib/base/log.h"
 
 #include <arpa/inet.h>
@@ -8,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define EVENT_TEXT_SIZE 400
+#define EVENT_TEXT_SIZE 900
 
 static uint64_t refer(void *context, uint16_t type, const struct mirror_reference *reference)
 {
@@ -22,7 +24,8 @@ static bool send_record(void *context, const struct inject_record *record)
 	return dataplane_link_send(p->link, record);
 }
 
-static void describe(const struct ipsec_event *event, char text[EVENT_TEXT_SIZE])
+static void describe(
+	const struct ipsec_event *event, struct clock_now now, char text[EVENT_TEXT_SIZE])
 {
 	char source[IP_ADDRESS_TEXT_SIZE], destination[IP_ADDRESS_TEXT_SIZE];
 	bool addressed = !ip_address_is_unspecified(&event->source);
@@ -47,15 +50,17 @@ static void describe(const struct ipsec_event *event, char text[EVENT_TEXT_SIZE]
 	if (event->cause)
 		used += (size_t)snprintf(
 			text + used, EVENT_TEXT_SIZE - used, " cause=%s", event->cause);
+	used = audit_describe(event, now, text, used, EVENT_TEXT_SIZE);
 	if (event->error)
 		snprintf(text + used, EVENT_TEXT_SIZE - used, " error=\"%s\"",
 			strerror(event->error));
 }
 
-/* AUD-05: what strangers can cause is limited, each kind for itself. */
+/* AUD-05: what strangers can cause is limited, each kind for itself. Audit records come limited by
+ * class and SA already; this is for all of them together. */
 static struct log_limit *limit_of(enum ipsec_event_type type)
 {
-	static struct log_limit rejected = LOG_LIMIT(1, 10), acquired = LOG_LIMIT(1, 10),
+	static struct log_limit rejected = LOG_LIMIT(100, 100), acquired = LOG_LIMIT(1, 10),
 				moved = LOG_LIMIT(10, 100), refused = LOG_LIMIT(1, 10);
 	switch (type) {
 	case IPSEC_EVENT_REJECTED:
@@ -90,7 +95,9 @@ static void tell(void *context, const struct ipsec_event *event)
 	struct clock_now now = clock_read();
 	const char *name = ipsec_event_name(event->type);
 	char text[EVENT_TEXT_SIZE];
-	describe(event, text);
+	if (event->type == IPSEC_EVENT_REJECTED && !audit_wanted(&p->config->control, event->cause))
+		return;
+	describe(event, now, text);
 	log_limited(limit_of(event->type), now.monotonic_ns, level_of(event->type), name, "%s",
 		text[0] ? text + 1 : text);
 	if (!p->operators)

@@ -9,11 +9,21 @@
 /* One EVENT_SA_EXPIRED for each bit of enum sa_expiry in `fresh`. */
 void sa_event_expired(
 	struct worker *worker, enum sa_direction direction, uint32_t sa_id, uint32_t fresh);
-/* EVENT_SA_REJECTED: a packet of p's outer source died of `reason`; sa_id SA_NONE when it named
- * none.
+struct sa_rejected {
+	uint32_t sa_id; /* SA_NONE: the packet named none */
+	be32 spi;
+	uint32_t number; /* low half of the sequence number, when spi is not 0 */
+	uint32_t flow_label;
+	enum drop_reason reason;
+	bool outbound;
+	bool judged; /* by its addresses, protocol and ports */
+};
+/*
+ * EVENT_SA_REJECTED: the packet dies of `reason`. Its header stands at the data start, the inner
+ * one when it was opened already; then struct packet says what was outside.
  */
-void sa_event_rejected(struct worker *worker, const struct packet *p, uint32_t sa_id, be32 spi,
-	enum drop_reason reason);
+void sa_event_rejected(
+	struct worker *worker, struct rte_mbuf *packet, const struct sa_rejected *rejected);
 /* EVENT_SA_MAPPING: authentic and newest, but from another address or port (NAT-09). */
 void sa_event_mapping(struct worker *worker, const struct packet *p, uint32_t sa_id);
 

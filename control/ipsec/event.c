@@ -114,16 +114,18 @@ static void acquire(struct ipsec *ipsec, const struct event *event)
 static void rejected(struct ipsec *ipsec, const struct event *event)
 {
 	uint64_t reason = event->value >> 32;
+	enum sa_direction direction =
+		event->audit.flags & AUDIT_OUTBOUND ? SA_OUTBOUND : SA_INBOUND;
 
-	ipsec_tell(
-		ipsec, &(struct ipsec_event){.type = IPSEC_EVENT_REJECTED,
-			       .sa = sa_database_slot(ipsec->associations, SA_INBOUND, event->id),
-			       .source = event->address,
-			       .destination = event->address2,
-			       .spi = (uint32_t)event->value,
-			       .cause = reason < DROP_REASON_COUNT
-						? drop_reason_name((enum drop_reason)reason)
-						: NULL});
+	ipsec_tell(ipsec, &(struct ipsec_event){.type = IPSEC_EVENT_REJECTED,
+				  .sa = sa_database_slot(ipsec->associations, direction, event->id),
+				  .audit = &event->audit,
+				  .source = event->address,
+				  .destination = event->address2,
+				  .spi = (uint32_t)event->value,
+				  .cause = reason < DROP_REASON_COUNT
+						   ? drop_reason_name((enum drop_reason)reason)
+						   : NULL});
 }
 
 bool ipsec_event(struct ipsec *ipsec, const struct event *event, monotonic now)

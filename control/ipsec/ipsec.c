@@ -413,7 +413,7 @@ const struct attachment *ipsec_attachment(const struct ipsec *ipsec)
 const char *ipsec_event_name(enum ipsec_event_type type)
 {
 	static const char *const names[] = {"sa_added", "sa_removed", "sa_soft_expired",
-		"sa_hard_expired", "sa_moved", "sa_mapping", "acquire", "esp_rejected",
+		"sa_hard_expired", "sa_moved", "sa_mapping", "acquire", "ipsec_audit",
 		"ipsec_refused"};
 
 	return names[type];

@@ -51,6 +51,7 @@ struct ipsec_event {
 	uint32_t spi;      /* host order; 0 none */
 	const char *cause; /* "bytes", a drop reason's name, ...; or NULL */
 	int error;
+	const struct event_audit *audit; /* IPSEC_EVENT_REJECTED, else NULL */
 };
 
 struct ipsec_counters { /* since start */

@@ -172,18 +172,52 @@ static bool is_audited(enum drop_reason reason)
 {
 	return reason == DROP_ipsec_spi_reserved || reason == DROP_ipsec_no_sa ||
 	       reason == DROP_ipsec_replay || reason == DROP_ipsec_replay_late ||
-	       reason == DROP_ipsec_bad_icv || reason == DROP_ipsec_selector_mismatch ||
-	       reason == DROP_ipsec_frag_selector || reason == DROP_ipsec_icmp_embedded ||
-	       reason == DROP_ipsec_nesting;
+	       reason == DROP_ipsec_bad_icv || reason == DROP_ipsec_esp_fragment ||
+	       reason == DROP_ipsec_selector_mismatch || reason == DROP_ipsec_frag_selector ||
+	       reason == DROP_ipsec_icmp_embedded || reason == DROP_ipsec_nesting;
 }
 
-static step_result refuse(struct worker *worker, struct rte_mbuf *packet,
-	const struct sa_inbound *sa, be32 spi, enum drop_reason reason)
+/* Of the outer header, while it stands at the data start. */
+static uint32_t flow_label_at(struct rte_mbuf *packet)
+{
+	return packet_is_ipv6(packet_get(packet))
+		       ? rte_be_to_cpu_32(
+				 rte_pktmbuf_mtod(packet, const struct rte_ipv6_hdr *)->vtc_flow) &
+				 RTE_IPV6_HDR_FL_MASK
+		       : 0;
+}
+
+/* Before anything was opened: the ESP header, as far as it is there, still tells. */
+static step_result refuse_closed(
+	struct worker *worker, const struct work *w, enum drop_reason reason)
+{
+	const bool named = w->sa != NULL && reason != DROP_ipsec_no_sa;
+	uint32_t length = rte_pktmbuf_data_len(w->packet);
+
+	if (is_audited(reason))
+		sa_event_rejected(worker, w->packet,
+			&(struct sa_rejected){.sa_id = named ? w->sa->sa_id : SA_NONE,
+				.spi = length >= w->at + 4u ? spi_at(w->packet, w->at) : 0,
+				.number = length >= (uint32_t)w->at + ESP_HEADER_LENGTH
+						  ? esp_codec_sequence_low(esp_at(w->packet, w->at))
+						  : 0,
+				.flow_label = flow_label_at(w->packet),
+				.reason = reason});
+	return STEP_DROP(reason);
+}
+
+/* Authentic, and refused all the same. */
+static step_result refuse_opened(
+	struct worker *worker, const struct work *w, uint32_t flow_label, enum drop_reason reason)
 {
 	if (is_audited(reason))
-		sa_event_rejected(worker, packet_get(packet),
-			sa != NULL && reason != DROP_ipsec_no_sa ? sa->sa_id : SA_NONE, spi,
-			reason);
+		sa_event_rejected(worker, w->packet,
+			&(struct sa_rejected){.sa_id = w->sa->sa_id,
+				.spi = w->sa->spi,
+				.number = (uint32_t)w->number,
+				.flow_label = flow_label,
+				.reason = reason,
+				.judged = true});
 	return STEP_DROP(reason);
 }
 
@@ -214,8 +248,7 @@ static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_
 	w->packet = *packet;
 	if (reason == DROP_NONE)
 		return true;
-	*result = refuse(worker, *packet, w->sa,
-		rte_pktmbuf_data_len(*packet) >= w->at + 4u ? spi_at(*packet, w->at) : 0, reason);
+	*result = refuse_closed(worker, w, reason);
 	return false;
 }
 
@@ -385,12 +418,12 @@ static step_result finish(struct worker *worker, const struct sa_table *sas, con
 {
 	struct packet *p = packet_get(w->packet);
 	enum drop_reason reason = commit(worker, sas, w);
-	uint32_t payload = 0;
+	uint32_t payload = 0, flow_label = flow_label_at(w->packet);
 	uint8_t next_header = 0;
 	bool transport = w->sa->flags & SA_TRANSPORT;
 
 	if (reason != DROP_NONE)
-		return refuse(worker, w->packet, w->sa, w->sa->spi, reason);
+		return refuse_closed(worker, w, reason);
 	reason = read_trailer(w, &payload, &next_header);
 	if (reason == DROP_NONE) {
 		outer_note(p, DECAP_ESP, next_header);
@@ -407,7 +440,7 @@ static step_result finish(struct worker *worker, const struct sa_table *sas, con
 		if (reason != DROP_ipsec_dummy)
 			atomic_fetch_add_explicit(&sa_inbound_state(sas, w->sa->sa_id)->refused, 1,
 				memory_order_relaxed);
-		return refuse(worker, w->packet, w->sa, w->sa->spi, reason);
+		return refuse_opened(worker, w, flow_label, reason);
 	}
 	push_layer(w);
 	return transport ? STEP_LOCAL_DEMUX : STEP_DESTINATION;
@@ -491,8 +524,7 @@ void esp_decap_burst(
 			next[w->index] = finish(worker, sas, w);
 		} else if (cipher.operations[i].status == CRYPTO_BAD_ICV) {
 			count_failure(sas, w->sa);
-			next[w->index] =
-				refuse(worker, w->packet, w->sa, w->sa->spi, DROP_ipsec_bad_icv);
+			next[w->index] = refuse_closed(worker, w, DROP_ipsec_bad_icv);
 		} else {
 			next[w->index] = STEP_DROP(DROP_ipsec_crypto_error);
 		}

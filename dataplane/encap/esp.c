@@ -298,8 +298,13 @@ static uint32_t number_run(struct worker *worker, const struct sa_table *sas, st
 	for (uint32_t i = got; i < allowed; i++) {
 		bytes -= works[i].text;
 		next[works[i].index] = STEP_DROP(DROP_ipsec_seq_overflow);
-		sa_event_rejected(worker, packet_get(works[i].packet), sa->sa_id, sa->spi,
-			DROP_ipsec_seq_overflow);
+		sa_event_rejected(worker, works[i].packet,
+			&(struct sa_rejected){.sa_id = sa->sa_id,
+				.spi = sa->spi,
+				.number = (uint32_t)last,
+				.reason = DROP_ipsec_seq_overflow,
+				.outbound = true,
+				.judged = true});
 	}
 	tell_sequence(worker, sa, state, first + got, got < allowed);
 	if (got > 0)

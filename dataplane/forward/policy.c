@@ -107,6 +107,18 @@ static enum drop_reason discard_reason(const struct policy_verdict *verdict)
 	return verdict->policy_id == POLICY_NONE ? DROP_policy_none : DROP_policy_discard;
 }
 
+/* AUD-03. */
+static step_result discard(struct worker *worker, struct rte_mbuf *packet,
+	enum sa_direction direction, enum drop_reason reason)
+{
+	sa_event_rejected(worker, packet,
+		&(struct sa_rejected){.sa_id = SA_NONE,
+			.reason = reason,
+			.outbound = direction == SA_OUTBOUND,
+			.judged = true});
+	return STEP_DROP(reason);
+}
+
 static step_result inbound_decide(
 	struct worker *worker, struct rte_mbuf *packet, const struct policy_verdict *verdict)
 {
@@ -118,11 +130,11 @@ static step_result inbound_decide(
 		p->flags |= PACKET_POLICY_PASSED;
 		return p->after_policy;
 	case POLICY_PROTECT:
-		return STEP_DROP(DROP_policy_cleartext); /* SPD-14, SPD-16 */
+		return discard(worker, packet, SA_INBOUND, DROP_policy_cleartext); /* SPD-14, -16 */
 	case POLICY_DISCARD:
 		break;
 	}
-	return STEP_DROP(discard_reason(verdict));
+	return discard(worker, packet, SA_INBOUND, discard_reason(verdict));
 }
 
 static void acquire(
@@ -171,8 +183,7 @@ static step_result error_decide(struct worker *worker, struct rte_mbuf *packet)
 			return STEP_ENCAP_ESP;
 		}
 	}
-	sa_event_rejected(worker, p, SA_NONE, 0, DROP_ipsec_icmp_no_sa);
-	return STEP_DROP(DROP_ipsec_icmp_no_sa);
+	return discard(worker, packet, SA_OUTBOUND, DROP_ipsec_icmp_no_sa);
 }
 
 static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packet,
@@ -198,7 +209,7 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 			icmp_error_send(worker, packet, ICMP_ERROR_PROHIBITED, 0);
 		break;
 	}
-	return STEP_DROP(discard_reason(verdict));
+	return discard(worker, packet, SA_OUTBOUND, discard_reason(verdict));
 }
 
 /* The lines that a host's policy leads to are its own: the hit counter, the slot of its SA. */

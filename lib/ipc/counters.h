@@ -46,7 +46,8 @@ struct worker_counters {
 	uint64_t esp_encrypted, esp_decrypted; /* packets; decrypted: authentic and new */
 	uint64_t ipsec_outer_mismatch; /* from elsewhere, or in the other encapsulation (NAT-12) */
 	uint64_t ipsec_ptb_reject;     /* "too big" about no SA of ours (MTU-08) */
-	uint64_t reserved[6];
+	uint64_t audits_held_back;     /* too many of one kind (AUD-05) */
+	uint64_t reserved[5];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 

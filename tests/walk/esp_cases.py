@@ -48,8 +48,15 @@ def add(g):
     def packet_of(raw):
         return IP(raw) if raw[0] >> 4 == 4 else IPv6(raw)
 
-    def rejected(c, reason, spi=SPI, id=1, source=PEER):
-        return c.event(EVENT_REJECTED, id=id, address=source, value=g.DROPS.index(reason) << 32 | spi).drop(reason)
+    def rejected(c, reason, spi=SPI, id=1, source=PEER, **audit):
+        audit = dict({"to": None, "flow_label": 0}, **audit)
+        audit = {key: value for key, value in audit.items() if value is not None}
+        return c.event(EVENT_REJECTED, id=id, address=source, value=g.DROPS.index(reason) << 32 | spi, audit=audit).drop(reason)
+
+    def opened(packet, **more):
+        """What an audit record says of the packet inside."""
+        return dict(more, inner_source=packet.src, inner_destination=packet.dst, protocol=packet.proto, source_port=packet.sport, destination_port=packet.dport,
+                    flags=7, to=US)
 
     def vector_sa(v, **more):
         flags = (ESN if v["esn"] else 0) | more.pop("flags", 0)
@@ -122,7 +129,7 @@ def add(g):
         v = by_name[name]
         c = case("esp-" + name, setup or links(vector_sa(v)), "BAD-00: exactly this counter").ip(0, packet_of(bytes.fromhex(v["packet"])))
         if audited:
-            rejected(c, reason, spi=spi, id=id, source=source)
+            rejected(c, reason, spi=spi, id=id, source=source, **(audited if audited is not True and audited != 1 else {}))
         else:
             c.drop(reason)
         if state:
@@ -136,7 +143,7 @@ def add(g):
     bad("bad-spi-zero", "ipsec_spi_reserved", True, spi=0, id=NO_SA, setup=links(sa()), **NOTHING)  # BAD-04
     bad("bad-spi-unknown", "ipsec_no_sa", True, spi=int(by_name["bad-spi-unknown"]["spi"], 16), id=NO_SA, setup=links(sa()), **NOTHING)  # BAD-05
     bad("bad-seq-zero", "ipsec_replay", True, replays=1, **NOTHING)  # BAD-10
-    bad("bad-icv", "ipsec_bad_icv", True, bad_icv=1, **NOTHING)  # BAD-12
+    bad("bad-icv", "ipsec_bad_icv", dict(number=by_name["bad-icv"]["seq"], flags=1, to=US, protocol=0), bad_icv=1, **NOTHING)  # BAD-12
     bad("bad-seq-tampered", "ipsec_bad_icv", True, bad_icv=1, **NOTHING)
     for name, reason, audited in (("bad-pad-bytes", "ipsec_bad_pad", 0), ("bad-pad-length", "ipsec_bad_pad", 0),
                                   ("bad-next-header", "ipsec_bad_next_header", 0), ("bad-inner-version", "ipsec_inner_malformed", 0),
@@ -214,8 +221,19 @@ def add(g):
     rejected(case("esp-frag-selector", links(sa(selectors=ports)), "BAD-20, ESP-IN-07").ip(0, esp(later, 1)).count(esp_decrypted=1), "ipsec_frag_selector")
     through(case("esp-frag-any", links(sa()), "ESP-IN-07").ip(0, esp(later, 1)), later)
     through(case("esp-ports", links(sa(selectors=ports)), "ESP-IN-05").ip(0, one), data())
-    rejected(case("esp-ports-other", links(sa(selectors=selectors(protocol=17, local_port=6001))), "ESP-IN-05").ip(0, one).count(esp_decrypted=1),
-             "ipsec_selector_mismatch")
+    rejected(case("esp-ports-other", links(sa(selectors=selectors(protocol=17, local_port=6001))), "ESP-IN-05, AUD-03").ip(0, one).count(
+        esp_decrypted=1), "ipsec_selector_mismatch", **opened(data(), number=1))
+    labelled = IPv6(src=PEER6, dst=US6, fl=0xabcde, nh=50) / Raw((0xc00000ff).to_bytes(4, "big") + (77).to_bytes(4, "big") + bytes(32))
+    rejected(case("esp-no-sa-ipv6", links(sa()), "AUD-02, RFC 4303 4: the flow label too").ip(0, labelled), "ipsec_no_sa", spi=0xc00000ff, id=NO_SA,
+             source=PEER6, to=US6, flow_label=0xabcde, number=77, flags=1)
+    # AUD-05: ten at once of one SA and reason; others are told of meanwhile, and how many were held back
+    c = case("esp-audit-limit", links(sa()), "AUD-05").ip(0, one, *[one] * 13)
+    through(c, data())
+    for i in range(10):
+        c.event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_replay") << 32 | SPI, audit=dict(number=1, to=US, untold=0))
+    c.drop("ipsec_replay", 13).count(audits_held_back=3).ip(0, fresh(IP(src=PEER, dst=US, proto=50) / Raw(b"\0\0\1\1" + bytes(36))))
+    rejected(c, "ipsec_no_sa", spi=0x101, id=NO_SA, untold=3).step({"advance_ms": 1100}).ip(0, one)
+    rejected(c, "ipsec_replay", number=1).sa(IN, replays=14)
     tiny = fresh(IP(src=CLIENT, dst=SERVER, ttl=63, frag=1, proto=17) / Raw(bytes(16)))
     case("esp-tiny", links(sa()), "BAD-21").ip(0, esp(tiny, 1)).count(esp_decrypted=1).drop("ipsec_tiny_fragment")
     quoted = fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))
@@ -374,9 +392,9 @@ def add(g):
     c = case("esp-out-icmp-quoted-clear", links(g.policy(9, IN, BYPASS, order=99), clear), "ESP-OUT-13: an SA or not at all").ip(2, about)
     rejected(c, "ipsec_icmp_no_sa", spi=0, id=NO_SA, source="192.0.2.130")
     echo = fresh(IP(src="192.0.2.130", dst=CLIENT, ttl=64) / ICMP(type=8) / Raw(b"x" * 8))
-    case("esp-out-icmp-no-error", only, "ESP-OUT-13 is for errors alone").ip(2, echo).drop("policy_none").sa(OUT, sequence=0)
+    case("esp-out-icmp-no-error", only, "ESP-OUT-13 is for errors alone").ip(2, echo).denied("policy_none", echo, OUT).sa(OUT, sequence=0)
     named = g.policy(3, OUT, 0, local="192.0.2.128/25", remote=CLIENT + "/32", protocol=1)
-    case("esp-out-icmp-discard", only + [named], "a policy that says discard is obeyed").ip(2, about).drop("policy_discard").sa(OUT, sequence=0)
+    case("esp-out-icmp-discard", only + [named], "a policy that says discard is obeyed").ip(2, about).denied("policy_discard", about, OUT).sa(OUT, sequence=0)
 
     # ---- the path's MTU: MTU-02..04, -08..11 ----
     def too_big(quoted, mtu, src="198.51.100.77", dst=US):

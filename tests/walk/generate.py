@@ -27,7 +27,7 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 GREF, MINIMALF, UDPF, NO_CHECK, REQUIRE_T, ECN_COMPAT, DSCP_IN, DF_COPY, AFTER, CHECKSUM, RMULTI, AWAY_DROP, AWAY_LOG, MSS, INTERNAL, SIX = (
     1 << i for i in range(16))
 B_UDP, B_HALF, B_STALE, B_SUSPENDED, B_BROADCAST, B_REVERSE, B_COLOCATED, B_IPSEC, B_ECN, B_STATIC = (1 << i for i in range(10))
-EVENT_BOUND, EVENT_NEIGHBOR, EVENT_UNREACHABLE, EVENT_AWAY, EVENT_SPOOFED = 2, 3, 5, 6, 7
+EVENT_BOUND, EVENT_NEIGHBOR, EVENT_UNREACHABLE, EVENT_AWAY, EVENT_SPOOFED, EVENT_REJECTED = 2, 3, 5, 6, 7, 11
 
 DROPS = ["none"]
 with open(os.path.join(os.path.dirname(__file__), "../../lib/ipc/drop_reasons.h")) as header:
@@ -138,6 +138,19 @@ class Case:
         assert reason in DROPS, reason
         self.drops[reason] = self.drops.get(reason, 0) + n
         return self
+
+    def denied(self, reason, packet, direction):
+        """A policy's refusal and its audit record (AUD-03)."""
+        packet = packet.__class__(bytes(packet))
+        protocol = packet.nh if isinstance(packet, IPv6) else packet.proto
+        head = bytes(packet.payload)[:4]
+        later = not isinstance(packet, IPv6) and packet.frag
+        ports = not later and (protocol in (6, 17) or protocol in (1, 58)) and len(head) == 4
+        audit = dict(to=packet.dst, inner_source=packet.src, inner_destination=packet.dst, protocol=protocol, flags=2 | 4 * ports | 8 * direction,
+                     source_port=int.from_bytes(head[:2], "big") if ports else 0,
+                     destination_port=int.from_bytes(head[2:], "big") if ports and protocol in (6, 17) else 0)
+        self.events.append(dict(type=EVENT_REJECTED, id=(1 << 32) - 1, address=packet.src, value=DROPS.index(reason) << 32, audit=audit))
+        return self.drop(reason)
 
     def spoofed(self, reason, source, udp_port=0):
         self.events.append(dict(type=EVENT_SPOOFED, id=DROPS.index(reason), address=source, udp_port=udp_port))
@@ -1111,29 +1124,31 @@ def policy(id, direction, action, local=ALL, remote=ALL, **more):
 ACQUIRE = 12
 out_all, in_all = policy(8, OUT_, BYPASS, order=99), policy(9, IN, BYPASS, order=99)
 away = data(src=CN, dst="203.0.113.50")
-c = case("policy-none-out", base(in_all), "SPD-01, SPD-15: what no policy matches is discarded").ip(2, away).drop("policy_none")
-c = case("policy-none-in", base(out_all), "SPD-01: in clear from outside").ip(0, data(src="203.0.113.50", dst=CN)).drop("policy_none")
+c = case("policy-none-out", base(in_all), "SPD-01, SPD-15: what no policy matches is discarded").ip(2, away).denied("policy_none", away, OUT_)
+c = case("policy-none-in", base(out_all), "SPD-01: in clear from outside").ip(0, data(src="203.0.113.50", dst=CN)).denied(
+    "policy_none", data(src="203.0.113.50", dst=CN), IN)
 c = case("policy-bypass", base(in_all, out_all), "SPD-02: forwarded unchanged, ESP-OUT-03").ip(2, away).out(0, less(away))
 back = data(src="203.0.113.50", dst=CN)
 c.ip(0, back).out(2, less(back))
 c = case("policy-inside", base(policy(1, OUT_, DISCARD)), "inside to the home link crosses no boundary").ip(
     2, data(dst="10.1.0.77")).event(EVENT_NEIGHBOR, port=1, address="10.1.0.77").count(held_neighbor=1)
-case("policy-discard", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32"), out_all), "SPD-02, SPD-03").ip(2, away).drop("policy_discard")
-c = case("policy-discard-told", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32", flags=2), out_all), "AUD-09").ip(2, away).drop("policy_discard")
+case("policy-discard", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32"), out_all), "SPD-02, SPD-03").ip(2, away).denied("policy_discard", away, OUT_)
+c = case("policy-discard-told", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32", flags=2), out_all), "AUD-09").ip(2, away).denied("policy_discard", away, OUT_)
 c.count(icmp_sent=1, created=1).out(2, IP(src=HA, dst=CN, ttl=64, id=0, tos=0xc0) / ICMP(type=3, code=13) / Raw(bytes(less(away))))
 case("policy-order", base(in_all, policy(1, OUT_, BYPASS, remote="203.0.113.0/24", protocol=17, remote_port=6000, order=1),
                           policy(2, OUT_, DISCARD, remote="203.0.113.50/32", order=2)), "SPD-03, SPD-04").ip(2, away).out(0, less(away)).ip(
-    2, fresh(IP(src=CN, dst="203.0.113.50") / UDP(sport=1, dport=6001))).drop("policy_discard")
+    2, fresh(IP(src=CN, dst="203.0.113.50") / UDP(sport=1, dport=6001))).denied(
+    "policy_discard", IP(src=CN, dst="203.0.113.50") / UDP(sport=1, dport=6001), OUT_)
 case("policy-cleartext", base(out_all, policy(1, IN, PROTECT, remote="203.0.113.50/32"), policy(2, IN, BYPASS)), "SPD-14, SPD-16").ip(
-    0, back).drop("policy_cleartext")
+    0, back).denied("policy_cleartext", back, IN)
 case("policy-acquire", base(in_all, policy(1, OUT_, PROTECT, remote="203.0.113.50/32")), "SPD-13: one event, never in clear").ip(2, away).ip(2, away).drop(
     "policy_no_sa", 2).event(ACQUIRE, id=1, address="203.0.113.50", value=17 << 32 | 5000 << 16 | 6000)
 case("policy-icmp", base(in_all, policy(1, OUT_, BYPASS, protocol=1, local_port=8 << 8)), "SPD-06, SPD-08: echo may leave, its answer not").ip(
     2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=8))).out(0, less(fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=8)))).ip(
-    2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=0))).drop("policy_none")
+    2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=0))).denied("policy_none", IP(src=CN, dst="203.0.113.50") / ICMP(type=0), OUT_)
 later = IP(src=CN, dst="203.0.113.50", frag=2, proto=17) / Raw(bytes(16))
 case("policy-fragment", base(in_all, policy(1, OUT_, BYPASS, protocol=17, remote_port=6000)), "SPD-10: a later fragment shows no port").ip(
-    2, fresh(later)).drop("policy_none")
+    2, fresh(later)).denied("policy_none", later, OUT_)
 case("policy-fragment-any", base(in_all, policy(1, OUT_, BYPASS, protocol=17)), "SPD-10: any port matches a hidden one").ip(2, fresh(later)).out(0, less(fresh(later)))
 # RFC 5266 mode mc: the tunnel's outer datagram goes through an SA; its room is what the SA leaves, HA4-SPD-01 order A.
 import esp_cases  # noqa: E402
@@ -1149,8 +1164,10 @@ c.out(2, icmp_error(3, 4, big, CN, mtu=fits))
 signal_in = policy(1, IN, BYPASS, local=HA + "/32", protocol=17, local_port=434, flags=1)
 c = case("policy-signalling", base(out_all, signal_in, binding()), "HA4-SPD-05: requests pass")
 c.ip(0, vector("V01")).punt(1, v01[28:], source=COA, destination=HA, source_port=5434, ttl=IP(v01).ttl)
-case("policy-signalling-data", base(out_all, signal_in, udp_binding()), "HA4-SPD-06: tunnel data on the same port does not").ip(0, vector("V07")).drop("policy_none")
-case("policy-tunnel-in", base(out_all, binding()), "HA4-SPD-14: clear IP-in-IP without a policy for it").ip(0, vector("V22")).drop("policy_none")
+case("policy-signalling-data", base(out_all, signal_in, udp_binding()), "HA4-SPD-06: tunnel data on the same port does not").ip(0, vector("V07")).denied(
+    "policy_none", vector("V07"), IN)
+case("policy-tunnel-in", base(out_all, binding()), "HA4-SPD-14: clear IP-in-IP without a policy for it").ip(0, vector("V22")).denied(
+    "policy_none", vector("V22"), IN)
 c = case("policy-tunnel", base(policy(1, IN, BYPASS, local=HA + "/32", protocol=4), policy(2, OUT_, BYPASS, local=HA + "/32", protocol=4), binding()),
          "the outer datagram is judged, the inner one has no boundary to cross").ip(0, vector("V22")).reverse(0, 44).out(2, less(IP(VECTORS["V22"][20:])))
 c.ip(2, data()).forward(0, 28).out(0, ipip(less(data())))

@@ -43,7 +43,8 @@ def add(g):
     c = case("order-mc-out", base(*mc, binding(care_of=TIA, flags=B_IPSEC)), "HA4-SPD-01, HA4-MODE-06: the same outwards in one pass").ip(2, answer)
     c.forward(0, 28).out(0, tunnel(ipip(less(answer), dst=TIA), 1, HA, ROAMING)).count(esp_encrypted=1)
     clear = fresh(IP(src=TIA, dst=HA, ttl=64, proto=4) / Raw(bytes(inner)))
-    case("order-mc-clear", base(*mc, binding(care_of=TIA, flags=B_IPSEC)), "SPD-16: the policy sees it first").ip(0, clear).drop("policy_cleartext")
+    case("order-mc-clear", base(*mc, binding(care_of=TIA, flags=B_IPSEC)), "SPD-16: the policy sees it first").ip(
+        0, clear).denied("policy_cleartext", clear, IN)
     c = case("order-mc-clear-bypassed", base(*mc[:3], *rest, binding(care_of=TIA, flags=B_IPSEC)),
              "HA4-SPD-14, HA4-REV-18: and the binding where no policy does").ip(0, clear).drop("rt_needs_ipsec")
     c = case("order-mc-no-sa", base(*mc[3:], binding(care_of=TIA, flags=B_IPSEC)), "HA4-MODE-05, -06: never in clear").ip(2, answer)

@@ -462,7 +462,7 @@ static const struct named named[] = {COUNTER(received_port), COUNTER(received_ex
 	COUNTER(keepalives_answered), COUNTER(proxy_arp_sent), COUNTER(fragments_made),
 	COUNTER(reassembled), COUNTER(encapsulated), COUNTER(decapsulated), COUNTER(ecn_anomalies),
 	COUNTER(esp_encrypted), COUNTER(esp_decrypted), COUNTER(ipsec_outer_mismatch),
-	COUNTER(ipsec_ptb_reject), COUNTER(udp_trailing)};
+	COUNTER(ipsec_ptb_reject), COUNTER(audits_held_back), COUNTER(udp_trailing)};
 
 static bool check_counters(const struct world *world, const json_t *expected)
 {
@@ -541,6 +541,39 @@ static bool check_punted(const struct world *world, const json_t *expected)
 	return true;
 }
 
+/* Of EVENT_SA_REJECTED: the fields that are given. */
+static bool check_audit(const struct event *event, const json_t *expected, unsigned i)
+{
+	const struct event_audit *a = &event->audit;
+	const struct {
+		const char *name;
+		json_int_t value;
+	} numbers[] = {{"number", a->number}, {"flow_label", a->flow_label}, {"flags", a->flags},
+		{"protocol", a->protocol}, {"source_port", a->source_port},
+		{"destination_port", a->destination_port}, {"untold", a->untold}};
+	const struct {
+		const char *name;
+		struct ip_address value;
+	} addresses[] = {{"to", event->address2}, {"inner_source", a->source},
+		{"inner_destination", a->destination}};
+
+	if (expected == NULL)
+		return true;
+	if (a->at_ns == 0)
+		return wrong("event %u: no time", i);
+	for (unsigned k = 0; k < RTE_DIM(numbers); k++)
+		if (number(expected, numbers[k].name, numbers[k].value) != numbers[k].value)
+			return wrong("event %u: %s is %lld", i, numbers[k].name,
+				(long long)numbers[k].value);
+	for (unsigned k = 0; k < RTE_DIM(addresses); k++) {
+		struct ip_address address = address_of(expected, addresses[k].name, "::");
+		if (text(expected, addresses[k].name) != NULL &&
+			!ip_address_equal(&addresses[k].value, &address))
+			return wrong("event %u: %s", i, addresses[k].name);
+	}
+	return true;
+}
+
 static bool check_events(const struct world *world, const json_t *expected)
 {
 	if (world->event_count != json_array_size(expected))
@@ -557,6 +590,8 @@ static bool check_events(const struct world *world, const json_t *expected)
 		struct ip_address address = address_of(e, "address", NULL);
 		if (!ip_address_equal(&event->address, &address))
 			return wrong("event %u: address", i);
+		if (!check_audit(event, json_object_get(e, "audit"), i))
+			return false;
 	}
 	return true;
 }
