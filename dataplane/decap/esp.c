@@ -2,6 +2,7 @@
 
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/decap/esp_inner.h"
+#include "dataplane/decap/esp_resync.h"
 #include "dataplane/decap/esp_transport.h"
 #include "dataplane/decap/outer.h"
 #include "dataplane/decap/tos.h"
@@ -112,11 +113,18 @@ static bool is_from_peer(const struct packet *p, const struct sa_inbound *sa, bo
 	       (!udp || p->source_port == sa->remote_port);
 }
 
-/* BAD-54. */
-static bool is_flood(const struct packet *p, const struct sa_inbound *sa, bool udp)
+/* So many failures in a row that something is wrong: with who sends, or with our high half. */
+static bool is_out_of_step(const struct sa_inbound *sa)
 {
-	return atomic_load_explicit(&sa->failures, memory_order_relaxed) >= FAILURES_MAX &&
-	       !is_from_peer(p, sa, udp);
+	return atomic_load_explicit(&sa->failures, memory_order_relaxed) >= FAILURES_MAX;
+}
+
+/* ESP-SEQ-17. */
+static uint64_t resync(struct worker *worker, struct rte_mbuf *packet, const struct work *w)
+{
+	const struct esp_resync what = {.sa = w->sa, .at = w->at, .text = w->text};
+
+	return esp_resync_number(worker, packet, &what, w->number);
 }
 
 static enum drop_reason check_length(struct rte_mbuf *packet, struct work *w)
@@ -163,9 +171,13 @@ static enum drop_reason check(
 	reason = replay_reason(sas, w->sa, replay_window_infer(&w->window, low, &w->number));
 	if (reason == DROP_NONE)
 		reason = replay_reason(sas, w->sa, replay_window_check(&w->window, w->number));
-	if (reason == DROP_NONE && is_flood(p, w->sa, w->udp))
-		reason = DROP_ipsec_icv_limit;
-	return reason;
+	if (likely(reason != DROP_NONE || !is_out_of_step(w->sa)))
+		return reason;
+	if (!is_from_peer(p, w->sa, w->udp)) /* BAD-54 */
+		return DROP_ipsec_icv_limit;
+	if (w->sa->flags & SA_ESN)
+		w->number = resync(worker, packet, w);
+	return DROP_NONE;
 }
 
 static bool is_audited(enum drop_reason reason)

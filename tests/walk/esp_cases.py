@@ -251,6 +251,49 @@ def add(g):
             0, esp(data(src=src, dst=dst), 1)).count(esp_decrypted=1).drop(reason)
     routed = fresh(IP(src=CLIENT, dst=SERVER, ttl=63, options=[g.IPOption(b"\x83\x07\x04\x0a\x00\x00\x01\x00")]) / UDP(sport=1, dport=2))
     case("esp-source-route", links(sa()), "BAD-51").ip(0, esp(routed, 1)).count(esp_decrypted=1).drop("ipsec_option_reject")
+    # AUD-14: 1,024 forgeries in a row; then the SA's peer alone is listened to, and nothing else has changed
+    forged, elsewhere = IP(bytes(one)[:-1] + bytes([bytes(one)[-1] ^ 1])), "203.0.113.66"
+    foreign = forged.copy()
+    foreign.src = elsewhere
+    del foreign.chksum
+    foreign = fresh(foreign)
+    c = case("esp-icv-limit", links(sa()), "AUD-14, BAD-54").many(0, foreign, 1024)
+    for i in range(10):
+        c.event(EVENT_REJECTED, id=1, address=elsewhere, value=g.DROPS.index("ipsec_bad_icv") << 32 | SPI)
+    good_elsewhere = esp(data(), 1, src=elsewhere)
+    c.ip(0, foreign, good_elsewhere, forged, two, good_elsewhere)
+    through(c, data(size=24), data()).drop("ipsec_bad_icv", 1025).drop("ipsec_icv_limit", 2).count(audits_held_back=1015, ipsec_outer_mismatch=1)
+    c.sa(IN, highest=2, packets=2, bad_icv=1025)
+
+    # ESP-SEQ-17: the peer is 2 * 2^32 numbers ahead of what we believe
+    def esn(number, packet=data()):
+        plain = bytes(packet)
+        pad = -(len(plain) + 2) % 4
+        plain += bytes(range(1, pad + 1)) + bytes([pad, 4])
+        iv, low = number.to_bytes(8, "big"), (number & 0xffffffff).to_bytes(4, "big")
+        sealed = AESGCM(bytes.fromhex(KEY)[:16]).encrypt(bytes.fromhex(KEY)[16:] + iv, plain, SPI.to_bytes(4, "big") + (number >> 32).to_bytes(4, "big") + low)
+        return fresh(IP(src=PEER, dst=US, ttl=64, id=0, flags="DF", proto=50) / Raw(SPI.to_bytes(4, "big") + low + iv + sealed))
+
+    def failed(c, n):
+        for i in range(min(n, 10)):
+            c.event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_bad_icv") << 32 | SPI)
+        return c.drop("ipsec_bad_icv", n).count(audits_held_back=n - 10) if n > 10 else c.drop("ipsec_bad_icv", n)
+
+    extended = sa(flags=ESN | RESUME, highest=5)
+    ahead = 2 << 32
+    c = case("esp-esn-resync", links(extended), "ESP-SEQ-17: after 1,024 failures, and then as ever").many(0, esn(ahead + 9), 1024)
+    failed(c, 1024).ip(0, esn(ahead + 9), esn(ahead + 10), esn(ahead + 9), esn(6))
+    through(c, data(), data()).event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_replay") << 32 | SPI).drop("ipsec_replay")
+    c.drop("ipsec_bad_icv").count(audits_held_back=1).sa(IN, highest=ahead + 10, packets=2, bad_icv=1025, replays=1)
+    c = case("esp-esn-resync-limit", links(extended), "ESP-SEQ-17: four halves on, once a second").many(0, esn(ahead + 9), 1023)
+    failed(c, 1027).ip(0, esn((5 << 32) + 9), esn((5 << 32) + 9), esn(ahead + 9), esn(ahead + 9)).step({"advance_ms": 20}).step({"advance_ms": 1000})
+    c.ip(0, esn((4 << 32) + 9))
+    through(c, data()).sa(IN, highest=(4 << 32) + 9, packets=1, bad_icv=1027)
+    c = case("esp-esn-resync-elsewhere", links(extended), "ESP-SEQ-17, AUD-14: for the SA's peer alone").many(0, esn(ahead + 9), 1024)
+    stranger = esn(ahead + 9)
+    stranger.src = elsewhere
+    del stranger.chksum
+    failed(c, 1024).ip(0, fresh(stranger)).drop("ipsec_icv_limit").sa(IN, highest=5, bad_icv=1024)
     # UDP 4500
     wrapped = dict(flags=NATT, local_port=4500, remote_port=40001)
     n1 = esp(data(), 1, natt=40001)

@@ -113,6 +113,10 @@ class Case:
     def ip(self, port, *packets, src=None):
         return self.receive(port, *[Ether(dst=PORT[port], src=src or [ROUTER, HOST, CNMAC][port]) / p for p in packets])
 
+    def many(self, port, packet, times):
+        self._feed({"receive": port, "times": times}, [Ether(dst=PORT[port], src=[ROUTER, HOST, CNMAC][port]) / packet])
+        return self.count(received_port=times)
+
     def from_kernel(self, port, *frames):
         self._feed({"kernel": port}, list(frames))
         return self.count(received_exception=len(frames))

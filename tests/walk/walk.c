@@ -6,7 +6,8 @@
  *
  *   "steps":    in order: {"agent": {...}}, {"local": ...}, {"home_network": ...}, {"binding":
  * ...}, {"prefix": ...}, {"route": ...},
- *               {"neighbor": ...}, {"policy": ...}, {"port": ...}; {"receive": port, "pcap": file},
+ *               {"neighbor": ...}, {"policy": ...}, {"port": ...}; {"receive": port, "pcap": file,
+ * "times": each frame},
  * {"burst": port,
  * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
@@ -173,7 +174,8 @@ static void feed(struct world *world, const char *folder, const json_t *step, co
 		abort();
 	while (pcap_read(file, &frame)) {
 		if (strcmp(how, "receive") == 0)
-			world_receive(world, port, frame.octets, frame.length);
+			for (json_int_t i = 0; i < number(step, "times", 1); i++)
+				world_receive(world, port, frame.octets, frame.length);
 		else if (strcmp(how, "kernel") == 0)
 			world_kernel(world, port, frame.octets, frame.length);
 		else if (number(step, "sa", 0)) {
