@@ -95,6 +95,12 @@ struct private_kernel_homeport_ipsec_t {
 	bool lagging;
 
 	/**
+	 * id of the last request of the last replay: control accepts these without
+	 * asking the dataplane
+	 */
+	uint64_t replayed;
+
+	/**
 	 * largest window the gateway has
 	 */
 	uint32_t replay_window_max;
@@ -661,13 +667,13 @@ METHOD(kernel_ipsec_t, del_sa, status_t,
 }
 
 /**
- * Queue a request that is nothing but its type
+ * Queue a request that is nothing but its type; its id
  */
-static void send_bare(private_kernel_homeport_ipsec_t *this, uint16_t type)
+static uint64_t send_bare(private_kernel_homeport_ipsec_t *this, uint16_t type)
 {
 	struct keying_message message = { .header.type = type };
 
-	this->link->send(this->link, &message, 0, FALSE);
+	return this->link->send(this->link, &message, 0, FALSE);
 }
 
 METHOD(kernel_ipsec_t, flush_sas, status_t,
@@ -887,7 +893,7 @@ static void handle_replay(kernel_homeport_handler_t *handler,
 	send_bare(this, KEYING_REPLAY_BEGIN);
 	sas = this->sad->replay(this->sad, this->link);
 	policies = this->spd->replay(this->spd, this->link);
-	send_bare(this, KEYING_REPLAY_END);
+	this->replayed = send_bare(this, KEYING_REPLAY_END);
 	for (i = 0; i < array_count(this->ports); i++)
 	{
 		array_get(this->ports, i, &message.udp_port);
@@ -942,7 +948,8 @@ static void handle_answer(kernel_homeport_handler_t *handler, uint16_t type,
 	}
 	if (status == KEYING_OK || status == KEYING_ACCEPTED)
 	{
-		if (type == KEYING_ADD_SA || type == KEYING_ADD_POLICY)
+		if ((type == KEYING_ADD_SA || type == KEYING_ADD_POLICY) &&
+			answer->header.id > this->replayed)
 		{
 			note_lag(this, status);
 		}

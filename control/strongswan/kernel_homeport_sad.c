@@ -334,6 +334,7 @@ static void replay_sa(kernel_homeport_sa_t *sa, kernel_homeport_link_t *link)
 	if (keying_decode(sa->message.ptr, sa->message.len, &message,
 					  &reason) == KEYING_OK)
 	{
+		message.add_sa.flags |= KEYING_SA_RESUME;
 		lifetime->hard_s = left(lifetime->hard_s, elapsed);
 		lifetime->soft_s = sa->soft_expired ? 0
 											: left(lifetime->soft_s, elapsed);

@@ -141,7 +141,8 @@ struct kernel_homeport_sad_t {
 	void (*flush)(kernel_homeport_sad_t *this);
 
 	/**
-	 * Send CLAIM_SPI and ADD_SA for all, with what is left of their lifetimes.
+	 * Send CLAIM_SPI and ADD_SA for all, with what is left of their lifetimes
+	 * and only to be resumed: each may have used numbers.
 	 *
 	 * @return			number of entries
 	 */
