@@ -19,40 +19,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* libconfig frees strings without wiping them. */
-static void wipe_keys(config_setting_t *setting)
-{
-	const char *name = config_setting_name(setting);
-
-	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name &&
-		strncmp(name, "key", 3) == 0) {
-		char *text = (char *)(uintptr_t)config_setting_get_string(setting);
-		secret_wipe(text, strlen(text));
-	}
-	for (int i = 0; i < config_setting_length(setting); i++)
-		if (config_setting_is_aggregate(setting))
-			wipe_keys(config_setting_get_elem(setting, (unsigned)i));
-}
-
-static int parse(struct loader *loader, const char *text)
-{
-	char *prepared = text_prepare(loader, text);
-
-	if (!prepared)
-		return -EINVAL;
-	int read = config_read_string(&loader->tree, prepared);
-	text_free(prepared);
-	if (read != CONFIG_TRUE) {
-		int line = config_error_line(&loader->tree);
-		return loader_fail(loader, line > 0 ? (unsigned)line : 0, "%s",
-			config_error_text(&loader->tree));
-	}
-	return 0;
-}
-
 static int load_steps(struct loader *loader, const char *text)
 {
-	int result = parse(loader, text);
+	int result = loader_parse(loader, text);
 
 	if (!result)
 		result = load_root(loader);
@@ -79,12 +48,8 @@ int config_load_string(const char *text, const char *name, struct config **out,
 	if (!loader.config)
 		return loader_fail(&loader, 0, "out of memory"), -ENOMEM;
 	snprintf(loader.config->file, sizeof(loader.config->file), "%s", name);
-	config_init(&loader.tree);
 	int result = load_steps(&loader, text);
-	if (config_root_setting(&loader.tree))
-		wipe_keys(config_root_setting(&loader.tree));
-	config_destroy(&loader.tree);
-	free(loader.places);
+	loader_fini(&loader);
 	if (result) {
 		config_free(loader.config);
 		return result;

@@ -411,9 +411,14 @@ static int load_group(struct loader *loader, const struct section *section, void
 	return result;
 }
 
+int load_section(struct loader *loader, const struct section *section, void *object)
+{
+	return load_group(loader, section, object, config_root_setting(&loader->tree));
+}
+
 int load_root(struct loader *loader)
 {
-	return load_group(loader, &schema_root, loader->config, config_root_setting(&loader->tree));
+	return load_section(loader, &schema_root, loader->config);
 }
 
 void load_release(const struct section *section, void *object)

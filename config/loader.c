@@ -113,3 +113,42 @@ bool loader_mentions(const struct loader *loader, const void *object, const char
 
 	return group && config_setting_get_member(group, member);
 }
+
+/* libconfig frees strings without wiping them. */
+static void wipe_keys(config_setting_t *setting)
+{
+	const char *name = config_setting_name(setting);
+
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING && name &&
+		strncmp(name, "key", 3) == 0) {
+		char *text = (char *)(uintptr_t)config_setting_get_string(setting);
+		secret_wipe(text, strlen(text));
+	}
+	for (int i = 0; i < config_setting_length(setting); i++)
+		if (config_setting_is_aggregate(setting))
+			wipe_keys(config_setting_get_elem(setting, (unsigned)i));
+}
+
+int loader_parse(struct loader *loader, const char *text)
+{
+	config_init(&loader->tree);
+	char *prepared = text_prepare(loader, text);
+	if (!prepared)
+		return -EINVAL;
+	int read = config_read_string(&loader->tree, prepared);
+	text_free(prepared);
+	if (read != CONFIG_TRUE) {
+		int line = config_error_line(&loader->tree);
+		return loader_fail(loader, line > 0 ? (unsigned)line : 0, "%s",
+			config_error_text(&loader->tree));
+	}
+	return 0;
+}
+
+void loader_fini(struct loader *loader)
+{
+	if (config_root_setting(&loader->tree))
+		wipe_keys(config_root_setting(&loader->tree));
+	config_destroy(&loader->tree);
+	free(loader->places);
+}

@@ -1,7 +1,9 @@
 /*
  * What the steps of one load share: the text's name, libconfig's tree, and which group of the tree
- * each loaded struct came from, so that a contradiction found later still names its line. Internal
- * to config/.
+ * each loaded struct came from, so that a contradiction found later still names its line. For
+ * config/, and for programs with a file and a schema of their own (pktgen/generator/profile.c):
+ * text_read, loader_parse, load_section with their root section, loader_index, their own checks
+ * with loader_fail, loader_fini; load_release frees what was loaded.
  */
 #ifndef CONFIG_LOADER_H
 #define CONFIG_LOADER_H
@@ -55,9 +57,16 @@ int text_read(const char *path, char **text, struct config_error *error);
 char *text_prepare(struct loader *loader, const char *text);
 void text_free(char *text);
 
+/* The text as a tree: 0, or -EINVAL with loader->error. loader_fini frees it, keys wiped, in either
+ * case. */
+int loader_parse(struct loader *loader, const char *text);
+void loader_fini(struct loader *loader);
+
 /* config/load.c: tree -> loader->config, whose defaults are filled. config/resolve.c: defaults that
  * depend on others. */
 int load_root(struct loader *loader);
+/* The same by another root section than homeport's, whose rows are neither ports nor instances. */
+int load_section(struct loader *loader, const struct section *section, void *object);
 /* Frees what the lists of `object` hold, keys wiped; not the object itself. */
 void load_release(const struct section *section, void *object);
 int resolve_defaults(struct loader *loader);

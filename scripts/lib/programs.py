@@ -18,6 +18,7 @@ BINARIES = {
 	"homeport-dataplane": "dataplane/homeport-dataplane",
 	"homeport-control": "control/homeport-control",
 	"homeportctl": "control/ctl/homeportctl",
+	"homeport-pktgen": "pktgen/generator/homeport-pktgen",
 	"homeport-mobile-node": "pktgen/mobile_node/homeport-mobile-node",
 }
 

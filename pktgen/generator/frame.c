@@ -1,0 +1,198 @@
+#include "pktgen/generator/frame.h"
+
+#include "dataplane/crypto/esp_codec.h"
+#include "lib/wire/checksum.h"
+#include "lib/wire/ipv6.h"
+#include "lib/wire/mip4.h"
+#include "lib/wire/tunnel.h"
+#include "lib/wire/udp.h"
+
+#define HOPS    64
+#define UDP_IKE 4500 /* RFC 3948 2.1 */
+
+static uint16_t ip_header_size(const struct ip_address *address)
+{
+	return ip_address_is_v4(address) ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
+}
+
+struct ip_fields {
+	struct ip_address source, destination;
+	uint8_t protocol, dscp;
+	bool dont_fragment;
+	uint16_t payload_length;
+	uint16_t identification;
+};
+
+/* Straight into place: cursors are for strangers' octets. */
+static void ip_write(uint8_t *out, const struct ip_fields *ip)
+{
+	if (ip_address_is_v4(&ip->source)) {
+		const struct ipv4_wire header = {
+			.version_ihl = 0x45,
+			.tos = (uint8_t)(ip->dscp << 2),
+			.total_length = htons((uint16_t)(IPV4_HEADER_SIZE + ip->payload_length)),
+			.identification = htons(ip->dont_fragment ? 0 : ip->identification),
+			.fragment = htons(ip->dont_fragment ? IPV4_DONT_FRAGMENT : 0),
+			.ttl = HOPS,
+			.protocol = ip->protocol,
+			.source = ip_address_v4(&ip->source),
+			.destination = ip_address_v4(&ip->destination),
+		};
+		memcpy(out, &header, sizeof(header));
+		ipv4_checksum_set(out, sizeof(header));
+		return;
+	}
+	struct ipv6_wire header = {
+		.version_class_flow = htonl(0x60000000u | (uint32_t)ip->dscp << 22),
+		.payload_length = htons(ip->payload_length),
+		.next_header = ip->protocol,
+		.hop_limit = HOPS,
+	};
+	memcpy(header.source, ip->source.bytes, 16);
+	memcpy(header.destination, ip->destination.bytes, 16);
+	memcpy(out, &header, sizeof(header));
+}
+
+/* The checksum covers zeros behind the signature: they add nothing. */
+static void udp_write(uint8_t *out, const struct ip_address *source,
+	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port,
+	uint16_t length)
+{
+	struct udp_wire udp = {htons(source_port), htons(destination_port), htons(length), 0};
+	uint64_t sum = ip_address_is_v4(source)
+			       ? checksum_pseudo_v4(ip_address_v4(source),
+					 ip_address_v4(destination), IP_PROTOCOL_UDP, length)
+			       : checksum_pseudo_v6(source->bytes, destination->bytes,
+					 IP_PROTOCOL_UDP, length);
+
+	memcpy(out, &udp, sizeof(udp));
+	udp.checksum = checksum_finish(checksum_add(sum, out, UDP_HEADER_SIZE + SIGNATURE_SIZE));
+	if (udp.checksum == 0)
+		udp.checksum = 0xffff;
+	memcpy(out, &udp, sizeof(udp));
+}
+
+static uint16_t inner_write(
+	const struct population *population, const struct frame_plan *plan, uint8_t *out)
+{
+	const struct profile_group *settings = plan->group->settings;
+	struct ip_address node = population_node_address(plan->group, plan->node);
+	struct ip_address correspondent = population_correspondent(plan->group, plan->node);
+	uint16_t length = (uint16_t)(plan->size - PROFILE_ETHERNET_SIZE);
+	uint16_t header = ip_header_size(&node);
+	const struct ip_fields ip = {
+		.source = plan->up ? node : correspondent,
+		.destination = plan->up ? correspondent : node,
+		.protocol = IP_PROTOCOL_UDP,
+		.dscp = (uint8_t)settings->dscp,
+		.dont_fragment = settings->dont_fragment,
+		.payload_length = (uint16_t)(length - header),
+		.identification = (uint16_t)plan->signature.sequence,
+	};
+	uint8_t *udp = out + header, *payload = udp + UDP_HEADER_SIZE;
+
+	ip_write(out, &ip);
+	signature_write(payload, population->magic, &plan->signature);
+	memset(payload + SIGNATURE_SIZE, 0,
+		(size_t)(length - header - UDP_HEADER_SIZE - SIGNATURE_SIZE));
+	udp_write(udp, &ip.source, &ip.destination,
+		plan->up ? settings->node_udp_port : settings->correspondent_udp_port,
+		plan->up ? settings->correspondent_udp_port : settings->node_udp_port,
+		ip.payload_length);
+	return length;
+}
+
+/* Behind the outer IP and UDP headers: ESP around the inner packet. Returns the ESP length. */
+static uint16_t esp_write(const struct population *population, const struct frame_plan *plan,
+	uint8_t *out, struct frame_esp *esp)
+{
+	const struct suite *suite = plan->suite;
+	uint8_t *text = out + esp_codec_text_offset(suite);
+	uint16_t inner = inner_write(population, plan, text);
+
+	esp_codec_header_write(
+		out, plan->group->settings->security.spi_up + plan->node, plan->number);
+	esp_codec_trailer_write(text + inner, esp_codec_padding(suite, inner),
+		ip_address_is_v4(&plan->group->settings->node) ? ESP_NEXT_HEADER_IPV4
+							       : ESP_NEXT_HEADER_IPV6);
+	esp->text_length = (uint16_t)esp_codec_text_length(suite, inner);
+	return (uint16_t)esp_codec_packet_length(suite, inner);
+}
+
+/* From the outer IP header on; returns its length. */
+static uint16_t outer_write(const struct population *population, const struct frame_plan *plan,
+	uint8_t *out, struct frame_esp *esp)
+{
+	const struct population_group *group = plan->group;
+	const struct profile_group *settings = group->settings;
+	const struct population_node *state = &group->nodes[plan->node];
+	struct ip_fields ip = {
+		.source = population_care_of(group, plan->node, state->place),
+		.destination = settings->agent,
+		.protocol = IP_PROTOCOL_UDP,
+		.dscp = (uint8_t)settings->dscp,
+		.dont_fragment = settings->dont_fragment,
+		.identification = (uint16_t)plan->signature.sequence,
+	};
+	uint16_t header = ip_header_size(&ip.source), length;
+	uint16_t port = population_nat_port(group, plan->node, state->mapping);
+	uint8_t *payload = out + header;
+	struct udp_wire udp = {.source_port = htons(port)};
+
+	switch (settings->encapsulation) {
+	case PROFILE_IPIP:
+		ip.protocol = IP_PROTOCOL_IPV4;
+		length = inner_write(population, plan, payload);
+		break;
+	case PROFILE_MIP_UDP: // RFC 3519 3.3; no checksum: the inner one covers what matters
+		length = (uint16_t)(UDP_HEADER_SIZE + TUNNEL_MIP_SIZE);
+		payload[8] = MIP4_TUNNEL_DATA;
+		payload[9] = IP_PROTOCOL_IPV4;
+		payload[10] = payload[11] = 0;
+		length = (uint16_t)(length + inner_write(population, plan, payload + length));
+		udp.destination_port = htons(MIP4_PORT);
+		udp.length = htons(length);
+		memcpy(payload, &udp, sizeof(udp));
+		break;
+	case PROFILE_ESP:
+		ip.protocol = IP_PROTOCOL_ESP;
+		length = esp_write(population, plan, payload, esp);
+		esp->offset = header;
+		break;
+	default: /* ESP_UDP: RFC 3948 2.1, checksum zero; IPv6 allows that for tunnels (RFC 6936) */
+		length = (uint16_t)(UDP_HEADER_SIZE +
+				    esp_write(population, plan, payload + UDP_HEADER_SIZE, esp));
+		esp->offset = (uint16_t)(header + UDP_HEADER_SIZE);
+		udp.destination_port = htons(UDP_IKE);
+		udp.length = htons(length);
+		memcpy(payload, &udp, sizeof(udp));
+		break;
+	}
+	ip.payload_length = length;
+	ip_write(out, &ip);
+	return (uint16_t)(header + length);
+}
+
+uint16_t frame_build(const struct population *population, const struct frame_plan *plan,
+	const struct frame_link *link, uint8_t *out, struct frame_esp *esp)
+{
+	const struct profile_group *settings = plan->group->settings;
+	bool encapsulated = plan->up && settings->encapsulation != PROFILE_PLAIN;
+	struct ethernet_header ethernet;
+	uint16_t length;
+
+	*esp = (struct frame_esp){0};
+	memcpy(ethernet.destination, link->destination, 6);
+	memcpy(ethernet.source, link->source, 6);
+	if (encapsulated)
+		length = outer_write(population, plan, out + ETHERNET_HEADER_SIZE, esp);
+	else
+		length = inner_write(population, plan, out + ETHERNET_HEADER_SIZE);
+	ethernet.type = htons(ip_address_is_v4(encapsulated ? &settings->agent : &settings->node)
+				      ? ETHERNET_IPV4
+				      : ETHERNET_IPV6);
+	memcpy(out, &ethernet, sizeof(ethernet));
+	if (esp->offset)
+		esp->offset = (uint16_t)(esp->offset + ETHERNET_HEADER_SIZE);
+	return (uint16_t)(ETHERNET_HEADER_SIZE + length);
+}

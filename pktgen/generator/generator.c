@@ -1,0 +1,202 @@
+#include "pktgen/generator/generator.h"
+
+#include "pktgen/generator/neighbor.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+
+#define ARP_INTERVAL_MS 200
+#define CACHE_SIZE      256
+
+/* ---- ARP and Mobile IP messages that came in ---- */
+
+static void message(void *context, unsigned port, enum inspect_kind kind,
+	const struct inspected *what, const void *frame)
+{
+	struct generator *g = context;
+	uint8_t answer[NEIGHBOR_FRAME_SIZE];
+
+	if (kind == INSPECT_ARP && neighbor_receive(g->population, g->ports, port, what->part,
+					   what->part_length, answer))
+		transmit_frame(&g->transmitter, port, answer, sizeof(answer));
+}
+
+/* ---- opening ---- */
+
+/* The longest frame that may come or go, without check sequence. */
+static uint32_t frame_max(const struct profile *profile)
+{
+	const struct profile_traffic *traffic = &profile->traffic;
+	uint32_t longest = traffic->size_mode == PROFILE_SIZES_IMIX ? 1518 : 64;
+
+	for (unsigned i = 0; i < PROFILE_SIZES_MAX && traffic->sizes[i]; i++)
+		if (traffic->sizes[i] > longest)
+			longest = traffic->sizes[i];
+	if (longest > traffic->size_max)
+		longest = traffic->size_max;
+	longest += FRAME_OVERHEAD_MAX;
+	return longest < RTE_ETHER_MAX_LEN ? RTE_ETHER_MAX_LEN : longest;
+}
+
+static int refuse(struct generator *g, int result, const char *what)
+{
+	snprintf(g->error, sizeof(g->error), "%s", what);
+	return result;
+}
+
+static int capture_open(struct generator *g, const char *path, uint64_t limit, struct capture **out)
+{
+	if (!path)
+		return 0;
+	*out = capture_new(path, limit);
+	if (*out)
+		return 0;
+	int result = errno ? -errno : -EIO;
+	snprintf(g->error, sizeof(g->error), "%s: %s", path, strerror(-result));
+	return result;
+}
+
+static int crypto_open(struct generator *g)
+{
+	char why[LIBRARY_ERROR_SIZE] = "";
+	int result = security_init(&g->security, g->population, why);
+
+	if (result)
+		return refuse(g, result, why);
+	g->engine = security_engine_new(&g->security, why);
+	return why[0] ? refuse(g, -ENOTSUP, why) : 0;
+}
+
+static int halves_open(struct generator *g, const struct generator_files *files)
+{
+	struct transmitter *t = &g->transmitter;
+	struct receiver *r = &g->receiver;
+	int result = capture_open(g, files->transmitted, files->limit, &t->capture);
+
+	if (!result)
+		result = capture_open(g, files->received, files->limit, &r->capture);
+	if (result)
+		return result;
+	t->population = r->population = g->population;
+	t->security = r->security = &g->security;
+	t->engine = r->engine = g->engine;
+	t->ports = r->ports = g->ports;
+	t->pool = g->pool;
+	t->burst = g->profile->traffic.burst;
+	r->context = g;
+	r->message = message;
+	result = transmit_init(t);
+	if (!result)
+		result = receive_init(r);
+	if (result)
+		return refuse(g, result, "no memory for the flows");
+	receive_begin(r, 0, g->tally);
+	transmit_begin(t, UINT64_MAX, 0, 0, g->tally);
+	t->started = 0;
+	return 0;
+}
+
+int generator_open(struct generator *g, const struct profile *profile,
+	const struct generator_files *files, volatile bool *stop)
+{
+	uint32_t longest = frame_max(profile);
+
+	*g = (struct generator){.profile = profile, .stop = stop, .hz = rte_get_tsc_hz()};
+	g->population = population_new(profile);
+	g->tally = malloc(sizeof(*g->tally));
+	if (!g->population || !g->tally)
+		return refuse(g, -ENOMEM, "no memory for the nodes");
+	tally_clear(g->tally);
+	int result = crypto_open(g);
+	if (result)
+		return result;
+	g->pool = rte_pktmbuf_pool_create("pktgen", profile->buffers - 1, CACHE_SIZE, 0,
+		(uint16_t)(RTE_PKTMBUF_HEADROOM + longest), (int)rte_socket_id());
+	if (!g->pool)
+		return refuse(g, -ENOMEM,
+			"no DPDK memory for the packet buffers: give the EAL more with -m, or set "
+			"buffers lower");
+	result = port_open_all(g->ports, profile, g->pool, longest, g->error, sizeof(g->error));
+	g->open = result == 0;
+	return result ? result : halves_open(g, files);
+}
+
+int generator_close(struct generator *g)
+{
+	int result = 0;
+
+	if (g->transmitter.sequences)
+		transmit_fini(&g->transmitter);
+	receive_fini(&g->receiver);
+	if (g->open)
+		port_close_all(g->ports, g->profile->port_count);
+	if (capture_free(g->transmitter.capture))
+		result = -EIO;
+	if (capture_free(g->receiver.capture))
+		result = -EIO;
+	security_engine_free(g->engine);
+	if (g->population)
+		security_fini(&g->security, g->population);
+	population_free(g->population);
+	rte_mempool_free(g->pool);
+	free(g->tally);
+	return result;
+}
+
+/* ---- running ---- */
+
+unsigned generator_turn(struct generator *g, uint64_t now)
+{
+	unsigned sent = transmit_poll(&g->transmitter, now);
+
+	return sent + receive_poll(&g->receiver);
+}
+
+static const struct port *port_unresolved(const struct generator *g)
+{
+	for (unsigned i = 0; i < g->profile->port_count; i++)
+		if (!g->ports[i].resolved)
+			return &g->ports[i];
+	return NULL;
+}
+
+static void ask(struct generator *g)
+{
+	uint8_t frame[NEIGHBOR_FRAME_SIZE];
+
+	for (unsigned i = 0; i < g->profile->port_count; i++) {
+		if (g->ports[i].resolved)
+			continue;
+		neighbor_request(&g->ports[i], frame);
+		transmit_frame(&g->transmitter, i, frame, sizeof(frame));
+	}
+}
+
+int generator_resolve(struct generator *g, uint32_t timeout_ms)
+{
+	uint64_t deadline = rte_rdtsc() + g->hz / 1000 * timeout_ms, next = 0;
+
+	if (!port_wait_links(g->ports, g->profile->port_count, timeout_ms))
+		return refuse(g, -ETIMEDOUT, "not all links are up");
+	while (port_unresolved(g)) {
+		uint64_t now = rte_rdtsc();
+		if (*g->stop)
+			return -EINTR;
+		if (now > deadline) {
+			snprintf(g->error, sizeof(g->error),
+				"port \"%s\": nobody answers ARP for the gateway's address "
+				"(set gateway_mac?)",
+				port_unresolved(g)->settings->name);
+			return -ETIMEDOUT;
+		}
+		if (now >= next) {
+			ask(g);
+			next = now + g->hz / 1000 * ARP_INTERVAL_MS;
+		}
+		if (receive_poll(&g->receiver) == 0)
+			rte_delay_us_sleep(100);
+	}
+	return 0;
+}

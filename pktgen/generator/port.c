@@ -1,0 +1,126 @@
+#include "pktgen/generator/port.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <stdio.h>
+
+static int refuse(const struct profile_port *settings, const char *what, int result, char *error,
+	size_t error_size)
+{
+	snprintf(error, error_size, "port \"%s\": %s: %s", settings->name, what, strerror(-result));
+	return result;
+}
+
+static void mac_choose(struct port *port, const struct profile *profile, unsigned index)
+{
+	const struct profile_port *settings = port->settings;
+	struct rte_ether_addr mac;
+
+	memset(&mac, 0, sizeof(mac));
+	rte_eth_macaddr_get(port->ethdev, &mac);
+	if (settings->has_mac && memcmp(mac.addr_bytes, settings->mac, 6) != 0) {
+		memcpy(mac.addr_bytes, settings->mac, 6);
+		rte_eth_dev_default_mac_addr_set(port->ethdev, &mac);
+	}
+	if (rte_is_zero_ether_addr(&mac)) { /* a ring */
+		const uint8_t local[6] = {0x02, 0x70, 0x67, 0, 0, (uint8_t)index};
+		memcpy(mac.addr_bytes, local, 6);
+	}
+	memcpy(port->link.source, mac.addr_bytes, 6);
+	if (settings->has_gateway_mac)
+		memcpy(port->link.destination, settings->gateway_mac, 6);
+	else if (profile->loopback)
+		memcpy(port->link.destination, mac.addr_bytes, 6);
+	port->resolved = settings->has_gateway_mac || profile->loopback;
+}
+
+static int configure(struct port *port, const struct profile *profile, struct rte_mempool *pool,
+	uint32_t frame_max, char *error, size_t error_size)
+{
+	const struct profile_port *settings = port->settings;
+	uint16_t rx_size = (uint16_t)profile->queue_size, tx_size = rx_size;
+	struct rte_eth_dev_info info;
+	int result = rte_eth_dev_info_get(port->ethdev, &info);
+
+	if (result)
+		return refuse(settings, "no information", result, error, error_size);
+	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
+	rte_eth_dev_get_name_by_port(port->ethdev, port->device);
+	uint32_t mtu = frame_max - RTE_ETHER_HDR_LEN > RTE_ETHER_MTU ? frame_max - RTE_ETHER_HDR_LEN
+								     : RTE_ETHER_MTU;
+	struct rte_eth_conf conf = {
+		.rxmode.mtu = mtu < info.max_mtu ? mtu : info.max_mtu,
+		.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE,
+	};
+	result = rte_eth_dev_configure(port->ethdev, 1, 1, &conf);
+	if (!result)
+		result = rte_eth_dev_adjust_nb_rx_tx_desc(port->ethdev, &rx_size, &tx_size);
+	int socket = rte_eth_dev_socket_id(port->ethdev);
+	if (!result)
+		result = rte_eth_rx_queue_setup(
+			port->ethdev, 0, rx_size, (unsigned)socket, NULL, pool);
+	if (!result)
+		result = rte_eth_tx_queue_setup(port->ethdev, 0, tx_size, (unsigned)socket, NULL);
+	if (result)
+		return refuse(settings, "not configured", result, error, error_size);
+	return 0;
+}
+
+int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
+	uint32_t frame_max, char *error, size_t error_size)
+{
+	unsigned index = 0;
+	uint16_t ethdev;
+
+	RTE_ETH_FOREACH_DEV(ethdev)
+	{
+		if (index == profile->port_count)
+			break;
+		struct port *port = &ports[index];
+		*port = (struct port){.ethdev = ethdev, .settings = &profile->ports[index]};
+		int result = configure(port, profile, pool, frame_max, error, error_size);
+		if (!result) {
+			mac_choose(port, profile, index);
+			rte_eth_promiscuous_enable(ethdev);
+			result = rte_eth_dev_start(ethdev);
+			if (result)
+				refuse(port->settings, "not started", result, error, error_size);
+		}
+		if (result) {
+			port_close_all(ports, index);
+			return result;
+		}
+		index++;
+	}
+	if (index == profile->port_count)
+		return 0;
+	port_close_all(ports, index);
+	snprintf(error, error_size, "the profile has %u ports, the EAL arguments %u",
+		profile->port_count, index);
+	return -ENODEV;
+}
+
+void port_close_all(struct port *ports, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		rte_eth_dev_stop(ports[i].ethdev);
+		rte_eth_dev_close(ports[i].ethdev);
+	}
+}
+
+bool port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms)
+{
+	for (uint32_t waited = 0;; waited += 10) {
+		unsigned up = 0;
+		for (unsigned i = 0; i < count; i++) {
+			struct rte_eth_link link;
+			int result = rte_eth_link_get_nowait(ports[i].ethdev, &link);
+			up += result != 0 || link.link_status == RTE_ETH_LINK_UP;
+		}
+		if (up == count)
+			return true;
+		if (waited >= timeout_ms)
+			return false;
+		rte_delay_us_sleep(10000);
+	}
+}

@@ -1,0 +1,215 @@
+#include "pktgen/generator/profile_check.h"
+
+#include "pktgen/generator/signature.h"
+
+#include "lib/base/hash.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+static int fail(struct loader *loader, const void *object, const char *member, const char *message)
+{
+	return loader_fail(loader, loader_line(loader, object, member), "%s", message);
+}
+
+static int find_port(struct loader *loader, const struct profile *profile, const void *object,
+	const char *member, const char *name, uint16_t *index)
+{
+	for (unsigned i = 0; i < profile->port_count; i++) {
+		if (strcmp(profile->ports[i].name, name) == 0) {
+			*index = (uint16_t)i;
+			return 0;
+		}
+	}
+	return loader_fail(
+		loader, loader_line(loader, object, member), "no port is named \"%s\"", name);
+}
+
+static int check_names(struct loader *loader, const struct profile *profile)
+{
+	for (unsigned i = 0; i < profile->port_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(profile->ports[i].name, profile->ports[k].name) == 0)
+				return fail(loader, &profile->ports[i], "name",
+					"two ports have this name");
+	for (unsigned i = 0; i < profile->group_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(profile->groups[i].name, profile->groups[k].name) == 0)
+				return fail(loader, &profile->groups[i], "name",
+					"two groups have this name");
+	for (unsigned i = 0; i < profile->search_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(profile->searches[i].name, profile->searches[k].name) == 0)
+				return fail(loader, &profile->searches[i], "name",
+					"two searches have this name");
+	return 0;
+}
+
+/* The low 32 bits count nodes and correspondents: they may not wrap. */
+static int check_range(struct loader *loader, const struct profile_group *group, const char *member,
+	const struct ip_address *first, uint32_t count)
+{
+	if (ntohl(first->words[3]) > UINT32_MAX - (count - 1))
+		return loader_fail(loader, loader_line(loader, group, member),
+			"%s and the %u addresses behind it do not fit below the highest", member,
+			count);
+	return 0;
+}
+
+static bool overlap(uint32_t a, uint32_t b, uint32_t count)
+{
+	return a < b + (uint64_t)count && b < a + (uint64_t)count;
+}
+
+static int check_security(
+	struct loader *loader, const struct profile *profile, struct profile_group *group)
+{
+	struct profile_security *security = &group->security;
+	const char *reason;
+
+	if (esp_algorithm_parse(security->algorithm, &security->esp, &reason))
+		return loader_fail(loader, loader_line(loader, security, "algorithm"),
+			"algorithm \"%s\" %s", security->algorithm, reason);
+	if (security->spi_up > UINT32_MAX - group->nodes ||
+		security->spi_down > UINT32_MAX - group->nodes)
+		return fail(loader, security, "spi_up", "the SPIs of all nodes do not fit");
+	if (overlap(security->spi_up, security->spi_down, group->nodes))
+		return fail(loader, security, "spi_down",
+			"SPIs of the two directions overlap: the generator tells the direction "
+			"by them");
+	if (!security->esn && security->sequence_first > UINT32_MAX)
+		return fail(loader, security, "sequence_first",
+			"sequence_first is beyond 32 bits and esn is false");
+	for (const struct profile_group *other = profile->groups; other < group; other++) {
+		if (!profile_is_esp(other))
+			continue;
+		uint32_t most = other->nodes > group->nodes ? other->nodes : group->nodes;
+		const uint32_t ours[] = {security->spi_up, security->spi_down};
+		const uint32_t theirs[] = {other->security.spi_up, other->security.spi_down};
+		for (unsigned i = 0; i < 4; i++)
+			if (overlap(ours[i / 2], theirs[i % 2], most))
+				return loader_fail(loader, loader_line(loader, security, "spi_up"),
+					"SPIs overlap those of group \"%s\"", other->name);
+	}
+	return 0;
+}
+
+/* Without a key of its own a group has one made from the seed. */
+static void key_default(const struct profile *profile, struct profile_group *group)
+{
+	const struct hash_key seed = {{profile->seed, 0x6b6579}};
+
+	if (group->registration.key.length)
+		return;
+	group->registration.key.length = 16;
+	for (unsigned half = 0; half < 2; half++) {
+		const uint32_t what[2] = {(uint32_t)(group - profile->groups), half};
+		uint64_t part = hash_bytes(&seed, what, sizeof(what));
+		memcpy(group->registration.key.bytes + 8 * half, &part, 8);
+	}
+}
+
+static int check_outer(struct loader *loader, struct profile_group *group)
+{
+	bool outer_v4 = ip_address_is_v4(&group->agent);
+
+	if (!loader_mentions(loader, group, "agent") || !loader_mentions(loader, group, "care_of"))
+		return fail(loader, group, "encapsulation",
+			"agent and care_of are needed for this encapsulation");
+	if (outer_v4 != ip_address_is_v4(&group->care_of))
+		return fail(loader, group, "agent", "agent and care_of are of different families");
+	if (profile_is_mobile_ip(group) && (!outer_v4 || !ip_address_is_v4(&group->node)))
+		return fail(loader, group, "encapsulation",
+			"Mobile IPv4 wants IPv4 addresses inside and outside");
+	if (group->care_of_count > group->nodes)
+		return fail(loader, group, "care_of_count", "more outer addresses than nodes");
+	if (group->care_of_count && !profile_is_udp(group) && profile_is_mobile_ip(group) == 0)
+		return fail(loader, group, "care_of_count",
+			"nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
+			"foreign agent (ipip)");
+	if (group->care_of_count == 0)
+		group->care_of_count = group->nodes;
+	uint32_t sharing = (group->nodes + group->care_of_count - 1) / group->care_of_count;
+	if (profile_is_udp(group) && sharing > (65536u - group->nat_port) / 2)
+		return fail(loader, group, "nat_port",
+			"too many nodes share an outer address: twice as many ports from nat_port "
+			"on are needed");
+	if (group->nat_rebind_ms && group->encapsulation != PROFILE_ESP_UDP)
+		return fail(loader, group, "nat_rebind_ms",
+			"only esp-udp is rebound: Mobile IP nodes move by registering");
+	/* Moves alternate between two ranges. */
+	return check_range(loader, group, "care_of", &group->care_of, 2 * group->care_of_count);
+}
+
+static int check_group(
+	struct loader *loader, const struct profile *profile, struct profile_group *group)
+{
+	if (find_port(loader, profile, group, "access", group->access, &group->access_port) ||
+		find_port(loader, profile, group, "core", group->core, &group->core_port))
+		return -EINVAL;
+	if (ip_address_is_v4(&group->node) != ip_address_is_v4(&group->correspondent))
+		return fail(loader, group, "correspondent",
+			"node and correspondent are of different families");
+	if (check_range(loader, group, "node", &group->node, group->nodes) ||
+		check_range(loader, group, "correspondent", &group->correspondent,
+			group->correspondents))
+		return -EINVAL;
+	if (group->encapsulation != PROFILE_PLAIN && check_outer(loader, group))
+		return -EINVAL;
+	if (!profile_is_mobile_ip(group) && loader_mentions(loader, group, "registration"))
+		return fail(loader, group, "registration", "only ipip and mip-udp register");
+	if (!profile_is_esp(group) && loader_mentions(loader, group, "security"))
+		return fail(loader, group, "security", "only esp and esp-udp have security");
+	if (profile_is_esp(group) && check_security(loader, profile, group))
+		return -EINVAL;
+	key_default(profile, group);
+	return 0;
+}
+
+static int check_traffic(struct loader *loader, struct profile *profile)
+{
+	struct profile_traffic *traffic = &profile->traffic;
+	bool has_v6 = false;
+
+	for (unsigned i = 0; i < profile->group_count; i++)
+		has_v6 |= !ip_address_is_v4(&profile->groups[i].node);
+	if (traffic->size_mode == PROFILE_SIZES_IMIX && traffic->sizes[0])
+		return fail(loader, traffic, "sizes",
+			"sizes and size_mode = \"imix\" exclude each "
+			"other");
+	if (!traffic->sizes[0])
+		traffic->sizes[0] = has_v6 ? SIGNATURE_FRAME_MIN_V6 : PROFILE_SIZE_MIN;
+	for (unsigned i = 0; i < PROFILE_SIZES_MAX && traffic->sizes[i]; i++)
+		if (has_v6 && traffic->sizes[i] < SIGNATURE_FRAME_MIN_V6)
+			return loader_fail(loader, loader_line(loader, traffic, "sizes"),
+				"sizes has %u: with IPv6 inside, %u is the smallest frame that "
+				"holds the signature",
+				traffic->sizes[i], SIGNATURE_FRAME_MIN_V6);
+	if (has_v6 && traffic->size_mode == PROFILE_SIZES_IMIX)
+		return fail(loader, traffic, "size_mode",
+			"imix has frames of 64 octets, too small for IPv6 inside: use sizes");
+	return 0;
+}
+
+int profile_check(struct loader *loader, struct profile *profile)
+{
+	int result = check_names(loader, profile);
+
+	for (unsigned i = 0; !result && i < profile->group_count; i++)
+		result = check_group(loader, profile, &profile->groups[i]);
+	if (!result)
+		result = check_traffic(loader, profile);
+	if (result)
+		return result;
+	if (!profile->group_count && !profile->replay.file[0])
+		return loader_fail(loader, 0, "neither groups nor replay.file: nothing to send");
+	if (profile->group_count && profile->replay.file[0])
+		return fail(loader, &profile->replay, "file",
+			"groups and replay.file exclude each other");
+	if (profile->replay.file[0] && profile->replay.port[0])
+		return find_port(loader, profile, &profile->replay, "port", profile->replay.port,
+			&profile->replay.port_index);
+	if (profile->search_count && profile->search_min > profile->search_max)
+		return fail(loader, profile, "search_min", "search_min is above search_max");
+	return 0;
+}

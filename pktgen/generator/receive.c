@@ -1,0 +1,367 @@
+#include "pktgen/generator/receive.h"
+
+#include "dataplane/crypto/esp_codec.h"
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+
+#define BURST    32
+#define TAIL_MAX 257 /* the longest padding and its trailer */
+#define UDP_ESP  4500
+#define UDP_MIP  434
+
+struct opening { /* ESP that waits for decryption */
+	struct inspected what;
+	struct security_peer peer;
+	unsigned port;
+	uint64_t number;
+};
+
+struct burst { /* what one poll of a port works on */
+	unsigned port;
+	uint64_t now;
+	struct opening openings[BURST];
+	struct crypto_operation operations[BURST];
+	unsigned opening_count;
+};
+
+int receive_init(struct receiver *r)
+{
+	uint32_t flows = r->population->flow_count;
+
+	r->flows = calloc(flows ? flows : 1, sizeof(*r->flows));
+	r->hz = rte_get_tsc_hz();
+	return r->flows ? 0 : -ENOMEM;
+}
+
+void receive_fini(struct receiver *r)
+{
+	free(r->flows);
+	r->flows = NULL;
+}
+
+void receive_begin(struct receiver *r, uint64_t begin, struct tally *tally)
+{
+	r->begin = begin;
+	r->tally = tally;
+}
+
+static void fault(struct receiver *r, enum tally_fault which)
+{
+	r->tally->faults[which]++;
+}
+
+static void other(struct receiver *r, enum tally_other which)
+{
+	r->tally->others[which]++;
+}
+
+/* ---- what the headers should have been ---- */
+
+static uint8_t layers_expected(const struct receiver *r, const struct population_flow *flow)
+{
+	static const uint8_t layers[] = {
+		[PROFILE_PLAIN] = 0,
+		[PROFILE_IPIP] = INSPECT_LAYER_IPIP,
+		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
+		[PROFILE_ESP] = INSPECT_LAYER_ESP,
+		[PROFILE_ESP_UDP] = INSPECT_LAYER_ESP | INSPECT_LAYER_UDP,
+	};
+
+	/* The access side is the encapsulated one; in loopback "up" comes back from there. */
+	return flow->up == r->population->profile->loopback
+		       ? layers[flow->group->settings->encapsulation]
+		       : 0;
+}
+
+static unsigned port_expected(const struct receiver *r, const struct population_flow *flow)
+{
+	const struct profile_group *settings = flow->group->settings;
+
+	return flow->up == r->population->profile->loopback ? settings->access_port
+							    : settings->core_port;
+}
+
+static bool inner_is_right(const struct population_flow *flow, const struct inspect_end *inner)
+{
+	const struct profile_group *settings = flow->group->settings;
+	struct ip_address node = population_node_address(flow->group, flow->node);
+	struct ip_address correspondent = population_correspondent(flow->group, flow->node);
+
+	if (!flow->up)
+		return ip_address_equal(&inner->source, &correspondent) &&
+		       ip_address_equal(&inner->destination, &node) &&
+		       inner->source_port == settings->correspondent_udp_port &&
+		       inner->destination_port == settings->node_udp_port;
+	return ip_address_equal(&inner->source, &node) &&
+	       ip_address_equal(&inner->destination, &correspondent) &&
+	       inner->source_port == settings->node_udp_port &&
+	       inner->destination_port == settings->correspondent_udp_port;
+}
+
+/* Is this where the node is with its place and mapping? */
+static bool outer_is_at(const struct population_flow *flow, const struct inspect_end *outer,
+	uint8_t place, uint8_t mapping)
+{
+	const struct profile_group *settings = flow->group->settings;
+	struct ip_address care_of = population_care_of(flow->group, flow->node, place);
+	uint16_t service = settings->encapsulation == PROFILE_MIP_UDP ? UDP_MIP : UDP_ESP;
+	uint16_t port = population_nat_port(flow->group, flow->node, mapping);
+	bool udp = profile_is_udp(settings);
+
+	if (flow->up) /* loopback */
+		return ip_address_equal(&outer->source, &care_of) &&
+		       ip_address_equal(&outer->destination, &settings->agent) &&
+		       (!udp || (outer->source_port == port && outer->destination_port == service));
+	return ip_address_equal(&outer->source, &settings->agent) &&
+	       ip_address_equal(&outer->destination, &care_of) &&
+	       (!udp || (outer->source_port == service && outer->destination_port == port));
+}
+
+static bool outer_is_right(
+	struct receiver *r, const struct population_flow *flow, const struct inspect_end *outer)
+{
+	const struct population_node *state = &flow->group->nodes[flow->node];
+
+	if (outer_is_at(flow, outer, state->place, state->mapping))
+		return true;
+	if (!state->moved)
+		return false;
+	for (unsigned old = 1; old < 4; old++) {
+		if (outer_is_at(
+			    flow, outer, state->place ^ (old & 1), state->mapping ^ (old >> 1))) {
+			other(r, TALLY_OLD_MAPPING);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- a packet with a signature ---- */
+
+static void data_count(struct receiver *r, const struct population_flow *flow,
+	const struct inspected *what, uint64_t now)
+{
+	const struct signature *signature = &what->signature;
+	struct tally_received *sum =
+		&r->tally->received[flow->group->index][tally_direction(flow->up)];
+	uint64_t cycles = now - signature->timestamp;
+
+	switch (window_put(&r->flows[signature->flow], signature->sequence)) {
+	case WINDOW_DUPLICATE:
+		sum->duplicates++;
+		return;
+	case WINDOW_REORDERED:
+		sum->reordered++;
+		break;
+	case WINDOW_BEYOND:
+		sum->beyond++;
+		break;
+	case WINDOW_NEXT:
+		break;
+	}
+	if (signature->timestamp < r->begin) {
+		sum->late++;
+		return;
+	}
+	sum->packets++;
+	sum->octets += what->inner_length + (uint64_t)PROFILE_ETHERNET_SIZE;
+	if (now >= signature->timestamp)
+		histogram_add(&sum->latency,
+			(uint64_t)((unsigned __int128)cycles * CLOCK_NS_PER_S / r->hz));
+}
+
+static void data_judge(
+	struct receiver *r, unsigned port, uint64_t now, const struct inspected *what)
+{
+	struct population_flow flow;
+
+	if (!population_flow_find(r->population, what->signature.flow, &flow))
+		fault(r, TALLY_FLOW);
+	else if (port != port_expected(r, &flow))
+		fault(r, TALLY_PORT);
+	else if (what->layers != layers_expected(r, &flow))
+		fault(r, TALLY_ENCAPSULATION);
+	else if (!inner_is_right(&flow, &what->inner))
+		fault(r, TALLY_INNER);
+	else if (what->layers && !outer_is_right(r, &flow, &what->outer))
+		fault(r, TALLY_OUTER);
+	else
+		data_count(r, &flow, what, now);
+}
+
+/* ---- ESP ---- */
+
+/* Found, measured and put into the burst; the engine opens it later. */
+static void esp_queue(struct receiver *r, struct burst *burst, const struct inspected *what)
+{
+	struct opening *opening = &burst->openings[burst->opening_count];
+
+	if (what->part_length < ESP_HEADER_LENGTH ||
+		!security_find(
+			r->security, r->population, esp_codec_spi(what->part), &opening->peer)) {
+		fault(r, TALLY_SPI);
+		return;
+	}
+	const struct population_group *group = opening->peer.group;
+	const struct security_group *own = &r->security->groups[group->index];
+	if (esp_codec_check_length(own->suite, what->part_length) != ESP_ACCEPT) {
+		fault(r, TALLY_ESP);
+		return;
+	}
+	uint32_t low = esp_codec_sequence_low(what->part);
+	unsigned down = !opening->peer.up;
+	opening->number =
+		own->esn ? window_extend(&own->numbers[down][opening->peer.node], low) : low;
+	opening->what = *what;
+	opening->port = burst->port;
+	burst->operations[burst->opening_count++] = (struct crypto_operation){
+		.suite = own->suite,
+		.key = &own->keys[down][opening->peer.node],
+		.esp = (uint8_t *)(uintptr_t)what->part,
+		.sequence = opening->number,
+		.length = what->part_length - esp_codec_text_offset(own->suite) -
+			  own->suite->icv_length,
+		.flags = own->esn ? CRYPTO_ESN : 0,
+	};
+}
+
+/* Authentic: number, trailer and what is inside. */
+static void esp_open(struct receiver *r, const struct burst *burst, struct opening *opening,
+	const struct crypto_operation *operation)
+{
+	const struct security_group *own = &r->security->groups[opening->peer.group->index];
+	const uint8_t *text = operation->esp + esp_codec_text_offset(own->suite);
+	uint32_t tail = operation->length < TAIL_MAX ? operation->length : TAIL_MAX;
+	uint32_t payload, inner;
+	uint8_t next_header;
+
+	if (window_put(&own->numbers[!opening->peer.up][opening->peer.node], opening->number) ==
+		WINDOW_DUPLICATE) {
+		fault(r, TALLY_NUMBER);
+		return;
+	}
+	if (esp_codec_trailer_read(text + operation->length - tail, tail, operation->length,
+		    &payload, &next_header) != ESP_ACCEPT) {
+		fault(r, TALLY_ESP);
+		return;
+	}
+	switch (esp_codec_inner_check(text, payload, payload, next_header, &inner)) {
+	case ESP_ACCEPT:
+		break;
+	case ESP_DUMMY:
+		other(r, TALLY_DUMMY);
+		return;
+	default:
+		fault(r, TALLY_ESP);
+		return;
+	}
+	struct population_flow flow;
+	struct inspected *what = &opening->what;
+	enum inspect_kind kind = inspect_packet(text, inner, r->population->magic, what);
+	if (kind != INSPECT_DATA) {
+		if (kind == INSPECT_ICMP)
+			other(r, TALLY_ICMP);
+		else
+			fault(r, kind == INSPECT_CHECKSUM ? TALLY_CHECKSUM : TALLY_MALFORMED);
+		return;
+	}
+	/* Under this node's keys only this node's packets: the selectors of the SA. */
+	if (population_flow_find(r->population, what->signature.flow, &flow) &&
+		(flow.group != opening->peer.group || flow.node != opening->peer.node)) {
+		fault(r, TALLY_SPI);
+		return;
+	}
+	data_judge(r, opening->port, burst->now, what);
+}
+
+static void esp_burst(struct receiver *r, struct burst *burst)
+{
+	if (!burst->opening_count)
+		return;
+	crypto_engine_decrypt_burst(
+		security_engine_get(r->engine), burst->operations, burst->opening_count);
+	for (unsigned i = 0; i < burst->opening_count; i++) {
+		if (burst->operations[i].status == CRYPTO_DONE)
+			esp_open(r, burst, &burst->openings[i], &burst->operations[i]);
+		else
+			fault(r, TALLY_ICV);
+	}
+}
+
+/* ---- frames ---- */
+
+static void frame_judge(struct receiver *r, struct burst *burst, const void *frame, uint32_t length)
+{
+	static const int8_t others[] = {
+		[INSPECT_REGISTRATION] = TALLY_REGISTRATION,
+		[INSPECT_ARP] = TALLY_ARP,
+		[INSPECT_ICMP] = TALLY_ICMP,
+		[INSPECT_KEEPALIVE] = TALLY_KEEPALIVE,
+		[INSPECT_FOREIGN] = TALLY_FOREIGN,
+	};
+	struct inspected what;
+	enum inspect_kind kind = inspect_frame(frame, length, r->population->magic, &what);
+
+	switch (kind) {
+	case INSPECT_DATA:
+		data_judge(r, burst->port, burst->now, &what);
+		return;
+	case INSPECT_ESP:
+		esp_queue(r, burst, &what);
+		return;
+	case INSPECT_FRAGMENT:
+		fault(r, TALLY_FRAGMENT);
+		return;
+	case INSPECT_CHECKSUM:
+		fault(r, TALLY_CHECKSUM);
+		return;
+	case INSPECT_MALFORMED:
+		fault(r, TALLY_MALFORMED);
+		return;
+	default:
+		other(r, (enum tally_other)others[kind]);
+		if (r->message)
+			r->message(r->context, burst->port, kind, &what, frame);
+		return;
+	}
+}
+
+static unsigned port_poll(struct receiver *r, unsigned index)
+{
+	struct rte_mbuf *mbufs[BURST];
+	uint16_t count = rte_eth_rx_burst(r->ports[index].ethdev, 0, mbufs, BURST);
+	struct burst burst;
+
+	if (count == 0)
+		return 0;
+	burst.port = index;
+	burst.now = rte_rdtsc();
+	burst.opening_count = 0;
+	for (uint16_t i = 0; i < count; i++) {
+		if (i + 4 < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 4], void *));
+		const void *frame = rte_pktmbuf_mtod(mbufs[i], void *);
+		if (r->capture)
+			capture_write(r->capture, frame, mbufs[i]->data_len, clock_read().wall_ns);
+		if (mbufs[i]->nb_segs == 1)
+			frame_judge(r, &burst, frame, mbufs[i]->data_len);
+		else /* longer than anything that was sent */
+			fault(r, TALLY_MALFORMED);
+	}
+	esp_burst(r, &burst);
+	rte_pktmbuf_free_bulk(mbufs, count);
+	return count;
+}
+
+unsigned receive_poll(struct receiver *r)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < r->population->profile->port_count; i++)
+		count += port_poll(r, i);
+	return count;
+}

@@ -1,0 +1,198 @@
+#include "pktgen/generator/report.h"
+
+#include "pktgen/generator/machine.h"
+
+#include <errno.h>
+#include <time.h>
+
+static void set(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void set_real(json_t *object, const char *name, double value)
+{
+	json_object_set_new(object, name, json_real(value));
+}
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+	json_object_set_new(object, name, json_string(value));
+}
+
+static void set_mac(json_t *object, const char *name, const uint8_t *mac)
+{
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	set_text(object, name, text);
+}
+
+json_t *report_new(const struct generator *g, const char *profile_path, int argc, char *const *argv)
+{
+	json_t *report = json_object(), *arguments = json_array(), *ports = json_array();
+	time_t now = time(NULL);
+	char text[64];
+	struct tm utc;
+
+	set_text(report, "program", "homeport-pktgen");
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+	set_text(report, "time", text);
+	set_text(report, "profile", profile_path);
+	set(report, "seed", g->profile->seed);
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(arguments, json_string(argv[i]));
+	json_object_set_new(report, "arguments", arguments);
+	json_t *machine = machine_report();
+	if (g->security.library) {
+		set_text(machine, "ipsec_mb", crypto_library_version(g->security.library));
+		set_text(machine, "ipsec_mb_path", crypto_library_path(g->security.library));
+	}
+	json_object_set_new(report, "machine", machine);
+	for (unsigned i = 0; i < g->profile->port_count; i++) {
+		json_t *port = json_object();
+		set_text(port, "name", g->ports[i].settings->name);
+		set_text(port, "device", g->ports[i].device);
+		set_text(port, "driver", g->ports[i].driver);
+		set_mac(port, "mac", g->ports[i].link.source);
+		set_mac(port, "gateway_mac", g->ports[i].link.destination);
+		json_array_append_new(ports, port);
+	}
+	json_object_set_new(report, "ports", ports);
+	json_object_set_new(report, "trials", json_array());
+	return report;
+}
+
+static json_t *latency_report(const struct histogram *latency)
+{
+	json_t *object = json_object();
+
+	set(object, "count", latency->count);
+	if (latency->count == 0)
+		return object;
+	set(object, "min", latency->min);
+	set(object, "mean", histogram_mean(latency));
+	set(object, "p50", histogram_quantile(latency, 500000));
+	set(object, "p90", histogram_quantile(latency, 900000));
+	set(object, "p99", histogram_quantile(latency, 990000));
+	set(object, "p99_9", histogram_quantile(latency, 999000));
+	set(object, "max", latency->max);
+	return object;
+}
+
+static json_t *direction_report(
+	const struct tally_sent *sent, const struct tally_received *received, double seconds)
+{
+	json_t *object = json_object();
+
+	set(object, "sent", sent->packets);
+	set(object, "received", received->packets);
+	set(object, "lost",
+		sent->packets > received->packets ? sent->packets - received->packets : 0);
+	set(object, "duplicates", received->duplicates);
+	set(object, "reordered", received->reordered);
+	set(object, "beyond_window", received->beyond);
+	set(object, "late", received->late);
+	set(object, "sent_octets", sent->octets);
+	set(object, "received_octets", received->octets);
+	if (seconds > 0) {
+		set_real(object, "sent_pps", (double)sent->packets / seconds);
+		set_real(
+			object, "sent_gbps_on_wire", (double)sent->wire_octets * 8 / seconds / 1e9);
+	}
+	json_object_set_new(object, "latency_ns", latency_report(&received->latency));
+	return object;
+}
+
+static json_t *groups_report(const struct generator *g, const struct trial *trial)
+{
+	json_t *groups = json_array();
+
+	for (unsigned i = 0; i < g->population->group_count; i++) {
+		const struct population_group *group = &g->population->groups[i];
+		json_t *object = json_object();
+		set_text(object, "name", group->settings->name);
+		set_text(object, "encapsulation",
+			profile_encapsulation_name(group->settings->encapsulation));
+		set(object, "nodes", group->settings->nodes);
+		if (group->up)
+			json_object_set_new(object, "up",
+				direction_report(&trial->tally.sent[i][0],
+					&trial->tally.received[i][0], trial->seconds));
+		if (group->down)
+			json_object_set_new(object, "down",
+				direction_report(&trial->tally.sent[i][1],
+					&trial->tally.received[i][1], trial->seconds));
+		json_array_append_new(groups, object);
+	}
+	return groups;
+}
+
+json_t *report_trial(const struct generator *g, const struct trial *trial)
+{
+	json_t *object = json_object(), *faults = json_object(), *others = json_object();
+	struct tally_received *all = calloc(1, sizeof(*all));
+
+	set_text(object, "name", trial->settings.name);
+	set(object, "rate", trial->settings.rate);
+	set_real(object, "seconds", trial->seconds);
+	set(object, "wanted", trial->wanted);
+	set(object, "sent", trial->sent);
+	set(object, "received", trial->received);
+	set(object, "lost", trial->sent > trial->received ? trial->sent - trial->received : 0);
+	set_real(object, "loss_ratio", trial->loss_ratio);
+	set_real(object, "sent_pps", trial->seconds > 0 ? (double)trial->sent / trial->seconds : 0);
+	set_real(object, "received_pps",
+		trial->seconds > 0 ? (double)trial->received / trial->seconds : 0);
+	histogram_clear(&all->latency);
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			const struct tally_received *one = &trial->tally.received[i][k];
+			all->duplicates += one->duplicates;
+			all->reordered += one->reordered;
+			histogram_merge(&all->latency, &one->latency);
+		}
+	}
+	set(object, "duplicates", all->duplicates);
+	set(object, "reordered", all->reordered);
+	json_object_set_new(object, "latency_ns", latency_report(&all->latency));
+	free(all);
+	set(faults, "sum", tally_fault_count(&trial->tally));
+	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
+		set(faults, tally_fault_name(i), trial->tally.faults[i]);
+	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
+		set(others, tally_other_name(i), trial->tally.others[i]);
+	json_object_set_new(object, "faults", faults);
+	json_object_set_new(object, "others", others);
+	json_object_set_new(object, "groups", groups_report(g, trial));
+	return object;
+}
+
+void report_ports(json_t *report, const struct generator *g)
+{
+	json_t *ports = json_object_get(report, "ports");
+
+	for (unsigned i = 0; i < g->profile->port_count; i++) {
+		struct rte_eth_stats stats;
+		json_t *port = json_array_get(ports, i);
+		if (rte_eth_stats_get(g->ports[i].ethdev, &stats))
+			continue;
+		set(port, "opackets", stats.opackets);
+		set(port, "oerrors", stats.oerrors);
+		set(port, "ipackets", stats.ipackets);
+		set(port, "ierrors", stats.ierrors);
+		set(port, "imissed", stats.imissed);
+	}
+}
+
+int report_write(const json_t *report, const char *path)
+{
+	const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(10);
+
+	if (strcmp(path, "-") == 0) {
+		bool failed = json_dumpf(report, stdout, flags) || putchar('\n') == EOF;
+		return failed || fflush(stdout) ? -EIO : 0;
+	}
+	return json_dump_file(report, path, flags) ? -EIO : 0;
+}

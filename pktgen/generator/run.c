@@ -1,0 +1,222 @@
+#include "pktgen/generator/run.h"
+
+#include "pktgen/generator/gateway_config.h"
+#include "pktgen/generator/report.h"
+#include "pktgen/generator/search.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define RESOLVE_MS 10000
+
+struct run {
+	struct generator *generator;
+	struct trial *trial; /* the latest; one at a time, it is large */
+	json_t *report, *trials;
+	bool imperfect; /* something was lost, doubled or wrong in a counted trial */
+};
+
+static void trial_note(struct run *run)
+{
+	const struct trial *trial = run->trial;
+	json_t *object = report_trial(run->generator, trial);
+
+	json_array_append_new(run->trials, object);
+	run->imperfect |= trial->received != trial->wanted ||
+			  tally_fault_count(&trial->tally) != 0 ||
+			  json_integer_value(json_object_get(object, "duplicates")) != 0;
+}
+
+static int warm_up(struct run *run)
+{
+	const struct profile_traffic *traffic = &run->generator->profile->traffic;
+	const struct trial_settings settings = {
+		.rate = traffic->rate, .duration_ms = traffic->warm_up_ms, .name = "warm-up"};
+
+	return traffic->warm_up_ms ? trial_run(run->generator, &settings, run->trial) : 0;
+}
+
+static int trials(struct run *run)
+{
+	const struct profile_traffic *traffic = &run->generator->profile->traffic;
+	int result = 0;
+
+	for (unsigned i = 0; !result && i < traffic->trials; i++) {
+		const struct trial_settings settings = {
+			.rate = traffic->rate,
+			.packets = traffic->packets,
+			.duration_ms = traffic->duration_ms,
+			.name = "trial",
+		};
+		result = trial_run(run->generator, &settings, run->trial);
+		trial_note(run);
+	}
+	return result;
+}
+
+/* ---- searching ---- */
+
+static void progress_tell(const struct search *search, const struct trial *trial)
+{
+	fprintf(stderr, "search: trial %u: %.0f/s for %.3g s, lost %.6f %%%s\n",
+		search->trial_count, (double)trial->settings.rate, trial->seconds,
+		trial->loss_ratio * 100, tally_fault_count(&trial->tally) ? ", FAULTS" : "");
+}
+
+/* A rate that the system under test forwards, or the end of the range. */
+static json_t *result_report(const struct search *search, const struct profile_search *settings,
+	const struct search_result *result)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(settings->name));
+	json_object_set_new(object, "goal_loss_ratio", json_real((double)settings->loss_ppm / 1e6));
+	json_object_set_new(object, "goal_width", json_real((double)settings->width_ppm / 1e6));
+	json_object_set_new(
+		object, "goal_exceed_ratio", json_real((double)settings->exceed_ppm / 1e6));
+	json_object_set_new(
+		object, "goal_duration_sum_s", json_real((double)settings->duration_sum_ms / 1e3));
+	json_object_set_new(
+		object, "lower_pps", result->found_lower ? json_real(result->lower) : json_null());
+	json_object_set_new(
+		object, "upper_pps", result->found_upper ? json_real(result->upper) : json_null());
+	json_object_set_new(object, "throughput_pps",
+		result->found_lower ? json_real(result->throughput) : json_null());
+	json_object_set_new(object, "loss_ratio_at_lower",
+		result->found_lower ? json_real(result->loss_ratio) : json_null());
+	json_object_set_new(object, "trials", json_integer(search->trial_count));
+	return object;
+}
+
+static void searches_report(struct run *run, const struct search *search)
+{
+	const struct profile *profile = run->generator->profile;
+	json_t *results = json_array();
+
+	for (unsigned i = 0; i < profile->search_count; i++) {
+		struct search_result result = search_result_get(search, i);
+		json_array_append_new(
+			results, result_report(search, &profile->searches[i], &result));
+		fprintf(stderr, "%s: between %.0f/s and %.0f/s\n", profile->searches[i].name,
+			result.lower, result.upper);
+	}
+	json_object_set_new(run->report, "searches", results);
+}
+
+static int searches(struct run *run)
+{
+	const struct profile *profile = run->generator->profile;
+	struct search_goal goals[SEARCH_GOALS_MAX];
+	struct search *search = malloc(sizeof(*search));
+	double load, duration_s;
+	int result = search ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; i < profile->search_count; i++)
+		goals[i] = (struct search_goal){
+			.loss_ratio = profile->searches[i].loss_ppm / 1e6,
+			.exceed_ratio = profile->searches[i].exceed_ppm / 1e6,
+			.width = profile->searches[i].width_ppm / 1e6,
+			.duration_sum_s = profile->searches[i].duration_sum_ms / 1e3,
+			.trial_s = profile->searches[i].trial_ms / 1e3,
+		};
+	if (!result)
+		search_init(search, (double)profile->search_min, (double)profile->search_max, goals,
+			profile->search_count);
+	while (!result && search_next(search, &load, &duration_s)) {
+		const struct trial_settings settings = {
+			.rate = (uint64_t)load,
+			.duration_ms = (uint32_t)(duration_s * 1e3 + 0.5),
+			.name = "search",
+		};
+		result = trial_run(run->generator, &settings, run->trial);
+		trial_note(run);
+		if (result)
+			break;
+		const struct search_trial trial = {load, duration_s, run->trial->loss_ratio};
+		search_add(search, &trial);
+		if (profile->progress_ms)
+			progress_tell(search, run->trial);
+	}
+	if (search)
+		searches_report(run, search);
+	free(search);
+	return result;
+}
+
+int run_all(struct generator *g, const struct options *options, int argc, char *const *argv)
+{
+	struct run run = {.generator = g, .trial = malloc(sizeof(*run.trial))};
+	int status = EX_OK;
+
+	if (!run.trial) {
+		fprintf(stderr, "homeport-pktgen: no memory for the counters\n");
+		return EX_OSERR;
+	}
+	int result = generator_resolve(g, RESOLVE_MS);
+	if (result) {
+		fprintf(stderr, "homeport-pktgen: %s\n", result == -EINTR ? "stopped" : g->error);
+		free(run.trial);
+		return EX_UNAVAILABLE;
+	}
+	run.report = report_new(g, options->profile, argc, argv);
+	run.trials = json_object_get(run.report, "trials");
+	result = warm_up(&run);
+	if (!result)
+		result = g->profile->search_count ? searches(&run) : trials(&run);
+	if (result == -EINTR)
+		json_object_set_new(run.report, "stopped", json_true());
+	report_ports(run.report, g);
+	if (report_write(run.report, options->report)) {
+		fprintf(stderr, "homeport-pktgen: %s: the report cannot be written\n",
+			options->report);
+		status = EX_IOERR;
+	}
+	json_decref(run.report);
+	free(run.trial);
+	return status ? status : options->strict && run.imperfect;
+}
+
+/* A file for its owner alone: it holds keys. "-" is standard output. */
+static FILE *secret_open(const char *path)
+{
+	if (strcmp(path, "-") == 0)
+		return fdopen(dup(STDOUT_FILENO), "w");
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int offline_write(const struct population *population, const char *path,
+	void (*write)(const struct population *population, FILE *out))
+{
+	FILE *out = path ? secret_open(path) : NULL;
+
+	if (!path)
+		return EX_OK;
+	if (out)
+		write(population, out);
+	if (!out || fclose(out)) {
+		fprintf(stderr, "homeport-pktgen: %s: %s\n", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	return EX_OK;
+}
+
+int run_offline(const struct profile *profile, const struct options *options)
+{
+	struct population *population = population_new(profile);
+	int status;
+
+	if (!population) {
+		fprintf(stderr, "homeport-pktgen: no memory for the nodes\n");
+		return EX_OSERR;
+	}
+	status = offline_write(population, options->gateway_config, gateway_config_write);
+	if (!status)
+		status = offline_write(population, options->keys, gateway_config_keys_write);
+	population_free(population);
+	return status;
+}

@@ -1,0 +1,43 @@
+/*
+ * Whose packet is next, and how large it is: groups in proportion to their shares, the flows of a
+ * group in turn or in a permutation drawn from the seed, sizes in turn. Whenever the flows of a
+ * group begin anew the sizes shift by one, so that a flow does not always have the same size.
+ * Deterministic; one thread.
+ */
+#ifndef PKTGEN_GENERATOR_SCHEDULE_H
+#define PKTGEN_GENERATOR_SCHEDULE_H
+
+#include "pktgen/generator/population.h"
+
+#define SCHEDULE_SIZES_MAX PROFILE_SIZES_MAX
+
+struct schedule_group {
+	const struct population_group *group;
+	uint32_t *order; /* of flows within the group; NULL: as they are numbered */
+	uint32_t cursor;
+	int64_t credit;
+};
+
+struct schedule {
+	unsigned group_count;
+	uint64_t shares; /* sum */
+	struct schedule_group groups[PROFILE_GROUPS_MAX];
+	uint16_t sizes[SCHEDULE_SIZES_MAX];
+	unsigned size_count, size_cursor;
+};
+
+struct schedule_item {
+	uint32_t flow;
+	const struct population_group *group;
+	uint32_t node;
+	bool up;
+	uint16_t size; /* of the plain frame */
+};
+
+/* 0 or -ENOMEM. */
+int schedule_init(struct schedule *schedule, const struct population *population);
+void schedule_fini(struct schedule *schedule);
+/* False when no node was ready to send among the next few of each group. */
+bool schedule_next(struct schedule *schedule, struct schedule_item *item);
+
+#endif

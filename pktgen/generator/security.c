@@ -1,0 +1,189 @@
+#include "pktgen/generator/security.h"
+
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/crypto/known_answer.h"
+#include "lib/base/hash.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct security_engine {
+	struct crypto_library *library;
+	struct crypto_engine *engine;
+};
+
+void security_material(const struct population_group *group, uint64_t seed, uint32_t node, bool up,
+	struct secret *out)
+{
+	const struct profile_security *security = &group->settings->security;
+	const struct hash_key key = {{seed, 0x657370206b6579}};
+	unsigned length = security->esp.encryption_key + security->esp.integrity_key;
+
+	out->length = (uint16_t)length;
+	for (unsigned at = 0; at < length; at += 8) {
+		const uint32_t what[3] = {
+			up ? security->spi_up + node : security->spi_down + node, up, at};
+		uint64_t part = hash_bytes(&key, what, sizeof(what));
+		memcpy(out->bytes + at, &part, length - at < 8 ? length - at : 8);
+	}
+}
+
+static struct crypto_key *keys_new(
+	struct security *security, const struct population_group *group, uint64_t seed, bool up)
+{
+	const struct suite *suite = security->groups[group->index].suite;
+	uint32_t nodes = group->settings->nodes;
+	struct crypto_key *keys =
+		aligned_alloc(_Alignof(struct crypto_key), nodes * sizeof(struct crypto_key));
+	struct secret raw;
+
+	for (uint32_t node = 0; keys && node < nodes; node++) {
+		security_material(group, seed, node, up, &raw);
+		crypto_key_expand(security->library, suite, raw.bytes,
+			raw.bytes + suite->encryption_key_length, &keys[node]);
+	}
+	secret_wipe(&raw, sizeof(raw));
+	return keys;
+}
+
+static int group_init(struct security *security, const struct population *population,
+	const struct population_group *group, char *error)
+{
+	const struct profile *profile = population->profile;
+	const struct profile_security *settings = &group->settings->security;
+	struct security_group *own = &security->groups[group->index];
+	enum suite_error why;
+	uint32_t nodes = group->settings->nodes;
+
+	own->esn = settings->esn;
+	own->suite = suite_find(settings->esp.encryption, settings->esp.integrity,
+		settings->esp.encryption_key, settings->esp.integrity_key, &why);
+	if (!own->suite) {
+		snprintf(error, LIBRARY_ERROR_SIZE, "algorithm \"%s\" of group \"%s\": %s",
+			settings->algorithm, group->settings->name, suite_error_text(why));
+		return -ENOTSUP;
+	}
+	/* Correspondents send in clear: only in loopback does "up" come back. */
+	bool receives_up = profile->loopback && group->up;
+	bool receives_down = !profile->loopback && group->down;
+	bool failed = false;
+	if (group->up) {
+		own->keys[0] = keys_new(security, group, profile->seed, true);
+		own->sent = calloc(nodes, sizeof(*own->sent));
+		failed = !own->keys[0] || !own->sent;
+		for (uint32_t node = 0; !failed && node < nodes; node++)
+			own->sent[node] = settings->sequence_first;
+	}
+	if (receives_down) {
+		own->keys[1] = keys_new(security, group, profile->seed, false);
+		failed |= !own->keys[1];
+	}
+	if (receives_up || receives_down) {
+		own->numbers[!receives_up] = calloc(nodes, sizeof(struct window));
+		failed |= !own->numbers[!receives_up];
+	}
+	for (uint32_t node = 0; !failed && receives_up && node < nodes; node++)
+		own->numbers[0][node].highest = settings->sequence_first;
+	if (failed)
+		snprintf(error, LIBRARY_ERROR_SIZE, "no memory for the keys of group \"%s\"",
+			group->settings->name);
+	return failed ? -ENOMEM : 0;
+}
+
+int security_init(struct security *security, const struct population *population, char *error)
+{
+	int result = 0;
+
+	*security = (struct security){0};
+	for (unsigned i = 0; !result && i < population->group_count; i++) {
+		const struct population_group *group = &population->groups[i];
+		if (!profile_is_esp(group->settings))
+			continue;
+		if (!security->library) {
+			security->library =
+				crypto_library_open(LIBRARY_SHARED, LIBRARY_BEST, error);
+			if (!security->library)
+				return -ENOTSUP;
+		}
+		result = group_init(security, population, group, error);
+	}
+	return result;
+}
+
+void security_fini(struct security *security, const struct population *population)
+{
+	for (unsigned i = 0; i < population->group_count; i++) {
+		struct security_group *group = &security->groups[i];
+		uint32_t nodes = population->groups[i].settings->nodes;
+		for (unsigned k = 0; k < 2; k++) {
+			if (group->keys[k])
+				secret_wipe(group->keys[k], nodes * sizeof(struct crypto_key));
+			free(group->keys[k]);
+			free(group->numbers[k]);
+		}
+		free(group->sent);
+	}
+	if (security->library)
+		crypto_library_close(security->library);
+	*security = (struct security){0};
+}
+
+struct security_engine *security_engine_new(const struct security *security, char *error)
+{
+	const char *first = NULL;
+
+	error[0] = '\0';
+	if (!security->library)
+		return NULL;
+	struct security_engine *engine = calloc(1, sizeof(*engine));
+	if (!engine) {
+		snprintf(error, LIBRARY_ERROR_SIZE, "no memory for the crypto engine");
+		return NULL;
+	}
+	engine->library = crypto_library_open(LIBRARY_PRIVATE, LIBRARY_BEST, error);
+	if (engine->library)
+		engine->engine = crypto_engine_new(engine->library);
+	if (engine->engine && known_answer_check(engine->library, engine->engine, &first) == 0)
+		return engine;
+	if (engine->library)
+		snprintf(error, LIBRARY_ERROR_SIZE, "the crypto engine does not start: %s",
+			first ? first : "no memory or no randomness");
+	security_engine_free(engine);
+	return NULL;
+}
+
+void security_engine_free(struct security_engine *engine)
+{
+	if (!engine)
+		return;
+	if (engine->engine)
+		crypto_engine_free(engine->engine);
+	if (engine->library)
+		crypto_library_close(engine->library);
+	free(engine);
+}
+
+struct crypto_engine *security_engine_get(struct security_engine *engine)
+{
+	return engine ? engine->engine : NULL;
+}
+
+bool security_find(const struct security *security, const struct population *population,
+	uint32_t spi, struct security_peer *out)
+{
+	for (unsigned i = 0; i < population->group_count; i++) {
+		const struct population_group *group = &population->groups[i];
+		const struct profile_security *settings = &group->settings->security;
+		if (!security->groups[i].suite)
+			continue;
+		for (unsigned down = 0; down < 2; down++) {
+			uint32_t node = spi - (down ? settings->spi_down : settings->spi_up);
+			if (node < group->settings->nodes && security->groups[i].numbers[down]) {
+				*out = (struct security_peer){group, node, !down};
+				return true;
+			}
+		}
+	}
+	return false;
+}

@@ -1,0 +1,63 @@
+/*
+ * The peers' side of security associations: a pair for each node of an ESP group, keys drawn from
+ * the seed, numbers and replay windows of our own. "Up" is towards the gateway. The gateway under
+ * test has the same keys from the configuration that gateway_config.c writes, so it really decrypts
+ * what is sent here, and what it sends is really opened here.
+ *
+ * Encryption and decryption are the engine of dataplane/crypto, each thread with its own; framing,
+ * numbers and windows are this folder's (RFC 4303).
+ *
+ * What the transmitter owns (numbers to send) and what the receiver owns (windows) lie apart.
+ */
+#ifndef PKTGEN_GENERATOR_SECURITY_H
+#define PKTGEN_GENERATOR_SECURITY_H
+
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/library.h"
+#include "pktgen/generator/population.h"
+#include "pktgen/generator/window.h"
+
+struct security_group {
+	const struct suite *suite; /* NULL: no ESP */
+	bool esn;
+	struct crypto_key *keys[2]; /* [0] up, [1] down, each of all nodes; NULL: not needed */
+	uint64_t *sent;             /* the last number of each node, up */
+	struct window *numbers[2];  /* received */
+};
+
+struct security {
+	struct crypto_library *library; /* expands keys */
+	struct security_group groups[PROFILE_GROUPS_MAX];
+};
+
+/*
+ * Makes the associations of all groups. 0; or -ENOMEM, -ENOTSUP (a suite that the library or this
+ * build lacks) with a sentence in `error`, LIBRARY_ERROR_SIZE octets. Without ESP groups nothing is
+ * opened. `population` outlives it.
+ */
+int security_init(struct security *security, const struct population *population, char *error);
+void security_fini(struct security *security, const struct population *population);
+
+/*
+ * A thread's engine, proved by the known answers; NULL with a sentence in `error`, or NULL with an
+ * empty one when no group needs one.
+ */
+struct security_engine;
+struct security_engine *security_engine_new(const struct security *security, char *error);
+void security_engine_free(struct security_engine *engine);
+struct crypto_engine *security_engine_get(struct security_engine *engine);
+
+/* The raw keys of a node's association: encryption key, salt, integrity key. */
+void security_material(const struct population_group *group, uint64_t seed, uint32_t node, bool up,
+	struct secret *out);
+
+struct security_peer { /* whom a received SPI belongs to */
+	const struct population_group *group;
+	uint32_t node;
+	bool up;
+};
+/* False when no association of ours receives under `spi`. */
+bool security_find(const struct security *security, const struct population *population,
+	uint32_t spi, struct security_peer *out);
+
+#endif

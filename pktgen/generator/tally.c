@@ -1,0 +1,71 @@
+#include "pktgen/generator/tally.h"
+
+#include <string.h>
+
+void tally_clear(struct tally *tally)
+{
+	memset(tally, 0, sizeof(*tally));
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		for (unsigned k = 0; k < 2; k++)
+			histogram_clear(&tally->received[i][k].latency);
+}
+
+uint64_t tally_sent_packets(const struct tally *tally)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		sum += tally->sent[i][0].packets + tally->sent[i][1].packets;
+	return sum;
+}
+
+uint64_t tally_received_packets(const struct tally *tally)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		sum += tally->received[i][0].packets + tally->received[i][1].packets;
+	return sum;
+}
+
+uint64_t tally_fault_count(const struct tally *tally)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
+		sum += tally->faults[i];
+	return sum;
+}
+
+const char *tally_fault_name(enum tally_fault fault)
+{
+	static const char *const names[TALLY_FAULT_COUNT] = {
+		[TALLY_CHECKSUM] = "checksum",
+		[TALLY_MALFORMED] = "malformed",
+		[TALLY_FRAGMENT] = "fragment",
+		[TALLY_FLOW] = "flow",
+		[TALLY_PORT] = "port",
+		[TALLY_ENCAPSULATION] = "encapsulation",
+		[TALLY_OUTER] = "outer",
+		[TALLY_INNER] = "inner",
+		[TALLY_SPI] = "spi",
+		[TALLY_ICV] = "icv",
+		[TALLY_ESP] = "esp",
+		[TALLY_NUMBER] = "esp_number",
+	};
+	return names[fault];
+}
+
+const char *tally_other_name(enum tally_other other)
+{
+	static const char *const names[TALLY_OTHER_COUNT] = {
+		[TALLY_FOREIGN] = "foreign",
+		[TALLY_ARP] = "arp",
+		[TALLY_ICMP] = "icmp",
+		[TALLY_KEEPALIVE] = "keepalive",
+		[TALLY_DUMMY] = "dummy",
+		[TALLY_REGISTRATION] = "registration",
+		[TALLY_OLD_MAPPING] = "old_mapping",
+	};
+	return names[other];
+}

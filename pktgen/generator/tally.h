@@ -1,0 +1,71 @@
+/*
+ * What was counted: for each group and direction what was sent and what came back, how long it
+ * took; and whatever came that should not have, by what was wrong. One thread writes each half.
+ */
+#ifndef PKTGEN_GENERATOR_TALLY_H
+#define PKTGEN_GENERATOR_TALLY_H
+
+#include "pktgen/generator/histogram.h"
+#include "pktgen/generator/profile.h"
+
+struct tally_sent {
+	uint64_t packets, octets; /* octets: of plain frames with check sequence */
+	uint64_t wire_octets;     /* of frames as sent, check sequence, preamble and gap included */
+};
+
+struct tally_received {
+	uint64_t packets; /* once each: what `sent` is compared with */
+	uint64_t octets;
+	uint64_t duplicates, reordered;
+	uint64_t beyond;          /* of packets: so late that they may be doubled */
+	uint64_t late;            /* of an earlier trial; not in packets */
+	struct histogram latency; /* nanoseconds */
+};
+
+enum tally_fault { /* a frame that stands in no tally_received */
+	TALLY_CHECKSUM,
+	TALLY_MALFORMED,
+	TALLY_FRAGMENT,
+	TALLY_FLOW,          /* a signature of no flow that exists */
+	TALLY_PORT,          /* on another port than expected */
+	TALLY_ENCAPSULATION, /* in other headers than expected: in clear, say */
+	TALLY_OUTER,         /* outer addresses or ports */
+	TALLY_INNER,         /* inner addresses or ports */
+	TALLY_SPI,           /* ESP of nobody */
+	TALLY_ICV,           /* ESP that is not authentic */
+	TALLY_ESP,           /* ESP with a wrong length, padding or next header */
+	TALLY_NUMBER,        /* an ESP sequence number a second time: fatal for counter modes */
+	TALLY_FAULT_COUNT
+};
+
+enum tally_other {     /* no faults */
+	TALLY_FOREIGN, /* somebody else's frames */
+	TALLY_ARP,
+	TALLY_ICMP,
+	TALLY_KEEPALIVE,
+	TALLY_DUMMY, /* ESP with next header 59 (RFC 4303 2.6) */
+	TALLY_REGISTRATION,
+	TALLY_OLD_MAPPING, /* to an address or port that a node just left; counted as received too
+			    */
+	TALLY_OTHER_COUNT
+};
+
+struct tally {
+	struct tally_sent sent[PROFILE_GROUPS_MAX][2]; /* [0] up, [1] down */
+	struct tally_received received[PROFILE_GROUPS_MAX][2];
+	uint64_t faults[TALLY_FAULT_COUNT], others[TALLY_OTHER_COUNT];
+};
+
+static inline unsigned tally_direction(bool up)
+{
+	return !up;
+}
+
+void tally_clear(struct tally *tally);
+uint64_t tally_sent_packets(const struct tally *tally);
+uint64_t tally_received_packets(const struct tally *tally);
+uint64_t tally_fault_count(const struct tally *tally);
+const char *tally_fault_name(enum tally_fault fault);
+const char *tally_other_name(enum tally_other other);
+
+#endif

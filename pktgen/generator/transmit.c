@@ -1,0 +1,217 @@
+#include "pktgen/generator/transmit.h"
+
+#include "dataplane/crypto/engine.h"
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+
+#define WIRE_EXTRA 24 /* check sequence 4, preamble 8, gap 12: what RFC 2544 counts on a line */
+
+int transmit_init(struct transmitter *t)
+{
+	t->sequences = calloc(
+		t->population->flow_count ? t->population->flow_count : 1, sizeof(*t->sequences));
+	if (!t->sequences)
+		return -ENOMEM;
+	int result = schedule_init(&t->schedule, t->population);
+	if (result) {
+		free(t->sequences);
+		t->sequences = NULL;
+	}
+	return result;
+}
+
+void transmit_fini(struct transmitter *t)
+{
+	transmit_flush(t);
+	schedule_fini(&t->schedule);
+	free(t->sequences);
+	t->sequences = NULL;
+}
+
+void transmit_begin(
+	struct transmitter *t, uint64_t start, uint64_t rate, uint64_t limit, struct tally *tally)
+{
+	t->pace =
+		(struct pace){.start = start, .hz = rte_get_tsc_hz(), .rate = rate, .limit = limit};
+	t->built = t->idle = 0;
+	t->tally = tally;
+	if (!t->started)
+		t->started = start;
+}
+
+/* The NAT of every node gives it another port once an interval; two ports take turns. */
+static void mapping_refresh(
+	struct transmitter *t, const struct population_group *group, uint32_t node, uint64_t now)
+{
+	uint32_t interval_ms = group->settings->nat_rebind_ms;
+	struct population_node *state = &group->nodes[node];
+
+	if (!interval_ms || now < t->started)
+		return;
+	uint64_t interval = (uint64_t)interval_ms * (t->pace.hz / 1000);
+	uint8_t mapping = (now - t->started) / interval & 1;
+	if (mapping != state->mapping) {
+		state->moved = 1;
+		state->mapping = mapping;
+	}
+}
+
+static void capture_item(struct transmitter *t, const struct rte_mbuf *mbuf)
+{
+	if (t->capture)
+		capture_write(t->capture, rte_pktmbuf_mtod(mbuf, void *), mbuf->data_len,
+			clock_read().wall_ns);
+}
+
+/* Hands over what waits for a port; true when nothing does any more. */
+static bool queue_flush(struct transmitter *t, unsigned index, unsigned *sent)
+{
+	struct transmit_queue *queue = &t->queues[index];
+	struct rte_mbuf *mbufs[TRANSMIT_BURST_MAX];
+
+	if (queue->first == queue->count)
+		return true;
+	unsigned waiting = queue->count - queue->first;
+	for (unsigned i = 0; i < waiting; i++)
+		mbufs[i] = queue->items[queue->first + i].mbuf;
+	unsigned taken = rte_eth_tx_burst(t->ports[index].ethdev, 0, mbufs, (uint16_t)waiting);
+	for (unsigned i = 0; i < taken; i++) {
+		const struct transmit_item *item = &queue->items[queue->first + i];
+		struct tally_sent *sum = &t->tally->sent[item->group][item->direction];
+		sum->packets++;
+		sum->octets += item->size;
+		sum->wire_octets += item->wire;
+	}
+	*sent += taken;
+	queue->first += taken;
+	if (queue->first < queue->count)
+		return false;
+	queue->first = queue->count = 0;
+	return true;
+}
+
+bool transmit_is_flushed(const struct transmitter *t)
+{
+	for (unsigned i = 0; i < t->population->profile->port_count; i++)
+		if (t->queues[i].first != t->queues[i].count)
+			return false;
+	return true;
+}
+
+unsigned transmit_flush(struct transmitter *t)
+{
+	unsigned sent = 0, lost = 0;
+
+	for (unsigned i = 0; i < t->population->profile->port_count; i++) {
+		struct transmit_queue *queue = &t->queues[i];
+		if (queue_flush(t, i, &sent))
+			continue;
+		for (; queue->first < queue->count; queue->first++, lost++)
+			rte_pktmbuf_free(queue->items[queue->first].mbuf);
+		queue->first = queue->count = 0;
+	}
+	return lost;
+}
+
+/* Lays out a packet; its place in the port's queue, and an operation when it is ESP. */
+static void packet_build(struct transmitter *t, const struct schedule_item *item,
+	struct rte_mbuf *mbuf, uint64_t now, struct crypto_operation *operations,
+	unsigned *operation_count)
+{
+	const struct population_group *group = item->group;
+	unsigned port_index = item->up ? group->settings->access_port : group->settings->core_port;
+	struct security_group *security = &t->security->groups[group->index];
+	struct transmit_queue *queue = &t->queues[port_index];
+	struct frame_plan plan = {
+		.group = group,
+		.node = item->node,
+		.up = item->up,
+		.size = item->size,
+		.signature = {item->flow, ++t->sequences[item->flow], now},
+	};
+	struct frame_esp esp;
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+	if (item->up && security->suite) {
+		plan.suite = security->suite;
+		plan.number = ++security->sent[item->node];
+	}
+	if (item->up)
+		mapping_refresh(t, group, item->node, now);
+	uint16_t length =
+		frame_build(t->population, &plan, &t->ports[port_index].link, frame, &esp);
+	mbuf->data_len = length;
+	mbuf->pkt_len = length;
+	queue->items[queue->count++] = (struct transmit_item){mbuf, item->size,
+		(uint16_t)(length + WIRE_EXTRA), (uint8_t)group->index, (uint8_t)!item->up};
+	if (esp.offset)
+		operations[(*operation_count)++] = (struct crypto_operation){
+			.suite = plan.suite,
+			.key = &security->keys[0][item->node],
+			.esp = frame + esp.offset,
+			.sequence = plan.number,
+			.length = esp.text_length,
+			.flags = security->esn ? CRYPTO_ESN : 0,
+		};
+}
+
+static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now)
+{
+	struct rte_mbuf *mbufs[TRANSMIT_BURST_MAX];
+	struct crypto_operation operations[TRANSMIT_BURST_MAX];
+	unsigned built = 0, operation_count = 0;
+	struct schedule_item item;
+
+	if (rte_pktmbuf_alloc_bulk(t->pool, mbufs, wanted))
+		return 0;
+	while (built < wanted && schedule_next(&t->schedule, &item))
+		packet_build(t, &item, mbufs[built++], now, operations, &operation_count);
+	if (built < wanted) {
+		rte_pktmbuf_free_bulk(mbufs + built, wanted - built);
+		t->idle++;
+	}
+	if (operation_count)
+		crypto_engine_encrypt_burst(
+			security_engine_get(t->engine), operations, operation_count);
+	for (unsigned i = 0; t->capture && i < built; i++)
+		capture_item(t, mbufs[i]);
+	return built;
+}
+
+unsigned transmit_poll(struct transmitter *t, uint64_t now)
+{
+	unsigned sent = 0, ports = t->population->profile->port_count;
+	bool free = true;
+
+	for (unsigned i = 0; i < ports; i++)
+		free &= queue_flush(t, i, &sent);
+	uint64_t due = pace_due(&t->pace, now);
+	if (!free || due <= t->built)
+		return sent;
+	uint64_t missing = due - t->built;
+	t->built += burst_build(t, missing < t->burst ? (unsigned)missing : t->burst, now);
+	for (unsigned i = 0; i < ports; i++)
+		queue_flush(t, i, &sent);
+	return sent;
+}
+
+bool transmit_frame(struct transmitter *t, unsigned port, const void *frame, uint32_t length)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(t->pool);
+	char *data = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)length) : NULL;
+
+	if (!data) {
+		rte_pktmbuf_free(mbuf);
+		return false;
+	}
+	memcpy(data, frame, length);
+	capture_item(t, mbuf);
+	if (rte_eth_tx_burst(t->ports[port].ethdev, 0, &mbuf, 1) == 1)
+		return true;
+	rte_pktmbuf_free(mbuf);
+	return false;
+}

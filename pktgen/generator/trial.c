@@ -1,0 +1,124 @@
+#include "pktgen/generator/trial.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+
+#define FLUSH_MS    100 /* for ports that are full at the end */
+#define CATCH_UP_MS 5   /* and 0.2 % of the trial */
+
+struct progress {
+	uint64_t next, interval, start;
+	uint64_t sent, received; /* at the line before */
+};
+
+static void progress_tell(
+	const struct generator *g, struct trial *trial, struct progress *progress, uint64_t now)
+{
+	if (!progress->interval || now < progress->next)
+		return;
+	uint64_t sent = tally_sent_packets(&trial->tally);
+	uint64_t received = tally_received_packets(&trial->tally);
+	double span = (double)(now - progress->next + progress->interval) / (double)g->hz;
+	fprintf(stderr,
+		"%s: %.1f s, sent %.0f/s, received %.0f/s, under way or lost %" PRId64
+		", faults %" PRIu64 "\n",
+		trial->settings.name, (double)(now - progress->start) / (double)g->hz,
+		(double)(sent - progress->sent) / span,
+		(double)(received - progress->received) / span, (int64_t)(sent - received),
+		tally_fault_count(&trial->tally));
+	progress->sent = sent;
+	progress->received = received;
+	progress->next = now + progress->interval;
+}
+
+/* Without work: sleep as long as the profile allows, or not at all. */
+static void rest(const struct generator *g, unsigned moved)
+{
+	if (moved == 0 && g->profile->sleep_us)
+		rte_delay_us_sleep(g->profile->sleep_us);
+}
+
+/* What the rate makes due in the whole time; UINT64_MAX without a rate. */
+static uint64_t packets_wanted(const struct trial_settings *settings)
+{
+	uint64_t due = settings->rate ? (uint64_t)((unsigned __int128)settings->rate *
+						   settings->duration_ms / 1000)
+				      : UINT64_MAX;
+
+	return settings->packets && settings->packets < due ? settings->packets : due;
+}
+
+static void send_for(struct generator *g, struct trial *trial, uint64_t start)
+{
+	uint64_t length = (uint64_t)trial->settings.duration_ms * (g->hz / 1000);
+	/* Who was kept from sending for a moment may catch up, but not stretch the trial. */
+	uint64_t slack = trial->settings.rate ? length / 500 + g->hz / 1000 * CATCH_UP_MS : 0;
+	uint64_t now = rte_rdtsc(), end = start + length + slack;
+	struct progress progress = {
+		.interval = g->profile->progress_ms * (g->hz / 1000), .start = start};
+
+	progress.next = start + progress.interval;
+	while (now < end && !*g->stop) {
+		if (g->transmitter.built == trial->wanted && transmit_is_flushed(&g->transmitter))
+			break;
+		rest(g, generator_turn(g, now));
+		progress_tell(g, trial, &progress, now);
+		now = rte_rdtsc();
+	}
+	trial->seconds = now > start ? (double)(now - start) / (double)g->hz : 0;
+	/* Nothing more is built; what is built may still leave. */
+	g->transmitter.pace.limit = g->transmitter.built ? g->transmitter.built : 1;
+	if (!g->transmitter.built)
+		g->transmitter.pace.start = UINT64_MAX;
+	uint64_t last = now + FLUSH_MS * (g->hz / 1000);
+	while (!transmit_is_flushed(&g->transmitter) && now < last) {
+		generator_turn(g, now);
+		now = rte_rdtsc();
+	}
+	trial->unsent = transmit_flush(&g->transmitter);
+}
+
+static void drain(struct generator *g, struct trial *trial)
+{
+	uint64_t quiet = (uint64_t)g->profile->traffic.drain_ms * (g->hz / 1000);
+	uint64_t now = rte_rdtsc(), last = now, received = 0;
+
+	while (now - last < quiet && !*g->stop) {
+		rest(g, generator_turn(g, now));
+		uint64_t count = tally_received_packets(&trial->tally);
+		now = rte_rdtsc();
+		if (count != received) {
+			received = count;
+			last = now;
+		}
+		if (count >= tally_sent_packets(&trial->tally))
+			break;
+	}
+}
+
+int trial_run(struct generator *g, const struct trial_settings *settings, struct trial *trial)
+{
+	uint64_t start = rte_rdtsc() + g->hz / 1000;
+
+	trial->settings = *settings;
+	trial->stopped = false;
+	trial->wanted = packets_wanted(settings);
+	tally_clear(&trial->tally);
+	receive_begin(&g->receiver, start, &trial->tally);
+	transmit_begin(&g->transmitter, start, settings->rate,
+		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
+	send_for(g, trial, start);
+	drain(g, trial);
+	trial->sent = tally_sent_packets(&trial->tally);
+	trial->received = tally_received_packets(&trial->tally);
+	if (!settings->rate && !settings->packets)
+		trial->wanted = trial->sent;
+	trial->loss_ratio =
+		trial->wanted > trial->received
+			? (double)(trial->wanted - trial->received) / (double)trial->wanted
+			: 0;
+	trial->stopped = *g->stop;
+	receive_begin(&g->receiver, 0, g->tally);
+	transmit_begin(&g->transmitter, UINT64_MAX, 0, 0, g->tally);
+	return trial->stopped ? -EINTR : 0;
+}

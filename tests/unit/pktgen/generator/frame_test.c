@@ -1,0 +1,307 @@
+/*
+ * What frame.c builds, inspect.c takes apart to the same; what is broken on the way is told apart.
+ * ESP goes through the engine in between. pcap files are read back.
+ */
+#include "dataplane/crypto/esp_codec.h"
+#include "lib/wire/ipv4.h"
+#include "pktgen/generator/capture.h"
+#include "pktgen/generator/frame.h"
+#include "pktgen/generator/inspect.h"
+#include "pktgen/generator/security.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct frame_link link_ = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+
+struct bed {
+	struct profile *profile;
+	struct population *population;
+	struct security security;
+	struct security_engine *engine;
+	uint8_t frame[FRAME_SIZE_MAX];
+	struct frame_esp esp;
+	struct frame_plan plan;
+};
+
+static struct bed *bed_new(const char *group)
+{
+	static struct bed bed;
+	struct config_error error;
+	char text[1024], why[LIBRARY_ERROR_SIZE];
+
+	snprintf(text, sizeof(text),
+		"seed = 5; loopback = true; ports = ( { name = \"a\"; } );\n"
+		"groups = ( { name = \"g\"; access = \"a\"; core = \"a\"; nodes = 4; %s } );",
+		group);
+	if (profile_load_string(text, "p", &bed.profile, &error))
+		fail_msg("%s", error.text);
+	bed.population = population_new(bed.profile);
+	if (security_init(&bed.security, bed.population, why))
+		fail_msg("%s", why);
+	bed.engine = security_engine_new(&bed.security, why);
+	bed.plan = (struct frame_plan){
+		.group = &bed.population->groups[0],
+		.node = 2,
+		.up = true,
+		.size = 100,
+		.signature = {4, 77, 0x123456789abcdefull},
+		.suite = bed.security.groups[0].suite,
+		.number = 77,
+	};
+	return &bed;
+}
+
+static void bed_free(struct bed *bed)
+{
+	security_engine_free(bed->engine);
+	security_fini(&bed->security, bed->population);
+	population_free(bed->population);
+	profile_free(bed->profile);
+}
+
+static uint16_t build(struct bed *bed)
+{
+	return frame_build(bed->population, &bed->plan, &link_, bed->frame, &bed->esp);
+}
+
+static struct crypto_operation operation(struct bed *bed)
+{
+	return (struct crypto_operation){.suite = bed->plan.suite,
+		.key = &bed->security.groups[0].keys[0][bed->plan.node],
+		.esp = bed->frame + bed->esp.offset,
+		.sequence = bed->plan.number,
+		.length = bed->esp.text_length,
+		.flags = CRYPTO_ESN};
+}
+
+#define V4   "node = \"10.1.0.1\"; correspondent = \"10.2.0.1\"; "
+#define V6   "node = \"2001:db8:1::1\"; correspondent = \"2001:db8:2::1\"; "
+#define OUT4 "agent = \"192.0.2.1\"; care_of = \"198.51.100.1\"; "
+#define OUT6 "agent = \"2001:db8:3::1\"; care_of = \"2001:db8:4::1\"; "
+
+static void assert_signature(const struct bed *bed, const struct inspected *what, unsigned layers)
+{
+	char a[IP_ADDRESS_TEXT_SIZE];
+	bool v4 = ip_address_is_v4(&bed->profile->groups[0].node);
+
+	assert_int_equal(what->layers, layers);
+	assert_int_equal(what->signature.flow, 4);
+	assert_int_equal(what->signature.sequence, 77);
+	assert_true(what->signature.timestamp == 0x123456789abcdefull);
+	assert_int_equal(what->inner_length, bed->plan.size - 18);
+	assert_string_equal(
+		ip_address_format(&what->inner.source, a), v4 ? "10.1.0.3" : "2001:db8:1::3");
+	assert_string_equal(
+		ip_address_format(&what->inner.destination, a), v4 ? "10.2.0.1" : "2001:db8:2::1");
+	assert_int_equal(what->inner.source_port, 10001);
+	assert_int_equal(what->inner.destination_port, 10002);
+}
+
+static void test_round_trips_in_clear(void **state)
+{
+	static const struct {
+		const char *group;
+		unsigned layers, overhead;
+	} cases[] = {
+		{V4, 0, 0},
+		{V6, 0, 0},
+		{V4 OUT4 "encapsulation = \"ipip\";", INSPECT_LAYER_IPIP, 20},
+		{V4 OUT4 "encapsulation = \"mip-udp\";", INSPECT_LAYER_MIP_UDP, 32},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bed *bed = bed_new(cases[i].group);
+		for (unsigned size = i == 1 ? 84 : 64; size < 1600; size += 13) {
+			struct inspected what;
+			bed->plan.size = (uint16_t)size;
+			uint16_t length = build(bed);
+			assert_int_equal(length, size - 4 + cases[i].overhead);
+			assert_int_equal(bed->esp.offset, 0);
+			assert_int_equal(
+				inspect_frame(bed->frame, length, bed->population->magic, &what),
+				INSPECT_DATA);
+			assert_signature(bed, &what, cases[i].layers);
+			/* Ethernet's padding does no harm. */
+			memset(bed->frame + length, 0xee, 9);
+			assert_int_equal(inspect_frame(bed->frame, length + 9u,
+						 bed->population->magic, &what),
+				INSPECT_DATA);
+			/* Another run's packet is foreign. */
+			assert_int_not_equal(inspect_frame(bed->frame, length,
+						     (uint16_t)~bed->population->magic, &what),
+				INSPECT_DATA);
+		}
+		bed_free(bed);
+	}
+}
+
+static void test_every_octet_is_guarded(void **state)
+{
+	struct bed *bed = bed_new(V4 OUT4 "encapsulation = \"ipip\";");
+	uint16_t length = build(bed);
+
+	for (unsigned at = 14; at < length; at++) {
+		struct inspected what;
+		bed->frame[at] ^= 0x40;
+		enum inspect_kind kind =
+			inspect_frame(bed->frame, length, bed->population->magic, &what);
+		assert_int_not_equal(kind, INSPECT_DATA);
+		bed->frame[at] ^= 0x40;
+	}
+	for (unsigned cut = 0; cut < length; cut++) {
+		struct inspected what;
+		uint8_t *copy = malloc(cut + 1u);
+		memcpy(copy, bed->frame, cut);
+		assert_int_not_equal(
+			inspect_frame(copy, cut, bed->population->magic, &what), INSPECT_DATA);
+		free(copy);
+	}
+	bed_free(bed);
+}
+
+static void test_round_trip_through_esp(void **state)
+{
+	static const char *const outers[] = {OUT4, OUT6}, *const inners[] = {V4, V6};
+	static const char *const algorithms[] = {"aes128gcm16", "aes256-sha512", "null-sha256",
+		"chacha20poly1305", "aes128gcm16iiv", "aes192ctr-aescmac"};
+
+	for (unsigned i = 0; i < 6 * 8; i++) {
+		char group[512];
+		struct inspected what;
+		bool udp = i & 1;
+		snprintf(group, sizeof(group),
+			"%s%sencapsulation = \"%s\"; security = { algorithm = \"%s\"; };",
+			outers[i >> 1 & 1], inners[i >> 2 & 1], udp ? "esp-udp" : "esp",
+			algorithms[i / 8]);
+		struct bed *bed = bed_new(group);
+		uint16_t length = build(bed);
+		struct crypto_operation o = operation(bed);
+		crypto_engine_encrypt_burst(security_engine_get(bed->engine), &o, 1);
+		assert_int_equal(o.status, CRYPTO_DONE);
+		assert_int_equal(inspect_frame(bed->frame, length, bed->population->magic, &what),
+			INSPECT_ESP);
+		assert_int_equal(what.layers,
+			udp ? INSPECT_LAYER_ESP | INSPECT_LAYER_UDP : INSPECT_LAYER_ESP);
+		assert_ptr_equal(what.part, bed->frame + bed->esp.offset);
+		assert_int_equal(what.part_length,
+			esp_codec_packet_length(bed->plan.suite, bed->plan.size - 18u));
+		struct security_peer peer;
+		assert_true(security_find(
+			&bed->security, bed->population, esp_codec_spi(what.part), &peer));
+		assert_int_equal(peer.node, 2);
+		assert_true(peer.up);
+		o = operation(bed);
+		crypto_engine_decrypt_burst(security_engine_get(bed->engine), &o, 1);
+		assert_int_equal(o.status, CRYPTO_DONE);
+		unsigned layers = what.layers;
+		assert_int_equal(inspect_packet(what.part + esp_codec_text_offset(bed->plan.suite),
+					 bed->plan.size - 18u, bed->population->magic, &what),
+			INSPECT_DATA);
+		assert_signature(bed, &what, layers);
+		bed_free(bed);
+	}
+}
+
+static void test_other_frames(void **state)
+{
+	static const uint8_t arp[60] = {[12] = 8, 6}, ipv9[60] = {[12] = 8, 0, 0x95},
+			     lldp[60] = {[12] = 0x88, 0xcc};
+	struct inspected what;
+	uint8_t fragment[60] = {[12] = 8, 0, 0x45, 0, 0, 28, 0, 1, 0x20, 0, 64, 17};
+
+	assert_int_equal(inspect_frame(arp, 60, 1, &what), INSPECT_ARP);
+	assert_int_equal(inspect_frame(ipv9, 60, 1, &what), INSPECT_CHECKSUM);
+	assert_int_equal(inspect_frame(lldp, 60, 1, &what), INSPECT_FOREIGN);
+	assert_int_equal(inspect_frame(lldp, 13, 1, &what), INSPECT_MALFORMED);
+	ipv4_checksum_set(fragment + 14, 20);
+	assert_int_equal(inspect_frame(fragment, 60, 1, &what), INSPECT_FRAGMENT);
+}
+
+/* A million SAs would need a million different keys: at least no two of these are alike. */
+static void test_keys_differ(void **state)
+{
+	struct bed *bed = bed_new(V4 OUT4 "encapsulation = \"esp\";");
+	struct secret keys[8];
+
+	for (unsigned i = 0; i < 8; i++) {
+		security_material(&bed->population->groups[0], 5, i / 2, i & 1, &keys[i]);
+		assert_int_equal(keys[i].length, 20);
+		for (unsigned k = 0; k < i; k++)
+			assert_memory_not_equal(keys[i].bytes, keys[k].bytes, 16);
+	}
+	bed_free(bed);
+}
+
+static void test_capture_is_read_back(void **state)
+{
+	char path[] = "/tmp/pktgen-capture-XXXXXX";
+	struct capture_file file;
+	const char *reason;
+	uint8_t octets[200];
+
+	close(mkstemp(path));
+	struct capture *capture = capture_new(path, 3);
+	for (unsigned i = 0; i < sizeof(octets); i++)
+		octets[i] = (uint8_t)i;
+	for (uint32_t i = 0; i < 5; i++)
+		capture_write(capture, octets + i, 60 + i, 1700000000123456789ull);
+	assert_int_equal(capture_free(capture), 0);
+	assert_int_equal(capture_load(path, &file, &reason), 0);
+	assert_int_equal(file.frame_count, 3);
+	assert_int_equal(file.longest, 62);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(file.frames[i].length, 60 + i);
+		assert_memory_equal(file.frames[i].data, octets + i, 60 + i);
+	}
+	capture_unload(&file);
+	unlink(path);
+	assert_int_not_equal(capture_load(path, &file, &reason), 0);
+}
+
+static void test_bad_captures(void **state)
+{
+	uint8_t head[64] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, [20] = 1};
+	struct capture_file file;
+	const char *reason;
+
+	assert_int_equal(capture_parse(head, 24, &file, &reason), 0);
+	assert_int_equal(file.frame_count, 0);
+	assert_int_not_equal(capture_parse(head, 23, &file, &reason), 0);
+	assert_int_not_equal(capture_parse(head, 30, &file, &reason), 0);
+	assert_string_equal(reason, "is cut off");
+	head[32] = 16;
+	head[36] = 16;
+	assert_int_equal(capture_parse(head, 56, &file, &reason), 0);
+	assert_int_equal(file.frame_count, 1);
+	capture_unload(&(struct capture_file){.frames = file.frames});
+	assert_int_not_equal(capture_parse(head, 55, &file, &reason), 0);
+	head[36] = 17;
+	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
+	assert_string_equal(reason, "holds a frame that was not captured whole");
+	head[20] = 113;
+	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
+	assert_string_equal(reason, "does not hold Ethernet frames");
+	head[0] = 0;
+	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
+	assert_string_equal(reason, "is no pcap file");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trips_in_clear),
+		cmocka_unit_test(test_every_octet_is_guarded),
+		cmocka_unit_test(test_round_trip_through_esp),
+		cmocka_unit_test(test_other_frames),
+		cmocka_unit_test(test_keys_differ),
+		cmocka_unit_test(test_capture_is_read_back),
+		cmocka_unit_test(test_bad_captures),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
