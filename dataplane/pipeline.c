@@ -337,6 +337,8 @@ void pipeline_receive_burst(
 	struct worker_counters *counters = worker->counters;
 	const struct port *from = &worker->ports[port];
 	uint64_t bytes = 0;
+	uint32_t taken;
+	unsigned left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
@@ -344,15 +346,19 @@ void pipeline_receive_burst(
 	}
 	counters->received_port_bytes += bytes;
 	counters->received_port += count;
-	count = lane_receive(worker, port, packets, count);
-	if (count == 0)
-		return;
+	taken = lane_receive(worker, port, packets, count);
 	for (unsigned i = 0; i < count; i++)
-		rte_prefetch0(packet_get(packets[i]));
-	for (unsigned i = 0; i < count; i++)
+		if (!(taken >> i & 1))
+			rte_prefetch0(packet_get(packets[i]));
+	for (unsigned i = 0; i < count; i++) {
+		if (taken >> i & 1)
+			continue;
 		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
-	run_burst(worker, packets, count, STEP_ETHER);
-	run(worker);
+		packets[left++] = packets[i];
+	}
+	if (left > 0)
+		run_burst(worker, packets, left, STEP_ETHER);
+	run(worker); /* a lane may have sent some to a step */
 }
 
 static bool is_away(struct worker *worker, const struct packet *p)

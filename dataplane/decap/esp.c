@@ -15,21 +15,9 @@
 #define ESP_LAYERS_MAX  3   /* ESP-IN-11 */
 #define KEY_SHORT       512 /* octets: key_prefetch */
 #define KEY_FIRST       8
-#define TAIL_MAX        257  /* longest padding and trailer */
-#define HEAD_MAX        60   /* longest IPv4 header */
-#define FAILURES_MAX    1024 /* AUD-14: in a row; then only the SA's peer is listened to */
-#define MAPPING_AGAIN_S 60   /* an event may be lost */
-
-struct work { /* one packet between the checks and its end */
-	struct rte_mbuf *packet;
-	const struct sa_inbound *sa;
-	struct replay_window window;
-	uint64_t number;
-	uint32_t text; /* octets given to the cipher */
-	uint16_t at;   /* where ESP begins */
-	uint8_t index; /* in the burst */
-	bool udp;
-};
+#define TAIL_MAX        257 /* longest padding and trailer */
+#define HEAD_MAX        60  /* longest IPv4 header */
+#define MAPPING_AGAIN_S 60  /* an event may be lost */
 
 static const uint8_t *esp_at(const struct rte_mbuf *packet, uint16_t at)
 {
@@ -116,18 +104,18 @@ static bool is_from_peer(const struct packet *p, const struct sa_inbound *sa, bo
 /* So many failures in a row that something is wrong: with who sends, or with our high half. */
 static bool is_out_of_step(const struct sa_inbound *sa)
 {
-	return atomic_load_explicit(&sa->failures, memory_order_relaxed) >= FAILURES_MAX;
+	return atomic_load_explicit(&sa->failures, memory_order_relaxed) >= ESP_FAILURES_MAX;
 }
 
 /* ESP-SEQ-17. */
-static uint64_t resync(struct worker *worker, struct rte_mbuf *packet, const struct work *w)
+static uint64_t resync(struct worker *worker, struct rte_mbuf *packet, const struct esp_work *w)
 {
 	const struct esp_resync what = {.sa = w->sa, .at = w->at, .text = w->text};
 
 	return esp_resync_number(worker, packet, &what, w->number);
 }
 
-static enum drop_reason check_length(struct rte_mbuf *packet, struct work *w)
+static enum drop_reason check_length(struct rte_mbuf *packet, struct esp_work *w)
 {
 	const struct suite *suite = w->sa->suite;
 	uint32_t length = rte_pktmbuf_pkt_len(packet) - w->at;
@@ -146,11 +134,12 @@ static enum drop_reason check_length(struct rte_mbuf *packet, struct work *w)
 }
 
 /* The order of ESP-IN-01. */
-static enum drop_reason check(
-	struct worker *worker, const struct sa_table *sas, struct rte_mbuf *packet, struct work *w)
+static enum drop_reason check(struct worker *worker, const struct sa_table *sas,
+	struct rte_mbuf *packet, struct esp_work *w)
 {
 	const struct packet *p = packet_get(packet);
 	be32 spi = spi_at(packet, w->at);
+	struct replay_window window;
 	enum drop_reason reason;
 	uint32_t low;
 
@@ -166,11 +155,11 @@ static enum drop_reason check(
 		return reason;
 	if (was_expired(worker, sas, w->sa))
 		return DROP_ipsec_sa_expired;
-	w->window = sa_inbound_window(sas, w->sa);
+	window = sa_inbound_window(sas, w->sa);
 	low = esp_codec_sequence_low(esp_at(packet, w->at));
-	reason = replay_reason(sas, w->sa, replay_window_infer(&w->window, low, &w->number));
+	reason = replay_reason(sas, w->sa, replay_window_infer(&window, low, &w->number));
 	if (reason == DROP_NONE)
-		reason = replay_reason(sas, w->sa, replay_window_check(&w->window, w->number));
+		reason = replay_reason(sas, w->sa, replay_window_check(&window, w->number));
 	if (likely(reason != DROP_NONE || !is_out_of_step(w->sa)))
 		return reason;
 	if (!is_from_peer(p, w->sa, w->udp)) /* BAD-54 */
@@ -201,7 +190,7 @@ static uint32_t flow_label_at(struct rte_mbuf *packet)
 
 /* Before anything was opened: the ESP header, as far as it is there, still tells. */
 static step_result refuse_closed(
-	struct worker *worker, const struct work *w, enum drop_reason reason)
+	struct worker *worker, const struct esp_work *w, enum drop_reason reason)
 {
 	const bool named = w->sa != NULL && reason != DROP_ipsec_no_sa;
 	uint32_t length = rte_pktmbuf_data_len(w->packet);
@@ -219,8 +208,8 @@ static step_result refuse_closed(
 }
 
 /* Authentic, and refused all the same. */
-static step_result refuse_opened(
-	struct worker *worker, const struct work *w, uint32_t flow_label, enum drop_reason reason)
+static step_result refuse_opened(struct worker *worker, const struct esp_work *w,
+	uint32_t flow_label, enum drop_reason reason)
 {
 	if (is_audited(reason))
 		sa_event_rejected(worker, w->packet,
@@ -244,7 +233,7 @@ static unsigned esp_layers(const struct packet *p)
 
 /* False: *result is the packet's end. */
 static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_mbuf **packet,
-	struct work *w, step_result *result)
+	struct esp_work *w, step_result *result)
 {
 	struct packet *p = packet_get(*packet);
 	enum drop_reason reason = DROP_NONE;
@@ -266,10 +255,10 @@ static bool admit(struct worker *worker, const struct sa_table *sas, struct rte_
 
 /* ---- the cipher ---- */
 
-static void decrypt(const struct work *works, uint32_t count, struct esp_cipher *cipher)
+static void decrypt(const struct esp_work *works, uint32_t count, struct esp_cipher *cipher)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const struct work *w = &works[i];
+		const struct esp_work *w = &works[i];
 
 		esp_cipher_add(cipher, w->packet, w->at, w->sa->suite, w->sa->key, w->number,
 			w->text, w->sa->flags & SA_ESN);
@@ -280,7 +269,7 @@ static void decrypt(const struct work *works, uint32_t count, struct esp_cipher 
 /* ---- after it ---- */
 
 static void count_use(
-	struct worker *worker, const struct sa_table *sas, const struct work *w, bool current)
+	struct worker *worker, const struct sa_table *sas, const struct esp_work *w, bool current)
 {
 	struct sa_inbound_state *state = sa_inbound_state(sas, w->sa->sa_id);
 
@@ -301,7 +290,8 @@ static void count_use(
 }
 
 /* NAT-09, -10: a mapping event once for each new endpoint, at most once a second. */
-static void note_source(struct worker *worker, const struct work *w, bool from_peer, bool newest)
+static void note_source(
+	struct worker *worker, const struct esp_work *w, bool from_peer, bool newest)
 {
 	struct sa_inbound *sa = (struct sa_inbound *)w->sa; /* soft state alone */
 	struct packet *p = packet_get(w->packet);
@@ -334,19 +324,20 @@ static void count_failure(const struct sa_table *sas, const struct sa_inbound *c
 	struct sa_inbound_state *state = sa_inbound_state(sas, sa->sa_id);
 
 	atomic_fetch_add_explicit(&state->bad_icv, 1, memory_order_relaxed);
-	if (atomic_load_explicit(&sa->failures, memory_order_relaxed) < FAILURES_MAX)
+	if (atomic_load_explicit(&sa->failures, memory_order_relaxed) < ESP_FAILURES_MAX)
 		atomic_fetch_add_explicit(&sa->failures, 1, memory_order_relaxed);
 }
 
 /* Authentic: the window, the counters, and what its source tells. DROP_NONE when it is new. */
 static enum drop_reason commit(
-	struct worker *worker, const struct sa_table *sas, const struct work *w)
+	struct worker *worker, const struct sa_table *sas, const struct esp_work *w)
 {
 	struct sa_inbound *sa = (struct sa_inbound *)w->sa; /* soft state alone */
 	struct packet *p = packet_get(w->packet);
+	struct replay_window window = sa_inbound_window(sas, sa);
 	bool newest, from_peer = is_from_peer(p, sa, w->udp);
 	enum drop_reason reason =
-		replay_reason(sas, sa, replay_window_commit(&w->window, w->number, &newest));
+		replay_reason(sas, sa, replay_window_commit(&window, w->number, &newest));
 
 	if (reason != DROP_NONE)
 		return reason;
@@ -362,7 +353,8 @@ static enum drop_reason commit(
 }
 
 /* Padding and next header; cuts ICV, padding and trailer off. */
-static enum drop_reason read_trailer(const struct work *w, uint32_t *payload, uint8_t *next_header)
+static enum drop_reason read_trailer(
+	const struct esp_work *w, uint32_t *payload, uint8_t *next_header)
 {
 	uint8_t copy[TAIL_MAX];
 	uint32_t start = w->at + esp_codec_text_offset(w->sa->suite);
@@ -377,7 +369,7 @@ static enum drop_reason read_trailer(const struct work *w, uint32_t *payload, ui
 }
 
 static enum drop_reason open_tunnel(
-	struct worker *worker, const struct work *w, uint32_t payload, uint8_t next_header)
+	struct worker *worker, const struct esp_work *w, uint32_t payload, uint8_t next_header)
 {
 	struct packet *p = packet_get(w->packet);
 	uint32_t start = w->at + esp_codec_text_offset(w->sa->suite), inner;
@@ -409,7 +401,7 @@ static enum drop_reason open_tunnel(
 	return reason;
 }
 
-static void push_layer(const struct work *w)
+static void push_layer(const struct esp_work *w)
 {
 	const uint32_t gone = PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_REASSEMBLED |
 			      PACKET_UDP_ZERO_CHECKSUM | PACKET_CHECKSUM_UNFINISHED;
@@ -426,7 +418,8 @@ static void push_layer(const struct work *w)
 	w->packet->packet_type = 0;
 }
 
-static step_result finish(struct worker *worker, const struct sa_table *sas, const struct work *w)
+static step_result finish(
+	struct worker *worker, const struct sa_table *sas, const struct esp_work *w)
 {
 	struct packet *p = packet_get(w->packet);
 	enum drop_reason reason = commit(worker, sas, w);
@@ -458,9 +451,28 @@ static step_result finish(struct worker *worker, const struct sa_table *sas, con
 	return transport ? STEP_LOCAL_DEMUX : STEP_DESTINATION;
 }
 
+step_result esp_decap_judge(
+	struct worker *worker, const struct esp_work *w, enum crypto_status status)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+
+	if (likely(status == CRYPTO_DONE))
+		return finish(worker, sas, w);
+	if (status != CRYPTO_BAD_ICV)
+		return STEP_DROP(DROP_ipsec_crypto_error);
+	count_failure(sas, w->sa);
+	return refuse_closed(worker, w, DROP_ipsec_bad_icv);
+}
+
+step_result esp_decap_replayed(
+	struct worker *worker, const struct esp_work *w, enum replay_verdict verdict)
+{
+	return refuse_closed(worker, w, replay_reason(tables_sas(worker->tables), w->sa, verdict));
+}
+
 /* ---- the burst ---- */
 
-static void find_all(const struct sa_table *sas, struct work *works, unsigned count)
+static void find_all(const struct sa_table *sas, struct esp_work *works, unsigned count)
 {
 	uint32_t slots[BURST_SIZE];
 
@@ -495,7 +507,7 @@ static void find_all(const struct sa_table *sas, struct work *works, unsigned co
 }
 
 /* As the other direction does. */
-static void key_prefetch(const struct work *w, uint32_t place)
+static void key_prefetch(const struct esp_work *w, uint32_t place)
 {
 	if (w->text <= KEY_SHORT || place <= KEY_FIRST)
 		crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
@@ -506,13 +518,13 @@ void esp_decap_burst(
 {
 	const struct sa_table *sas = tables_sas(worker->tables);
 	struct esp_cipher cipher;
-	struct work works[BURST_SIZE];
+	struct esp_work works[BURST_SIZE];
 	uint32_t used = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct packet *p = packet_get(packets[i]);
 		bool udp = p->protocol == IPPROTO_UDP;
-		works[i] = (struct work){.packet = packets[i],
+		works[i] = (struct esp_work){.packet = packets[i],
 			.at = (uint16_t)(p->payload_offset +
 					 (udp ? sizeof(struct rte_udp_hdr) : 0)),
 			.index = (uint8_t)i,
@@ -520,7 +532,7 @@ void esp_decap_burst(
 	}
 	find_all(sas, works, count);
 	for (unsigned i = 0; i < count; i++) {
-		struct work *w = &works[used];
+		struct esp_work *w = &works[used];
 		if (used != i)
 			*w = works[i];
 		if (!admit(worker, sas, &packets[i], w, &next[i]))
@@ -530,17 +542,9 @@ void esp_decap_burst(
 	}
 	esp_cipher_begin(&cipher, worker->crypto, crypto_engine_decrypt_burst);
 	decrypt(works, used, &cipher);
-	for (uint32_t i = 0; i < used; i++) {
-		const struct work *w = &works[i];
-		if (cipher.operations[i].status == CRYPTO_DONE) {
-			next[w->index] = finish(worker, sas, w);
-		} else if (cipher.operations[i].status == CRYPTO_BAD_ICV) {
-			count_failure(sas, w->sa);
-			next[w->index] = refuse_closed(worker, w, DROP_ipsec_bad_icv);
-		} else {
-			next[w->index] = STEP_DROP(DROP_ipsec_crypto_error);
-		}
-	}
+	for (uint32_t i = 0; i < used; i++)
+		next[works[i].index] =
+			esp_decap_judge(worker, &works[i], cipher.operations[i].status);
 }
 
 step_result esp_decap(struct worker *worker, struct rte_mbuf **packet)

@@ -1,6 +1,7 @@
 #include "dataplane/lane/lane.h"
 
 #include "dataplane/header.h"
+#include "dataplane/lane/esp_in.h"
 
 /* Of struct rte_mbuf's rearm_data: data_off, then refcnt 1, then nb_segs 1, then port. */
 #define REARM_MASK  UINT64_C(0x0000ffffffff0000)
@@ -83,18 +84,7 @@ void lane_leave(struct lane_left *left, const struct rte_mbuf *frame)
 	left->sources = left->destinations = UINT64_MAX; /* nobody can say: all of them */
 }
 
-/* What no lane took, moved together. */
-static unsigned rest(const struct lane_burst *burst)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < burst->count; i++)
-		if (!(burst->taken >> i & 1))
-			burst->frames[kept++] = burst->frames[i];
-	return kept;
-}
-
-unsigned lane_receive(
+uint32_t lane_receive(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
 {
 	struct lane_burst burst = {.worker = worker,
@@ -105,7 +95,8 @@ unsigned lane_receive(
 
 	/* Who waits for a neighbour must not be overtaken (HA4-FWD-17). */
 	if (worker->lanes_off || worker->counters->held_neighbor != 0)
-		return count;
+		return 0;
 	lane_parse(&burst);
-	return burst.taken != 0 ? rest(&burst) : count;
+	esp_in_lane(&burst);
+	return burst.taken;
 }

@@ -59,10 +59,11 @@ struct lane_burst {
 };
 
 /*
- * Shows the burst to the lanes. Returns how many frames are left in packets[], in their order,
- * untouched. Frames are counted as received already; struct packet is not set up yet.
+ * Shows the burst to the lanes. Returns a bit for each frame that one of them took; the others are
+ * untouched. Frames are counted as received already; struct packet is not set up yet, and a lane
+ * that hands a frame to a step gives it its place in the burst, from 1, as packet.order.
  */
-unsigned lane_receive(
+uint32_t lane_receive(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count);
 
 /*

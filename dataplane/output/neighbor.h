@@ -12,7 +12,6 @@
 struct neighbor_queue *neighbor_queue_new(void);
 /* Drops what waits (neighbor_unresolved). */
 void neighbor_queue_free(struct worker *worker, struct neighbor_queue *queue);
-
 /* out_port and next_hop say where; broadcast and multicast next hops need nobody's answer. */
 step_result neighbor_output(struct worker *worker, struct rte_mbuf *packet);
 void neighbor_output_burst(

@@ -1,10 +1,6 @@
 #include "dataplane/table/replay_window.h"
 
-#include "lib/ipc/sa_state.h"
-
-#define TURN_SHIFT     SA_WINDOW_WORD_PACKETS
 #define JUMP_WORDS_MAX 128 /* sa_window_words of the largest window */
-#define TURN_MASK      ((UINT64_C(1) << (64 - TURN_SHIFT)) - 1)
 
 /* Where a number is marked, and what the word of its turn begins with. */
 struct place {
@@ -19,13 +15,13 @@ static struct place place_of(const struct replay_window *window, uint64_t number
 	uint64_t turn = stretch >> __builtin_ctz(window->mask + 1u); /* a power of two */
 
 	return (struct place){.word = &window->words[stretch & window->mask],
-		.turn = (turn & TURN_MASK) << TURN_SHIFT,
+		.turn = (turn & REPLAY_TURN_MASK) << REPLAY_TURN_SHIFT,
 		.bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS};
 }
 
 static bool is_of_turn(uint64_t word, const struct place *place)
 {
-	return word >> TURN_SHIFT == place->turn >> TURN_SHIFT;
+	return word >> REPLAY_TURN_SHIFT == place->turn >> REPLAY_TURN_SHIFT;
 }
 
 enum replay_verdict replay_window_infer(

@@ -19,9 +19,14 @@
 #ifndef DATAPLANE_TABLE_REPLAY_WINDOW_H
 #define DATAPLANE_TABLE_REPLAY_WINDOW_H
 
+#include "lib/ipc/sa_state.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define REPLAY_TURN_SHIFT SA_WINDOW_WORD_PACKETS
+#define REPLAY_TURN_MASK  ((UINT64_C(1) << (64 - REPLAY_TURN_SHIFT)) - 1)
 
 enum replay_verdict {
 	REPLAY_NEW,  /* never seen: goes on */
@@ -56,5 +61,32 @@ void replay_window_prefetch(const struct replay_window *window, uint32_t low);
  */
 enum replay_verdict replay_window_commit(
 	const struct replay_window *window, uint64_t number, bool *newest);
+
+/*
+ * replay_window_commit for its usual case, straight: one worker, a number right of all before it
+ * and in the highest one's stretch or the next. False: nothing was done, ask replay_window_commit.
+ */
+static inline bool replay_window_advance(const struct replay_window *window, uint64_t number)
+{
+	uint64_t highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS;
+	uint64_t bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS, turn, word;
+	_Atomic uint64_t *at;
+
+	if (window->shared || window->size == 0 || number <= highest ||
+		stretch - highest / SA_WINDOW_WORD_PACKETS > 1)
+		return false;
+	at = &window->words[stretch & window->mask];
+	turn = (stretch >> __builtin_ctz(window->mask + 1u) & REPLAY_TURN_MASK)
+	       << REPLAY_TURN_SHIFT;
+	word = atomic_load_explicit(at, memory_order_relaxed);
+	if (word >> REPLAY_TURN_SHIFT != turn >> REPLAY_TURN_SHIFT)
+		word = turn;
+	if (word & bit) /* memory that is not trusted */
+		return false;
+	atomic_store_explicit(window->highest, number, memory_order_relaxed);
+	atomic_store_explicit(at, word | bit, memory_order_relaxed);
+	return true;
+}
 
 #endif

@@ -401,6 +401,17 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 	return 0;
 }
 
+/* 0 when it is an IPv6 address. */
+static be32 host_of(const struct sa_selector *selector)
+{
+	const uint64_t number[2] = {__builtin_bswap64(selector->remote_first[0]),
+		__builtin_bswap64(selector->remote_first[1])};
+	struct ip_address remote;
+
+	memcpy(&remote, number, sizeof(remote));
+	return ip_address_is_v4(&remote) ? ip_address_v4(&remote) : 0;
+}
+
 static int inbound_put(struct sa_table *table, const struct sa_command *c,
 	const struct sa_inbound *from, const struct suite *suite, struct crypto_key *key,
 	const struct tsc_clock *clock)
@@ -429,6 +440,8 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
+	if (sa->selector.host)
+		sa->host = host_of(&sa->selector);
 	if (from)
 		sa_table_inbound_prove(sa, from);
 	sa_table_watch_set(

@@ -116,8 +116,8 @@ struct sa_inbound {
 	/* line 0: checks before the cipher */
 	be32 spi;
 	uint32_t sa_id;
-	uint32_t pair_id; /* outbound SA of the pair, SA_NONE */
-	uint16_t flags;   /* enum sa_flag */
+	be32 host; /* the one inner IPv4 source that is right whatever else the packet is; 0 none */
+	uint16_t flags; /* enum sa_flag */
 	uint16_t vrf;
 	uint8_t state; /* enum sa_state; stored by the main lcore in place */
 	uint8_t iv_length, icv_length, alignment;

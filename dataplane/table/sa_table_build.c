@@ -147,7 +147,6 @@ void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *c)
 {
 	sa->spi = c->spi;
 	sa->sa_id = c->sa_id;
-	sa->pair_id = c->pair_id;
 	sa->flags = (uint16_t)c->flags;
 	sa->vrf = c->vrf;
 	sa->window = c->replay_window;

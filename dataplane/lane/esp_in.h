@@ -1,0 +1,34 @@
+/*
+ * The lane of inbound ESP: a tunnel's packet from its peer, with or without UDP, to an inner IPv4
+ * destination that is plainly routed. From the receive queue to the transmit buffer in these
+ * passes:
+ *
+ *   parse    up to the SPI                                         fetches the SPI's slot
+ *   find     the SA                                                fetches it and its state
+ *   admit    decap/esp's questions before the cipher               fetches window, key, trailer
+ *   decrypt  one burst
+ *   open     trailer, inner header, selectors, ECN, destination    reads only
+ *   way      route, neighbour, MTU                                 once for a run of packets
+ *   finish   window, counters, TTL, Ethernet header, transmit
+ *
+ * Before the cipher nothing is changed: a frame that is not the usual one stays in the burst, as it
+ * came, for the steps. After it there is no way back to the beginning, so what turns out unusual
+ * then (not authentic, odd padding, no route, a policy ...) goes to decap/esp's own judgement
+ * (esp_decap_judge), described as that step would have found it, and from there on through the
+ * steps. The lane has no drop, no event and no rule of its own: it only recognizes packets for
+ * which all of them come to one and the same plain end.
+ *
+ * Order. An SA's packets are judged and leave in the order of the burst: once one of them was left
+ * to the steps, all later ones of it are, and once one was judged, all later ones are. A frame that
+ * may belong to any SA (a fragment, options) ends the lane for the burst. Packets of two SAs are of
+ * two flows (HA4-FWD-17).
+ */
+#ifndef DATAPLANE_LANE_ESP_IN_H
+#define DATAPLANE_LANE_ESP_IN_H
+
+#include "dataplane/lane/lane.h"
+
+/* Takes its packets out of the burst. The worker's own lcore. */
+void esp_in_lane(struct lane_burst *burst);
+
+#endif
