@@ -73,6 +73,27 @@ static int check_control(struct loader *loader)
 	return 0;
 }
 
+static int check_keying(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	const struct config_keying *keying = &config->keying;
+
+	if (!keying->socket[0])
+		return 0;
+	if (strcmp(keying->socket, config->dataplane.socket) == 0 ||
+		strcmp(keying->socket, config->control.socket) == 0)
+		return loader_fail(loader, loader_line(loader, keying, "socket"),
+			"keying.socket and another socket are one path");
+	if (!config->dataplane.max_security_associations || !config->dataplane.max_policies)
+		return loader_fail(loader, loader_line(loader, keying, "socket"),
+			"keying.socket needs dataplane.max_security_associations and max_policies");
+	if (keying->replay_window > config->dataplane.max_replay_window)
+		return loader_fail(loader, loader_line(loader, keying, "replay_window"),
+			"replay_window is more than dataplane.max_replay_window, which is %u",
+			config->dataplane.max_replay_window);
+	return 0;
+}
+
 /* ---- instances ---- */
 
 struct owned_address {
@@ -420,7 +441,7 @@ int check_config(struct loader *loader)
 {
 	const struct config *config = loader->config;
 
-	if (check_ports(loader) || check_control(loader))
+	if (check_ports(loader) || check_control(loader) || check_keying(loader))
 		return -EINVAL;
 	for (unsigned i = 0; i < config->instance_count; i++)
 		if (check_instance(loader, &config->instances[i]))

@@ -42,6 +42,7 @@ enum config_esp_mode { ESP_MODE_TUNNEL, ESP_MODE_TRANSPORT };
 enum config_copy_df { COPY_DF_YES, COPY_DF_SET, COPY_DF_CLEAR };
 enum config_copy_dscp { COPY_DSCP_OUT, COPY_DSCP_IN, COPY_DSCP_YES, COPY_DSCP_NO };
 enum config_policy_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
+enum config_transport { TRANSPORT_LISTED, TRANSPORT_PEER, TRANSPORT_PEER_SET }; /* TRN-11 */
 enum config_policy_action { ACTION_DISCARD, ACTION_BYPASS, ACTION_PROTECT };
 
 struct config_port {
@@ -94,6 +95,25 @@ struct config_control {
 	bool kernel_mirror;                  /* routes and neighbours from the TAPs over netlink */
 	char (*audit_off)[CONFIG_NAME_SIZE]; /* drop reasons whose audit records are not wanted */
 	unsigned audit_off_count;
+};
+
+struct config_transport_peer { /* TRN-11 (c): who may be the end of transport mode SAs, and where */
+	char identity[CONFIG_TEXT_SIZE]; /* as the peer authenticated itself; "*" anybody */
+	struct ip_prefix *addresses;
+	unsigned address_count;
+};
+
+struct config_keying {                 /* charon's plugin (lib/ipc/keying.h) */
+	char socket[CONFIG_PATH_SIZE]; /* "" = no IKE */
+	char user[CONFIG_NAME_SIZE]; /* that charon runs as, besides root and our own; "" = none */
+	uint16_t vrf;                /* of what it negotiates */
+	uint32_t grace_s;            /* HA-07: for its replay, after a restart of control */
+	uint32_t replay_window;      /* KIF-13: at least; 0 is off all the same */
+	enum config_transport transport;
+	struct config_transport_peer *transport_peers;
+	unsigned transport_peer_count;
+	struct ip_prefix *peers; /* MOB-11: where SAs may end; empty = anywhere */
+	unsigned peer_count;
 };
 
 struct config_security { /* one context of an MSA (HA4-AUTH-01) */
@@ -283,6 +303,7 @@ struct config {
 	char file[CONFIG_TEXT_SIZE];
 	struct config_dataplane dataplane;
 	struct config_control control;
+	struct config_keying keying;
 	struct config_instance *instances;
 	unsigned instance_count;
 	struct config_mobile_node *mobile_nodes;

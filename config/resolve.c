@@ -37,6 +37,8 @@ static int resolve_associations(struct loader *loader)
 	struct config *config = loader->config;
 	uint32_t widest = config->dataplane.max_replay_window;
 
+	if (!loader_mentions(loader, &config->keying, "replay_window"))
+		config->keying.replay_window = widest < 1024 ? widest : 1024;
 	for (unsigned i = 0; i < config->security_association_count; i++) {
 		struct config_security_association *a = &config->security_associations[i];
 		if (!loader_mentions(loader, a, "replay_window"))

@@ -22,6 +22,7 @@ static const char *const copy_df_words[] = {"yes", "set", "clear", NULL};
 static const char *const copy_dscp_words[] = {"out", "in", "yes", "no", NULL};
 static const char *const direction_words[] = {"both", "out", "in", NULL};
 static const char *const action_words[] = {"discard", "bypass", "protect", NULL};
+static const char *const transport_words[] = {"listed", "peer", "peer-set", NULL};
 static const char *const log_level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 /* A table: one setting stays together on its lines. */
@@ -127,6 +128,35 @@ static const struct setting control_settings[] = {
 		.help = "drop reasons (docs/drops.md) of which no ipsec_audit line is written (AUD-04)"},
 };
 SECTION(control, "control", config_control, control_settings);
+
+static const struct setting transport_peer_settings[] = {
+	{.name = "identity", .kind = SETTING_TEXT, AT(config_transport_peer, identity),
+		.help = "of the peer, as it authenticated itself to charon; \"*\": anybody's"},
+	{.name = "addresses", .kind = SETTING_PREFIXES, LIST(config_transport_peer, addresses, address_count), .min = 1, .max = 256,
+		.help = "where its transport mode SAs may end"},
+};
+SECTION(transport_peer, "transport peer", config_transport_peer, transport_peer_settings);
+
+static const struct setting keying_settings[] = {
+	{.name = "socket", .kind = SETTING_TEXT, .restart = true, AT(config_keying, socket), .fallback = "",
+		.help = "where strongSwan's plugin connects, \"/run/homeport/keying.sock\"; empty: no IKE"},
+	{.name = "user", .kind = SETTING_TEXT, .restart = true, AT(config_keying, user), .fallback = "",
+		.help = "that charon runs as; root and control's own user may connect anyway"},
+	{.name = "vrf", .kind = SETTING_INTEGER, .restart = true, AT(config_keying, vrf), .max = 65535, .fallback = "0",
+		.help = "routing table of what it negotiates"},
+	{.name = "grace_s", .kind = SETTING_INTEGER, AT(config_keying, grace_s), .max = 3600, .fallback = "60", .unit = "s",
+		.help = "after control restarted, the dataplane's SAs wait so long for charon to name them again (HA-07)"},
+	{.name = "replay_window", .kind = SETTING_INTEGER, AT(config_keying, replay_window), .max = 4096, .late = true,
+		.fallback = "1024, or dataplane.max_replay_window when that is less", .unit = "packets",
+		.help = "of a negotiated SA, at least; one that charon switched off stays off (KIF-13)"},
+	{.name = "transport", .kind = SETTING_WORD, AT(config_keying, transport), .words = transport_words, .fallback = "listed",
+		.help = "transport mode SAs end at transport_peers; or also at the IKE peer's address, or also at its further MOBIKE addresses (TRN-11)"},
+	{.name = "transport_peers", .kind = SETTING_GROUPS, LIST(config_keying, transport_peers, transport_peer_count), .max = 4096,
+		.fallback = "", .section = &schema_transport_peer, .help = "where transport mode SAs may end, by identity"},
+	{.name = "peers", .kind = SETTING_PREFIXES, LIST(config_keying, peers, peer_count), .max = 256, .fallback = "",
+		.help = "outer addresses that a peer may have or move to; empty: all (MOB-11)"},
+};
+SECTION(keying, "keying", config_keying, keying_settings);
 
 static const struct setting home_network_settings[] = {
 	{.name = "prefix", .kind = SETTING_PREFIX, AT(config_home_network, prefix), .help = "home addresses"},
@@ -490,6 +520,8 @@ static const struct setting root_settings[] = {
 		.help = "the packet process; changes need its restart"},
 	{.name = "control", .kind = SETTING_GROUP, AT(config, control), .fallback = "", .section = &schema_control,
 		.help = "the registration process"},
+	{.name = "keying", .kind = SETTING_GROUP, AT(config, keying), .fallback = "", .section = &schema_keying,
+		.help = "strongSwan's charon as the IKE daemon"},
 	{.name = "instances", .kind = SETTING_GROUPS, LIST(config, instances, instance_count), .max = 1024, .fallback = "",
 		.section = &schema_instance, .help = "home agents; a reload may add some at the end"},
 	{.name = "mobile_nodes", .kind = SETTING_GROUPS, LIST(config, mobile_nodes, mobile_node_count), .max = 4194304,

@@ -59,9 +59,9 @@ struct section {
 };
 
 extern const struct section schema_root, schema_dataplane, schema_port, schema_control,
-	schema_instance, schema_home_network, schema_pool, schema_mobile_node, schema_security,
-	schema_foreign_agent, schema_binding, schema_security_association, schema_policy,
-	schema_route, schema_neighbor, schema_local;
+	schema_keying, schema_transport_peer, schema_instance, schema_home_network, schema_pool,
+	schema_mobile_node, schema_security, schema_foreign_agent, schema_binding,
+	schema_security_association, schema_policy, schema_route, schema_neighbor, schema_local;
 
 /* True for the kinds that are a pointer and a count. */
 bool schema_is_list(const struct setting *setting);

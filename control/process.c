@@ -38,6 +38,8 @@ static monotonic stage_timers(void *context, const struct clock_now *now)
 	if (wiring_announce_some(p, now))
 		next = 0;
 	next = earlier(next, ipsec_tick(p->ipsec, now->monotonic_ns));
+	if (p->charon)
+		next = earlier(next, charon_tick(p->charon, now->monotonic_ns));
 	next = earlier(next, gratuitous_arp_tick(p->arp, now->monotonic_ns));
 	next = earlier(next, advertise_tick(p->advertise, now->monotonic_ns));
 	if (p->taps)
@@ -240,6 +242,26 @@ static int open_operators(struct process *p, gid_t gid)
 	return error ? failed("control.metrics", error) : 0;
 }
 
+static int open_keying(struct process *p)
+{
+	const struct config_keying *settings = &p->config->keying;
+	struct charon_ops ops = wiring_charon_ops(p);
+	char sentence[256];
+	uid_t uid = (uid_t)-1;
+	gid_t gid;
+	if (!settings->socket[0])
+		return 0;
+	int error = settings->user[0] ? privileges_lookup(settings->user, "", &uid, &gid, sentence,
+						sizeof(sentence))
+				      : 0;
+	if (error) {
+		log_error("start", "error=\"%s\"", sentence);
+		return error;
+	}
+	error = charon_new(p->loop, p->config, p->ipsec, &ops, uid, &p->charon);
+	return error ? failed("keying.socket", error) : 0;
+}
+
 static int open_parts(struct process *p)
 {
 	const struct config_dataplane *d = &p->config->dataplane;
@@ -324,7 +346,9 @@ int process_new(struct process *p, struct config *config)
 		error = open_kernel(p);
 	if (error)
 		return failed("signals or netlink", error);
-	error = open_operators(p, gid);
+	error = open_keying(p);
+	if (!error)
+		error = open_operators(p, gid);
 	if (!error && settings->store[0]) {
 		error = store_prepare(settings->store, uid, gid);
 		if (error)
@@ -358,6 +382,7 @@ void process_free(struct process *p)
 		dataplane_link_free(p->link);
 	if (p->engine)
 		mip4_engine_free(p->engine);
+	charon_free(p->charon);
 	ipsec_free(p->ipsec);
 	if (p->store)
 		store_close(p->store);
@@ -407,6 +432,8 @@ static int reload_apply(struct process *p, struct config *after, struct config_e
 	struct config *old = p->config;
 	p->desired = desired;
 	p->config = after;
+	if (p->charon)
+		charon_configure(p->charon, after);
 	wiring_apply_desired(p, &former, &desired);
 	if (p->taps)
 		tap_mirror_configure(p->taps, after);

@@ -19,6 +19,7 @@
 #define CONTROL_PROCESS_H
 
 #include "config/config.h"
+#include "control/charon/charon.h"
 #include "control/dataplane_link.h"
 #include "control/desired.h"
 #include "control/home/advertise.h"
@@ -43,6 +44,7 @@ struct process {
 	struct dataplane_link *link;
 	struct mip4_engine *engine;
 	struct ipsec *ipsec;
+	struct charon *charon; /* NULL: keying.socket is "" */
 	struct provider provider;
 	struct operator_server *operators; /* NULL: control.socket is "" */
 	struct operator_metrics *metrics;

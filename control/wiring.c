@@ -208,6 +208,8 @@ static void on_done(void *context, uint64_t ticket, int error)
 	static struct log_limit limit = LOG_LIMIT(1, 5);
 	struct process *p = context;
 	struct clock_now now = clock_read();
+	if (p->charon)
+		charon_done(p->charon, ticket, error, now.monotonic_ns);
 	if (ipsec_done(p->ipsec, ticket, error))
 		return;
 	if (error)
@@ -251,14 +253,20 @@ struct mirror_callbacks wiring_mirror_callbacks(struct process *process)
 static void on_attached(void *context, bool restarted)
 {
 	struct process *p = context;
-	ipsec_attached(p->ipsec, dataplane_link_attachment(p->link), clock_read().monotonic_ns);
+	const struct attachment *attachment = dataplane_link_attachment(p->link);
+	monotonic now = clock_read().monotonic_ns;
+	ipsec_attached(p->ipsec, attachment, now);
+	if (p->charon)
+		charon_attached(p->charon, attachment->session, now);
 	if (restarted)
 		p->arrival_cursor = 0;
 }
 
 static void on_detached(void *context)
 {
-	(void)context; // tables, bindings and tickets wait in the mirror
+	struct process *p = context;
+	if (p->charon) // all else waits in the mirror: tables, bindings, tickets
+		charon_detached(p->charon);
 }
 
 /* HA4-HOME-13: an address conflict, or a node that came home and did not deregister. */

@@ -14,6 +14,7 @@ struct tap_mirror_callbacks wiring_tap_callbacks(struct process *process);
 struct gratuitous_arp_ops wiring_arp_ops(struct process *process);
 struct advertise_ops wiring_advertise_ops(struct process *process);
 /* wiring_ipsec.c */
+struct charon_ops wiring_charon_ops(struct process *process);
 struct ipsec_ops wiring_ipsec_ops(struct process *process);
 unsigned wiring_ipsec_expand(void *context, uint16_t type, const struct mirror_reference *reference,
 	bool told, struct command *out);

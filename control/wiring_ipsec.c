@@ -94,6 +94,8 @@ static void tell(void *context, const struct ipsec_event *event)
 	struct process *p = context;
 	struct clock_now now = clock_read();
 	const char *name = ipsec_event_name(event->type);
+	if (p->charon)
+		charon_tell(p->charon, event);
 	char text[EVENT_TEXT_SIZE];
 	if (event->type == IPSEC_EVENT_REJECTED && !audit_wanted(&p->config->control, event->cause))
 		return;
@@ -147,6 +149,36 @@ uint32_t wiring_ipsec_inner_owner(void *context, uint16_t vrf, const struct ip_a
 {
 	const struct process *p = context;
 	return ipsec_owner_of(p->ipsec, vrf, address);
+}
+
+static uint64_t last_ticket(void *context)
+{
+	const struct process *p = context;
+	return mirror_ticket(p->mirror);
+}
+
+static void hold(void *context, bool held)
+{
+	struct process *p = context;
+	mirror_hold(p->mirror, held);
+}
+
+static bool is_local(void *context, uint16_t vrf, const struct ip_address *address)
+{
+	const struct process *p = context;
+	struct command command = {.type = COMMAND_LOCAL_SET};
+	command.local.vrf = vrf;
+	command.local.address = *address;
+	return desired_is_agent(&p->desired, vrf, address) || mirror_get(p->mirror, &command);
+}
+
+struct charon_ops wiring_charon_ops(struct process *process)
+{
+	return (struct charon_ops){.context = process,
+		.ticket = last_ticket,
+		.hold = hold,
+		.random = wiring_random,
+		.is_local = is_local};
 }
 
 struct ipsec_ops wiring_ipsec_ops(struct process *process)

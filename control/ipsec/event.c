@@ -88,6 +88,7 @@ static void mapping(struct ipsec *ipsec, const struct event *event, monotonic no
 		.sa = sa,
 		.spi = ntohl(sa->command.spi),
 		.source = event->address,
+		.port = event->udp_port,
 		.destination = sa->command.local};
 	if (sa->follow_mapping && !may_move(sa, now)) {
 		ipsec->counters.moves_limited++;
@@ -108,7 +109,10 @@ static void acquire(struct ipsec *ipsec, const struct event *event)
 		ipsec, &(struct ipsec_event){.type = IPSEC_EVENT_ACQUIRE,
 			       .policy = policy_database_entry(ipsec->policies, event->id, &entry),
 			       .source = event->address2,
-			       .destination = event->address});
+			       .destination = event->address,
+			       .protocol = (uint8_t)(event->value >> 32),
+			       .source_port = (uint16_t)(event->value >> 16),
+			       .destination_port = (uint16_t)event->value});
 }
 
 static void rejected(struct ipsec *ipsec, const struct event *event)

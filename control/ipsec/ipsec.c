@@ -3,6 +3,7 @@
 #include "control/ipsec/ipsec_state.h"
 #include "control/ipsec/sa_identity.h"
 #include "control/mirror/mirror.h"
+#include "lib/ipc/sa_state.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -115,17 +116,19 @@ void ipsec_point_policies(struct ipsec *ipsec, const char *pair_name)
 	}
 }
 
+uint32_t ipsec_policy_version(struct ipsec *ipsec)
+{
+	return ipsec->policy_versions += 1u << 12;
+}
+
 struct policy *ipsec_add_policy(
 	struct ipsec *ipsec, const struct config_policy *settings, bool from_config)
 {
-	/* Versions rise over all policies: an id that another one had is told again. */
-	static uint32_t versions;
 	struct policy *policy = policy_database_add(ipsec->policies, settings, from_config);
 
 	if (!policy)
 		return NULL;
-	versions += 1u << 12;
-	policy->version = versions;
+	policy->version = ipsec_policy_version(ipsec);
 	ipsec_refer_policy(ipsec, policy);
 	return policy;
 }
@@ -163,9 +166,35 @@ bool ipsec_done(struct ipsec *ipsec, uint64_t ticket, int error)
 
 /* ---- the dataplane ---- */
 
-/* A slot for an SA that has none: the one that holds its state, else the one that had its SPI just
- * now, else its pair's number, else any. */
-static void place(struct ipsec *ipsec, struct sa *sa, monotonic now)
+/* While strangers' lines lie in the region: the next slot without one, 0 when there is none. */
+static uint32_t unowned_slot(struct ipsec *ipsec, enum sa_direction direction)
+{
+	uint32_t slots = sa_database_slots(ipsec->associations);
+
+	for (uint32_t slot; (slot = ++ipsec->held_slots) < slots;)
+		if (!sa_database_slot(ipsec->associations, direction, slot) &&
+			!sa_handover_owned(ipsec->handover, direction, slot))
+			return slot;
+	ipsec->held_slots = 0;
+	return SA_SLOT_NONE;
+}
+
+/* The slot that an SPI of our choosing carries, when it is free; else 0. */
+static uint32_t carried_slot(const struct ipsec *ipsec, const struct sa *sa)
+{
+	uint32_t spi = ntohl(sa->command.spi);
+
+	if (sa->command.direction != SA_INBOUND || spi < SA_SPI_FIRST || spi > SA_SPI_LAST)
+		return SA_SLOT_NONE;
+	uint32_t slot = sa_spi_slot(spi, sa_database_slots(ipsec->associations));
+	bool taken = sa_database_slot(ipsec->associations, SA_INBOUND, slot) ||
+		     (ipsec->held && sa_handover_owned(ipsec->handover, SA_INBOUND, slot));
+	return taken ? SA_SLOT_NONE : slot;
+}
+
+/* The one that holds its state, else the one that had its SPI just now, else the one in its SPI,
+ * else its pair's number, else any. */
+void ipsec_place(struct ipsec *ipsec, struct sa *sa, monotonic now)
 {
 	enum sa_direction direction = (enum sa_direction)sa->command.direction;
 	uint32_t wanted = sa_handover_find(ipsec->handover, sa);
@@ -175,6 +204,10 @@ static void place(struct ipsec *ipsec, struct sa *sa, monotonic now)
 	else if (direction == SA_INBOUND)
 		wanted =
 			sa_database_wake(ipsec->associations, direction, 0, ntohl(sa->command.spi));
+	if (!wanted)
+		wanted = carried_slot(ipsec, sa);
+	if (!wanted && ipsec->held)
+		wanted = unowned_slot(ipsec, direction);
 	if (!wanted && sa->pair)
 		wanted = sa->pair->command.sa_id;
 	(void)sa_database_place(ipsec->associations, sa, wanted, now); /* as many as SAs */
@@ -192,7 +225,7 @@ static void place_all(struct ipsec *ipsec, monotonic now)
 			for (struct sa *sa; (sa = sa_database_next(ipsec->associations,
 						     (enum sa_direction)direction, &cursor));)
 				if (round || sa_handover_find(ipsec->handover, sa))
-					place(ipsec, sa, now);
+					ipsec_place(ipsec, sa, now);
 		}
 	for (unsigned direction = 0; direction < 2; direction++) {
 		cursor = 0;
@@ -293,8 +326,8 @@ struct sa *ipsec_add_sa(
 	}
 	if (!sa)
 		return NULL;
-	if (ipsec->placed && !sa->command.sa_id)
-		place(ipsec, sa, now);
+	if (ipsec->placed && !sa->command.sa_id) /* as many as SAs: there is one */
+		ipsec_place(ipsec, sa, now);
 	ipsec_refer_sa(ipsec, sa);
 	ipsec_tell(ipsec,
 		&(struct ipsec_event){
@@ -346,6 +379,8 @@ void ipsec_del_sa(struct ipsec *ipsec, struct sa *sa, monotonic now)
 	if (sa->state != SA_IS_EXPIRED)
 		forget_sa(ipsec, sa);
 	sa->state = SA_IS_EXPIRED; /* owns no inner address any more */
+	if (sa->users)             /* its slot will be another's */
+		ipsec_point_policies(ipsec, sa->name);
 	if (sa->command.direction == SA_INBOUND && was_live && ipsec->ops.inner_lost)
 		ipsec->ops.inner_lost(ipsec->ops.context, sa);
 	if (!was_larval)
@@ -357,13 +392,14 @@ void ipsec_del_sa(struct ipsec *ipsec, struct sa *sa, monotonic now)
 
 struct ipsec_sa_state ipsec_query_sa(const struct ipsec *ipsec, const struct sa *sa)
 {
-	const struct attachment *a = ipsec->attachment;
+	const struct attachment *a = sa_handover_region(ipsec->handover);
 	struct ipsec_sa_state state = {0};
 	uint32_t slot = sa->command.sa_id;
 
-	if (!a || !slot || slot >= a->limits.sas || sa->state == SA_IS_LARVAL)
+	if (!a || !slot || slot >= a->limits.sas || sa->state == SA_IS_LARVAL ||
+		!sa_handover_is_own(ipsec->handover, sa))
 		return state;
-	state.known = true;
+	state.known = ipsec->attachment;
 	if (sa->command.direction == SA_OUTBOUND) {
 		const struct sa_outbound_state *s = &a->sa_outbound[slot];
 		state.packets = atomic_load_explicit(&s->packets, memory_order_relaxed);

@@ -4,7 +4,7 @@
  *
  *   configuration  -> configure.c -.
  *   homeportctl    -> manual.c ----+-> sa_database, policy_database -> mirror (a reference each)
- *   charon (later) -> ipsec.c -----'                                     |
+ *   control/charon -> ipsec.c, ipsec_lease.c                                   |
  *        mirror, when it sends: expand.c  <- keys, limits, selectors <---'
  *        dataplane's events: event.c      -> log, operators, moves (NAT), removals (hard limit)
  *        its coming and going: sa_handover -> the state of SAs goes on
@@ -48,7 +48,10 @@ struct ipsec_event {
 	const struct sa *sa;         /* or NULL */
 	const struct policy *policy; /* or NULL */
 	struct ip_address source, destination;
-	uint32_t spi;      /* host order; 0 none */
+	uint32_t spi;                           /* host order; 0 none */
+	be16 port;                              /* of `source`: a mapping */
+	uint16_t source_port, destination_port; /* host order, of an acquire's packet */
+	uint8_t protocol;
 	const char *cause; /* "bytes", a drop reason's name, ...; or NULL */
 	int error;
 	const struct event_audit *audit; /* IPSEC_EVENT_REJECTED, else NULL */
@@ -100,7 +103,7 @@ bool ipsec_done(struct ipsec *ipsec, uint64_t ticket, int error);
 /* Larval SAs end, slots wake up. When to call again. */
 monotonic ipsec_tick(struct ipsec *ipsec, monotonic now);
 
-/* ---- associations: operators today, charon's plugin later ---- */
+/* ---- associations of charon ---- */
 
 /* A larval inbound SA (SAD-05): its SPI in host order, 0 with errno. */
 uint32_t ipsec_get_spi(struct ipsec *ipsec, uint16_t vrf, monotonic now);
@@ -117,8 +120,36 @@ int ipsec_update_sa(struct ipsec *ipsec, struct sa *sa, const struct sa_command 
 	bool follow_mapping, monotonic now);
 void ipsec_del_sa(struct ipsec *ipsec, struct sa *sa, monotonic now);
 
+/*
+ * ipsec_lease.c: inbound SPIs for charon's plugin, with their slots: larval SAs without an end. An
+ * SPI in host order, 0 with errno. Before any dataplane was there the SPI carries no slot.
+ */
+uint32_t ipsec_lease_spi(struct ipsec *ipsec, uint16_t vrf, uint32_t round, monotonic now);
+/* The lease of this very SPI, made where it is not there. 0; -EEXIST an SA has it; -ENOSPC. */
+int ipsec_claim_spi(struct ipsec *ipsec, uint32_t spi, uint16_t vrf, uint32_t round, monotonic now);
+uint32_t ipsec_leases(const struct ipsec *ipsec);
+/*
+ * Control was restarted and the dataplane was not: until the SAs are named again that it forwards
+ * with, new ones keep off their slots.
+ */
+void ipsec_hold(struct ipsec *ipsec, bool hold);
+/* The region holds lines of SAs that are not known here. */
+bool ipsec_has_strangers(const struct ipsec *ipsec);
+/* A dataplane was there once: slots are given out, and numbers are where they are or lost. */
+bool ipsec_is_placed(const struct ipsec *ipsec);
+/* Whether the region has the numbers of an SA with this command (SPI, algorithms) and keys. */
+bool ipsec_has_numbers(
+	const struct ipsec *ipsec, const struct sa_command *command, const struct sa_keys *keys);
+/* Policies of charon: the settings' name is unique. NULL with errno as policy_database_add. */
+struct policy *ipsec_keyed_policy_add(
+	struct ipsec *ipsec, const struct config_policy *settings, uint32_t reqid, void *owner);
+void ipsec_keyed_policy_change(struct ipsec *ipsec, struct policy *policy,
+	enum config_policy_action action, uint32_t order, const char *security_association,
+	uint32_t reqid);
+void ipsec_keyed_policy_remove(struct ipsec *ipsec, struct policy *policy);
+
 struct ipsec_sa_state { /* query_sa, out of the region: no round trip (KIF-24) */
-	bool known;     /* a dataplane holds it; else all zero */
+	bool known;     /* a dataplane holds it; else what the last one left, or zero */
 	uint64_t packets, bytes, sequence, last_use_ns;
 	uint32_t replays, replays_late, bad_icv; /* inbound */
 };

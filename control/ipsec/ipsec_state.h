@@ -12,8 +12,11 @@ struct ipsec {
 	struct sa_handover *handover;
 	const struct attachment *attachment; /* NULL: none */
 	bool placed;                         /* slots were given out: a dataplane was there */
-	monotonic larval_due_ns;             /* the first of them ends */
-	struct map *tickets;                 /* ticket -> what it was about */
+	bool held;           /* some of the region's lines belong to SAs that are not named yet */
+	uint32_t held_slots; /* those below were looked at */
+	uint32_t policy_versions;
+	monotonic larval_due_ns; /* the first of them ends */
+	struct map *tickets;     /* ticket -> what it was about */
 	struct ipsec_counters counters;
 };
 
@@ -28,6 +31,12 @@ void ipsec_remove_policy(struct ipsec *ipsec, struct policy *policy);
 /* A new one; NULL with errno. */
 struct policy *ipsec_add_policy(
 	struct ipsec *ipsec, const struct config_policy *settings, bool from_config);
+
+/* The first version of a policy: they rise over all of them, an id that another one had is told
+ * again. */
+uint32_t ipsec_policy_version(struct ipsec *ipsec);
+/* A slot for an SA that has none. */
+void ipsec_place(struct ipsec *ipsec, struct sa *sa, monotonic now);
 
 /* pair.c: the two directions of a configured pair, as models; selectors in `selectors`. */
 struct pair_models {

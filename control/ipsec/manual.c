@@ -83,6 +83,8 @@ int ipsec_manual_update(struct ipsec *ipsec, const char *name, const struct ipse
 
 	if (!both[0] && !both[1])
 		return say(error, -ENOENT, name, "no security association has that name");
+	if ((both[0] ? both[0] : both[1])->origin == SA_FROM_IKE)
+		return say(error, -EINVAL, name, "charon moves it");
 	for (unsigned i = 0; i < 2; i++) {
 		if (!both[i])
 			continue;
@@ -151,6 +153,8 @@ int ipsec_manual_policy_del(struct ipsec *ipsec, const char *name, struct config
 
 	if (!policy)
 		return say(error, -ENOENT, name, "no policy has that name");
+	if (policy->owner)
+		return say(error, -EINVAL, name, "it is charon's: end the tunnel there");
 	ipsec_remove_policy(ipsec, policy);
 	return 0;
 }

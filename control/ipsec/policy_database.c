@@ -4,6 +4,7 @@
 #include "lib/base/map.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,12 +63,13 @@ void policy_database_free(struct policy_database *database)
 	free(database);
 }
 
+static const uint8_t actions[] = {[ACTION_DISCARD] = POLICY_DISCARD,
+	[ACTION_BYPASS] = POLICY_BYPASS,
+	[ACTION_PROTECT] = POLICY_PROTECT};
+
 static struct policy_command entry_of(
 	const struct config_policy *settings, const struct selector *selector, uint8_t direction)
 {
-	static const uint8_t actions[] = {[ACTION_DISCARD] = POLICY_DISCARD,
-		[ACTION_BYPASS] = POLICY_BYPASS,
-		[ACTION_PROTECT] = POLICY_PROTECT};
 	struct policy_command c;
 
 	memset(&c, 0, sizeof(c));
@@ -183,6 +185,22 @@ void policy_database_remove(struct policy_database *database, struct policy *pol
 	database->all[policy->place]->place = policy->place;
 	database->sorted = false;
 	free_policy(policy);
+}
+
+void policy_database_change(struct policy_database *database, struct policy *policy,
+	enum config_policy_action action, uint32_t order, const char *security_association,
+	uint32_t reqid)
+{
+	database->sorted &= policy->settings.order == order;
+	policy->settings.action = action;
+	policy->settings.order = order;
+	snprintf(policy->settings.security_association,
+		sizeof(policy->settings.security_association), "%s", security_association);
+	for (unsigned i = 0; i < policy->entry_count; i++) {
+		policy->entries[i].action = actions[action];
+		policy->entries[i].order = order;
+		policy->entries[i].reqid = reqid;
+	}
 }
 
 struct policy *policy_database_named(const struct policy_database *database, const char *name)

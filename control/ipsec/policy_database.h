@@ -22,6 +22,7 @@ struct policy {
 	unsigned entry_count;
 	uint32_t version; /* raised when its target changed: tell the dataplane again */
 	uint32_t place;   /* the database's own */
+	void *owner;      /* control/charon's; NULL: a policy of the configuration or an operator */
 };
 
 struct policy_database;
@@ -35,6 +36,14 @@ void policy_database_free(struct policy_database *database);
 struct policy *policy_database_add(
 	struct policy_database *database, const struct config_policy *settings, bool from_config);
 void policy_database_remove(struct policy_database *database, struct policy *policy);
+
+/*
+ * Another action, order, target and reqid of the same selectors, at once where the dataplane is
+ * concerned: its ids stay. The caller raises `version` and tells the mirror.
+ */
+void policy_database_change(struct policy_database *database, struct policy *policy,
+	enum config_policy_action action, uint32_t order, const char *security_association,
+	uint32_t reqid);
 
 struct policy *policy_database_named(const struct policy_database *database, const char *name);
 /* By the id of one of its entries; *entry is its number. NULL when there is none. */

@@ -283,7 +283,10 @@ int sa_database_replace(struct sa_database *database, struct sa *sa, const struc
 	fresh.version = sa->version + 1;
 	fresh.created_ns = now;
 	fresh.state = fresh.keys ? SA_IS_LIVE : SA_IS_LARVAL;
-	memcpy(fresh.name, sa->name, sizeof(fresh.name));
+	if (sa->name[0])
+		memcpy(fresh.name, sa->name, sizeof(fresh.name));
+	else if (fresh.name[0]) /* it was larval */
+		(void)map_put_pointer(side_of(database, SA_INBOUND)->names, fresh.name, sa);
 	free(sa->selectors);
 	*sa = fresh;
 	if (is_inbound(sa) && before != after) {

@@ -56,6 +56,14 @@ struct sa {
 	unsigned moves;
 	uint8_t expired; /* bits of enum sa_expiry that were told */
 	uint32_t place;  /* the database's own */
+	/* Of an SA that charon negotiated (control/charon): */
+	uint64_t handle; /* its client's name of it; 0: none */
+	uint64_t peer;   /* hash of the peer's identity; 0: not known */
+	uint32_t round;  /* replay in which it was named last */
+	uint32_t users;  /* policies that send through it */
+	bool resume;     /* it may have used numbers: never without its state */
+	bool proxy;      /* transport mode between home addresses: its ends do not move (TRN-12) */
+	uint8_t told;    /* bits of `expired` that the client knows */
 };
 
 struct sa_database;
@@ -74,7 +82,8 @@ struct sa *sa_database_add(struct sa_database *database, const struct sa *model,
 /* Gives it a slot: `wanted` when that is free, else any. 0 or -ENOSPC. */
 int sa_database_place(struct sa_database *database, struct sa *sa, uint32_t wanted, monotonic now);
 /*
- * Takes the settings, selectors and keys of `model` in the same slot: another incarnation. 0;
+ * Takes the settings, selectors and keys of `model` in the same slot: another incarnation. A name
+ * stays, where there is one. 0;
  * -EEXIST its inbound SPI is another's; -ENOMEM. On error nothing changed.
  */
 int sa_database_replace(struct sa_database *database, struct sa *sa, const struct sa *model,

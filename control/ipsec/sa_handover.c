@@ -171,6 +171,43 @@ uint32_t sa_handover_find(const struct sa_handover *handover, const struct sa *s
 	return (uint32_t)slot;
 }
 
+bool sa_handover_owned(
+	const struct sa_handover *handover, enum sa_direction direction, uint32_t slot)
+{
+	const struct attachment *a = handover->attachment;
+
+	if (!a || slot >= a->limits.sas)
+		return false;
+	struct line_key there =
+		direction == SA_INBOUND ? inbound_key(a, slot) : outbound_key(a, slot);
+	return is_owned(&there);
+}
+
+bool sa_handover_is_own(const struct sa_handover *handover, const struct sa *sa)
+{
+	const struct attachment *a = sa_handover_region(handover);
+	uint32_t slot = sa->command.sa_id;
+	struct line_key key = key_of(sa);
+
+	if (!a || !slot || slot >= a->limits.sas)
+		return false;
+	struct line_key there =
+		key.direction == SA_INBOUND ? inbound_key(a, slot) : outbound_key(a, slot);
+	return memcmp(&there, &key, sizeof(key)) == 0;
+}
+
+uint32_t sa_handover_lines(const struct sa_handover *handover)
+{
+	return map_count(handover->lines);
+}
+
+const struct attachment *sa_handover_region(const struct sa_handover *handover)
+{
+	if (handover->attachment)
+		return handover->attachment;
+	return handover->former.header ? &handover->former : NULL;
+}
+
 static void own(const struct attachment *a, const struct line_key *key, uint32_t slot)
 {
 	_Atomic uint32_t *spi =

@@ -39,6 +39,15 @@ void sa_handover_attached(struct sa_handover *handover, const struct attachment 
 
 /* The slot whose state is that of this SA; SA_SLOT_NONE when there is none. */
 uint32_t sa_handover_find(const struct sa_handover *handover, const struct sa *sa);
+/* Whether somebody's state lies in this line, or did and nobody else's came. */
+bool sa_handover_owned(
+	const struct sa_handover *handover, enum sa_direction direction, uint32_t slot);
+/* Whether the line of its slot is this SA's, in the region to read from. */
+bool sa_handover_is_own(const struct sa_handover *handover, const struct sa *sa);
+/* How many lines have an owner. */
+uint32_t sa_handover_lines(const struct sa_handover *handover);
+/* The region to read from: the attached one, else the one left behind; NULL. */
+const struct attachment *sa_handover_region(const struct sa_handover *handover);
 /*
  * Before SA_SET of an SA that has a slot: true when the line is its own, so that it resumes; else
  * the line is made its own.

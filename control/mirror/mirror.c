@@ -46,6 +46,7 @@ struct mirror {
 	enum sync_step step;
 	uint32_t cursor; /* entry that the step looks at next */
 	uint64_t end_sequence;
+	bool held;
 	bool uncommitted; /* policies were sent since the last commit */
 	struct command expansion[MIRROR_EXPANSION_MAX]; /* zero but while it is sent */
 	struct in_flight *in_flight;                    /* [sequence % WINDOW] */
@@ -406,7 +407,9 @@ static bool send_commit(struct mirror *m)
 static bool send_changes(struct mirror *m, enum entry_queue last_queue, uint32_t *budget)
 {
 	for (unsigned q = QUEUE_BASE; q <= (unsigned)last_queue; q++) {
-		for (uint32_t index; (index = m->entries.queues[q].head) != ENTRY_NONE; --*budget) {
+		for (uint32_t index; !(m->held && q == QUEUE_POLICY) &&
+				     (index = m->entries.queues[q].head) != ENTRY_NONE;
+			--*budget) {
 			if (!*budget || !room(m, need(entry_at(m, index))))
 				return false;
 			send_entry(m, index);
@@ -466,7 +469,7 @@ static bool sync_advance(struct mirror *m, uint32_t *budget, uint32_t *scan)
 		finished = send_step(m, QUEUE_SA, budget, scan);
 		break;
 	case SYNC_POLICY:
-		finished = send_step(m, QUEUE_POLICY, budget, scan) && send_commit(m);
+		finished = m->held || (send_step(m, QUEUE_POLICY, budget, scan) && send_commit(m));
 		break;
 	case SYNC_ROUTE:
 		finished = send_step(m, QUEUE_ROUTE, budget, scan);
@@ -480,6 +483,10 @@ static bool sync_advance(struct mirror *m, uint32_t *budget, uint32_t *scan)
 			   send_step(m, QUEUE_PREFIX, budget, scan);
 		break;
 	case SYNC_END:
+		if (m->held) {
+			(void)send_changes(m, QUEUE_PREFIX, budget);
+			return false;
+		}
 		finished = send_sync_mark(m, COMMAND_SYNC_END);
 		if (finished)
 			m->end_sequence = m->sequence;
@@ -634,6 +641,15 @@ void mirror_detach(struct mirror *mirror)
 		e->last_ticket = n;
 		entries_enqueue(&mirror->entries, t->entry, entries_queue_of(e));
 	}
+}
+
+void mirror_hold(struct mirror *mirror, bool hold)
+{
+	if (mirror->held && !hold && mirror->step > SYNC_SA && mirror->step <= SYNC_END) {
+		mirror->step = SYNC_SA; /* what was left out; what was sent is not sent again */
+		mirror->cursor = 0;
+	}
+	mirror->held = hold;
 }
 
 bool mirror_synced(const struct mirror *mirror)

@@ -112,6 +112,13 @@ void mirror_detach(struct mirror *mirror);
  */
 bool mirror_poll(struct mirror *mirror);
 
+/*
+ * While held: policies are not sent and the resynchronisation does not end, so that the dataplane
+ * goes on with the policies and security associations of an earlier session, which an owner may
+ * name yet. Everything else goes on as ever.
+ */
+void mirror_hold(struct mirror *mirror, bool hold);
+
 /* An attached dataplane holds everything that was desired when it was attached. */
 bool mirror_synced(const struct mirror *mirror);
 /* The ticket last given out. */

@@ -189,6 +189,12 @@ class KeyingClient:
         assert answer.get("status") == status, (kind, answer, "expected", status)
         return answer
 
+    def want(self, kind, body=b"", timeout=5):
+        """In force, or to be: on a loaded machine a hundred milliseconds may pass."""
+        answer = self.ask(kind, body, timeout)
+        assert answer.get("status") in ("ok", "accepted"), (kind, answer)
+        return answer
+
     def event(self, kind, timeout=5, **wanted):
         """The first event of that kind with those values; it is taken out of the list."""
         deadline = time.monotonic() + timeout
