@@ -2,8 +2,8 @@
  * ESP tunnels through the real pipeline in process, from the receive to the transmit step, beside
  * the bare IPsec-MB call on the same sizes and keys in the same run.
  *
- *   esp_bench [PAIRS [PIECES [TEXT]]]   default 100000 pairs of SAs, 60 pieces of 512 packets a
- *                                       figure; TEXT: only figures whose name begins so
+ *   esp_bench [PAIRS [PIECES [TEXT]]]   default 100000 pairs of SAs, at least 60 pieces of 512
+ *                                       packets a run; TEXT: only figures whose name begins so
  *
  * Every pair belongs to one inner address of 10/8: an outbound host policy (a /32), an outbound and
  * an inbound SA with AES-GCM and a replay window of 1,024 packets, an address of its own as its
@@ -22,10 +22,12 @@
  * random order, fetched 8 packets ahead ("bare_cold": not fetched ahead). "rest" is the pipeline
  * without source, sink and bare call. Gbps count the inner packets.
  *
- * Cycles are TSC cycles; the value is the median of the pieces, low and high their first and last
- * decile: a piece is so short that those which the kernel interrupted are few.
+ * Cycles are TSC cycles; a run's value is the median of its pieces, which are so short that those
+ * which the kernel interrupted are few; the figure is the median of the runs (runs.h), the spread
+ * that of the runs.
  */
 #include "pktgen/bench/path_bench.h"
+#include "pktgen/bench/runs.h"
 
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
@@ -67,14 +69,13 @@ struct shape { /* one figure */
 	uint32_t pairs;
 };
 
-struct cell { /* its pieces, cycles a packet */
-	unsigned count;
-	double whole[PIECES_MAX], source[PIECES_MAX];
-};
+enum part { WHOLE, SOURCE, AHEAD_KEYS, COLD_KEYS, PARTS };
 
-struct bare {
+struct cell { /* one number of pairs: a run's pieces, and the median piece of each run; cycles a
+		 packet */
 	unsigned count;
-	double ahead[PIECES_MAX], cold[PIECES_MAX];
+	double pieces[PARTS][PIECES_MAX];
+	struct runs_values runs[PARTS];
 };
 
 static const uint16_t imix[12] = {64, 570, 64, 64, 570, 64, 1400, 64, 570, 64, 64, 570};
@@ -377,10 +378,13 @@ static int compare(const void *a, const void *b)
 	       (*(const double *)a < *(const double *)b);
 }
 
-static double part(double *values, unsigned count, unsigned tenths)
+static void run_end(struct cell *cell)
 {
-	qsort(values, count, sizeof(*values), compare);
-	return values[(count - 1) * tenths / 10];
+	for (unsigned part = 0; part < PARTS; part++) {
+		qsort(cell->pieces[part], cell->count, sizeof(double), compare);
+		runs_add(&cell->runs[part], cell->pieces[part][cell->count / 2]);
+	}
+	cell->count = 0;
 }
 
 /* Guide, performance: budget. */
@@ -407,36 +411,60 @@ static void name_write(const struct shape *shape, char name[96])
 		shape->udp ? " in UDP" : "", key_length * 8u, shape->size == IMIX ? "IMIX" : size);
 }
 
-static void figure(const struct shape *shape, struct cell *cell, struct bare *bare)
+/* `warm`: the bare call with one key. */
+static void figure(const struct shape *shape, const struct cell *cell, double warm)
 {
-	double value = part(cell->whole, cell->count, 5),
-	       source = part(cell->source, cell->count, 5);
-	double ahead = part(bare->ahead, bare->count, 5);
-	double mpps = (double)rte_get_tsc_hz() / value / 1e6;
-	const char *way = shape->direction == OUT ? "out" : "in";
+	double value = runs_median(&cell->runs[WHOLE]);
+	double source = runs_median(&cell->runs[SOURCE]);
+	double ahead = runs_median(&cell->runs[AHEAD_KEYS]);
 	unsigned octets = shape->size == IMIX ? IMIX_MEAN : shape->size;
 	char name[96];
 
 	name_write(shape, name);
 	printf("{\"figure\": \"%s, %u SA%s\", \"direction\": \"%s\", \"suite\": \"aes-%u-gcm\", "
-	       "\"udp\": %s, \"size\": %u, \"entries\": %u, ",
-		name, shape->pairs, shape->pairs > 1 ? "s" : "", way, key_length * 8u,
+	       "\"udp\": %s, \"size\": %u, \"entries\": %u, \"unit\": \"cycles\", ",
+		name, shape->pairs, shape->pairs > 1 ? "s" : "",
+		shape->direction == OUT ? "out" : "in", key_length * 8u,
 		shape->udp ? "true" : "false", octets, shape->pairs);
-	printf("\"value\": %.0f, \"unit\": \"cycles\", \"cycles_per_packet\": %.0f, "
-	       "\"mpps\": %.3f, \"gbps\": %.3f, \"low\": %.0f, \"high\": %.0f, \"source\": %.0f, "
-	       "\"reference\": %.0f, \"bare\": %.0f, \"bare_cold\": %.0f, \"rest\": %.0f, "
-	       "\"budget\": %.0f}\n",
-		value, value, mpps, mpps * octets * 8 / 1000, part(cell->whole, cell->count, 1),
-		part(cell->whole, cell->count, 9), source, ahead, ahead,
-		part(bare->cold, bare->count, 5), value - source - ahead, budget(shape));
+	runs_print(&cell->runs[WHOLE]);
+	printf(", \"cycles_per_packet\": %.0f, \"source\": %.0f, \"rest\": %.0f, "
+	       "\"budget\": %.0f, \"reference\": {\"bare call, one key\": %.0f, \"bare, keys "
+	       "fetched ahead\": %.0f, \"bare, cold keys\": %.0f}}\n",
+		value, source, value - source - ahead, budget(shape), warm, ahead,
+		runs_median(&cell->runs[COLD_KEYS]));
 	fflush(stdout);
 }
 
-/* One size in one direction with 1, 1,000 and all pairs, alternating. */
+static void ratio(const char *name, uint16_t size, const struct cell *many, const struct cell *one)
+{
+	double target = size == 64 ? 1.4 : 1.45;
+	struct runs_values ratios = {0};
+
+	for (unsigned r = 0; r < many->runs[WHOLE].count; r++)
+		runs_add(&ratios, many->runs[WHOLE].values[r] / one->runs[WHOLE].values[r]);
+	printf("{\"figure\": \"%s, %u SAs to one\", \"unit\": \"ratio\", ", name, pair_count);
+	runs_print(&ratios);
+	printf(", \"target\": %.2f, \"pass\": %s}\n", target,
+		runs_median(&ratios) <= target ? "true" : "false");
+}
+
+static void piece_run(const struct shape *shape, struct cell *cell)
+{
+	unsigned n = cell->count++;
+
+	piece_make(shape);
+	cell->pieces[SOURCE][n] = piece_time(shape, false);
+	cell->pieces[WHOLE][n] = piece_time(shape, true);
+	cell->pieces[AHEAD_KEYS][n] = bare_time(shape, true);
+	cell->pieces[COLD_KEYS][n] = bare_time(shape, false);
+}
+
+/* One size in one direction with 1, 1,000 and all pairs, piece by piece in turn. A run ends when
+ * each of them had its seconds, with all that belongs to its pieces. */
 static void size_run(enum direction direction, bool udp, uint16_t size)
 {
 	static struct cell cells[3];
-	static struct bare bares[3];
+	struct runs runs = runs_wanted(1, 0);
 	uint32_t counts[3] = {1, FEW, pair_count};
 	unsigned figures = pair_count > FEW ? 3 : pair_count > 1 ? 2 : 1;
 	char name[96];
@@ -445,31 +473,26 @@ static void size_run(enum direction direction, bool udp, uint16_t size)
 	if (strncmp(name, wanted, strlen(wanted)) != 0)
 		return;
 	counts[figures - 1] = pair_count;
-	for (unsigned c = 0; c < figures; c++)
-		cells[c].count = bares[c].count = 0;
-	for (unsigned piece = 0; piece < pieces; piece++) {
-		for (unsigned c = 0; c < figures; c++) {
-			struct shape shape = {direction, udp, size, counts[c]};
-			struct cell *cell = &cells[c];
-			piece_make(&shape);
-			cell->source[cell->count] = piece_time(&shape, false);
-			cell->whole[cell->count++] = piece_time(&shape, true);
-			bares[c].ahead[bares[c].count] = bare_time(&shape, true);
-			bares[c].cold[bares[c].count++] = bare_time(&shape, false);
-		}
+	memset(cells, 0, sizeof(cells));
+	for (unsigned r = 0; r < runs.count; r++) {
+		uint64_t end =
+			rte_rdtsc() + (uint64_t)(runs.seconds * figures * (double)rte_get_tsc_hz());
+		for (unsigned piece = 0;
+			piece < PIECES_MAX && (piece < pieces || rte_rdtsc() < end); piece++)
+			for (unsigned c = 0; c < figures; c++)
+				piece_run(&(struct shape){direction, udp, size, counts[c]},
+					&cells[c]);
+		for (unsigned c = 0; c < figures; c++)
+			run_end(&cells[c]);
 	}
 	for (unsigned c = 0; c < figures; c++)
-		figure(&(struct shape){direction, udp, size, counts[c]}, &cells[c], &bares[c]);
-	if (pair_count == MANY && size != 512 && size != IMIX) {
-		double ratio = part(cells[2].whole, cells[2].count, 5) /
-			       part(cells[0].whole, cells[0].count, 5);
-		double target = size == 64 ? 1.4 : 1.45;
-		printf("{\"figure\": \"%s, %u SAs to one\", \"value\": %.2f, \"unit\": \"ratio\", "
-		       "\"target\": %.2f, \"pass\": %s}\n",
-			name, pair_count, ratio, target, ratio <= target ? "true" : "false");
-	}
+		figure(&(struct shape){direction, udp, size, counts[c]}, &cells[c],
+			runs_median(&cells[0].runs[AHEAD_KEYS]));
+	if (pair_count == MANY && size != 512 && size != IMIX)
+		ratio(name, size, &cells[2], &cells[0]);
 }
 
+/* All sizes with the usual key, the smallest and the largest with the long one and inside UDP. */
 static void suite_run(uint8_t cipher_key, bool again)
 {
 	key_length = cipher_key;
@@ -478,12 +501,14 @@ static void suite_run(uint8_t cipher_key, bool again)
 		memset(far_numbers, 0, pair_count * sizeof(*far_numbers));
 		pairs_set(true, false);
 	}
-	for (unsigned udp = 0; udp < 2; udp++) {
+	for (unsigned udp = 0; udp < 2 - (unsigned)again; udp++) {
 		if (udp)
 			pairs_set(false, true);
 		for (unsigned size = 0; size < RTE_DIM(sizes); size++)
 			for (unsigned direction = OUT; direction <= IN; direction++)
-				size_run((enum direction)direction, udp, sizes[size]);
+				if ((!udp && cipher_key == 16) || sizes[size] == 64 ||
+					sizes[size] == 1400)
+					size_run((enum direction)direction, udp, sizes[size]);
 	}
 }
 

@@ -1,5 +1,7 @@
 #include "pktgen/bench/path_bench.h"
 
+#include "pktgen/bench/runs.h"
+
 #include "dataplane/conservation.h"
 #include "dataplane/packet.h"
 #include "dataplane/table/slab.h"
@@ -9,8 +11,8 @@
 #include <rte_udp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define ROUNDS    7
 #define PATHS_MAX 4
 #define SIZES     3
 #define FCS       4
@@ -106,16 +108,14 @@ static inline void frame_copy(uint8_t *frame, const uint8_t *template, uint16_t 
 		memcpy(frame + at, template + at, 64);
 }
 
-static double round_cycles(
-	const struct bench_path *path, uint16_t size, uint32_t packet_count, bool run)
+/* Processor cycles that `packet_count` packets take. */
+static double piece_cycles(const struct bench_path *path, const uint8_t *template, uint16_t size,
+	uint32_t packet_count, bool run)
 {
-	_Alignas(64) uint8_t template[PATH_BENCH_FRAME_MAX + 64] = {0};
+	static uint64_t random = 88172645463325252ull;
 	struct rte_mbuf *packets[BURST_SIZE];
-	uint64_t random = 88172645463325252ull;
-
-	path_bench_ethernet(template);
-	path->template(template, size);
 	double from = cycles_now();
+
 	for (uint32_t done = 0; done < packet_count; done += BURST_SIZE) {
 		if (rte_pktmbuf_alloc_bulk(worker.pool, packets, BURST_SIZE))
 			exit(1);
@@ -135,40 +135,64 @@ static double round_cycles(
 		pipeline_receive_burst(&worker, 0, packets, BURST_SIZE);
 		worker_flush(&worker);
 	}
-	return (cycles_now() - from) / packet_count;
+	return cycles_now() - from;
 }
 
-static int compare(const void *a, const void *b)
+/* Cycles a packet over at least `seconds` of processor time. */
+static double round_cycles(const struct bench_path *path, uint16_t size, uint32_t packet_count,
+	bool run, double seconds)
 {
-	return (*(const double *)a > *(const double *)b) -
-	       (*(const double *)a < *(const double *)b);
+	_Alignas(64) uint8_t template[PATH_BENCH_FRAME_MAX + 64] = {0};
+	double cycles = 0, packets = 0;
+
+	path_bench_ethernet(template);
+	path->template(template, size);
+	do {
+		cycles += piece_cycles(path, template, size, packet_count, run);
+		packets += packet_count;
+	} while (cycles < seconds * (double)worker.tsc_hz);
+	return cycles / packets;
+}
+
+static void figure(const struct bench_path *path, uint16_t size, double budget,
+	const struct runs_values *cycles, const struct runs_values *source, const char *beside,
+	const struct runs_values *reference)
+{
+	printf("{\"figure\": \"%s, %u octets\", \"direction\": \"%s\", \"size\": %u, "
+	       "\"entries\": %u, \"udp\": %s, \"unit\": \"cycles\", "
+	       "\"cycles_per_packet\": %.1f, ",
+		path->name, size + FCS,
+		strstr(path->name, "encaps")   ? "out"
+		: strstr(path->name, "decaps") ? "in"
+					       : "forward",
+		size + FCS, path->choices, strstr(path->name, "UDP") ? "true" : "false",
+		runs_median(cycles));
+	runs_print(cycles);
+	printf(", \"source\": %.1f, \"budget\": %.0f, \"reference\": {\"%s\": %.1f}}\n",
+		runs_median(source), budget, beside, runs_median(reference));
+	fflush(stdout);
 }
 
 static void size_run(
 	const struct bench_path *paths, unsigned count, uint32_t packets, unsigned size_index)
 {
-	double cycles[PATHS_MAX][ROUNDS], source[PATHS_MAX][ROUNDS];
+	struct runs_values cycles[PATHS_MAX] = {0}, source[PATHS_MAX] = {0};
+	struct runs runs = runs_wanted(7, 0);
 	uint16_t size[PATHS_MAX];
 
 	for (unsigned p = 0; p < count; p++)
 		size[p] = RTE_MAX((uint16_t)(sizes[size_index] - FCS), paths[p].least);
-	for (unsigned r = 0; r < ROUNDS; r++) {
+	for (unsigned r = 0; r < runs.count; r++) {
 		for (unsigned p = 0; p < count; p++) {
-			cycles[p][r] = round_cycles(&paths[p], size[p], packets, true);
-			source[p][r] = round_cycles(&paths[p], size[p], packets, false);
+			runs_add(&cycles[p],
+				round_cycles(&paths[p], size[p], packets, true, runs.seconds));
+			runs_add(&source[p], round_cycles(&paths[p], size[p], packets, false,
+						     runs.seconds / 10));
 		}
 	}
-	for (unsigned p = 0; p < count; p++) {
-		qsort(cycles[p], ROUNDS, sizeof(double), compare);
-		qsort(source[p], ROUNDS, sizeof(double), compare);
-		printf("{\"figure\": \"%s, %u octets\", \"value\": %.0f, \"unit\": \"cycles\", "
-		       "\"low\": %.0f, \"high\": %.0f, \"source\": %.0f, \"budget\": %.0f, "
-		       "\"to_reference\": %.2f}\n",
-			paths[p].name, size[p] + FCS, cycles[p][ROUNDS / 2], cycles[p][0],
-			cycles[p][ROUNDS - 1], source[p][ROUNDS / 2], paths[p].budget[size_index],
-			cycles[p][ROUNDS / 2] / cycles[0][ROUNDS / 2]);
-		fflush(stdout);
-	}
+	for (unsigned p = 0; p < count; p++)
+		figure(&paths[p], size[p], paths[p].budget[size_index], &cycles[p], &source[p],
+			paths[0].name, &cycles[0]);
 }
 
 void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t packets)

@@ -6,8 +6,8 @@
  * the addresses of a random destination; pipeline_receive_burst does the work; the sink counts and
  * frees. All of that is in the figure (as in the budget: source and sink included), the source and
  * sink alone are printed beside it. Processor time of the thread as TSC cycles a packet, median of
- * the rounds; "low" is the quietest round. The paths of a run alternate, so that a noisy neighbour
- * hits them alike.
+ * the runs (runs.h) and their spread. The paths of a run alternate, so that a noisy neighbour hits
+ * them alike; the first is the others' reference.
  */
 #ifndef PKTGEN_BENCH_PATH_BENCH_H
 #define PKTGEN_BENCH_PATH_BENCH_H
@@ -44,7 +44,7 @@ void path_bench_init(
 /* Applies a command to the tables; exits when it is refused. */
 void path_bench_apply(struct command command);
 /* Runs the paths at each frame size (64, 512, 1400 octets, FCS counted) and prints a JSON line for
- * each; "to_reference" is the ratio to paths[0]. */
+ * each; paths[0] is their reference. */
 void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t packets);
 /* Prints what was dropped. The program's exit status: 0 when nothing was and the conservation sum
  * is exact. */

@@ -1,13 +1,15 @@
 """Runs the benchmarks and puts their figures in one table; called by scripts/bench.
 
-A benchmark is a program of pktgen/bench that prints one JSON object a line for each figure: {"figure": ..., "value": ...,
-"unit": ..., "target": ..., "pass": ...}; the last two only where the project promises something. Everything is measured in one
-run: absolute values move with the machine, so a packet's cycles stand beside those of testpmd's plain forwarding.
+A benchmark is one or more parts. A part is a program of pktgen/bench that prints one JSON object a line for each figure, {"figure": ...,
+"value": ..., "unit": ..., "reference": {name: cycles a packet}, ...}, or a module here that measures whole programs port to port and
+returns such objects. Absolute values move with the machine, so what a figure is compared with is measured in the same run, taking
+turns with it. "target" and "pass" stand where the project promises something.
 
 A row of the JSON file always has the keys of KEYS (null where one does not apply) beside the figure's own. At the end each figure
 that the project promises is said to be reached, not reached or not measured; anything but reached is exit status 1.
 """
 import argparse
+import collections
 import json
 import os
 import re
@@ -17,30 +19,55 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import bench_esp as esp  # noqa: E402
 import bench_machine as machine  # noqa: E402
+import bench_peers as peers  # noqa: E402
 import bench_ports as ports  # noqa: E402
-import bench_testpmd as testpmd  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 KEYS = ("bench", "direction", "suite", "size", "entries", "udp", "workers", "cycles_per_packet", "mpps", "gbps", "reference", "runs", "spread")
 
-# name: (what it measures, program, arguments)
+# huge: huge pages are there; hz: of the TSC; quick: a short run that shows that all works; runs of run_s seconds each
+Context = collections.namedtuple("Context", "build huge hz quick runs run_s")
+
+
+class Program:
+	"""A program of the build: arguments of a real and of a quick run; `repeats` for one that does not take its own median."""
+
+	def __init__(self, name, arguments=(), quick=(), repeats=1):
+		self.name, self.arguments, self.quick, self.repeats = name, list(arguments), list(quick), repeats
+
+	def __call__(self, context):
+		path = find(context.build, self.name)
+		if not path:
+			print(f"  not measured: no {self.name} in {context.build}")
+			return [], False
+		arguments = self.quick if context.quick else self.arguments
+		figures, status = repeated(path, arguments, context, 1 if context.quick else self.repeats)
+		if status or not figures:
+			print(f"  {self.name} ended with status {status}, {len(figures)} figures")
+		return figures, not status and bool(figures)
+
+
+# name: (what it measures, parts)
 BENCHES = {
-	"ring": ("commands a second through the shared ring", "ring_bench", []),
-	"bindings": ("1,000,000 bindings through control's mirror, the rings and the tables", "binding_insert_bench", []),
-	"registrations": ("authenticated registrations a second: homeport-control on one core, store and rings included", "control_bench", []),
-	"engine": ("the same by the registration engine alone", "registration_bench", []),
-	"tables": ("lookups and inserts of the binding table alone, random order", "tables_bench", []),
-	"forward": ("cycles a packet, IPv4 forwarding to 1 and 100,000 destinations", "forward_bench", []),
-	"ipip": ("cycles a packet, 1,000,000 bindings in random order", "ipip_bench", []),
-	"esp": ("cycles a packet, ESP through the whole pipeline with 1, 1,000 and 100,000 pairs of SAs; reference: the bare crypto call", "esp_bench", []),
-	"esp-million": ("the same with 1,000,000 pairs, and their memory", "esp_bench", ["1000000", "20"]),
-	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys", "esp_crypto_bench", []),
-	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", "esp_scale_bench", []),
-	"ports": ("the same port to port, both daemons, over the port that testpmd is measured over", "homeport-dataplane", None),
+	"ring": ("commands a second through the shared ring", [Program("ring_bench", quick=["20"], repeats=5)]),
+	"bindings": ("1,000,000 bindings through control's mirror, the rings and the tables",
+		[Program("binding_insert_bench", quick=["20000"], repeats=5)]),
+	"registrations": ("authenticated registrations a second: homeport-control on one core, store and rings included",
+		[Program("control_bench", quick=["4096", "0.2"])]),
+	"engine": ("the same by the registration engine alone", [Program("registration_bench", repeats=5)]),
+	"tables": ("lookups and inserts of the binding table alone, random order", [Program("tables_bench", quick=["10000"])]),
+	"forward": ("cycles a packet, plain forwarding to 1 and 100,000 destinations, in process and port to port", [Program("forward_bench", quick=["1000", "20000"]), ports.forwarding]),
+	"ipip": ("cycles a packet, 1,000,000 bindings in random order, in process and port to port",
+		[Program("ipip_bench", quick=["10000", "20000"]), ports.tunnels]),
+	"esp": ("cycles a packet, ESP through the whole pipeline: in process beside the bare crypto call, port to port beside ipsec-secgw",
+		[Program("esp_bench", quick=["1000", "2"]), esp.part]),
+	"esp-million": ("the same in process with 1,000,000 pairs, and their memory", [Program("esp_bench", ["1000000", "20"], ["2000", "2"])]),
+	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys",
+		[Program("esp_crypto_bench", quick=["1000", "3200"])]),
+	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", [Program("esp_scale_bench", quick=["20"])]),
 }
-REPEATS = {"ring": 3, "bindings": 5}  # the others take their own median, or long
-PACKETS = ("forward", "ipip", "ports")  # beside testpmd
 
 # What the project promises: (sentence, bench, figures by regular expression)
 PROMISES = [
@@ -50,11 +77,13 @@ PROMISES = [
 	("100,000 bindings replayed to a restarted dataplane within 2 s", "bindings", r"^resynchronisation"),
 	("at least 20,000 authenticated registrations a second through the whole control path on one core",
 		"registrations", r"CPU time"),  # a second of one core, whoever else wants it; the wall clock stands beside it in the table
-	("IP-in-IP with 1,000,000 bindings beside testpmd over a replayed port, in process", "ipip", r"^IP-in-IP"),
-	("the same over the same kind of port, by both daemons", "ports", r"^IP-in-IP"),
 	("ESP with 100,000 SAs in random order at most 1.4 of one SA at 64 octets, 1.45 at 1400", "esp", r"SAs to one$"),
 	("an SA pair in at most 3,072 octets", "esp", r"^memory of an SA pair"),
 	("1,000,000 SA pairs in at most 4 GiB", "esp-million", r"pairs and their policies"),
+]
+# The same where the promise is to be ahead of a peer: (sentence, bench, figures, the peer)
+AHEAD = [
+	("ESP ahead of ipsec-secgw on every row", "esp", r"port to port$", "ipsec-secgw"),
 ]
 
 
@@ -82,11 +111,19 @@ def parsed(line):
 	return [value]
 
 
-def program(path, arguments, seconds):
+def environment(context):
+	"""What the programs of pktgen/bench ask of their environment."""
+	extra = {"BENCH_RUNS": str(context.runs), "BENCH_RUN_S": str(context.run_s)}
+	if not context.huge:
+		extra["BENCH_NO_HUGE"] = "1"
+	return {**os.environ, **extra}
+
+
+def program(path, arguments, context, seconds=1800):
 	"""Figures that a program printed, and its exit status; everything else it prints is passed on."""
 	figures = []
 	process = subprocess.Popen([path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
-		stdin=subprocess.DEVNULL)
+		stdin=subprocess.DEVNULL, env=environment(context))
 	signal.alarm(seconds)
 	try:
 		for line in process.stdout:
@@ -105,11 +142,11 @@ def program(path, arguments, seconds):
 			process.wait()
 
 
-def repeated(path, arguments, seconds, times):
+def repeated(path, arguments, context, times):
 	"""The median of each figure over several runs, with the spread; one run's figures come as they are."""
 	rounds = []
 	for _ in range(times):
-		figures, status = program(path, arguments, seconds)
+		figures, status = program(path, arguments, context)
 		if status or times == 1:
 			return figures, status
 		rounds.append(figures)
@@ -120,25 +157,15 @@ def repeated(path, arguments, seconds, times):
 	return medians, 0
 
 
-def complete(name, figure, references, hz):
+def complete(name, figure, hz):
 	"""The row of a figure: every key is there, and a packet's cycles are told in the other units as well."""
 	row = {key: None for key in KEYS}
-	row.update({"bench": name, "workers": 1, "udp": False if name in PACKETS else None})
-	text = str(figure.get("figure", ""))
-	if figure.get("unit") in ("cycles", "cycles/packet") and name in PACKETS:
-		size, entries = re.search(r"(\d+) octets", text), re.search(r"([\d,]+) (bindings|destinations)", text)
-		row["size"] = int(size.group(1)) if size else None
-		row["entries"] = int(entries.group(1).replace(",", "")) if entries else 1000000 if name == "ipip" and "forward" not in text else None
-		row["udp"] = "UDP" in text
-		row["direction"] = "in" if "decapsulation" in text else "out" if "encapsulation" in text else "forward"
-		row["cycles_per_packet"] = figure.get("value")
-		row["runs"], row["spread"] = 5, [figure.get("low"), figure.get("high")]
-		row["reference"] = references.get(max((size for size in references if size <= (row["size"] or 0)), default=None))
+	row["workers"] = 1
 	row.update(figure)
 	row["bench"] = name
 	if row["cycles_per_packet"] and row["mpps"] is None and hz:
 		row["mpps"] = round(hz / row["cycles_per_packet"] / 1e6, 3)
-		row["gbps"] = round(row["mpps"] * (row["size"] - 4) * 8 / 1000, 3) if row["size"] else None
+		row["gbps"] = round(row["mpps"] * row["size"] * 8 / 1000, 3) if row["size"] else None
 	return row
 
 
@@ -148,60 +175,56 @@ def show(value):
 	return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def ratios(row):
+	"""How the figure stands to each of its references."""
+	if not row["reference"] or not row["cycles_per_packet"]:
+		return ""
+	return ", ".join(f"x {row['cycles_per_packet'] / value:.2f} {name}" for name, value in row["reference"].items() if value)
+
+
 def table(rows):
-	print(f"\n{'bench':14} {'figure':66} {'value':>12} {'unit':12} {'Mpps':>7} {'to ref.':>8} {'budget':>7}")
+	print(f"\n{'bench':13} {'figure':66} {'value':>12} {'unit':12} {'spread':>13} {'Mpps':>7} {'budget':>7}  to the references")
 	for row in rows:
-		mark = "" if "pass" not in row else "ok" if row["pass"] else f"MISSED (target {show(row.get('target'))})"
-		ratio = f"x {row['cycles_per_packet'] / row['reference']:.2f}" if row["reference"] and row["cycles_per_packet"] else ""
+		mark = "" if "pass" not in row else "ok " if row["pass"] else f"MISSED (target {show(row.get('target'))}) "
 		mpps = "" if row["mpps"] is None else f"{row['mpps']:.2f}"
-		print(f"{row['bench']:14} {str(row.get('figure', ''))[:66]:66} {show(row.get('value', '')):>12} {row.get('unit', ''):12} "
-			f"{mpps:>7} {ratio:>8} {show(row.get('budget') or ''):>7} {mark}".rstrip())
+		spread = "-".join(show(value) for value in row["spread"]) if row["spread"] and None not in row["spread"] else ""
+		print(f"{row['bench']:13} {str(row.get('figure', ''))[:66]:66} {show(row.get('value', '')):>12} {row.get('unit', ''):12} "
+			f"{spread:>13} {mpps:>7} {show(row.get('budget') or ''):>7}  {mark}{ratios(row)}".rstrip())
 
 
 def promises(rows, chosen):
 	"""Says of each promise whether it is kept; True when all of those that were chosen are."""
 	kept = True
+
+	def say(good, found, text, values):
+		nonlocal kept
+		kept = kept and good
+		print(f"  {'reached' if good else 'NOT REACHED' if found else 'NOT MEASURED':12}  {text}{': ' + values if values else ''}")
+
 	print("\nwhat the project promises:")
 	for text, bench, figure in PROMISES:
-		if bench not in chosen:
-			continue
-		found = [row for row in rows if row["bench"] == bench and re.search(figure, str(row.get("figure", "")))]
-		if bench in PACKETS:  # a measurement is promised, not a number
-			good = bool(found) and all(row["reference"] for row in found)
-			values = ", ".join(f"{row['direction']} {row['size']} B x {row['cycles_per_packet'] / row['reference']:.2f}" for row in found if row["reference"])
-			said = "reached" if good else "NOT MEASURED"
-		else:
-			found = [row for row in found if "pass" in row]
-			good = bool(found) and all(row["pass"] for row in found)
-			values = ", ".join(f"{show(row['value'])} {row.get('unit', '')}".strip() for row in found)
-			said = "reached" if good else "NOT REACHED" if found else "NOT MEASURED"
-		kept = kept and good
-		print(f"  {said:12}  {text}{': ' + values if values else ''}")
+		found = [row for row in rows if row["bench"] == bench and re.search(figure, str(row.get("figure", ""))) and "pass" in row]
+		if bench in chosen:
+			say(bool(found) and all(row["pass"] for row in found), found, text,
+				", ".join(f"{show(row['value'])} {row.get('unit', '')}".strip() for row in found))
+	for text, bench, figure, peer in AHEAD:
+		found = [row for row in rows if row["bench"] == bench and re.search(figure, str(row.get("figure", ""))) and (row["reference"] or {}).get(peer)]
+		ahead = [row for row in found if row["cycles_per_packet"] < row["reference"][peer]]
+		if bench in chosen:
+			say(bool(found) and len(ahead) == len(found), found, text, f"{len(ahead)} of {len(found)} rows" if found else "")
 	return kept
 
 
-def run(names, build, huge):
-	"""All rows, and whether every program ended well."""
-	rows, good, references, hz = [], True, {}, machine.tsc_hz()
-	with machine.HugePages(huge) as pages:
-		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
-		if set(names) & set(PACKETS):
-			print("testpmd: plain forwarding over a replayed port (net_pcap, infinite_rx), the reference", flush=True)
-			figures, references = testpmd.measure(pages.count > 0)
-			rows += [complete("testpmd", figure, {}, hz) for figure in figures]
-		for name in names:
-			text, executable, words = BENCHES[name]
-			path = find(build, executable)
-			print(f"{name}: {text}", flush=True)
-			if not path:
-				print(f"  not measured: no {executable} in {build}")
-				good = False
-				continue
-			figures, status = repeated(path, words, 300, REPEATS.get(name, 1)) if words is not None else (ports.measure(build, pages.count > 0, hz), 0)
-			if status or not figures:
-				print(f"  {executable} ended with status {status}, {len(figures)} figures")
-				good = False
-			rows += [complete(name, figure, references, hz) for figure in figures]
+def run(names, context):
+	"""All rows, and whether every part ended well."""
+	rows, good = [], True
+	for name in names:
+		text, parts = BENCHES[name]
+		print(f"{name}: {text}", flush=True)
+		for part in parts:
+			figures, well = part(context)
+			good = good and well
+			rows += [complete(name, figure, context.hz) for figure in figures]
 	return rows, good
 
 
@@ -223,6 +246,7 @@ def main():
 	parser.add_argument("name", nargs="*", help="all when none is named")
 	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
 	parser.add_argument("--no-huge", action="store_true", help="without huge pages")
+	parser.add_argument("--quick", action="store_true", help="few entries, one short run: shows that all works, no figure to believe")
 	parser.add_argument("--json", metavar="FILE", help="append one JSON object a line for each figure")
 	arguments = parser.parse_args()
 	for name in arguments.name:
@@ -232,15 +256,20 @@ def main():
 	before = machine.busy()
 	if before:
 		print(f"note: {before}; absolute figures will be worse than they are")
-	rows, good = run(names, arguments.build, not arguments.no_huge)
+	with machine.HugePages(not arguments.no_huge) as pages:
+		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
+		peers.Worker.patient = not arguments.quick
+		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, *((1, 0.1) if arguments.quick else (5, 2.0))))
 	table(rows)
-	kept = promises(rows, names)
-	if before or machine.busy(own=1):
-		print("note: the machine was busy; run again on a quiet one before believing an absolute figure")
 	if arguments.json:
 		with open(arguments.json, "a") as file:
 			for row in rows:
 				file.write(json.dumps({"time": int(time.time()), **row}) + "\n")
+	if arguments.quick:
+		return 0 if good else 1
+	kept = promises(rows, names)
+	if before or machine.busy(own=1):
+		print("note: the machine was busy; run again on a quiet one before believing an absolute figure")
 	return 0 if good and kept else 1
 
 

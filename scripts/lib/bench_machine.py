@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-HUGE_PAGES = 1024
+HUGE_PAGES = 1536
 NR_HUGE = "/proc/sys/vm/nr_hugepages"
 MOUNT = "/dev/hugepages"
 

@@ -1,37 +1,32 @@
-"""Port to port: both daemons with 1,000,000 bindings, one worker, over the kind of port that testpmd is measured over.
+"""Port to port: both daemons, one worker, beside testpmd and DPDK's l3fwd on the same packets over the same kind of port.
 
-The port replays a file of packets to and from random ones of the bindings (net_pcap, infinite_rx, which copies each packet into a
-fresh mbuf) and frees what is sent. homeport-control holds the bindings and tells them to each dataplane anew. Cycles a packet are
-the worker's processor time, in TSC cycles, for each packet it received: the port's own receive and transmit are in them.
+The port replays a file of packets to or from random ones of the bindings or destinations (net_pcap, infinite_rx, which copies each
+packet into a fresh mbuf) and frees what is sent back to it. homeport-control holds the tables and tells them to each dataplane anew.
+How cycles are counted: bench_peers. testpmd swaps addresses, l3fwd looks the destination up in a table of a few prefixes: neither
+does what is measured here, they say what a packet costs at least.
 """
-import json
-import os
 import random
 import socket
-import statistics
 import struct
-import subprocess
 import tempfile
-import time
 
-import bench_testpmd as testpmd
+import bench_capture as capture
+import bench_gateway as gateway
+import bench_peers as peers
 
-SIZES = testpmd.SIZES
-RUNS, RUN_S = 5, 1.0
-BINDINGS = 1000000
-MAC, GATEWAY_MAC = "02:00:00:00:00:01", "02:00:00:00:00:09"
-AGENT, PEER, HOP = (192, 0, 2, 1), (203, 0, 113, 5), (192, 0, 2, 254)
-COMMON = """
-dataplane = {{
-  socket = "{run}/dataplane.sock"; workers = 1; huge_pages = {huge}; file_prefix = "hp-bench-{pid}"; memory_mb = {memory};
-  idle = "poll"; buffers = {buffers}; max_bindings = {bindings}; icmp_rate = 1;
-  ports = ( {{ name = "port"; device = "net_pcap0,rx_pcap={run}/in.pcap,infinite_rx=1"; mac = "{mac}"; }} );
-}};
-control = {{ socket = "{run}/control.sock"; store = ""; kernel_mirror = false; log_level = "warning"; }};
-instances = ( {{ name = "bench"; addresses = [ "192.0.2.1" ]; home_networks = ( {{ prefix = "10.0.0.0/8"; }} ); }} );
-routes = ( {{ prefix = "0.0.0.0/0"; via = "192.0.2.254"; port = "port"; }} );
-neighbors = ( {{ address = "192.0.2.254"; port = "port"; mac = "02:00:00:00:00:09"; }} );
+SIZES = (64, 512, 1400)  # octets on the wire, FCS counted
+PACKETS = 16384  # at least in a file: more than the caches hold
+AGENT, PEER = (192, 0, 2, 1), (203, 0, 113, 5)
+NAMES = {"forward": "IPv4 forwarding", "forward6": "IPv6 forwarding", "out": "IP-in-IP encapsulation", "in": "IP-in-IP decapsulation"}
+RULES = {"v4": ["10.0.0.0/8", "20.0.0.0/8", "192.0.0.0/8", "203.0.0.0/8"], "v6": ["2001:db8:0:0:0:0:0:0/32", "2001:db9:0:0:0:0:0:0/32"]}
+ROUTES = """
+routes = ( {{ prefix = "0.0.0.0/0"; via = "192.0.2.254"; port = "port"; }}, {{ prefix = "::/0"; via = "2001:db8:ff::2"; port = "port"; }}{more} );
+neighbors = ( {{ address = "192.0.2.254"; port = "port"; mac = "02:00:00:00:00:09"; }},
+  {{ address = "2001:db8:ff::2"; port = "port"; mac = "02:00:00:00:00:09"; }} );
 """
+
+
+# ---- packets
 
 
 def home(n):
@@ -42,130 +37,142 @@ def care_of(n):
 	return ((11 << 24) + n).to_bytes(4, "big")
 
 
-def ipv4(source, destination, protocol, payload):
-	header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, bytes(source), bytes(destination))
-	return header[:10] + struct.pack("!H", testpmd.checksum(header)) + header[12:] + payload
+def destination(n):
+	return ((20 << 24) + n).to_bytes(4, "big")
+
+
+def destination6(n):
+	return socket.inet_pton(socket.AF_INET6, "2001:db9::")[:4] + n.to_bytes(4, "big") + bytes(7) + b"\1"
+
+
+def ipv4(source, to, protocol, payload):
+	header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, bytes(source), bytes(to))
+	return header[:10] + struct.pack("!H", capture.checksum(header)) + header[12:] + payload
+
+
+def ipv6(source, to, payload):
+	return struct.pack("!IHBB16s16s", 6 << 28, len(payload), 17, 64, source, to) + payload
+
+
+def udp(room):
+	return struct.pack("!HHHH", 9, 9, 8 + room, 0) + bytes(room)
 
 
 def frame(direction, n, size):
-	"""A frame of `size` octets, FCS not among them, for binding n."""
-	room = size - 14 - 28 - (20 if direction == "in" else 0)
-	udp = struct.pack("!HHHH", 9, 9, 8 + room, 0) + bytes(room)
+	"""A frame of `size` octets, FCS not among them, for binding or destination n."""
+	if direction == "forward6":
+		packet = ipv6(socket.inet_pton(socket.AF_INET6, "2001:db8::5"), destination6(n), udp(size - 14 - 48))
+		return bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x86, 0xdd]) + packet
 	if direction == "in":
-		packet = ipv4(care_of(n), AGENT, 4, ipv4(home(n), PEER, 17, udp))
+		packet = ipv4(care_of(n), AGENT, 4, ipv4(home(n), PEER, 17, udp(size - 14 - 48)))
 	else:
-		packet = ipv4(PEER, home(n) if direction == "out" else (203, 0, 114, n & 255), 17, udp)
+		packet = ipv4(PEER, home(n) if direction == "out" else destination(n), 17, udp(size - 14 - 28))
 	return bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0]) + packet
 
 
-class Gateway:
-	def __init__(self, build, huge, bindings):
-		self.folder = tempfile.TemporaryDirectory(prefix="hp-bench-")
-		self.run, self.build, self.bindings = self.folder.name, build, bindings
-		self.dataplane = self.control = None
-		common = COMMON.format(run=self.run, pid=os.getpid(), mac=MAC, huge=str(huge).lower(), bindings=bindings,
-			buffers=4 * testpmd.PACKETS, memory=512)
-		with open(f"{self.run}/dataplane.cfg", "w") as file:
-			file.write(common)
-		with open(f"{self.run}/control.cfg", "w") as file:
-			file.write(common + "bindings = (\n")
-			for n in range(bindings):
-				file.write(f'{{home_address="{socket.inet_ntoa(home(n))}";care_of_address="{socket.inet_ntoa(care_of(n))}";}}'
-					+ ("," if n + 1 < bindings else "") + "\n")
-			file.write(");\n")
-		self.control = self.start("control")
-
-	def start(self, what):
-		return subprocess.Popen([f"{self.build}/{what}/homeport-{what}", "--config", f"{self.run}/{what}.cfg"], stdout=subprocess.DEVNULL,
-			stderr=open(f"{self.run}/{what}.log", "ab"))
-
-	def ask(self, command):
-		try:
-			with socket.socket(socket.AF_UNIX) as s:
-				s.settimeout(10)
-				s.connect(f"{self.run}/control.sock")
-				lines = s.makefile("rw")
-				lines.readline()
-				lines.write(json.dumps({"command": command}) + "\n")
-				lines.flush()
-				answer = json.loads(lines.readline())
-				return answer.get("data") or answer.get("rows")
-		except (OSError, ValueError):
-			return None
-
-	def dataplane_start(self, direction, size):
-		generator = random.Random(7)
-		testpmd.capture_frames(f"{self.run}/in.pcap",
-			(frame(direction, generator.randrange(self.bindings), size - 4) for _ in range(testpmd.PACKETS)))
-		self.dataplane = self.start("dataplane")
-		deadline = time.monotonic() + 120
-		while time.monotonic() < deadline:
-			status = self.ask("show status") or {}
-			if status.get("attached") and status.get("synchronised") and status.get("bindings") == self.bindings:
-				return
-			for process in (self.control, self.dataplane):
-				if process.poll() is not None:
-					raise RuntimeError(f"a daemon ended with status {process.returncode}")
-			time.sleep(0.1)
-		raise RuntimeError("control was not synchronised in 120 s")
-
-	def worker_seconds(self):
-		"""Processor time of the worker's thread."""
-		tasks = f"/proc/{self.dataplane.pid}/task"
-		for task in os.listdir(tasks):
-			with open(f"{tasks}/{task}/comm") as file:
-				if file.read().startswith("rte-worker"):
-					with open(f"{tasks}/{task}/schedstat") as file:
-						return int(file.read().split()[0]) / 1e9
-		raise RuntimeError("no worker thread")
-
-	def sample(self):
-		return self.ask("show workers")[0], self.worker_seconds()
-
-	def dataplane_stop(self):
-		if self.dataplane:
-			self.dataplane.terminate()
-			self.dataplane.wait()
-			self.dataplane = None
-
-	def close(self):
-		self.dataplane_stop()
-		if self.control:
-			self.control.terminate()
-			self.control.wait()
-		self.folder.cleanup()
+def least(direction, size):
+	return max(size, {"in": 66, "forward6": 66}.get(direction, 64))
 
 
-def measure_one(gateway, direction, size, hz):
-	"""Cycles a packet of each run; every packet must go the way that is measured."""
-	gateway.dataplane_start(direction, size)
-	values = []
-	done = {"out": "encapsulated", "in": "decapsulated", "forward": "sent_port"}[direction]
-	for _ in range(RUNS):
-		before, seconds = gateway.sample()
-		time.sleep(RUN_S)
-		after, seconds_after = gateway.sample()
-		packets = after["received_port"] - before["received_port"]
-		if packets < 1000 or after[done] - before[done] < 0.99 * packets:
-			raise RuntimeError(f"{direction}, {size} octets: of {packets} packets {after[done] - before[done]} were {done}")
-		values.append((seconds_after - seconds) * hz / packets)
-	gateway.dataplane_stop()
-	return values
+def packet_count(entries):
+	return min(max(PACKETS, entries), 131072)
 
 
-def measure(build, huge, hz, bindings=BINDINGS):
-	"""Figures; none and a sentence when it cannot."""
-	figures = []
-	gateway = Gateway(build, huge, bindings)
-	names = {"forward": "plain forwarding beside bindings", "out": "IP-in-IP encapsulation", "in": "IP-in-IP decapsulation"}
+# ---- the gateway
+
+
+def bindings_lines(count):
+	yield "bindings = (\n"
+	for n in range(count):
+		yield (f'{{home_address="{socket.inet_ntoa(home(n))}";care_of_address="{socket.inet_ntoa(care_of(n))}";}}' + (",\n" if n + 1 < count else "\n"))
+	yield ");\n"
+
+
+def routes(count):
+	"""A host route for each destination, beside the default ones."""
+	if count == 1:
+		return ""
+	lines = []
+	for n in range(count):
+		lines.append(f', {{ prefix = "{socket.inet_ntoa(destination(n))}/32"; via = "192.0.2.254"; port = "port"; }}')
+		lines.append(f', {{ prefix = "{socket.inet_ntop(socket.AF_INET6, destination6(n))}/128"; via = "2001:db8:ff::2"; port = "port"; }}')
+	return "".join(lines)
+
+
+def homeport(folder, context, bindings, destinations):
+	packets = packet_count(max(bindings, destinations))
+	return gateway.Homeport(folder, context.build, context.huge,
+		[f'{{ name = "port"; device = "net_pcap0,rx_pcap={folder}/in.pcap,infinite_rx=1"; mac = "02:00:00:00:00:01"; }}'],
+		ROUTES.format(more=routes(destinations)), settings=f"max_bindings = {max(bindings, 16)}; max_routes = {2 * destinations + 64};",
+		tables=bindings_lines(bindings) if bindings else (), buffers=packets + 16384, memory=256 + (packets + 16384) * 5 // 2048,
+		ready=lambda status: status.get("bindings") == bindings)
+
+
+# ---- figures
+
+
+def one(ours, folder, directory, direction, entries, size, context):
+	size, huge, packets = least(direction, size), context.huge, packet_count(entries)
+	generator = random.Random(7)
+	capture.write(f"{folder}/in.pcap", (frame(direction, generator.randrange(entries), size - 4) for _ in range(packets)))
+	workers = []
 	try:
-		for size in SIZES:
-			for direction, name in names.items():
-				values = measure_one(gateway, direction, max(size, 66) if direction == "in" else size, hz)
-				figures.append({"figure": f"{name}, {bindings} bindings, {max(size, 66) if direction == 'in' else size} octets",
-					"value": round(statistics.median(values), 1), "unit": "cycles", "low": min(values), "high": max(values)})
-	except (RuntimeError, OSError, TypeError) as error:
-		print(f"  not measured: {error}")
+		workers.append(peers.Testpmd(folder, huge, packets, loop=True))
+		workers[-1].turn_end()
+		if directory:
+			workers.append(peers.L3fwd(folder, huge, packets, directory, RULES))
+			workers[-1].turn_end()
+		ours.dataplane_start()
+		workers.append(ours)
+		before = ours.workers()
+		values = peers.alternate(workers, context.runs, context.run_s, context.hz)
+		after = ours.workers()
 	finally:
-		gateway.close()
-	return figures
+		for worker in workers:
+			if worker is not ours:
+				worker.close()
+		ours.dataplane_stop()
+	counter = {"out": "encapsulated", "in": "decapsulated"}.get(direction, "sent_port")
+	done, received = (after[name] - before[name] for name in (counter, "received_port"))
+	if done < (0.5 if context.quick else 0.98) * received:
+		raise peers.Failure(f"of {received} packets {done} were {counter}")
+	median, low, high = values.pop("homeport")
+	what = "destination" if direction.startswith("forward") else "binding"
+	row = {"figure": f"{NAMES[direction]}, {entries} {what}{'s' if entries > 1 else ''}, {size} octets, port to port", "direction": direction[:7],
+		"size": size, "entries": entries, "udp": False, "value": round(median, 1), "unit": "cycles", "cycles_per_packet": round(median, 1),
+		"reference": {name: round(found[0], 1) for name, found in values.items()}, "runs": context.runs, "spread": [round(low, 1), round(high, 1)],
+		"reference_spread": {name: [round(found[1], 1), round(found[2], 1)] for name, found in values.items()}}
+	print(f"  {row['figure']}: {row['value']} cycles, " + ", ".join(f"{name} {value}" for name, value in row["reference"].items()), flush=True)
+	return row
+
+
+def measure(context, directions, entries_list, sizes):
+	if not peers.possible():
+		return [], context.quick
+	directory, rows, good = peers.examples(context.quick), [], True
+	for entries in entries_list:
+		with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
+			ours = None
+			try:
+				tunnels = "out" in directions
+				ours = homeport(folder, context, entries if tunnels else 0, 0 if tunnels else entries)
+				for size in sizes:
+					for direction in directions:
+						rows.append(one(ours, folder, directory, direction, entries, size, context))
+			except (peers.Failure, OSError, ImportError) as error:
+				print(f"  {', '.join(directions)}, {entries} entries: not measured: {error}", flush=True)
+				good = False
+			finally:
+				if ours:
+					ours.close()
+	return rows, good
+
+
+def tunnels(context):
+	"""IP-in-IP both ways. (rows, whether all were measured)"""
+	return measure(context, ("out", "in"), *(((100,), (64,)) if context.quick else ((1, 10000, 1000000), SIZES)))
+
+
+def forwarding(context):
+	"""Plain IPv4 and IPv6."""
+	return measure(context, ("forward", "forward6"), *(((1, 100), (64,)) if context.quick else ((1, 100000), SIZES)))
