@@ -85,6 +85,12 @@ static bool parse_ipv4(struct rte_mbuf *mbuf, struct packet *p)
 	return true;
 }
 
+static bool is_extension(uint16_t protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+	       protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
+}
+
 /* Steps over extension headers up to a fragment header or what is none; false when one is cut off.
  */
 static bool skip_extensions(struct rte_mbuf *mbuf, struct packet *p)
@@ -93,8 +99,7 @@ static bool skip_extensions(struct rte_mbuf *mbuf, struct packet *p)
 		uint16_t at = p->payload_offset;
 		const uint8_t *header;
 
-		if (p->protocol != IPPROTO_HOPOPTS && p->protocol != IPPROTO_ROUTING &&
-			p->protocol != IPPROTO_DSTOPTS && p->protocol != IPPROTO_FRAGMENT)
+		if (!is_extension(p->protocol))
 			return true;
 		if (!packet_pull(mbuf, at + 8u))
 			return false;
@@ -118,6 +123,27 @@ static bool skip_extensions(struct rte_mbuf *mbuf, struct packet *p)
 		p->protocol = header[0];
 	}
 	return true;
+}
+
+struct packet_upper packet_upper_ipv6(struct rte_mbuf *mbuf, const struct packet *p)
+{
+	struct packet_upper upper = {.offset = p->payload_offset,
+		.protocol = p->protocol,
+		.later = p->flags & PACKET_FRAGMENT_LATER};
+	unsigned steps = 0; /* packet_parse went as far as it may, but for a fragment header */
+
+	if (p->protocol == IPPROTO_FRAGMENT)
+		steps = upper.later ? 1 : EXTENSIONS_MAX;
+	for (; steps > 0 && is_extension(upper.protocol) && packet_pull(mbuf, upper.offset + 8);
+		steps--) {
+		const uint8_t *header =
+			rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, upper.offset);
+		upper.offset += upper.protocol == IPPROTO_FRAGMENT ? 8 : 8 + 8u * header[1];
+		upper.protocol = header[0];
+	}
+	if (is_extension(upper.protocol))
+		upper.protocol = PACKET_PROTOCOL_HIDDEN;
+	return upper;
 }
 
 static bool parse_ipv6(struct rte_mbuf *mbuf, struct packet *p)

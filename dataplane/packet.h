@@ -175,7 +175,27 @@ static inline void packet_trim(struct rte_mbuf *mbuf, uint32_t length)
  */
 bool packet_parse(struct rte_mbuf *mbuf, struct packet *p);
 
-/* The same for an IPv4 header that was checked already. */
+/*
+ * What a selector may know of the packet (RFC 4301 4.4.1.1): its next layer protocol, which for a
+ * fragment over IPv6 is that of the whole, and where that begins. SPD-09, SPD-10.
+ */
+#define PACKET_PROTOCOL_HIDDEN 256 /* behind more extension headers than are stepped over */
+struct packet_upper {
+	uint32_t offset; /* from the data start; nothing is there in a later fragment */
+	uint16_t protocol;
+	bool later; /* a fragment that does not begin with the protocol's header */
+};
+struct packet_upper packet_upper_ipv6(struct rte_mbuf *mbuf, const struct packet *p);
+static inline struct packet_upper packet_upper_get(struct rte_mbuf *mbuf, const struct packet *p)
+{
+	if (unlikely(p->flags & PACKET_IPV6))
+		return packet_upper_ipv6(mbuf, p);
+	return (struct packet_upper){.offset = p->payload_offset,
+		.protocol = p->protocol,
+		.later = p->flags & PACKET_FRAGMENT_LATER};
+}
+
+/* packet_parse for an IPv4 header that was checked already. */
 static inline void packet_note_ipv4(struct packet *p, const struct rte_ipv4_hdr *ip)
 {
 	uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);

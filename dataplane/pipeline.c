@@ -373,8 +373,8 @@ static bool is_away(struct worker *worker, const struct packet *p)
 	return false;
 }
 
-/* What the kernel sends goes out as it is, but for what it sends to a node that is away, and its
- * questions for such a node. */
+/* What the kernel sends goes out as it is, but for what it sends to a node that is away, its
+ * questions for such a node, and what a policy says to protect or discard. */
 static void from_kernel(struct worker *worker, struct rte_mbuf *frame)
 {
 	struct packet *p = packet_get(frame);
@@ -394,7 +394,8 @@ static void from_kernel(struct worker *worker, struct rte_mbuf *frame)
 		return;
 	}
 	if ((type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6) &&
-		packet_parse(frame, p) && is_away(worker, p)) {
+		packet_parse(frame, p) &&
+		(is_away(worker, p) || policy_claims_kernel(worker, frame))) {
 		memcpy(p->source_mac, worker->ports[p->port].mac, 6);
 		enqueue(worker, frame, STEP_DESTINATION);
 		return;

@@ -64,12 +64,15 @@ static void ports_read(struct rte_mbuf *packet, uint32_t at, struct sa_selector_
 
 static struct sa_selector_key key_of(struct rte_mbuf *packet, const struct packet *p)
 {
-	struct sa_selector_key key = {.protocol = p->protocol, .ports = SA_PORTS_NONE};
+	struct packet_upper upper = packet_upper_get(packet, p);
+	struct sa_selector_key key = {.ports = SA_PORTS_NONE};
 
+	if (upper.protocol != PACKET_PROTOCOL_HIDDEN) /* 0 fits ANY alone */
+		key.protocol = (uint8_t)upper.protocol;
 	sa_selector_address(&p->destination, key.local);
 	sa_selector_address(&p->source, key.remote);
-	if (!(p->flags & PACKET_FRAGMENT_LATER))
-		ports_read(packet, p->payload_offset, &key);
+	if (!upper.later)
+		ports_read(packet, upper.offset, &key);
 	return key;
 }
 

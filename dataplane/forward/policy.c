@@ -10,7 +10,11 @@
 
 #define MOBILITY_HEADER      135
 #define MOBILE_IP_PORT       434
-#define REGISTRATION_REQUEST 1 /* RFC 5944 3.3, 3.4; RFC 3543 3 */
+#define IKE_PORT             500
+#define IKE_NAT_PORT         4500
+#define ROUTER_SOLICITATION  133 /* RFC 4861 4.1, the first of neighbour discovery */
+#define REDIRECT             137 /* the last */
+#define REGISTRATION_REQUEST 1   /* RFC 5944 3.3, 3.4; RFC 3543 3 */
 #define REGISTRATION_REPLY   3
 #define REVOCATION           7
 #define REVOCATION_ANSWER    15
@@ -22,7 +26,7 @@ struct ports {
 	bool mip_signalling;
 };
 
-static bool has_ports(uint8_t protocol)
+static bool has_ports(uint16_t protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
 	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
@@ -30,7 +34,7 @@ static bool has_ports(uint8_t protocol)
 
 /* HA4-SPD-06: tunnel data shares the port with signalling; the first octet tells. */
 static bool is_mip_signalling(
-	struct rte_mbuf *packet, uint8_t protocol, uint32_t at, struct ports ports)
+	struct rte_mbuf *packet, uint16_t protocol, uint32_t at, struct ports ports)
 {
 	uint8_t type;
 
@@ -45,7 +49,7 @@ static bool is_mip_signalling(
 }
 
 /* RFC 4301 4.4.1.1: ports, or what stands in their place. A later fragment shows none (SPD-10). */
-static struct ports ports_at(struct rte_mbuf *packet, uint8_t protocol, uint32_t at, bool later)
+static struct ports ports_at(struct rte_mbuf *packet, uint16_t protocol, uint32_t at, bool later)
 {
 	struct ports ports = {POLICY_PORT_HIDDEN, POLICY_PORT_HIDDEN, false};
 	const uint8_t *octets;
@@ -72,8 +76,8 @@ static struct ports ports_at(struct rte_mbuf *packet, uint8_t protocol, uint32_t
 static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_direction direction)
 {
 	const struct packet *p = packet_get(packet);
-	struct ports ports =
-		ports_at(packet, p->protocol, p->payload_offset, p->flags & PACKET_FRAGMENT_LATER);
+	struct packet_upper upper = packet_upper_get(packet, p);
+	struct ports ports = ports_at(packet, upper.protocol, upper.offset, upper.later);
 	bool out = direction == SA_OUTBOUND;
 
 	/* Field by field: a structure made elsewhere and copied would wait for its own stores. */
@@ -81,7 +85,7 @@ static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_d
 	key->remote = out ? p->destination : p->source;
 	key->local_port = out ? ports.source : ports.destination;
 	key->remote_port = out ? ports.destination : ports.source;
-	key->protocol = p->protocol;
+	key->protocol = upper.protocol;
 	key->vrf = p->vrf;
 	key->direction = (uint8_t)direction;
 	key->mip_signalling = ports.mip_signalling;
@@ -249,6 +253,35 @@ void policy_outbound_burst(
 	verdicts_prefetch(worker, verdicts, count);
 	for (unsigned i = 0; i < count; i++)
 		next[i] = outbound_decide(worker, packets[i], &keys[i], &verdicts[i]);
+}
+
+/* How protection comes about, and how neighbours are found (SPD-15). */
+static bool is_before_protection(const struct packet *p, const struct policy_key *key)
+{
+	uint32_t type = key->local_port >> 8;
+
+	if (p->protocol == IPPROTO_ESP || p->protocol == IPPROTO_AH)
+		return true;
+	if (p->protocol == IPPROTO_ICMPV6)
+		return key->local_port <= UINT16_MAX && type >= ROUTER_SOLICITATION &&
+		       type <= REDIRECT;
+	return p->protocol == IPPROTO_UDP &&
+	       (key->local_port == IKE_PORT || key->local_port == IKE_NAT_PORT);
+}
+
+bool policy_claims_kernel(struct worker *worker, struct rte_mbuf *packet)
+{
+	const struct packet *p = packet_get(packet);
+	struct policy_key key;
+	struct policy_verdict verdict;
+
+	if (!step_policy_asked(worker, p, p->port) || !ip_address_is_unicast(&p->destination))
+		return false;
+	key_write(&key, packet, SA_OUTBOUND);
+	if (is_before_protection(p, &key))
+		return false;
+	tables_policy_lookup_burst(worker->tables, &key, 1, &verdict);
+	return verdict.policy_id != POLICY_NONE && verdict.action != POLICY_BYPASS;
 }
 
 step_result policy_inbound(struct worker *worker, struct rte_mbuf *packet)

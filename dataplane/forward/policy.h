@@ -24,5 +24,11 @@ void policy_inbound_burst(
 step_result policy_outbound(struct worker *worker, struct rte_mbuf *packet);
 void policy_outbound_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
+/*
+ * Has a frame of our own kernel, parsed, to take the way of a packet of ours, because a policy by
+ * its name says to protect or to discard it? What no policy names is the host's own firewall's;
+ * IKE, ESP, neighbour discovery and groups are never asked about (SPD-15).
+ */
+bool policy_claims_kernel(struct worker *worker, struct rte_mbuf *packet);
 
 #endif

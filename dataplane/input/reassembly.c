@@ -19,6 +19,7 @@ struct datagram {
 	uint16_t vrf;
 	uint8_t protocol; /* 0 for IPv6, whose key has none */
 	bool in_use;
+	uint8_t ecn;     /* bit of each codepoint among the fragments */
 	uint16_t count;  /* fragments held */
 	uint16_t bucket; /* of its source */
 	uint32_t octets; /* payload held */
@@ -266,6 +267,32 @@ static bool is_whole(const struct datagram *d)
 	return d->end != 0 && d->octets == d->end;
 }
 
+/* RFC 3168 5.3: the congestion that one fragment met is the whole's; where one could not have been
+ * marked, nobody knows (ECN-06). False: the datagram cannot be kept. */
+static bool ecn_join(struct datagram *d)
+{
+	struct packet *p = packet_get(d->first);
+	uint8_t ecn = p->tos & ECN_MASK, tos;
+
+	if (d->ecn & 1u << ECN_CE) {
+		if (d->ecn & 1u << ECN_NOT_ECT)
+			return false;
+		ecn = ECN_CE;
+	} else if (d->ecn & 1u << ECN_NOT_ECT) {
+		ecn = ECN_NOT_ECT;
+	}
+	tos = (uint8_t)((p->tos & ~ECN_MASK) | ecn);
+	if (tos == p->tos)
+		return true;
+	p->tos = tos;
+	p->flags &= ~(uint32_t)PACKET_AS_IT_CAME;
+	if (packet_is_ipv6(p))
+		ipv6_tos_set(rte_pktmbuf_mtod(d->first, struct rte_ipv6_hdr *), tos);
+	else
+		ipv4_tos_set(rte_pktmbuf_mtod(d->first, struct rte_ipv4_hdr *), tos);
+	return true;
+}
+
 step_result reassembly_input(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct reassembly *r = worker->reassembly;
@@ -304,8 +331,13 @@ step_result reassembly_input(struct worker *worker, struct rte_mbuf *packet)
 	r->fragments++;
 	r->sources[d->bucket].octets += length;
 	worker->counters->held_reassembly++;
-	if (is_whole(d))
+	d->ecn |= (uint8_t)(1u << (p->tos & ECN_MASK));
+	if (!is_whole(d))
+		return STEP_DONE;
+	if (ecn_join(d))
 		pipeline_emit(worker, join(worker, d, p->order), STEP_LOCAL_DEMUX);
+	else
+		discard(worker, d, DROP_reasm_ecn);
 	return STEP_DONE;
 }
 

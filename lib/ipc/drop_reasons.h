@@ -31,6 +31,7 @@
 	X(reasm_tiny, input, "first fragment shorter than the headers it must hold") \
 	X(reasm_limit, input, "reassembly table full, or too many fragments or octets of one source") \
 	X(reasm_timeout, input, "fragments whose datagram never became whole") \
+	X(reasm_ecn, input, "fragments of one datagram marked CE and not capable of it (RFC 3168 5.3)") \
 	X(ipsec_natt_short, input, "ESP-in-UDP payload of 1 to 3 octets that is no keepalive (RFC 3948 2.2)") \
 	X(ipsec_natt_keepalive, input, "NAT keepalive, one octet 0xff (RFC 3948 2.3): nothing to do") \
 	X(ipsec_udp_csum, input, "UDP checksum on an ESP port wrong, or 0 over IPv6 (RFC 3948 2.1, RFC 6935 5)") \

@@ -48,6 +48,8 @@ def load():
 					for word in re.split(r"[ ,;]+", field):
 						if "/" in word and re.search(r"\.(c|h|py|md|cfg|sh)$", word) and not os.path.exists(os.path.join(ROOT, word)):
 							problems.append(f"{area}.tsv:{number}: {name}: no file {word}")
+						elif word.startswith("tests/walk/cases/") and not os.path.isdir(os.path.join(ROOT, word)):
+							problems.append(f"{area}.tsv:{number}: {name}: no case {word}")
 				for name in names:
 					rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
 	return levels, origin, rows, problems

@@ -1308,9 +1308,11 @@ sim.out(0, ipip(less(small), dst="198.51.100.99"), ipip(less(small)), mip_udp(le
 esp_cases.add(sys.modules[__name__])
 import network_cases  # noqa: E402
 import order_cases  # noqa: E402
+import esp_edge_cases  # noqa: E402
 
 network_cases.add(sys.modules[__name__])
 order_cases.add(sys.modules[__name__])
+esp_edge_cases.add(sys.modules[__name__])
 
 
 def write_corpus(name, wanted):
