@@ -70,8 +70,8 @@ def ip_octets(frame):
 
 
 class EspBed(Bed):
-	def __init__(self, build, sas=(), policies=None, dataplane="", **settings):
-		super().__init__(build, dataplane="max_security_associations = 256; max_policies = 2048; " + dataplane, **settings)
+	def __init__(self, build, sas=(), policies=None, dataplane="", limits="max_security_associations = 256; max_policies = 2048; ", **settings):
+		super().__init__(build, dataplane=limits + dataplane, **settings)
 		self.network.sysctl("gateway", "net.ipv6.conf.default.disable_ipv6", 1)  # nothing of the kernel's own
 		self.sas = {sa.name: sa for sa in sas}
 		macs = {end: self.network.exec(where, "cat", f"/sys/class/net/{end}/address").strip()

@@ -17,6 +17,11 @@ class KeyingBed(EspBed):
 		super().start()
 		self.connect()
 
+	def start_control(self):
+		"""Attached; the resynchronisation ends with the replay."""
+		self.gateway.synchronized = lambda status: status.get("attached", False)
+		self.gateway.start_control()
+
 	def connect(self, instance=None, replay=True):
 		"""As charon's plugin does after its start and after each loss."""
 		if self.client:
