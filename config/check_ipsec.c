@@ -8,6 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool is_esp_port(const struct config_dataplane *dataplane, uint16_t port)
+{
+	for (unsigned i = 0; i < sizeof(dataplane->esp_ports) / sizeof(uint16_t); i++)
+		if (port == dataplane->esp_ports[i])
+			return true;
+	return port == 4500;
+}
+
 static int check_sizes(struct loader *loader)
 {
 	const struct config_dataplane *dataplane = &loader->config->dataplane;
@@ -17,6 +25,9 @@ static int check_sizes(struct loader *loader)
 		return loader_fail(loader,
 			loader_line(loader, dataplane, "max_security_associations"),
 			"max_security_associations is %u, not a power of two", sas);
+	if (is_esp_port(dataplane, 434) || is_esp_port(dataplane, 500)) // NAT-02
+		return loader_fail(loader, loader_line(loader, dataplane, "esp_ports"),
+			"esp_ports: 434 is Mobile IP's and 500 is IKE's alone");
 	if (dataplane->max_replay_window && dataplane->max_replay_window < 64) // ESP-SEQ-12
 		return loader_fail(loader, loader_line(loader, dataplane, "max_replay_window"),
 			"max_replay_window is %u, not 0 or 64 to 4096",
@@ -102,6 +113,15 @@ static int check_ends(struct loader *loader, const struct config_security_associ
 	if (a->path_mtu && a->path_mtu < 68)
 		return loader_fail(loader, loader_line(loader, a, "path_mtu"),
 			"path_mtu is %u, not 0 or 68 to 65535", a->path_mtu);
+	if (a->encap && !is_esp_port(&loader->config->dataplane, a->local_port)) // NAT-01
+		return loader_fail(loader, loader_line(loader, a, "local_port"),
+			"local_port %u is neither 4500 nor in dataplane.esp_ports: nothing would "
+			"be received",
+			a->local_port);
+	if (a->udp_zero_checksum && (!a->encap || ip_address_is_v4(&a->local))) // NAT-06
+		return loader_fail(loader, loader_line(loader, a, "udp_zero_checksum"),
+			"udp_zero_checksum is for encap over IPv6; over IPv4 the checksum is 0 "
+			"anyway");
 	if (a->follow_mapping && !a->encap) // NAT-12
 		return loader_fail(loader, loader_line(loader, a, "follow_mapping"),
 			"follow_mapping needs encap");

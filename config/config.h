@@ -83,6 +83,7 @@ struct config_dataplane {
 	uint32_t path_mtu_floor, path_mtu_timeout_s; /* HA4-MTU-06, -07 */
 	struct config_port *ports;
 	unsigned port_count;
+	uint16_t esp_ports[8]; /* UDP ports of ESP beside 4500; 0 unused */
 };
 
 struct config_control {
@@ -259,6 +260,7 @@ struct config_security_association {
 	enum config_copy_dscp copy_dscp;
 	uint32_t dscp; /* of the outer header when it is not copied */
 	bool copy_ecn, fragment_after, follow_mapping, icmp_inspect;
+	bool udp_zero_checksum; /* encap over IPv6: RFC 6935, RFC 6936 */
 	uint32_t tunnel_ttl;
 	uint32_t path_mtu;    /* octets, 0 = the egress port's */
 	uint32_t tfc_padding; /* octets, 0 none, 65535 up to the MTU */

@@ -27,6 +27,7 @@ static uint32_t flags_of(const struct config_security_association *pair)
 			 ? SA_DSCP_COPY_IN
 			 : 0u;
 	flags |= pair->fragment_after ? SA_FRAGMENT_AFTER : 0u;
+	flags |= pair->udp_zero_checksum ? SA_UDP_ZERO_CHECKSUM : 0u;
 	flags |= pair->icmp_inspect ? 0u : SA_ICMP_INSPECT_OFF;
 	return flags;
 }

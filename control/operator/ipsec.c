@@ -290,6 +290,7 @@ static void fill_pair(const struct operator_server *server, const struct request
 	pair->vrf = (uint16_t)number(request, "vrf", 0);
 	pair->esn = given(request, "esn");
 	pair->unsafe_static_keys = given(request, "unsafe-static-keys");
+	pair->udp_zero_checksum = given(request, "udp-zero-checksum");
 	pair->follow_mapping = given(request, "follow-mapping");
 	pair->replay_window =
 		(uint32_t)number(request, "replay-window", widest < 1024 ? widest : 1024);

@@ -101,6 +101,14 @@ static bool is_from_peer(const struct packet *p, const struct sa_inbound *sa, bo
 	       (!udp || p->source_port == sa->remote_port);
 }
 
+/* NAT-06: by setting, and between the SA's own ends alone, which no checksum vouches for (RFC 6936
+ * 4). */
+static bool may_lack_checksum(const struct packet *p, const struct sa_inbound *sa)
+{
+	return sa->flags & SA_UDP_ZERO_CHECKSUM && is_from_peer(p, sa, true) &&
+	       ip_address_equal(&p->destination, &sa->local);
+}
+
 /* So many failures in a row that something is wrong: with who sends, or with our high half. */
 static bool is_out_of_step(const struct sa_inbound *sa)
 {
@@ -153,6 +161,9 @@ static enum drop_reason check(struct worker *worker, const struct sa_table *sas,
 		reason = check_length(packet, w);
 	if (reason != DROP_NONE)
 		return reason;
+	if (unlikely(p->flags & PACKET_UDP_ZERO_CHECKSUM && packet_is_ipv6(p)) &&
+		!may_lack_checksum(p, w->sa))
+		return DROP_ipsec_udp_csum;
 	if (was_expired(worker, sas, w->sa))
 		return DROP_ipsec_sa_expired;
 	window = sa_inbound_window(sas, w->sa);

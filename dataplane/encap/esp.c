@@ -382,7 +382,7 @@ static void encrypt(struct work *works, uint32_t count, struct esp_cipher *ciphe
 /* ---- the outer header ---- */
 
 /* NAT-04, NAT-06. */
-static void fill_udp(struct rte_mbuf *packet, struct packet *p, uint16_t at)
+static void fill_udp(struct rte_mbuf *packet, struct packet *p, uint16_t at, bool zero)
 {
 	struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, struct rte_udp_hdr *, at);
 	uint32_t length = rte_pktmbuf_pkt_len(packet) - at;
@@ -391,7 +391,7 @@ static void fill_udp(struct rte_mbuf *packet, struct packet *p, uint16_t at)
 
 	udp->dgram_len = rte_cpu_to_be_16((uint16_t)length);
 	udp->dgram_cksum = 0;
-	if (!packet_is_ipv6(p) || !packet_sum(packet, at, length, &sum))
+	if (!packet_is_ipv6(p) || zero || !packet_sum(packet, at, length, &sum))
 		return;
 	total = (uint32_t)sum + rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16((uint16_t)length) +
 		rte_raw_cksum(p->source.bytes, 16) + rte_raw_cksum(p->destination.bytes, 16);
@@ -492,7 +492,7 @@ static step_result finish(struct worker *worker, const struct work *w)
 	else
 		finish_ipv6(w, p);
 	if (sa->flags & SA_UDP)
-		fill_udp(w->packet, p, w->at);
+		fill_udp(w->packet, p, w->at, sa->flags & SA_UDP_ZERO_CHECKSUM);
 	p->protocol = sa->flags & SA_UDP ? IPPROTO_UDP : IPPROTO_ESP;
 	p->payload_offset = w->at;
 	p->tunnel_count++;

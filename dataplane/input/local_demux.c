@@ -6,6 +6,7 @@
  */
 #include "dataplane/input/local_demux.h"
 
+#include "dataplane/input/esp_port.h"
 #include "dataplane/input/icmp_sa.h"
 #include "dataplane/table/sa_table.h"
 
@@ -14,7 +15,6 @@
 
 #define MOBILE_IP_PORT 434
 #define IKE_PORT       500
-#define IKE_NAT_PORT   4500                 /* ESP in UDP as well (RFC 3948) */
 #define BROADCAST_KEY  (UINT64_C(1) << 63)  /* beside binding ids */
 #define ALL_AGENTS     RTE_BE32(0xe000000b) /* 224.0.0.11 */
 #define ALL_ROUTERS    RTE_BE32(0xe0000002)
@@ -134,7 +134,8 @@ static step_result demux_broadcast(struct worker *worker, struct rte_mbuf *packe
 }
 
 /* What is not judged by policy: how protection comes about, and fragments of what will be whole. */
-static bool is_before_policy(struct rte_mbuf *packet, const struct packet *p)
+static bool is_before_policy(
+	const struct worker *worker, struct rte_mbuf *packet, const struct packet *p)
 {
 	uint16_t port;
 
@@ -143,7 +144,7 @@ static bool is_before_policy(struct rte_mbuf *packet, const struct packet *p)
 	if (p->protocol == IPPROTO_ESP || p->protocol == IPPROTO_AH)
 		return true;
 	port = udp_port(packet, p);
-	return port == IKE_PORT || port == IKE_NAT_PORT;
+	return port == IKE_PORT || esp_port_is(worker, port);
 }
 
 /* What the packet is, or the datagram that it is a fragment of; 0 when that cannot be seen. */
@@ -180,7 +181,7 @@ static step_result demux_ipsec(struct worker *worker, struct rte_mbuf *packet)
 		return STEP_COUNT;
 	if (p->flags & PACKET_FRAGMENT)
 		return sas->used[SA_INBOUND] > 0 ? STEP_REASSEMBLY : STEP_COUNT;
-	return udp_port(packet, p) == IKE_NAT_PORT ? STEP_UDP : STEP_COUNT;
+	return esp_port_is(worker, udp_port(packet, p)) ? STEP_UDP : STEP_COUNT;
 }
 
 /* The address that was looked up last: mostly the packet after wants the same. */
@@ -195,7 +196,7 @@ static step_result demux(struct worker *worker, struct rte_mbuf *packet, struct 
 	const struct local *local = &memo->local;
 
 	if (!(p->flags & PACKET_POLICY_PASSED) && step_policy_asked(worker, p, p->port) &&
-		!is_before_policy(packet, p)) {
+		!is_before_policy(worker, packet, p)) {
 		step_result next = step_inbound(worker, p, STEP_LOCAL_DEMUX);
 		if (next != STEP_LOCAL_DEMUX)
 			return next;

@@ -1,11 +1,11 @@
 #include "dataplane/input/udp.h"
 
 #include "dataplane/header.h"
+#include "dataplane/input/esp_port.h"
 
 #include <rte_udp.h>
 
-#define MOBILE_IP_PORT     RTE_BE16(434)
-#define NAT_TRAVERSAL_PORT RTE_BE16(4500)
+#define MOBILE_IP_PORT RTE_BE16(434)
 
 /* Sum of the pseudo header, not complemented (RFC 768). */
 static uint16_t pseudo_header_sum(const struct packet *p, uint16_t udp_length)
@@ -115,21 +115,26 @@ static step_result demux_nat_traversal(struct rte_mbuf *packet, uint16_t length)
 	return marker == 0 ? STEP_EXCEPTION : STEP_DECAP_ESP;
 }
 
-/* A datagram to the ESP-in-UDP port, of either family (NAT-01..06). */
+/* A datagram to an ESP-in-UDP port, of either family (NAT-01..06). Whether an SA takes checksum 0
+ * over IPv6 is for decap/esp to say; keepalives and IKE never come so (RFC 6936 5). */
 static step_result nat_traversal_input(
 	struct worker *worker, struct rte_mbuf *packet, const struct rte_udp_hdr *udp)
 {
 	struct packet *p = packet_get(packet);
 	uint16_t length = rte_be_to_cpu_16(udp->dgram_len);
 	step_result next;
+	bool unproved;
 
 	if (length < sizeof(*udp) || length > rte_pktmbuf_pkt_len(packet) - p->payload_offset)
 		return STEP_DROP(DROP_ipsec_bad_length);
 	p->source_port = udp->src_port;
 	p->destination_port = udp->dst_port;
-	if (!is_checksum_right(worker, packet, p, udp, length))
+	unproved = udp->dgram_cksum == 0 && packet_is_ipv6(p);
+	if (!is_checksum_right(worker, packet, p, udp, length) && !unproved)
 		return STEP_DROP(DROP_ipsec_udp_csum);
 	next = demux_nat_traversal(packet, (uint16_t)(length - sizeof(*udp)));
+	if (unproved && next != STEP_DECAP_ESP)
+		return STEP_DROP(DROP_ipsec_udp_csum);
 	if (next == STEP_DECAP_ESP) /* NAT-03 */
 		packet_trim(packet, (uint32_t)p->payload_offset + length);
 	return next;
@@ -145,7 +150,7 @@ step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
 	if (!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*udp)))
 		return STEP_DROP(DROP_udp_short);
 	udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, p->payload_offset);
-	if (udp->dst_port == NAT_TRAVERSAL_PORT)
+	if (esp_port_is(worker, rte_be_to_cpu_16(udp->dst_port)))
 		return nat_traversal_input(worker, packet, udp);
 	if (udp->dst_port != MOBILE_IP_PORT || packet_is_ipv6(p))
 		return STEP_EXCEPTION;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#define FLAGS_KNOWN   (SA_LARVAL * 2u - 1)
+#define FLAGS_KNOWN   (SA_UDP_ZERO_CHECKSUM * 2u - 1)
 #define SPI_FIRST     256 /* ESP-FMT-16 */
 #define WINDOW_MIN    32
 #define PATH_MTU_MIN  68

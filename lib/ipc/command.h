@@ -215,6 +215,8 @@ enum sa_flag {
 	SA_SHARED = 1 << 11, /* outbound: several workers at once take numbers in blocks */
 	SA_LARVAL = 1 << 12, /* inbound, new: an SPI was given out, keys come with a later SET of
 				the same id and SPI without this flag (SAD-05) */
+	SA_UDP_ZERO_CHECKSUM = 1 << 13, /* over IPv6: sent so, and taken so from the SA's own ends
+					   (NAT-06, RFC 6936) */
 };
 
 /* Values are IKEv2 transform ids of type 1 and 3 (IANA), as charon hands them over. */

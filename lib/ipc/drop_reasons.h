@@ -34,7 +34,7 @@
 	X(reasm_ecn, input, "fragments of one datagram marked CE and not capable of it (RFC 3168 5.3)") \
 	X(ipsec_natt_short, input, "ESP-in-UDP payload of 1 to 3 octets that is no keepalive (RFC 3948 2.2)") \
 	X(ipsec_natt_keepalive, input, "NAT keepalive, one octet 0xff (RFC 3948 2.3): nothing to do") \
-	X(ipsec_udp_csum, input, "UDP checksum on an ESP port wrong, or 0 over IPv6 (RFC 3948 2.1, RFC 6935 5)") \
+	X(ipsec_udp_csum, input, "UDP checksum on an ESP port wrong, or 0 over IPv6 unless the SA takes it (RFC 3948 2.1, RFC 6935 5)") \
 	X(ipsec_ah_unsupported, input, "Authentication Header: not supported") \
 	X(ipsec_esp_fragment, input, "ESP that is still a fragment (RFC 4303 3.4.1)") \
 	X(ipsec_too_short, decap, "ESP shorter than its SA's headers and ICV") \

@@ -102,6 +102,8 @@ static const struct operator_command_row rows[OPERATOR_COMMAND_COUNT] = {
 			{"local-port", OPERATOR_NUMBER, false, false, NULL, "our UDP port, 4500"},
 			{"remote-port", OPERATOR_NUMBER, false, false, NULL,
 				"the peer's UDP port, 4500"},
+			{"udp-zero-checksum", OPERATOR_FLAG, false, false, NULL,
+				"encap over IPv6: checksum 0 (RFC 6936)"},
 			{"follow-mapping", OPERATOR_FLAG, false, false, NULL,
 				"send to where the newest authentic packet came from"},
 			{"esn", OPERATOR_FLAG, false, false, NULL, "64-bit sequence numbers"},

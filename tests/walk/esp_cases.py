@@ -317,6 +317,42 @@ def add(g):
     case("esp-udp-checksum", links(sa(**wrapped)), "BAD-36").ip(0, udp4500(bytes(40), chksum=0x1234)).drop("ipsec_udp_csum")
     case("esp-udp-checksum-ipv6", links(sa(**wrapped)), "BAD-36, NAT-06").ip(
         0, IPv6(src=PEER6, dst=US6) / UDP(sport=40001, dport=4500, chksum=0) / Raw(bytes(40))).drop("ipsec_udp_csum")
+    # NAT-06, RFC 6936: checksum 0 over IPv6, by setting and between the SA's own ends alone
+    ZERO6 = 1 << 13
+    six_natt = dict(flags=NATT | ZERO6, local=US6, remote=PEER6, local_port=4500, remote_port=40001)
+
+    def sealed(packet, seq, next_header=4):
+        plain = bytes(packet)
+        pad = -(len(plain) + 2) % 4
+        plain += bytes(range(1, pad + 1)) + bytes([pad, next_header])
+        head, iv = SPI.to_bytes(4, "big") + seq.to_bytes(4, "big"), seq.to_bytes(8, "big")
+        return head + iv + AESGCM(bytes.fromhex(KEY)[:16]).encrypt(bytes.fromhex(KEY)[16:] + iv, plain, head)
+
+    def udp6(payload, src=PEER6, dst=US6, sport=40001, dport=4500, **more):
+        return fresh(IPv6(src=src, dst=dst) / UDP(sport=sport, dport=dport, **more) / Raw(payload))
+
+    bare = udp6(sealed(data(), 1), chksum=0)
+    through(case("esp-udp-zero-ipv6", links(sa(**six_natt)), "NAT-06").ip(0, bare, udp6(sealed(data(), 2))), data(), data())
+    case("esp-udp-zero-ipv6-off", links(sa(**dict(six_natt, flags=NATT))), "NAT-06").ip(0, bare).drop("ipsec_udp_csum").sa(IN, highest=0, packets=0)
+    case("esp-udp-zero-ipv6-elsewhere", links({"local": {"address": "2001:db8:1::2", "port": 0}}, sa(**six_natt)), "NAT-06: RFC 6936 4").ip(
+        0, udp6(sealed(data(), 1), src="2001:db8:2::9", chksum=0), udp6(sealed(data(), 1), sport=40002, chksum=0),
+        udp6(sealed(data(), 1), dst="2001:db8:1::2", chksum=0)).drop("ipsec_udp_csum", 3).sa(IN, highest=0, packets=0)
+    case("esp-udp-zero-ipv6-other", links(sa(**six_natt)), "NAT-06: no keepalive, no IKE").ip(
+        0, udp6(b"\xff", chksum=0), udp6(bytes(40), chksum=0)).drop("ipsec_udp_csum", 2)
+    for name, chksum, flags in (("esp-out-udp-ipv6", None, NATT), ("esp-out-udp-zero-ipv6", 0, NATT | ZERO6)):
+        inside6 = data(src=SERVER, dst=CLIENT)
+        wire = IPv6(src=US6, dst=PEER6, hlim=64, fl=0xfffff)  # any
+        c = case(name, links(g.policy(8, OUT, BYPASS, order=99), g.policy(9, IN, BYPASS, order=99),
+                 g.policy(1, OUT, PROTECT, local="192.0.2.128/25", remote=CLIENT + "/32", sa=1), sa(**dict(six_natt, flags=flags, direction=OUT))), "NAT-06")
+        c.ip(2, inside6).out(0, fresh(wire / UDP(sport=4500, dport=40001, **({} if chksum is None else {"chksum": 0})) / Raw(sealed(less(inside6), 1))))
+        c.count(esp_encrypted=1)
+    # other ports than 4500: what the settings say, and nothing else
+    elsewhere_port = fresh(IP(src=PEER, dst=US) / UDP(sport=40001, dport=14500, chksum=0) / Raw(sealed(data(), 1)))
+    other_port = dict(flags=NATT, local_port=14500, remote_port=40001)
+    through(case("esp-udp-port", links({"esp_port": 14500}, sa(**other_port)), "NAT-01: a configurable list").ip(
+        0, elsewhere_port, fresh(IP(src=PEER, dst=US) / UDP(sport=40001, dport=14500) / Raw(b"\xff"))).drop("ipsec_natt_keepalive"), data())
+    case("esp-udp-port-none", links(sa(**other_port)), "NAT-01: an ordinary port").ip(0, elsewhere_port).to_kernel(
+        0, Ether(dst=g.PORT[0], src=ROUTER) / elsewhere_port)
     case("esp-udp-length", links(sa(**wrapped)), "BAD-03").ip(0, fresh(IP(src=PEER, dst=US) / UDP(sport=40001, dport=4500, len=100) / Raw(bytes(40)))).drop(
         "ipsec_bad_length")
     transit = fresh(IP(src=PEER, dst=SERVER, ttl=63, proto=50) / Raw(bytes(40)))
