@@ -1,11 +1,11 @@
 """More ESP cases for generate.py: what policies, fragments, moves and errors do to protected packets. The peer is AES-GCM of the cryptography
 package with the trailer written by hand, so that padding, traffic flow padding and next header are the case's to choose."""
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from scapy.all import ICMP, IP, TCP, UDP, Ether, ICMPv6TimeExceeded, IPv6, Raw
-from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
+from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Raw
+from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 
 import esp_cases
-from esp_cases import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_EXPIRED, EVENT_REJECTED, IN, KEY, NATT, OUT, PEER, PROTECT, ROUTER, SERVER, SPI, TRANSPORT, US)
+from esp_cases import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_REJECTED, IN, KEY, NATT, OUT, PEER, PROTECT, ROUTER, SERVER, SPI, TRANSPORT, US)
 
 CLIENT2, PEER2, US2 = "198.51.100.195", "198.51.100.3", "192.0.2.2"
 HOST6, CLIENT6 = "2001:db8:3::3", "2001:db8:4::4"
@@ -293,3 +293,42 @@ def add(g):
     wrong = fresh(wrong)
     c = case("esp-in-offload", g.base({"port": {"index": 0, "rx_good": 1}}, sa(local=g.HA, selectors=[{"local": g.HA + "/32", "remote": CLIENT + "/32"}])),
              "ESP-IN-16: what the device says is about the outer packet").ip(0, from_peer(wrong, 1, dst=g.HA)).count(esp_decrypted=1).drop("udp_badsum")
+
+
+def corpus():
+    """Inputs of tests/fuzz/esp_path_fuzz.c: name -> octets."""
+    site, far, server = "10.9.0.1", "10.9.0.2", "10.2.0.5"
+    udp = IP(src=site, dst=server, ttl=9) / UDP(sport=5, dport=6)
+    inner = {
+        "udp": udp / Raw(b"x" * 40), "empty": udp, "large": udp / Raw(bytes(1200)), "hairpin": IP(src=site, dst=far, ttl=9) / UDP() / Raw(b"y" * 9),
+        "tcp": IP(src=site, dst=server, ttl=9, tos=0xb9, flags="DF") / TCP(dport=80, flags="S"), "ttl": IP(src=site, dst=server, ttl=1) / UDP(),
+        "first": IP(src=site, dst=server, ttl=9, flags="MF") / UDP() / Raw(bytes(24)), "later": IP(src=site, dst=server, ttl=9, frag=3, proto=17) / Raw(bytes(24)),
+        "tiny": IP(src=site, dst=server, ttl=9, frag=1, proto=17) / Raw(bytes(24)), "ours": IP(src=US, dst=server, ttl=9) / UDP(),
+        "to-us": IP(src=site, dst=US, ttl=9) / ICMP(), "to-agent": IP(src=site, dst=US, ttl=9) / UDP(sport=434, dport=434) / Raw(b"\x01" + bytes(40)),
+        "ipip": IP(src=PEER, dst=US, ttl=9, proto=4) / Raw(bytes(IP(src="10.1.0.10", dst=server) / UDP())), "no-checksum": IP(src=site, dst=server, chksum=1) / UDP(),
+        "options": IP(bytes([0x46, 0, 0, 28, 0, 0, 0, 0, 9, 17, 0, 0, 10, 9, 0, 1, 10, 2, 0, 5, 1, 1, 1, 0]) + bytes(4)),
+        "error": IP(src=site, dst=server, ttl=9) / ICMP(type=3, code=4, nexthopmtu=600) / Raw(bytes(IP(src=server, dst=site) / UDP())),
+        "six": IPv6(src="2001:db8:9::1", dst="2001:db8:3::5", hlim=9) / UDP() / Raw(b"6"), "six-fragment": IPv6(src="2001:db8:9::1", dst="2001:db8:3::5") /
+        IPv6ExtHdrFragment(m=1, id=3) / UDP() / Raw(bytes(32)), "six-chain": IPv6(src="2001:db8:9::1", dst="2001:db8:3::5") / IPv6ExtHdrDestOpt() / UDP(),
+    }
+
+    def record(what, how, octets):
+        octets = bytes(octets)
+        return bytes([what, how]) + len(octets).to_bytes(2, "big") + octets
+
+    found = {}
+    for name, packet in inner.items():
+        raw = bytes(packet.__class__(bytes(packet)))
+        nh = bytes([41 if raw[0] >> 4 == 6 else 4])
+        found["tunnel-" + name] = b"".join(record(what, 0, nh + raw) for what in (3, 4, 6))
+        found["burst-" + name] = b"".join(record(3 + i % 2, i < 31, nh + raw + bytes(i % 5)) for i in range(32))
+        found["transport-" + name] = b"".join(record(what, 0, raw[9:10] + raw[20:]) for what in (5, 7))
+        found["damaged-" + name] = b"".join(record(3, i << 5 | 1, nh + raw) for i in range(1, 8)) + record(3, 24, nh + raw)
+        frame = bytes(Ether(dst="02:00:00:00:02:01", src=INSIDE) / packet.__class__(raw))
+        found["out-" + name] = record(0, 2 << 5, frame) + record(1, 0, bytes(Ether(dst=ROUTER, src="02:00:00:00:00:01") / packet.__class__(raw)))
+    back = bytes(Ether(dst="02:00:00:00:02:01", src=INSIDE) / IP(src=server, dst=site, ttl=9) / UDP(sport=1, dport=2) / Raw(bytes(300)))
+    found["both-ways"] = b"".join(record(0, 2 << 5, back) + record(3, 0, b"\x04" + bytes(inner["udp"])) for _ in range(6)) + record(2, 0, b"")
+    found["dummy"] = record(3, 0, b"\x3b" + bytes(30)) + record(4, 0, b"\x3b") + record(3, 4, b"\x11" + bytes(30))
+    found["text"] = b"".join(record(3, 2, bytes(inner["udp"]) + bytes([1, 2, 2, 4][4 - k:]) + bytes([9, 4])) for k in range(5))
+    found["jump"] = b"".join(record(3, how, b"\x04" + bytes(inner["udp"])) for how in (0, 4, 0, 5, 1, 0))
+    return found

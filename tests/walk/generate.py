@@ -1346,4 +1346,9 @@ if __name__ == "__main__":
     write_corpus("input_path", lambda name: True)
     write_corpus("icmp", lambda name: name.startswith(("path-", "icmp", "solicitation", "V05", "reverse-echo")))
     write_corpus("reassembly", lambda name: "reassembly" in name or "outer-fragments" in name)
+    folder = os.path.join(os.path.dirname(__file__), "../fuzz/corpus/esp_path")
+    os.makedirs(folder, exist_ok=True)
+    for name, octets in esp_edge_cases.corpus().items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(octets)
     print("%d cases" % len(CASES))

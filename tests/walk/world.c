@@ -28,7 +28,7 @@ static struct rte_mempool *pool;
 static unsigned pool_full;
 static struct crypto_library *library;
 static struct crypto_engine *engine;
-static struct world *current; /* worker_flush has only the worker */
+static unsigned worlds; /* made so far */
 
 static void fail(const char *what)
 {
@@ -104,6 +104,7 @@ struct world *world_new(void)
 		.replay_window = WORLD_WINDOW};
 	struct world *world;
 	struct worker *worker;
+	char name[32];
 
 	eal_start();
 	world = aligned_alloc(64, (sizeof(*world) + 63) & ~(size_t)63);
@@ -139,13 +140,14 @@ struct world *world_new(void)
 			.checksum_check = true,
 			.up = true};
 	ring_make(worker);
-	worker->exception_out = rte_ring_create(
-		"world_exception", 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	worker->index = worlds++; /* two worlds at once: rings have names */
+	snprintf(name, sizeof(name), "world_exception%u", worker->index);
+	worker->exception_out =
+		rte_ring_create(name, 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	if (worker->exception_out == NULL || event_worker_init(worker) != 0 ||
 		punt_worker_init(worker) != 0 || pipeline_worker_init(worker) != 0)
 		fail("worker");
 	rte_rcu_qsbr_thread_online(tables_qsbr(world->tables), 0);
-	current = world;
 	return world;
 }
 
@@ -194,11 +196,13 @@ static void finish_checksums(struct world *world, struct rte_mbuf *packet)
 
 void worker_flush(struct worker *worker)
 {
+	struct world *world = (struct world *)((char *)worker - offsetof(struct world, worker));
+
 	for (uint16_t port = 0; port < worker->port_count; port++) {
 		struct tx_buffer *tx = &worker->tx[port];
 		for (unsigned i = 0; i < tx->count; i++) {
-			finish_checksums(current, tx->packets[i]);
-			keep(current->sent, &current->sent_count, port, tx->packets[i]);
+			finish_checksums(world, tx->packets[i]);
+			keep(world->sent, &world->sent_count, port, tx->packets[i]);
 			worker->counters->sent_port++;
 			worker->counters->sent_port_bytes += rte_pktmbuf_pkt_len(tx->packets[i]);
 			rte_pktmbuf_free(tx->packets[i]);
@@ -265,7 +269,6 @@ bool world_free(struct world *world)
 	free(world->sas.outbound);
 	free(world->sas.windows);
 	free(world);
-	current = NULL;
 	return whole;
 }
 
