@@ -5,6 +5,8 @@
 #include <inttypes.h>
 
 #define ORDER_FIRST 1000
+/* A range is at most 62 prefixes; three ranges a group. */
+#define ROUTES_MAX (PROFILE_GROUPS_MAX * 3 * 62)
 
 void gateway_config_prefixes(const struct ip_address *first, uint32_t count,
 	void (*each)(void *context, const struct ip_prefix *prefix), void *context)
@@ -28,6 +30,8 @@ struct list { /* rows of a libconfig list */
 	unsigned count;
 	const struct profile_group *group;
 	const struct profile_port *port;
+	struct ip_prefix routes[ROUTES_MAX];
+	unsigned route_count;
 };
 
 static void row_begin(struct list *list)
@@ -179,6 +183,17 @@ static void policies_write(const struct population *population, FILE *out)
 
 /* ---- the way back ---- */
 
+/* Groups may share correspondents: a route is written once. */
+static bool route_known(struct list *list, const struct ip_prefix *prefix)
+{
+	for (unsigned i = 0; i < list->route_count; i++)
+		if (ip_prefix_equal(&list->routes[i], prefix))
+			return true;
+	if (list->route_count < ROUTES_MAX)
+		list->routes[list->route_count++] = *prefix;
+	return false;
+}
+
 static void route_row(void *context, const struct ip_prefix *prefix)
 {
 	struct list *list = context;
@@ -186,6 +201,8 @@ static void route_row(void *context, const struct ip_prefix *prefix)
 		ip_address_is_v4(&prefix->address) ? &list->port->address : &list->port->address6;
 	char text[IP_PREFIX_TEXT_SIZE], next[IP_ADDRESS_TEXT_SIZE];
 
+	if (route_known(list, prefix))
+		return;
 	row_begin(list);
 	fprintf(list->out, "prefix = \"%s\"; ", ip_prefix_format(prefix, text));
 	if (!ip_address_is_unspecified(via))
@@ -202,9 +219,11 @@ static void routes_write(const struct population *population, FILE *out)
 	for (unsigned i = 0; i < population->group_count; i++) {
 		const struct profile_group *group = population->groups[i].settings;
 		list.port = &profile->ports[group->access_port];
-		if (group->encapsulation == PROFILE_PLAIN)
+		/* Mobile nodes are found by their bindings; all others need a route, also those
+		 * that a policy then protects. */
+		if (!profile_is_mobile_ip(group))
 			gateway_config_prefixes(&group->node, group->nodes, route_row, &list);
-		else
+		if (group->encapsulation != PROFILE_PLAIN)
 			gateway_config_prefixes(
 				&group->care_of, 2 * group->care_of_count, route_row, &list);
 		list.port = &profile->ports[group->core_port];
@@ -323,7 +342,7 @@ void gateway_config_keys_write(const struct population *population, FILE *out)
 		const struct profile_security *security = &group->settings->security;
 		const char *cipher, *hash;
 		const char *family = ip_address_is_v4(&group->settings->agent) ? "IPv4" : "IPv6";
-		if (!profile_is_esp(group->settings) ||
+		if (!profile_is_esp(group->settings) || security->esn ||
 			!wireshark_names(&security->esp, &cipher, &hash))
 			continue;
 		for (uint32_t k = 0; k < 2 * group->settings->nodes; k++) {
@@ -336,7 +355,7 @@ void gateway_config_keys_write(const struct population *population, FILE *out)
 			fprintf(out, ",\"%s\",", hash);
 			key_write(out, key.bytes + security->esp.encryption_key,
 				security->esp.integrity_key);
-			fprintf(out, ",\"%s\"\n", security->esn ? "64-bit" : "32-bit");
+			fputc('\n', out);
 		}
 	}
 	secret_wipe(&key, sizeof(key));

@@ -16,7 +16,8 @@
 void gateway_config_write(const struct population *population, FILE *out);
 /*
  * The keys of all security associations as lines of Wireshark's esp_sa table, so that tshark opens
- * and checks captures; suites that it does not know are left out.
+ * and checks captures; left out are suites that it does not know and extended numbers, whose high
+ * half it would have to be told.
  */
 void gateway_config_keys_write(const struct population *population, FILE *out);
 

@@ -2,13 +2,18 @@
 
 #include "pktgen/generator/neighbor.h"
 
+#include "lib/base/clock.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 
 #define ARP_INTERVAL_MS 200
 #define CACHE_SIZE      256
+/* Between looks at registrations; one look sends at most 16 of a group. */
+#define REGISTRAR_INTERVAL_US 20
 
 /* ---- ARP and Mobile IP messages that came in ---- */
 
@@ -18,9 +23,22 @@ static void message(void *context, unsigned port, enum inspect_kind kind,
 	struct generator *g = context;
 	uint8_t answer[NEIGHBOR_FRAME_SIZE];
 
+	if (kind == INSPECT_REGISTRATION && g->registrar)
+		registrar_receive(g->registrar, clock_read(), what);
 	if (kind == INSPECT_ARP && neighbor_receive(g->population, g->ports, port, what->part,
 					   what->part_length, answer))
 		transmit_frame(&g->transmitter, port, answer, sizeof(answer));
+}
+
+static bool registration_send(void *context, unsigned port, uint8_t *frame, uint32_t length)
+{
+	struct generator *g = context;
+	struct ethernet_header ethernet = {.type = htons(ETHERNET_IPV4)};
+
+	memcpy(ethernet.destination, g->ports[port].link.destination, 6);
+	memcpy(ethernet.source, g->ports[port].link.source, 6);
+	memcpy(frame, &ethernet, sizeof(ethernet));
+	return transmit_frame(&g->transmitter, port, frame, length);
 }
 
 /* ---- opening ---- */
@@ -98,6 +116,19 @@ static int halves_open(struct generator *g, const struct generator_files *files)
 	return 0;
 }
 
+static int registrar_open(struct generator *g)
+{
+	const struct registrar_output output = {g, registration_send};
+	bool needed = false;
+
+	for (unsigned i = 0; !g->profile->loopback && i < g->profile->group_count; i++)
+		needed |= profile_is_mobile_ip(&g->profile->groups[i]);
+	if (!needed)
+		return 0;
+	g->registrar = registrar_new(g->population, &output, clock_read());
+	return g->registrar ? 0 : refuse(g, -ENOMEM, "no memory for the registrations");
+}
+
 int generator_open(struct generator *g, const struct profile *profile,
 	const struct generator_files *files, volatile bool *stop)
 {
@@ -113,20 +144,26 @@ int generator_open(struct generator *g, const struct profile *profile,
 	if (result)
 		return result;
 	g->pool = rte_pktmbuf_pool_create("pktgen", profile->buffers - 1, CACHE_SIZE, 0,
-		(uint16_t)(RTE_PKTMBUF_HEADROOM + longest), (int)rte_socket_id());
+		(uint16_t)(RTE_PKTMBUF_HEADROOM + (longest > RTE_MBUF_DEFAULT_DATAROOM
+								  ? longest
+								  : RTE_MBUF_DEFAULT_DATAROOM)),
+		(int)rte_socket_id());
 	if (!g->pool)
 		return refuse(g, -ENOMEM,
 			"no DPDK memory for the packet buffers: give the EAL more with -m, or set "
 			"buffers lower");
 	result = port_open_all(g->ports, profile, g->pool, longest, g->error, sizeof(g->error));
 	g->open = result == 0;
-	return result ? result : halves_open(g, files);
+	if (!result)
+		result = halves_open(g, files);
+	return result ? result : registrar_open(g);
 }
 
 int generator_close(struct generator *g)
 {
 	int result = 0;
 
+	registrar_free(g->registrar);
 	if (g->transmitter.sequences)
 		transmit_fini(&g->transmitter);
 	receive_fini(&g->receiver);
@@ -149,9 +186,57 @@ int generator_close(struct generator *g)
 
 unsigned generator_turn(struct generator *g, uint64_t now)
 {
-	unsigned sent = transmit_poll(&g->transmitter, now);
+	unsigned moved = transmit_poll(&g->transmitter, now);
 
-	return sent + receive_poll(&g->receiver);
+	moved += receive_poll(&g->receiver);
+	if (g->registrar && now >= g->registrar_next) {
+		registrar_poll(g->registrar, clock_read());
+		g->registrar_next = now + g->hz / 1000000 * REGISTRAR_INTERVAL_US;
+	}
+	return moved;
+}
+
+static uint32_t register_timeout_ms(const struct profile *profile)
+{
+	uint32_t longest = 0;
+
+	for (unsigned i = 0; i < profile->group_count; i++)
+		if (profile_is_mobile_ip(&profile->groups[i]) &&
+			profile->groups[i].registration.timeout_ms > longest)
+			longest = profile->groups[i].registration.timeout_ms;
+	return longest;
+}
+
+int generator_register(struct generator *g)
+{
+	uint64_t start = rte_rdtsc(), now = start, told = start;
+
+	if (!g->registrar)
+		return 0;
+	uint64_t deadline = start + g->hz / 1000 * register_timeout_ms(g->profile);
+	uint32_t count = registrar_node_count(g->registrar);
+	registrar_begin(g->registrar, clock_read(), false);
+	while (registrar_registered(g->registrar) < count) {
+		if (*g->stop)
+			return -EINTR;
+		if (now > deadline) {
+			snprintf(g->error, sizeof(g->error),
+				"%" PRIu32 " of %" PRIu32 " nodes registered in time",
+				registrar_registered(g->registrar), count);
+			return -ETIMEDOUT;
+		}
+		if (generator_turn(g, now) == 0 && g->profile->sleep_us)
+			rte_delay_us_sleep(g->profile->sleep_us);
+		now = rte_rdtsc();
+		if (g->profile->progress_ms &&
+			now - told > g->hz / 1000 * g->profile->progress_ms) {
+			told = now;
+			fprintf(stderr, "registering: %" PRIu32 " of %" PRIu32 "\n",
+				registrar_registered(g->registrar), count);
+		}
+	}
+	g->registering_s = (double)(now - start) / (double)g->hz;
+	return 0;
 }
 
 static const struct port *port_unresolved(const struct generator *g)

@@ -9,6 +9,7 @@
 #define PKTGEN_GENERATOR_GENERATOR_H
 
 #include "pktgen/generator/receive.h"
+#include "pktgen/generator/registrar.h"
 #include "pktgen/generator/transmit.h"
 
 #define GENERATOR_ERROR_SIZE 512
@@ -28,8 +29,10 @@ struct generator {
 	bool open; /* the ports are */
 	struct transmitter transmitter;
 	struct receiver receiver;
-	struct registrar *registrar;
-	struct tally *tally; /* of what happens between trials */
+	struct registrar *registrar; /* NULL: nobody registers */
+	uint64_t registrar_next;     /* cycles */
+	double registering_s;        /* how long all nodes took to register */
+	struct tally *tally;         /* of what happens between trials */
 	uint64_t hz;
 	volatile bool *stop; /* set by a signal */
 	char error[GENERATOR_ERROR_SIZE];
@@ -42,6 +45,8 @@ int generator_open(struct generator *generator, const struct profile *profile,
 int generator_close(struct generator *generator);
 /* Links up and the gateway's MACs known. 0, -ETIMEDOUT with error, or -EINTR. */
 int generator_resolve(struct generator *generator, uint32_t timeout_ms);
+/* All nodes registered. 0, -ETIMEDOUT with error, or -EINTR. */
+int generator_register(struct generator *generator);
 /* One turn of the loop; how many frames came or went. */
 unsigned generator_turn(struct generator *generator, uint64_t now);
 

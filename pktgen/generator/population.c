@@ -37,7 +37,9 @@ struct population *population_new(const struct profile *profile)
 		}
 		for (uint32_t node = 0; node < settings->nodes; node++)
 			group->nodes[node].ready =
-				profile->loopback || !profile_is_mobile_ip(settings);
+				profile->loopback || !profile_is_mobile_ip(settings)
+					? POPULATION_READY
+					: 0;
 	}
 	return population;
 }

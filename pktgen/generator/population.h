@@ -15,11 +15,17 @@
 
 #include <arpa/inet.h>
 
+enum population_ready {            /* who may send */
+	POPULATION_READY_DOWN = 1, /* its correspondent */
+	POPULATION_READY_UP = 2,   /* the node */
+	POPULATION_READY = 3,
+};
+
 struct population_node {
 	uint8_t place;   /* 0 or 1 */
 	uint8_t mapping; /* 0 or 1: of two ranges of ports */
 	uint8_t moved;   /* has been at the other place or port: packets there are old, not wrong */
-	uint8_t ready;   /* may send: registered, or needs not register */
+	uint8_t ready;   /* enum population_ready */
 };
 
 struct population_group {

@@ -34,6 +34,21 @@ static void mac_choose(struct port *port, const struct profile *profile, unsigne
 	port->resolved = settings->has_gateway_mac || profile->loopback;
 }
 
+/* What the device takes of the longest frame's MTU; how it counts overhead is ethdev's rule. */
+static uint32_t mtu_choose(const struct rte_eth_dev_info *info, uint32_t frame_max)
+{
+	uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	uint32_t mtu = frame_max - RTE_ETHER_HDR_LEN;
+
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		overhead = info->max_rx_pktlen - info->max_mtu;
+	if (mtu > info->max_mtu)
+		mtu = info->max_mtu;
+	if (mtu + overhead > info->max_rx_pktlen)
+		mtu = info->max_rx_pktlen - overhead;
+	return mtu;
+}
+
 static int configure(struct port *port, const struct profile *profile, struct rte_mempool *pool,
 	uint32_t frame_max, char *error, size_t error_size)
 {
@@ -46,10 +61,8 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 		return refuse(settings, "no information", result, error, error_size);
 	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
 	rte_eth_dev_get_name_by_port(port->ethdev, port->device);
-	uint32_t mtu = frame_max - RTE_ETHER_HDR_LEN > RTE_ETHER_MTU ? frame_max - RTE_ETHER_HDR_LEN
-								     : RTE_ETHER_MTU;
 	struct rte_eth_conf conf = {
-		.rxmode.mtu = mtu < info.max_mtu ? mtu : info.max_mtu,
+		.rxmode.mtu = mtu_choose(&info, frame_max),
 		.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE,
 	};
 	result = rte_eth_dev_configure(port->ethdev, 1, 1, &conf);

@@ -169,6 +169,43 @@ json_t *report_trial(const struct generator *g, const struct trial *trial)
 	return object;
 }
 
+void report_registrations(json_t *report, const struct generator *g)
+{
+	json_t *object = json_object(), *codes = json_object();
+
+	if (!g->registrar) {
+		json_decref(object);
+		json_decref(codes);
+		return;
+	}
+	const struct registrar_counters *c = registrar_counters_get(g->registrar);
+	set(object, "nodes", registrar_node_count(g->registrar));
+	set(object, "registered", registrar_registered(g->registrar));
+	set(object, "waiting", registrar_waiting(g->registrar));
+	set_real(object, "seconds", g->registering_s);
+	set(object, "requests", c->requests);
+	set(object, "retransmissions", c->retransmissions);
+	set(object, "accepted", c->accepted);
+	set(object, "denied", c->denied);
+	for (unsigned i = 0; i < 256; i++) {
+		char text[8];
+		snprintf(text, sizeof(text), "%u", i);
+		if (c->codes[i])
+			set(codes, text, c->codes[i]);
+	}
+	json_object_set_new(object, "codes", codes);
+	set(object, "unmatched", c->unmatched);
+	set(object, "bad_address", c->bad_address);
+	set(object, "bad_authenticator", c->bad_authenticator);
+	set(object, "bad_tunnel", c->bad_tunnel);
+	set(object, "malformed", c->malformed);
+	set(object, "expired", c->expired);
+	set(object, "moves", c->moves);
+	set(object, "storms", c->storms);
+	json_object_set_new(object, "latency_ns", latency_report(&c->latency));
+	json_object_set_new(report, "registrations", object);
+}
+
 void report_ports(json_t *report, const struct generator *g)
 {
 	json_t *ports = json_object_get(report, "ports");

@@ -13,6 +13,8 @@
 json_t *report_new(
 	const struct generator *generator, const char *profile_path, int argc, char *const *argv);
 json_t *report_trial(const struct generator *generator, const struct trial *trial);
+/* Of all registrations so far; nothing when nobody registers. */
+void report_registrations(json_t *report, const struct generator *generator);
 /* Counters of the ports at the end, as DPDK has them. */
 void report_ports(json_t *report, const struct generator *generator);
 /* To a file, or to standard output for "-". 0 or -errno. Frees nothing. */

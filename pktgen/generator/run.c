@@ -163,11 +163,19 @@ int run_all(struct generator *g, const struct options *options, int argc, char *
 	}
 	run.report = report_new(g, options->profile, argc, argv);
 	run.trials = json_object_get(run.report, "trials");
-	result = warm_up(&run);
+	result = generator_register(g);
+	if (result == -ETIMEDOUT) {
+		fprintf(stderr, "homeport-pktgen: %s\n", g->error);
+		json_object_set_new(run.report, "error", json_string(g->error));
+		status = EX_UNAVAILABLE;
+	}
+	if (!result)
+		result = warm_up(&run);
 	if (!result)
 		result = g->profile->search_count ? searches(&run) : trials(&run);
 	if (result == -EINTR)
 		json_object_set_new(run.report, "stopped", json_true());
+	report_registrations(run.report, g);
 	report_ports(run.report, g);
 	if (report_write(run.report, options->report)) {
 		fprintf(stderr, "homeport-pktgen: %s: the report cannot be written\n",

@@ -107,12 +107,14 @@ static bool take(struct schedule *schedule, struct schedule_group *own, struct s
 	for (unsigned i = 0; i < LOOK_AHEAD && i < group->flow_count; i++) {
 		uint32_t flow = flow_next(schedule, own);
 		uint32_t node = both ? flow / 2 : flow;
-		if (!group->nodes[node].ready)
+		bool up = both ? flow % 2 == 0 : group->up;
+		if (!(group->nodes[node].ready &
+			    (up ? POPULATION_READY_UP : POPULATION_READY_DOWN)))
 			continue;
 		item->flow = group->flow_first + flow;
 		item->group = group;
 		item->node = node;
-		item->up = both ? flow % 2 == 0 : group->up;
+		item->up = up;
 		item->size = schedule->sizes[schedule->size_cursor++ % schedule->size_count];
 		return true;
 	}

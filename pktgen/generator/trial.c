@@ -107,7 +107,11 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 	receive_begin(&g->receiver, start, &trial->tally);
 	transmit_begin(&g->transmitter, start, settings->rate,
 		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
+	if (g->registrar)
+		registrar_trial(g->registrar, clock_read(), true);
 	send_for(g, trial, start);
+	if (g->registrar)
+		registrar_trial(g->registrar, clock_read(), false);
 	drain(g, trial);
 	trial->sent = tally_sent_packets(&trial->tally);
 	trial->received = tally_received_packets(&trial->tally);

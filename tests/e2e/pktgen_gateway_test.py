@@ -1,0 +1,195 @@
+"""homeport-pktgen against the real gateway over veth pairs: registrations, IP-in-IP, MIP UDP tunnels, ESP, ESP in UDP behind a NAT that
+changes its mind. The gateway's configuration is what the generator wrote for it. Nothing may be lost, and the gateway's own counters must
+say what the generator's report says, packet by packet.
+
+    access [192.0.2.254] ── ext [gateway 192.0.2.1] int ── core [10.1.255.254]
+"""
+from pktgen_bed import *  # noqa: F403
+
+ACCESS, AGENT, CORE, INSIDE = "192.0.2.254", "192.0.2.1", "10.1.255.254", "10.1.255.1"
+PORTS = (f'ports = ( {{ name = "ext"; address = "{ACCESS}"; gateway = "{AGENT}"; mac = "02:00:00:00:00:01"; }},\n'
+	f' {{ name = "int"; address = "{CORE}"; gateway = "{INSIDE}"; address6 = "2001:db8:a::fe"; gateway6 = "2001:db8:a::1"; mac = "02:00:00:00:00:02"; }} );\n')
+
+
+class Gateway(programs.Gateway):
+	"""With the sections that the generator wrote in the place of the bed's own."""
+	sections = ""
+
+	def text(self):
+		head = super().text()
+		return head[:head.index("mobile_nodes = (")] + self.sections
+
+
+class GatewayBed(PktgenBed):
+	def __init__(self, build):
+		super().__init__(build)
+		n = self.network
+		n.namespace("gateway", "tester")
+		n.link("tester", "access", "gateway", "ext")
+		n.link("tester", "core", "gateway", "int")
+		for interface in ("ext", "int"):
+			n.dataplane_end("gateway", interface)
+		for interface in ("access", "core"):
+			n.dataplane_end("tester", interface)
+		self.gateway = Gateway(n, "gateway", build, agent=AGENT, nodes=[], dataplane="max_security_associations = 1024; max_policies = 2048;"
+			" punt_rate = 100000; punt_burst = 100000;", virtual=["10.10.0.0/16"],
+			ports=[("ext", "external", "hpext", f"{AGENT}/24", None), ("int", "internal", "hpint", f"{INSIDE}/16", None)],
+			instance="node_rate = 0; police_endpoint_rate = 10000; police_endpoint_burst = 10000; police_source_rate = 100000; nat_move_limit = 0;")
+		self.started = False
+
+	def devices(self):
+		return ["--vdev=net_af_packet0,iface=access", "--vdev=net_af_packet1,iface=core"]
+
+	def begin(self, text):
+		"""A gateway that was made for this profile."""
+		if self.started:
+			self.end()
+		self.gateway.sections = self.offline(text, "--gateway-config", "-").stdout
+		self.gateway.start()
+		self.started = True
+		self.before = self.counters()
+
+	def counters(self):
+		return self.gateway.counters()
+
+	def end(self):
+		self.started = False
+		wrong = self.gateway.finish()
+		assert not wrong, "; ".join(wrong)
+
+	def traffic(self, groups, packets, more="", rate=2000, own=(), strict=True):
+		text = profile(groups, packets, more, rate)
+		self.begin(text)
+		report = self.run(text, self.devices(), *own, where="tester", strict=strict)
+		return text, report
+
+
+def profile(groups, packets, more="", rate=2000, sizes="84, 300, 1400"):
+	return (f'seed = 5; progress_ms = 0; sleep_us = 50; buffers = 4096; queue_size = 512;\n{PORTS}groups = ( {", ".join(groups)} );\n'
+		f'traffic = {{ rate = {rate}; packets = {packets}; duration_ms = 60000; drain_ms = 3000; sizes = [{sizes}]; {more} }};\n')
+
+
+def group(name, index, **settings):
+	home = 10 if settings.get("encapsulation") in ("ipip", "mip-udp") else 20  # where no home agent expects a binding
+	rows = {"access": "ext", "core": "int", "nodes": 10, "correspondents": 3, "node": f"10.{home}.{index}.1", "correspondent": "10.1.0.5",
+		"agent": AGENT, "care_of": f"198.51.{index}.1", **settings}
+	return profile_group(name, **rows)
+
+
+def drops(bed):
+	return {row["reason"]: row["packets"] for row in bed.gateway.ask("show", "drops") if row["packets"]}
+
+
+def rows_of(report, name):
+	return next(row for row in report["trials"][0]["groups"] if row["name"] == name)
+
+
+def settled(bed, name, wanted):
+	"""The workers' counters reach the operator a moment after the packets."""
+	net.wait_for(lambda: bed.counters()["dataplane"].get(name) == wanted, f"{name} {wanted} (is {bed.counters()['dataplane'].get(name)})", 3)
+
+
+def test_mobile_ip(bed):  # HA4-REG-07 HA4-NAT-10
+	groups = [group("ipip", 1, encapsulation="ipip", registration=dict(rate=500, algorithm="hmac-sha1")),
+		group("udp", 2, encapsulation="mip-udp", care_of_count=3, registration=dict(rate=500)),
+		group("plain", 3, node="203.0.113.1")]
+	text, report = bed.traffic(groups, 1200)
+	bed.perfect(report, 1200)
+	settled(bed, "encapsulated", 400)
+	settled(bed, "decapsulated", 400)
+	assert not drops(bed), drops(bed)
+	registrations = report["registrations"]
+	assert registrations["accepted"] == registrations["registered"] == registrations["nodes"] == 20, registrations
+	assert registrations["latency_ns"]["count"] == 20
+	wrong = ("denied", "bad_address", "bad_authenticator", "bad_tunnel", "malformed", "expired")
+	assert not any(registrations[name] for name in wrong), registrations
+	control = next(row for row in bed.counters()["control"] if row["instance"] == "home")["counters"]
+	assert control["rx_request"] == registrations["requests"] and control["bindings_added"] == 20, control
+	assert control["tx_reply"] == registrations["accepted"] + registrations["unmatched"]
+	bindings = bed.gateway.bindings()
+	assert len(bindings) == 20 and sum("udp" in json.dumps(b).lower() for b in bindings) >= 10, bindings[:2]
+
+
+def test_moves_and_a_storm(bed):
+	groups = [group("ipip", 1, encapsulation="ipip", nodes=20, registration=dict(rate=500, moves=40, storm_ms=300, storm_rate=200))]
+	text, report = bed.traffic(groups, 3000)
+	trial, registrations = report["trials"][0], report["registrations"]
+	bed.perfect(report, 3000)  # handover loses nothing: the old address is reachable until the new one is registered
+	assert registrations["moves"] >= 20 and registrations["storms"] == 1, registrations
+	assert registrations["accepted"] >= 20 + registrations["moves"] + 15, registrations
+	assert registrations["denied"] == registrations["bad_authenticator"] == 0, registrations
+	assert not drops(bed), drops(bed)
+
+
+SUITES = ["aes128gcm16", "aes192gcm16", "aes256gcm12", "aes256gcm8", "aes128ccm16", "aes256ccm12", "aes128ccm8", "chacha20poly1305", "aes256gmac",
+	"aes128gcm16iiv", "aes128ccm8iiv", "chacha20poly1305iiv", "aes128-sha1", "aes256-sha512", "aes192-sha384", "aes128ctr-sha256",
+	"aes256ctr-aesxcbc", "null-sha256", "aes128-aescmac"]
+
+
+def esp_check(bed, report, names):
+	"""Every association's packets, as the gateway counted them, are those of the report."""
+	rows = bed.gateway.ask("sa", "show")
+	for name in names:
+		row = rows_of(report, name)
+		for direction, sent in (("in", row["up"]["sent"]), ("out", row["down"]["received"])):
+			def counted():
+				return sum(r["packets"] for r in bed.gateway.ask("sa", "show") if r["name"].rsplit("-", 1)[0] == name and r["direction"] == direction)
+			net.wait_for(lambda: counted() == sent, f"{name} {direction}: {sent} packets, not {counted()}", 3)
+	assert rows
+
+
+def test_every_suite(bed):
+	for first in range(0, len(SUITES), 10):
+		names = SUITES[first:first + 10]
+		groups = [group(name, i + 1, encapsulation="esp-udp" if i % 3 == 1 else "esp", nodes=2, security=dict(algorithm=name, esn=i >= 5,
+			spi_up=0x10000 + 256 * i, spi_down=0x20000 + 256 * i)) for i, name in enumerate(names)]
+		text, report = bed.traffic(groups, 40 * len(names), own=("--capture-received", bed.path("got.pcap")))
+		bed.perfect(report, 40 * len(names))
+		esp_check(bed, report, names)
+		assert not drops(bed), drops(bed)
+		bed.write_keys(text)
+		rows = bed.tshark("got.pcap", "-e", "esp.spi", "-e", "esp.icv_good", read="esp")
+		good = sum(row[1] == "1" for row in rows)
+		assert len(rows) == 20 * len(names) and good >= 60, (len(rows), good)
+		assert not any(row[1] == "0" for row in rows), rows
+
+
+def test_nat_gives_other_ports(bed):  # NAT-12
+	groups = [group("nat", 1, encapsulation="esp-udp", nodes=6, care_of_count=2, nat_rebind_ms=400,
+		security=dict(algorithm="aes256-sha256", spi_up=0x10000, spi_down=0x20000))]
+	text, report = bed.traffic(groups, 3000, rate=1500)
+	bed.perfect(report, 3000)
+	assert not drops(bed), drops(bed)
+	esp_check(bed, report, ["nat"])
+	ports = {row["remote_port"] for row in bed.gateway.ask("sa", "show") if "remote_port" in row}
+	assert ports, bed.gateway.ask("sa", "show")[0]
+
+
+def test_ipv6_in_and_around(bed):
+	groups = [group("six", 1, encapsulation="esp", node="2001:db8:10::1", correspondent="2001:db8:a::5",
+		security=dict(spi_up=0x10000, spi_down=0x20000))]
+	text, report = bed.traffic(groups, 400)
+	bed.perfect(report, 400)
+
+
+def test_loss_is_seen(bed):
+	"""A policy that discards one node's answers: exactly its packets are missing, and the gateway counted exactly them."""
+	groups = [group("esp", 1, encapsulation="esp", nodes=4, security=dict(spi_up=0x10000, spi_down=0x20000))]
+	text = profile(groups, 800)
+	bed.begin(text)
+	result = bed.gateway.ctl("policy", "add", "stop", "order", "1", "action", "discard", "local-ts", "10.1.0.5-10.1.0.7",
+		"remote-ts", "10.20.1.2")
+	assert result.returncode == 0, result.stderr + result.stdout
+	report = bed.run(text, bed.devices(), where="tester", strict=True, status=1)
+	row = rows_of(report, "esp")
+	counted = drops(bed)
+	lost = row["up"]["lost"] + row["down"]["lost"]
+	assert lost >= 100 and report["trials"][0]["lost"] == lost, row
+	assert sum(counted.values()) == lost, (counted, row)
+
+
+def test_the_gateway_conserves_every_packet(bed):
+	bed.end()
+
+
+main(dict(globals()), bed_class=GatewayBed)
