@@ -18,6 +18,7 @@ struct icmp_limiter {
 	struct limiter *all, *sources;
 	uint64_t interval_tsc, source_interval_tsc;
 	uint32_t burst, source_burst;
+	bool none; /* the setting says that no error is ever sent */
 	uint16_t identification;
 };
 
@@ -29,6 +30,7 @@ struct icmp_limiter *icmp_error_limiter_new(uint32_t rate, uint32_t source_rate,
 		return NULL;
 	l->all = limiter_new(1);
 	l->sources = limiter_new(SOURCE_SLOTS);
+	l->none = rate == 0 || source_rate == 0;
 	l->burst = RTE_MAX(rate / BURST, 1u);
 	l->source_burst = RTE_MIN(RTE_MAX(source_rate, 1u), (uint32_t)BURST);
 	l->interval_tsc = tsc_hz / RTE_MAX(rate, 1u);
@@ -90,7 +92,8 @@ static bool is_within_rate(struct worker *worker, const struct packet *p)
 	uint64_t key = ((uint64_t)p->source.words[0] << 32 | p->source.words[3]) ^
 		       ((uint64_t)p->source.words[2] << 32 | p->source.words[1]);
 
-	return limiter_pass(
+	return !l->none &&
+	       limiter_pass(
 		       l->sources, key, worker->now_tsc, l->source_interval_tsc, l->source_burst) &&
 	       limiter_pass(l->all, 0, worker->now_tsc, l->interval_tsc, l->burst);
 }

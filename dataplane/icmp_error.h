@@ -17,7 +17,8 @@ enum icmp_error {
 	ICMP_ERROR_PROHIBITED, /* RFC 1812 5.2.7.1, RFC 4443 3.1: by policy */
 };
 
-/* rate: errors a second of this worker; source_rate: of one source. NULL without memory. */
+/* rate: errors a second of this worker; source_rate: of one source; either 0: none at all.
+ * NULL without memory. */
 struct icmp_limiter *icmp_error_limiter_new(uint32_t rate, uint32_t source_rate, uint64_t tsc_hz);
 void icmp_error_limiter_free(struct icmp_limiter *limiter);
 

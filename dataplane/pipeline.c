@@ -146,10 +146,8 @@ int pipeline_worker_init(struct worker *worker)
 
 	worker->step_state = pipeline;
 	worker->reassembly = reassembly_new(datagrams, timeout_ms * worker->tsc_hz / 1000);
-	worker->icmp_limiter =
-		icmp_error_limiter_new(s != NULL && s->icmp_rate ? s->icmp_rate : ICMP_RATE,
-			s != NULL && s->icmp_source_rate ? s->icmp_source_rate : ICMP_SOURCE_RATE,
-			worker->tsc_hz);
+	worker->icmp_limiter = icmp_error_limiter_new(s != NULL ? s->icmp_rate : ICMP_RATE,
+		s != NULL ? s->icmp_source_rate : ICMP_SOURCE_RATE, worker->tsc_hz);
 	worker->neighbor_queue = neighbor_queue_new();
 	if (pipeline != NULL)
 		pipeline->limiter = limiter_new(LIMITER_SLOTS);

@@ -303,6 +303,29 @@ static void every_size(void **state)
 	}
 }
 
+// HA4-MTU-13, AUD-10: rate 0 of either kind means that no error is ever sent
+static void rate_0_is_silence(void **state)
+{
+	static const uint32_t rates[][2] = {{0, 10}, {10, 0}, {10, 10}};
+	static uint8_t frame[2000];
+	(void)state;
+
+	for (unsigned i = 0; i < RTE_DIM(rates); i++) {
+		struct world *w = setup(0);
+		bool answers = rates[i][0] != 0 && rates[i][1] != 0;
+		w->settings.icmp_rate = rates[i][0];
+		w->settings.icmp_source_rate = rates[i][1];
+		pipeline_worker_fini(&w->worker);
+		assert_int_equal(pipeline_worker_init(&w->worker), 0);
+		receive(w, 2, frame, frame_make(frame, 1500, true, 2), 1);
+		assert_int_equal(w->counters.drops[DROP_ipsec_mtu_exceeded], 1);
+		assert_int_equal(w->counters.icmp_sent, answers);
+		assert_int_equal(w->counters.icmp_suppressed, !answers);
+		world_forget(w);
+		assert_true(world_free(w));
+	}
+}
+
 // ESP-SEQ-02, HA-05: a new process with the old region's state: numbers go on, the window stays
 static void started_again(void **state)
 {
@@ -680,6 +703,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_and_shared),
 		cmocka_unit_test(every_size),
+		cmocka_unit_test(rate_0_is_silence),
 		cmocka_unit_test(started_again),
 		cmocka_unit_test(hostile_plaintext),
 		cmocka_unit_test(refusals),
