@@ -326,8 +326,7 @@ static double piece_time(const struct shape *shape, bool run)
 			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
 			continue;
 		}
-		worker->now_tsc = rte_rdtsc();
-		pipeline_receive_burst(worker, port, packets, BURST_SIZE);
+		path_bench_receive(worker, port, packets, BURST_SIZE);
 		worker_flush(worker);
 	}
 	return (double)(rte_rdtsc() - from) / PIECE;

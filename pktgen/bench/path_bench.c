@@ -108,6 +108,13 @@ static inline void frame_copy(uint8_t *frame, const uint8_t *template, uint16_t 
 		memcpy(frame + at, template + at, 64);
 }
 
+void path_bench_receive(
+	struct worker *receiver, unsigned port, struct rte_mbuf **packets, uint16_t count)
+{
+	receiver->now_tsc = rte_rdtsc();
+	pipeline_receive_burst(receiver, port, packets, count);
+}
+
 /* Processor cycles that `packet_count` packets take. */
 static double piece_cycles(const struct bench_path *path, const uint8_t *template, uint16_t size,
 	uint32_t packet_count, bool run)
@@ -131,8 +138,7 @@ static double piece_cycles(const struct bench_path *path, const uint8_t *templat
 			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
 			continue;
 		}
-		worker.now_tsc = rte_rdtsc();
-		pipeline_receive_burst(&worker, 0, packets, BURST_SIZE);
+		path_bench_receive(&worker, 0, packets, BURST_SIZE);
 		worker_flush(&worker);
 	}
 	return cycles_now() - from;
@@ -152,6 +158,16 @@ static double round_cycles(const struct bench_path *path, uint16_t size, uint32_
 		packets += packet_count;
 	} while (cycles < seconds * (double)worker.tsc_hz);
 	return cycles / packets;
+}
+
+/* BENCH_ONLY in the environment: only figures whose name begins so. */
+static bool chosen(const struct bench_path *path, uint16_t size)
+{
+	const char *only = getenv("BENCH_ONLY");
+	char name[160];
+
+	snprintf(name, sizeof(name), "%s, %u octets", path->name, size + FCS);
+	return !only || strncmp(name, only, strlen(only)) == 0;
 }
 
 static void figure(const struct bench_path *path, uint16_t size, double budget,
@@ -184,6 +200,8 @@ static void size_run(
 		size[p] = RTE_MAX((uint16_t)(sizes[size_index] - FCS), paths[p].least);
 	for (unsigned r = 0; r < runs.count; r++) {
 		for (unsigned p = 0; p < count; p++) {
+			if (!chosen(&paths[p], size[p]))
+				continue;
 			runs_add(&cycles[p],
 				round_cycles(&paths[p], size[p], packets, true, runs.seconds));
 			runs_add(&source[p], round_cycles(&paths[p], size[p], packets, false,
@@ -191,8 +209,9 @@ static void size_run(
 		}
 	}
 	for (unsigned p = 0; p < count; p++)
-		figure(&paths[p], size[p], paths[p].budget[size_index], &cycles[p], &source[p],
-			paths[0].name, &cycles[0]);
+		if (chosen(&paths[p], size[p]))
+			figure(&paths[p], size[p], paths[p].budget[size_index], &cycles[p],
+				&source[p], paths[0].name, &cycles[0]);
 }
 
 void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t packets)

@@ -23,6 +23,7 @@ import bench_esp as esp  # noqa: E402
 import bench_machine as machine  # noqa: E402
 import bench_peers as peers  # noqa: E402
 import bench_ports as ports  # noqa: E402
+import bench_static as static  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 KEYS = ("bench", "direction", "suite", "size", "entries", "udp", "workers", "cycles_per_packet", "mpps", "gbps", "reference", "runs", "spread")
@@ -64,6 +65,7 @@ BENCHES = {
 	"esp": ("cycles a packet, ESP through the whole pipeline: in process beside the bare crypto call, port to port beside ipsec-secgw",
 		[Program("esp_bench", quick=["1000", "2"]), esp.part]),
 	"esp-million": ("the same in process with 1,000,000 pairs, and their memory", [Program("esp_bench", ["1000000", "20"], ["2000", "2"])]),
+	"static": ("instructions a packet by callgrind and a static estimate of cycles by llvm-mca, of each path: immune to noise", [static.part]),
 	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys",
 		[Program("esp_crypto_bench", quick=["1000", "3200"])]),
 	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", [Program("esp_scale_bench", quick=["20"])]),

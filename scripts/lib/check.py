@@ -29,6 +29,7 @@ PARTS = {
 	"scenario": "control in simulated time (gcc)",
 	"replay": "the fuzz corpus as plain tests (gcc)",
 	"bench-smoke": "each benchmark, briefly",
+	"bench-guard": "instructions a packet and static cycles of each path beside the stored ones (release build)",
 	"e2e": "both daemons over veth, Scapy as the peer (root)",
 	"lint": "layering, headers, names, format, generated documents",
 	"clang": "everything compiles with clang without a warning",
@@ -183,6 +184,25 @@ def part_tsan():
 		run_suites(directory, THREADED, "tsan", sanitizer_env("tsan"), "4")
 
 
+def part_guard(update):
+	"""Figures without a clock: bench_static.py says what they are."""
+	directory = os.path.join("build-check", "guard")
+	log = os.path.join(ROOT, "build-check", "guard-run.log")
+	os.makedirs(os.path.dirname(log), exist_ok=True)
+	open(log, "w").close()
+	# As scripts/bench builds.
+	if run(["scripts/lib/build", directory, "-Dbuildtype=release", "-Doptimization=3", "-Db_ndebug=true", "-Db_lto=true"], log,
+			{"BUILD_ONLY": "pktgen/bench/(forward|ipip|esp)_bench"}):
+		tail(log)
+		count("fail", "build guard")
+		return
+	count("ok", "build guard")
+	result = subprocess.run([sys.executable, "scripts/lib/bench_static.py", "--build", directory, *(["--update"] if update else [])], cwd=ROOT,
+		stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+	print("".join(f"    | {line}\n" for line in result.stdout.splitlines()), end="", flush=True)
+	count_test({"name": "paths", "result": "FAIL" if result.returncode else "OK", "returncode": result.returncode, "stdout": result.stdout}, "bench-guard")
+
+
 def part_fuzz(seconds):
 	directory = build("fuzz", "clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false",
 		"-Doptimization=1"])
@@ -237,6 +257,7 @@ def main():
 		epilog="parts:\n" + "\n".join(f"  {name:12} {text}" for name, text in PARTS.items()))
 	parser.add_argument("part", nargs="*", help="what to run; all but fuzz and tidy when none is named")
 	parser.add_argument("--seconds", type=int, default=FUZZ_SECONDS, help="length of each target's fuzzing (60)")
+	parser.add_argument("--update", action="store_true", help="bench-guard stores its figures instead of comparing")
 	arguments = parser.parse_args()
 	parts = arguments.part or DEFAULT
 	for part in parts:
@@ -249,6 +270,8 @@ def main():
 		directory = build("gcc", "gcc", [])
 		if directory:
 			run_suites(directory, suites, "gcc")
+	if "bench-guard" in parts:
+		part_guard(arguments.update)
 	if "clang" in parts:
 		build("clang", "clang", [])
 	if "asan" in parts:
