@@ -204,23 +204,6 @@ static bool admit(
 
 /* ---- numbers ---- */
 
-static void count_use(struct sa_outbound_state *state, bool shared, uint32_t packets,
-	uint64_t bytes, monotonic now_ns)
-{
-	if (shared) {
-		atomic_fetch_add_explicit(&state->packets, packets, memory_order_relaxed);
-		atomic_fetch_add_explicit(&state->bytes, bytes, memory_order_relaxed);
-	} else {
-		atomic_store_explicit(&state->packets,
-			atomic_load_explicit(&state->packets, memory_order_relaxed) + packets,
-			memory_order_relaxed);
-		atomic_store_explicit(&state->bytes,
-			atomic_load_explicit(&state->bytes, memory_order_relaxed) + bytes,
-			memory_order_relaxed);
-	}
-	atomic_store_explicit(&state->last_use_ns, now_ns, memory_order_relaxed);
-}
-
 /* ESP-SEQ-03, -04: near the end and at the end, each told once. */
 static void tell_sequence(struct worker *worker, const struct sa_outbound *sa,
 	struct sa_outbound_state *state, uint64_t number, bool over)
@@ -308,7 +291,7 @@ static uint32_t number_run(struct worker *worker, const struct sa_table *sas, st
 	}
 	tell_sequence(worker, sa, state, first + got, got < allowed);
 	if (got > 0)
-		count_use(state, sas->shared, got, bytes, worker->now_ns);
+		sa_sequence_count(state, got, bytes, worker->now_ns, sas->shared);
 	return got;
 }
 

@@ -387,7 +387,8 @@ static void way_find(
 	if (!ip_address_is_v4(&next_hop) || !is_plain(ip_address_v4(&next_hop)))
 		return;
 	neighbor = tables_neighbor_lookup(worker->tables, route->port, &next_hop);
-	if (neighbor == NULL || !atomic_load_explicit(&port->up, memory_order_relaxed) ||
+	if (neighbor == NULL || lane_is_awaited(lane->burst, neighbor) ||
+		!atomic_load_explicit(&port->up, memory_order_relaxed) ||
 		(port->zone == ZONE_EXTERNAL &&
 			tables_policies_used(worker->tables, lane->port->vrf)))
 		return;

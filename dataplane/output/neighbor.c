@@ -106,6 +106,13 @@ static struct hop *find(
 	return add ? empty : NULL;
 }
 
+bool neighbor_is_awaited(
+	const struct worker *worker, uint16_t port, const struct ip_address *address)
+{
+	return worker->neighbor_queue->used > 0 &&
+	       find(worker->neighbor_queue, port, address, false) != NULL;
+}
+
 static void ask(struct worker *worker, const struct packet *p, struct hop *hop)
 {
 	if (hop->ask_tsc > worker->now_tsc)

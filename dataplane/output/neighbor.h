@@ -16,6 +16,10 @@ void neighbor_queue_free(struct worker *worker, struct neighbor_queue *queue);
 step_result neighbor_output(struct worker *worker, struct rte_mbuf *packet);
 void neighbor_output_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next);
+/* Do packets of this worker wait for that neighbour? Who does not come through here must not
+ * overtake them (HA4-FWD-17). */
+bool neighbor_is_awaited(
+	const struct worker *worker, uint16_t port, const struct ip_address *address);
 /* Sends what has been resolved meanwhile, drops what waited too long. */
 void neighbor_tick(struct worker *worker);
 

@@ -1,4 +1,5 @@
-/* One entry of the SPD as workers read it: shared by policy_table.c and policy_general.c alone. */
+/* One entry of the SPD as workers read it: shared by policy_table.c, policy_general.c and, as far
+ * as it says so, dataplane/lane. */
 #ifndef DATAPLANE_TABLE_POLICY_ENTRY_H
 #define DATAPLANE_TABLE_POLICY_ENTRY_H
 
@@ -6,24 +7,34 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct policy_entry {
-	/* line 0 */
-	struct ip_address remote_first, local_first, local_last;
+	/* line 0: all that the usual host policy needs */
+	struct ip_address remote_first;
 	_Atomic uint64_t born, died; /* visible to versions born <= number < died */
-	/* line 1 */
-	uint16_t local_port_first, local_port_last, remote_port_first, remote_port_last;
-	_Atomic uint32_t next; /* of the same remote address, by order */
-	uint32_t policy_id, order, sa_id, flags, reqid;
+	_Atomic uint32_t next;       /* of the same remote address, by order */
+	_Atomic uint32_t clear;      /* policy_general_number of those none of which may come first;
+					main lcore */
+	_Atomic uint32_t ground; /* lane: tables_ground at which packets to this one address were
+				    found to need nothing but this policy; 0 never; workers */
+	uint32_t policy_id, sa_id;
 	uint16_t vrf;
-	uint8_t direction, action, protocol;
+	uint8_t direction, action;
 	bool host;
-	bool any; /* beside the remote address nothing is asked for */
-	uint8_t reserved[9];
-	struct ip_address remote_last;
+	bool any;        /* beside the remote address nothing is asked for */
+	bool local_only; /* nothing but a local address */
+	uint8_t protocol;
+	uint32_t flags;
+	/* line 1 */
+	struct ip_address local_first, local_last, remote_last;
+	uint16_t local_port_first, local_port_last, remote_port_first, remote_port_last;
+	uint32_t order, reqid;
 };
 
-static_assert(sizeof(struct policy_entry) == 128, "two cache lines a policy");
+static_assert(
+	sizeof(struct policy_entry) == 128 && offsetof(struct policy_entry, local_first) == 64,
+	"two cache lines a policy");
 
 static inline bool policy_entry_before(const struct policy_entry *a, const struct policy_entry *b)
 {

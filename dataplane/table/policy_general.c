@@ -25,14 +25,19 @@ struct policy_general {
 	struct group groups[VRFS][2][2]; /* [vrf][direction][IPv6] */
 	struct hint *hints;
 	size_t hints_size;
+	uint32_t number;
 };
 
 struct policy_general *policy_general_new(uint32_t slots)
 {
+	static uint32_t last; /* the main lcore alone makes them */
 	struct policy_general *general = calloc(1, sizeof(*general));
 
 	if (general == NULL)
 		return NULL;
+	if (++last == 0)
+		last = 1;
+	general->number = last;
 	general->hints_size = slots * sizeof(*general->hints);
 	general->hints = slab_map(general->hints_size); /* touched where there are host policies */
 	if (general->hints != NULL)
@@ -122,8 +127,12 @@ static uint32_t place_of(const struct group *group, const struct policy_entry *e
 	return low;
 }
 
-void policy_general_hint(
-	struct policy_general *general, uint32_t slot, const struct policy_entry *host)
+uint32_t policy_general_number(const struct policy_general *general)
+{
+	return general->number;
+}
+
+void policy_general_hint(struct policy_general *general, uint32_t slot, struct policy_entry *host)
 {
 	const struct group *group = group_of(general, host);
 	struct hint *hint = &general->hints[slot];
@@ -134,6 +143,8 @@ void policy_general_hint(
 		count = policy_classifier_overlaps(group->classifier, &selector,
 			place_of(group, host), hint->places, HINTS_MAX);
 	hint->count = count > HINTS_MAX ? HINT_CUT : (uint8_t)count;
+	if (count == 0)
+		atomic_store_explicit(&host->clear, general->number, memory_order_relaxed);
 }
 
 void policy_general_prefetch(const struct policy_general *general, uint32_t slot)

@@ -18,9 +18,11 @@ void policy_general_free(struct policy_general *general);
 int policy_general_add(struct policy_general *general, const struct policy_entry *entry);
 /* After the last add. 0 or -ENOMEM. */
 int policy_general_build(struct policy_general *general);
-/* After the build, for each host policy and each new one. */
-void policy_general_hint(
-	struct policy_general *general, uint32_t slot, const struct policy_entry *host);
+/* After the build, for each host policy and each new one; says so in host->clear when none of the
+ * general ones may come first. */
+void policy_general_hint(struct policy_general *general, uint32_t slot, struct policy_entry *host);
+/* Another one for each policy_general_new, never 0. */
+uint32_t policy_general_number(const struct policy_general *general);
 /* Worker: fetches what policy_general_match will read of a host policy. */
 void policy_general_prefetch(const struct policy_general *general, uint32_t slot);
 /* Worker. First match among those that stand before `host`, which is in `slot`; host NULL: among

@@ -234,10 +234,10 @@ static void entry_fill(struct policy_entry *e, const struct policy_command *c)
 		.action = c->action,
 		.protocol = s->protocol,
 		.host = ip_address_equal(&s->remote_first, &s->remote_last),
-		.any = s->protocol == 0 && !(c->flags & POLICY_MIP_SIGNALLING) &&
-		       port_is_any(s->local_port_first, s->local_port_last) &&
-		       port_is_any(s->remote_port_first, s->remote_port_last) &&
-		       ip_address_range_is_all(&s->local_first, &s->local_last)};
+		.local_only = s->protocol == 0 && !(c->flags & POLICY_MIP_SIGNALLING) &&
+			      port_is_any(s->local_port_first, s->local_port_last) &&
+			      port_is_any(s->remote_port_first, s->remote_port_last)};
+	e->any = e->local_only && ip_address_range_is_all(&s->local_first, &s->local_last);
 	atomic_store_explicit(&e->born, NEVER, memory_order_relaxed);
 	atomic_store_explicit(&e->died, NEVER, memory_order_relaxed);
 }
@@ -339,7 +339,7 @@ static int general_new(const struct policy_table *table, struct policy_general *
 		return error;
 	}
 	for (uint32_t id = 0; id < table->limit; id++) {
-		const struct policy_entry *e = entry_after(table, id);
+		struct policy_entry *e = entry_after(table, id);
 		if (e != NULL && e->host)
 			policy_general_hint(general, slot_of(table, e), e);
 	}
@@ -467,7 +467,8 @@ static uint32_t head_prefetch(
 		slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
 		const struct policy_entry *e = entry_at(table, slot);
 		rte_prefetch0(e);
-		rte_prefetch0(&e->local_port_first);
+		if (version->general != NULL)
+			rte_prefetch0(&e->local_first);
 		if (version->general != NULL)
 			policy_general_prefetch(version->general, slot);
 	}
@@ -545,5 +546,63 @@ void policy_table_lookup_burst(const struct policy_table *table, const struct po
 			verdicts[i] = (struct policy_verdict){.policy_id = POLICY_NONE,
 				.sa_id = SA_NONE,
 				.action = POLICY_BYPASS};
+	}
+}
+
+/* ---- the usual host policy ---- */
+
+static bool host_decides(const struct policy_version *version, const struct policy_entry *e,
+	const struct policy_key *key)
+{
+	if (!entry_visible(e, version->number))
+		return false;
+	if (version->general != NULL && atomic_load_explicit(&e->clear, memory_order_relaxed) !=
+						policy_general_number(version->general))
+		return false;
+	return e->any ||
+	       (e->local_only &&
+		       policy_address_number(&key->local) >=
+			       policy_address_number(&e->local_first) &&
+		       policy_address_number(&key->local) <= policy_address_number(&e->local_last));
+}
+
+void policy_table_host_burst(const struct policy_table *table, uint16_t vrf, const be32 *locals,
+	const be32 *remotes, unsigned count, struct policy_entry **found)
+{
+	const struct policy_version *version = version_read(table);
+	struct policy_key key = {.vrf = vrf, .direction = SA_OUTBOUND};
+	struct host_key host = {&key.remote, vrf, SA_OUTBOUND};
+	uint64_t hashes[LOOKUP_BURST];
+	uint32_t slots[LOOKUP_BURST];
+
+	for (unsigned i = 0; i < count; i++) {
+		if (i > 0 && remotes[i] == remotes[i - 1])
+			continue;
+		key.remote = ip_address_from_v4(remotes[i]);
+		hashes[i] = host_hash(table, &host);
+		rte_prefetch0(slot_table_home(&table->hosts, hashes[i]));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		const struct slot_bucket *bucket;
+		unsigned bits;
+
+		if (i > 0 && remotes[i] == remotes[i - 1]) {
+			slots[i] = slots[i - 1];
+			continue;
+		}
+		bucket = slot_table_home(&table->hosts, hashes[i]);
+		bits = slot_bucket_match(bucket, slot_table_fingerprint(hashes[i]));
+		slots[i] = bits != 0 ? slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits)) : 0;
+		rte_prefetch0(entry_at(table, slots[i]));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		found[i] = NULL;
+		if (slots[i] == 0)
+			continue;
+		key.local = ip_address_from_v4(locals[i]);
+		key.remote = ip_address_from_v4(remotes[i]);
+		if (host_match(&host, &table->entries, slots[i]) &&
+			host_decides(version, entry_at(table, slots[i]), &key))
+			found[i] = entry_at(table, slots[i]);
 	}
 }

@@ -25,4 +25,22 @@
 uint32_t sa_sequence_take(struct sa_outbound_state *state, uint32_t count, uint64_t last,
 	bool shared, uint64_t *first);
 
+/* A run of packets of one SA was given to the cipher: counts and the time. Worker. */
+static inline void sa_sequence_count(struct sa_outbound_state *state, uint32_t packets,
+	uint64_t bytes, monotonic now_ns, bool shared)
+{
+	if (shared) {
+		atomic_fetch_add_explicit(&state->packets, packets, memory_order_relaxed);
+		atomic_fetch_add_explicit(&state->bytes, bytes, memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&state->packets,
+			atomic_load_explicit(&state->packets, memory_order_relaxed) + packets,
+			memory_order_relaxed);
+		atomic_store_explicit(&state->bytes,
+			atomic_load_explicit(&state->bytes, memory_order_relaxed) + bytes,
+			memory_order_relaxed);
+	}
+	atomic_store_explicit(&state->last_use_ns, now_ns, memory_order_relaxed);
+}
+
 #endif

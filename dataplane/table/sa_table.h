@@ -40,10 +40,11 @@ struct route;
 struct crypto_library;
 struct tsc_clock; /* dataplane/tsc_clock.h */
 
-#define SA_HEADER_MAX 52          /* IPv6 40, UDP 8, SPI 4 */
-#define SA_REMOVED_S  60          /* LIFE-10 */
-#define SA_ALLOWANCE  (64u << 10) /* octets to an address that is not proved (MOB-12) */
-#define SA_PROVED     UINT32_MAX
+#define SA_HEADER_MAX      52          /* IPv6 40, UDP 8, SPI 4 */
+#define SA_HEADER_IPV4_MAX 32          /* IPv4 20, UDP 8, SPI 4 */
+#define SA_REMOVED_S       60          /* LIFE-10 */
+#define SA_ALLOWANCE       (64u << 10) /* octets to an address that is not proved (MOB-12) */
+#define SA_PROVED          UINT32_MAX
 
 enum sa_state {
 	SA_STATE_NONE,
@@ -79,15 +80,13 @@ struct sa_outbound {
 	const struct suite *suite;
 	struct crypto_key *key;
 	struct sa_watch watch;
-	uint16_t vrf;
-	uint16_t path_mtu;            /* configured cap, 0 none */
+	_Atomic uint32_t allowance; /* octets that may still go to an address that the SA was moved
+				       to, SA_PROVED any number (MOB-12); workers */
+	uint16_t path_mtu;          /* configured cap, 0 none */
 	_Atomic uint16_t learned_mtu; /* of ICMP errors, 0 none; workers. A move forgets it (MTU-11)
 				       */
-	bool selects_ports; /* a selector asks for ports: no fragments of the inner packet (MTU-06)
-			     */
 	/* The way to the peer, as it was found at tables_change() == way_change, 0 never; workers
 	 */
-	_Atomic bool way_is_home; /* it is a home address: binding and tunnel lead there */
 	_Atomic uint32_t way_change;
 	_Atomic uint16_t way_mtu; /* 0: none */
 	uint16_t tfc;             /* octets to pad to; 0 none, 0xffff the SA's MTU */
@@ -97,8 +96,10 @@ struct sa_outbound {
 	uint32_t pair_id;           /* inbound SA of the pair, SA_NONE */
 	_Atomic uint32_t learned_s; /* worker clock's seconds of learned_mtu; workers */
 	be32 spi;
-	_Atomic uint32_t allowance; /* octets that may still go to an address that the SA was moved
-				       to, SA_PROVED any number (MOB-12); workers */
+	uint16_t vrf;
+	bool selects_ports; /* a selector asks for ports: no fragments of the inner packet (MTU-06)
+			     */
+	_Atomic bool way_is_home; /* with way_route: it is a home address, a tunnel leads there */
 };
 
 /* RFC 4301 4.4.1.1, as numbers in host order; an IPv4 address is a mapped one. Inclusive. */
@@ -250,6 +251,24 @@ static inline const struct sa_inbound *sa_inbound_get(const struct sa_table *tab
 	uint32_t index = __atomic_load_n(&table->inbound_of[sa_id], __ATOMIC_ACQUIRE);
 	return index != 0 ? (const struct sa_inbound *)slab_at(&table->inbound, index) : NULL;
 }
+
+/*
+ * Of an SA in tunnel mode over IPv4, whose header leaves room behind it: the way to the peer as
+ * lane/esp_out found it, two words of tables_ground << 32 | what was found then. Workers.
+ */
+enum sa_lane_word {
+	SA_LANE_NEIGHBOR, /* tables_neighbor_number, 0: not a way for the lane */
+	SA_LANE_MTU,      /* of the outer datagram */
+	SA_LANE_WORDS,
+};
+static inline _Atomic uint64_t *sa_outbound_lane(
+	const struct sa_outbound *sa, enum sa_lane_word word)
+{
+	return (_Atomic uint64_t *)(void *)(uintptr_t)&sa->header[SA_HEADER_IPV4_MAX] + word;
+}
+_Static_assert(
+	SA_HEADER_IPV4_MAX % 8 == 0 && SA_HEADER_IPV4_MAX + SA_LANE_WORDS * 8 <= SA_HEADER_MAX,
+	"room behind the header");
 
 /* Where an outbound SA leads, as a packet that quotes one of its own shows; ports 0 without UDP. */
 struct sa_peer {

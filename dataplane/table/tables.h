@@ -237,11 +237,18 @@ uint32_t tables_ground(const struct tables *t);
 const struct sa_table *tables_sas(const struct tables *t);
 const struct neighbor *tables_neighbor_lookup(
 	const struct tables *t, uint16_t port, const struct ip_address *address);
+/* A neighbour's number, never 0, and the neighbour of one: as long as tables_ground is the same. */
+uint32_t tables_neighbor_number(const struct tables *t, const struct neighbor *neighbor);
+const struct neighbor *tables_neighbor_at(const struct tables *t, uint32_t number);
 
 /* True when the vrf has any security policy: then what matches none is discarded, else bypassed. */
 bool tables_policies_used(const struct tables *t, uint16_t vrf);
 /* First match for each of up to 32 keys, all judged by one version of the SPD. */
 void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);
+/* policy_table_host_burst. */
+struct policy_entry;
+void tables_policy_host_burst(const struct tables *t, uint16_t vrf, const be32 *locals,
+	const be32 *remotes, unsigned count, struct policy_entry **found);
 
 #endif

@@ -220,6 +220,20 @@ const struct neighbor *tables_neighbor_lookup(
 	return address_map_lookup(&t->neighbors, address, port);
 }
 
+uint32_t tables_neighbor_number(const struct tables *t, const struct neighbor *neighbor)
+{
+	const uint8_t *object = (const uint8_t *)((const struct address_key *)neighbor - 1);
+
+	return (uint32_t)((size_t)(object - t->neighbors.objects.objects) /
+			  t->neighbors.objects.object_size);
+}
+
+const struct neighbor *tables_neighbor_at(const struct tables *t, uint32_t number)
+{
+	return (const void *)((const struct address_key *)slab_at(&t->neighbors.objects, number) +
+			      1);
+}
+
 static const struct ip_address *own_load(const struct ip_address *const *place)
 {
 	return __atomic_load_n(place, __ATOMIC_ACQUIRE);
@@ -267,6 +281,12 @@ void tables_policy_lookup_burst(const struct tables *t, const struct policy_key 
 	unsigned count, struct policy_verdict *verdicts)
 {
 	policy_table_lookup_burst(&t->policies, keys, count, verdicts);
+}
+
+void tables_policy_host_burst(const struct tables *t, uint16_t vrf, const be32 *locals,
+	const be32 *remotes, unsigned count, struct policy_entry **found)
+{
+	policy_table_host_burst(&t->policies, vrf, locals, remotes, count, found);
 }
 
 const struct sa_table *tables_sas(const struct tables *t)

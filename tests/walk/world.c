@@ -327,6 +327,15 @@ void world_receive_burst(
 	collect(world);
 }
 
+void world_receive_mbufs(
+	struct world *world, uint16_t port, struct rte_mbuf **packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		world->received_bytes += rte_pktmbuf_pkt_len(packets[i]);
+	pipeline_receive_burst(&world->worker, port, packets, count);
+	collect(world);
+}
+
 void world_receive(struct world *world, uint16_t port, const void *frame, uint32_t length)
 {
 	world_receive_burst(world, port,

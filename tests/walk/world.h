@@ -69,6 +69,9 @@ void world_kernel(struct world *world, uint16_t port, const void *frame, uint32_
 /* At most BURST_SIZE frames that came in together. */
 void world_receive_burst(
 	struct world *world, uint16_t port, const struct world_frame *frames, unsigned count);
+/* The same for mbufs that the caller has made; takes ownership. */
+void world_receive_mbufs(
+	struct world *world, uint16_t port, struct rte_mbuf **packets, unsigned count);
 /* What control injects: kind INJECT_*. */
 void world_inject(struct world *world, uint16_t kind, uint16_t flags, uint16_t port,
 	const uint8_t mac[6], const void *data, uint32_t length);

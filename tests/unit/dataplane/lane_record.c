@@ -1,0 +1,174 @@
+#include "tests/unit/dataplane/lane_record.h"
+
+#include <netinet/in.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ETHERNET 14
+
+struct record *record_new(const struct world *world)
+{
+	struct record *record = calloc(1, sizeof(*record));
+
+	if (record == NULL)
+		abort();
+	record->from_ns = world->worker.now_ns;
+	return record;
+}
+
+void record_free(struct record *record)
+{
+	free(record->octets);
+	free(record);
+}
+
+/* Name, length and octets. */
+static void put(
+	struct record *record, unsigned step, const char *name, const void *octets, uint32_t length)
+{
+	struct {
+		char name[24];
+		uint32_t step, length;
+	} head = {.step = step, .length = length};
+
+	snprintf(head.name, sizeof(head.name), "%s", name);
+	if (record->length + sizeof(head) + length > record->room) {
+		record->room = 2 * record->room + sizeof(head) + length;
+		record->octets = realloc(record->octets, record->room);
+		if (record->octets == NULL)
+			abort();
+	}
+	memcpy(record->octets + record->length, &head, sizeof(head));
+	memcpy(record->octets + record->length + sizeof(head), octets, length);
+	record->length += sizeof(head) + length;
+}
+
+static uint16_t first_of(struct record *record, be32 host, uint16_t identification)
+{
+	for (unsigned i = 0; i < record->hosts; i++)
+		if (record->host[i] == host)
+			return record->first[i];
+	if (record->hosts == RECORD_HOSTS)
+		abort();
+	record->host[record->hosts] = host;
+	return record->first[record->hosts++] = identification;
+}
+
+/* A datagram that may be fragmented has an identification from a counter of the process. */
+static void from_first(struct record *record, struct world_frame *frame)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame->octets + ETHERNET);
+
+	if (frame->length < ETHERNET + sizeof(*ip) || frame->octets[12] != 8 ||
+		frame->octets[13] != 0 || ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) ||
+		rte_raw_cksum(ip, sizeof(*ip)) != 0xffff)
+		return;
+	uint16_t identification = rte_be_to_cpu_16(ip->packet_id);
+	ip->packet_id = rte_cpu_to_be_16(
+		(uint16_t)(identification - first_of(record, ip->dst_addr, identification)));
+	ip->hdr_checksum = 0;
+}
+
+static int flow_compare(const struct world_frame *a, const struct world_frame *b)
+{
+	uint32_t length = RTE_MIN(a->length, b->length);
+
+	if (a->port != b->port || length < ETHERNET + 28u)
+		return a->port != b->port ? a->port - b->port : 0;
+	/* addresses, and what follows the header: ports or SPI */
+	return memcmp(a->octets + ETHERNET + 12, b->octets + ETHERNET + 12, 12);
+}
+
+/* Insertion: frames of one flow stay in their order. */
+static void sort(struct world_frame *frames, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++) {
+		struct world_frame frame = frames[i];
+		unsigned at = i;
+		for (; at > 0 && flow_compare(&frames[at - 1], &frame) > 0; at--)
+			frames[at] = frames[at - 1];
+		frames[at] = frame;
+	}
+}
+
+static void put_frames(struct record *record, unsigned step, const char *name,
+	struct world_frame *frames, unsigned count)
+{
+	if (count == WORLD_CAUGHT)
+		abort(); /* some may be missing */
+	for (unsigned i = 0; i < count; i++) {
+		from_first(record, &frames[i]);
+		put(record, step, name, &frames[i].port, sizeof(frames[i].port));
+		put(record, step, name, frames[i].octets, frames[i].length);
+	}
+	record->frames += count;
+}
+
+static void put_sas(struct record *record, unsigned step, const struct world *world)
+{
+	const struct sa_table *sas = tables_sas(world->tables);
+
+	for (uint32_t i = 0; i < WORLD_SAS; i++) {
+		struct sa_outbound_state state = world->sas.outbound[i];
+		const struct sa_outbound *sa = sa_outbound_get(sas, i);
+		char name[24];
+
+		snprintf(name, sizeof(name), "SA %u", i);
+		if (state.last_use_ns != 0)
+			state.last_use_ns -= record->from_ns;
+		put(record, step, name, &state, sizeof(state));
+		if (sa == NULL)
+			continue;
+		uint32_t soft[2] = {sa->learned_mtu, sa->allowance};
+		put(record, step, name, soft, sizeof(soft));
+	}
+	put(record, step, "windows", world->sas.windows,
+		WORLD_SAS * sa_window_words(WORLD_WINDOW) * sizeof(*world->sas.windows));
+}
+
+void record_write(struct record *record, struct world *world, unsigned step)
+{
+	sort(world->sent, world->sent_count);
+	put_frames(record, step, "sent", world->sent, world->sent_count);
+	put_frames(record, step, "kernel", world->kernel, world->kernel_count);
+	for (unsigned i = 0; i < world->punted_count; i++)
+		put(record, step, "punted", world->punted[i].data, world->punted[i].length);
+	for (unsigned i = 0; i < world->event_count; i++) {
+		put(record, step, "event", &world->events[i].type, sizeof(world->events[i].type));
+		put(record, step, "event", &world->events[i].id, sizeof(world->events[i].id));
+	}
+	put(record, step, "counters", &world->counters, sizeof(world->counters));
+	put(record, step, "bindings", world->bindings, sizeof(world->bindings));
+	put(record, step, "policies", world->policy_hits, sizeof(world->policy_hits));
+	put_sas(record, step, world);
+	world_forget(world);
+}
+
+const char *record_differs(const struct record *a, const struct record *b)
+{
+	static char text[160];
+	size_t at = 0;
+
+	while (at < a->length && at < b->length) {
+		uint32_t words[2], other[2];
+		memcpy(words, a->octets + at + 24, sizeof(words));
+		memcpy(other, b->octets + at + 24, sizeof(other));
+		size_t all = 32 + words[1];
+		if (memcmp(a->octets + at, b->octets + at, 32) != 0 ||
+			memcmp(a->octets + at + 32, b->octets + at + 32, words[1]) != 0) {
+			size_t octet = 32;
+			while (octet < all && a->octets[at + octet] == b->octets[at + octet])
+				octet++;
+			snprintf(text, sizeof(text),
+				"step %u: %.24s of %u octets, octet %zu, against step %u: %.24s of "
+				"%u",
+				words[0], (const char *)a->octets + at, words[1], octet - 32,
+				other[0], (const char *)b->octets + at, other[1]);
+			return text;
+		}
+		at += all;
+	}
+	return a->length == b->length ? NULL : "one is longer";
+}
