@@ -200,6 +200,37 @@ static bool event_counter(void *context, unsigned index, struct provider_counter
 	return true;
 }
 
+static bool charon(void *context, struct provider_charon *out)
+{
+	static char agent[KEYING_NAME_SIZE]; /* borrowed until the next call */
+	const struct process *p = context;
+	if (!p->charon)
+		return false;
+	struct charon_summary s = charon_summary_get(p->charon);
+	memcpy(agent, s.agent, sizeof(agent));
+	*out = (struct provider_charon){.connected = s.connected,
+		.replayed = s.replayed,
+		.awaited = s.held,
+		.agent = agent,
+		.instance = s.instance,
+		.associations = s.associations,
+		.leases = s.leases,
+		.policies = s.policies,
+		.waiting = s.waiting};
+	return true;
+}
+
+static bool charon_count(void *context, unsigned index, struct provider_counter *out)
+{
+	const struct process *p = context;
+	if (!p->charon || index >= CHARON_COUNTER_COUNT)
+		return false;
+	*out = (struct provider_counter){.name = charon_counter_name((enum charon_counter)index),
+		.help = charon_counter_help((enum charon_counter)index),
+		.value = charon_counter(p->charon, (enum charon_counter)index)};
+	return true;
+}
+
 void provider_ipsec_fill(struct provider *provider)
 {
 	provider->sa_next = sa_next;
@@ -213,5 +244,7 @@ void provider_ipsec_fill(struct provider *provider)
 	provider->policy_add = policy_add;
 	provider->policy_del = policy_del;
 	provider->ipsec = summary;
+	provider->charon = charon;
+	provider->charon_counter = charon_count;
 	provider->ipsec_counter = event_counter;
 }

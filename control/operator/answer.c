@@ -19,6 +19,7 @@ static command_handler *const handlers[OPERATOR_COMMAND_COUNT] = {
 	[OPERATOR_SHOW_NODES] = show_nodes,
 	[OPERATOR_SHOW_INSTANCES] = show_instances,
 	[OPERATOR_SHOW_POOLS] = show_pools,
+	[OPERATOR_SHOW_CHARON] = ipsec_charon_show,
 	[OPERATOR_TRACE] = act_trace,
 	[OPERATOR_TEST_REGISTRATION] = act_test_registration,
 	[OPERATOR_CLEAR_BINDINGS] = act_clear_bindings,

@@ -563,3 +563,35 @@ void ipsec_policy_del(
 				provider->context, request_argument(request, "name")->text, &error),
 			error.text);
 }
+
+/* ---- charon ---- */
+
+void ipsec_charon_show(
+	struct operator_server *server, const struct request *request, struct writer *out)
+{
+	const struct provider *provider = server->provider;
+	struct provider_charon charon = {0};
+	struct provider_counter counter;
+	char hex[24];
+
+	if (!provider->charon || !provider->charon(provider->context, &charon)) {
+		answer_error(out, out->used, "unsupported", "keying.socket is not configured");
+		return;
+	}
+	answer_begin(out, request);
+	writer_object_begin(out, "data");
+	writer_boolean(out, "connected", charon.connected);
+	writer_boolean(out, "replayed", charon.replayed);
+	writer_boolean(out, "awaited", charon.awaited);
+	writer_text(out, "agent", charon.agent);
+	snprintf(hex, sizeof(hex), "0x%016llx", (unsigned long long)charon.instance);
+	writer_text(out, "instance", hex);
+	writer_unsigned(out, "associations", charon.associations);
+	writer_unsigned(out, "leases", charon.leases);
+	writer_unsigned(out, "policies", charon.policies);
+	writer_unsigned(out, "waiting", charon.waiting);
+	for (unsigned i = 0; provider->charon_counter(provider->context, i, &counter); i++)
+		writer_unsigned(out, counter.name, counter.value);
+	writer_object_end(out);
+	answer_end(out);
+}

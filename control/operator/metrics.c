@@ -247,6 +247,26 @@ static void page_ipsec(FILE *out, const struct provider *provider)
 			(unsigned long long)counter.value);
 }
 
+static void page_charon(FILE *out, const struct provider *provider)
+{
+	struct provider_charon s = {0};
+	struct provider_counter counter;
+
+	if (!provider->charon || !provider->charon(provider->context, &s))
+		return;
+	sample(out, "charon_connected", "gauge", "1 while the IKE daemon is connected.",
+		s.connected);
+	sample(out, "charon_associations", "gauge", "Directions that it named.", s.associations);
+	sample(out, "charon_leases", "gauge", "Inbound SPIs that it holds without keys.", s.leases);
+	sample(out, "charon_policies", "gauge", "Its entries, those below others too.", s.policies);
+	sample(out, "charon_waiting", "gauge", "Requests that the dataplane has not applied.",
+		s.waiting);
+	family(out, "charon_total", "counter", "What control counted of the IKE daemon.");
+	for (unsigned i = 0; provider->charon_counter(provider->context, i, &counter); i++)
+		fprintf(out, "homeport_charon_total{counter=\"%s\"} %llu\n", counter.name,
+			(unsigned long long)counter.value);
+}
+
 static void write_page(FILE *out, const struct provider *provider)
 {
 	page_status(out, provider);
@@ -254,6 +274,7 @@ static void write_page(FILE *out, const struct provider *provider)
 	page_ports(out, provider);
 	page_control(out, provider);
 	page_ipsec(out, provider);
+	page_charon(out, provider);
 }
 
 /* ---- HTTP ---- */

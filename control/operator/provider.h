@@ -156,6 +156,13 @@ struct provider_ipsec {                       /* for the metrics */
 	uint64_t states_copied, states_adopted, moves_limited, dummies;
 };
 
+struct provider_charon {
+	bool connected, replayed, awaited; /* awaited: the dataplane goes on with what it has */
+	const char *agent;                 /* of the last one; "" none yet */
+	uint64_t instance;
+	uint32_t associations, leases, policies, waiting;
+};
+
 struct provider {
 	void *context;
 	const struct config *(*config)(void *context); /* in effect; never NULL */
@@ -210,6 +217,9 @@ struct provider {
 		void *context, const struct config_policy *policy, struct config_error *error);
 	int (*policy_del)(void *context, const char *name, struct config_error *error);
 	void (*ipsec)(void *context, struct provider_ipsec *out);
+	/* False: no IKE daemon is configured. */
+	bool (*charon)(void *context, struct provider_charon *out);
+	bool (*charon_counter)(void *context, unsigned index, struct provider_counter *out);
 	/* Name and count of event `index`; false beyond the last. */
 	bool (*ipsec_counter)(void *context, unsigned index, struct provider_counter *out);
 };

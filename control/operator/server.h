@@ -72,6 +72,8 @@ void act_clear_counters(
 void act_revoke(struct operator_server *server, const struct request *request, struct writer *out);
 void act_trace(struct operator_server *server, const struct request *request, struct writer *out);
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out);
+void ipsec_charon_show(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_sa_show(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_sa_add(

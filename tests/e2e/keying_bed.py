@@ -24,6 +24,7 @@ class KeyingBed(EspBed):
 
 	def connect(self, instance=None, replay=True):
 		"""As charon's plugin does after its start and after each loss."""
+		handles = self.client.handles if self.client else 0
 		if self.client:
 			self.client.close()
 
@@ -33,6 +34,7 @@ class KeyingBed(EspBed):
 			except (FileNotFoundError, ConnectionRefusedError, BrokenPipeError, AssertionError):
 				return None
 		self.client = net.wait_for(attempt, "control's keying socket", 5)
+		self.client.handles = handles  # never twice
 		if replay:
 			self.client.replay()
 		return self.client

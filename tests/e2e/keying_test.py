@@ -261,6 +261,20 @@ def test_malformed_messages_end_the_connection_alone(bed):
 	both_ways(bed, one)
 
 
+def test_operators_see_charon(bed):
+	show = bed.gateway.ask("show", "charon")
+	assert show["connected"] and show["agent"] == "keying_client" and show["associations"] == 2 and show["policies"] == 6, show
+	assert show["malformed"] >= 7 and show["conflicts"] == 3 and show["unauthorised"] == 2 and show["mappings"] == 1, show
+	row = [row for row in bed.gateway.ask("policy", "show") if row["name"].startswith("ike-")][0]
+	result = bed.gateway.ctl("policy", "del", row["name"])
+	assert result.returncode and "charon's" in result.stderr + result.stdout, result
+	spare = bed.tunnel("spare")
+	name = next(row["name"] for row in bed.gateway.ask("sa", "show") if row["reqid"] == spare.reqid)
+	bed.ctl("sa", "del", name)  # an operator may end it; charon hears
+	assert {bed.client.event("expire", cause="removed")["handle"] for _ in range(2)} == {spare.handle_in, spare.handle_out}
+	spare.del_policies()
+
+
 def test_another_user_is_turned_away(bed):  # KIF-52
 	assert os.stat(bed.keying_path).st_mode & 0o777 == 0o600
 	os.chmod(bed.keying_path, 0o666)
