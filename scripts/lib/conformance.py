@@ -12,8 +12,8 @@ import sys
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FOLDER = os.path.join(ROOT, "docs", "conformance")
 TARGET = os.path.join(ROOT, "docs", "conformance.md")
-# Lists of requirements (ID, level), in the order of the page. KIF, BLD and PUNT belong to the work on charon's plugin.
-LISTS = [("HA4.ids", "Mobile IPv4 home agent (HA4)"), ("IPSEC.ids", "IPsec data plane")]
+# Lists of requirements (ID, level), in the order of the page.
+LISTS = [("HA4.ids", "Mobile IPv4 home agent (HA4)"), ("IPSEC.ids", "IPsec data plane"), ("IKE.ids", "strongSwan's charon (KIF, BLD, PUNT)")]
 
 
 def expand(text):
