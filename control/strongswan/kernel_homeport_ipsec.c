@@ -326,7 +326,9 @@ static bool ignores_mappings(private_kernel_homeport_ipsec_t *this,
 	while (enumerator->enumerate(enumerator, &token))
 	{
 		length = strlen(token);
-		if (strpfx(name, token) && name[length] == '[')
+		/* the number of the IKE_SA is behind it */
+		if (strpfx(name, token) && name[length] == '-' &&
+			strspn(name + length + 1, "0123456789") == strlen(name + length + 1))
 		{
 			found = TRUE;
 		}

@@ -58,7 +58,7 @@ void kernel_homeport_peer_describe(struct keying_add_sa *add_sa)
 	}
 	/* the name of the CHILD_SA is not to be had here, that of its IKE_SA and
 	 * its number say which one it is */
-	snprintf(add_sa->name, sizeof(add_sa->name), "%s[%u]",
+	snprintf(add_sa->name, sizeof(add_sa->name), "%s-%u",
 			 ike_sa->get_name(ike_sa), ike_sa->get_unique_id(ike_sa));
 	identity = ike_sa->get_other_eap_id(ike_sa);
 	if (identity)

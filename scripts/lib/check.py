@@ -17,7 +17,7 @@ import time
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 JOBS = str(os.cpu_count() or 1)
 
-GCC_SUITES = ["unit", "vectors", "walk", "scenario", "fuzz", "bench-smoke", "e2e", "lint"]
+GCC_SUITES = ["unit", "vectors", "walk", "scenario", "fuzz", "bench-smoke", "e2e", "interop", "lint"]
 SANITIZED = ["unit", "vectors", "walk", "fuzz"]
 THREADED = ["unit", "vectors", "scenario"]
 FUZZ_SECONDS = 60
@@ -31,6 +31,7 @@ PARTS = {
 	"bench-smoke": "each benchmark, briefly",
 	"bench-guard": "instructions a packet and static cycles of each path beside the stored ones (release build)",
 	"e2e": "both daemons over veth, Scapy as the peer (root)",
+	"interop": "strongSwan's charon as gateway and as peer (root)",
 	"lint": "layering, headers, names, format, generated documents",
 	"clang": "everything compiles with clang without a warning",
 	"asan": "unit, vectors, walk and corpus under ASan and UBSan (clang)",
@@ -136,7 +137,7 @@ def count_test(test, label):
 
 def run_suites(directory, suites, label, env=None, multiplier="1"):
 	# Tests that share the machine's clock or its network run one by one, the others side by side.
-	alone = [suite for suite in suites if suite in ("e2e", "bench-smoke")]
+	alone = [suite for suite in suites if suite in ("e2e", "interop", "bench-smoke")]
 	for group, jobs in (([s for s in suites if s not in alone], JOBS), (alone, "1")):
 		if not group:
 			continue

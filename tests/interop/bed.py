@@ -1,0 +1,271 @@
+"""The interop tests' benches: real charons (Debian's strongSwan), homeport's plugin in that of a gateway.
+
+  Road:  client ══ pa 198.51.100.2  ──┐
+                   pb 198.51.100.66 ──┤ internet (router, NAT when told) ── ext [gateway 192.0.2.1] int ── host 10.1.0.5
+         virtual address 10.9.0.x     └
+
+  Site:  host-a 10.1.0.5 ── [gateway-a 192.0.2.1] ── internet ── [gateway-b 203.0.113.1] ── host-b 10.2.0.5
+
+The client of Road is charon with its own kernel-libipsec (always ESP in UDP); both gateways of Site are homeport (ESP without UDP,
+ESN, transport mode). A test file has functions test_*(bed), run in order and told in TAP; after them every file gets one more: each
+gateway's conservation sum is exact and all processes end well.
+"""
+import os
+import re
+import sys
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
+sys.dont_write_bytecode = True
+
+import network as net  # noqa: E402
+import programs  # noqa: E402
+import strongswan  # noqa: E402
+import traffic  # noqa: E402
+
+GATEWAY, GATEWAY_B = "192.0.2.1", "203.0.113.1"
+GATEWAY6, GATEWAY_B6 = "2001:db8:2::1", "2001:db8:3::1"
+CLIENT_A, CLIENT_B = "198.51.100.2", "198.51.100.66"
+CLIENT_A6, CLIENT_B6 = "2001:db8:a::2", "2001:db8:b::2"
+HOST, HOST_B = "10.1.0.5", "10.2.0.5"
+HOST6, HOST_B6 = "2001:db8:1001::5", "2001:db8:1002::5"
+SECRET = "correct horse battery staple"
+IKE = "aes128gcm16-prfsha256-curve25519"
+LARGE = "max_security_associations = {sas}; max_policies = {policies};"
+
+
+class Bed:
+	"""What both benches have."""
+
+	def __init__(self, build, prefix):
+		self.build = build
+		self.network = net.Network(prefix)
+		self.stopped = False
+		self.charons, self.gateways = [], []
+
+	def link6(self, *ends):
+		"""IPv6 on links whose ends net.link() made without it: (namespace, interface, address)."""
+		for where, interface, address in ends:
+			self.network.sysctl(where, f"net.ipv6.conf.{interface}.disable_ipv6", 0)
+			self.network.ip(where, f"-6 addr add {address} dev {interface} nodad")
+
+	def gateway_of(self, where, name, outer, inner, sas=2048, policies=8192, more="", **settings):
+		gateway = programs.Gateway(self.network, where, self.build, agent="10.99.0.1", name=name, virtual=["10.99.0.0/16"],
+			ports=[("ext", "external", "hpext", f"{outer}/24", None), ("int", "internal", "hpint", f"{inner}/16", None)],
+			nodes=[], dataplane=LARGE.format(sas=sas, policies=policies),
+			more=f'keying = {{ socket = "{self.network.path(f"keying{name}.sock")}"; {more} }};', **settings)
+		self.gateways.append(gateway)
+		return gateway
+
+	def charon_of(self, where, name, gateway_name, connections, **settings):
+		charon = strongswan.Charon(self.network, where, name, "homeport", connections, socket=self.network.path(f"keying{gateway_name}.sock"),
+			build=self.build, level=2, **{"secrets": secret(), **settings, "settings": "interfaces_use = hpext\n  " + settings.get("settings", "")})
+		self.charons.append(charon)
+		return charon
+
+	def ping(self, where, destination, source=None, count=3, interval=0.1, size=56):
+		"""All of them answered."""
+		words = ["ping", "-c", str(count), "-i", str(interval), "-W", "2", "-s", str(size)] + (["-I", source] if source else [])
+		output = self.network.exec(where, *words, destination, check=False)
+		if not re.search(rf"{count} received", output):
+			raise net.Failure(f"ping {source or where} > {destination}: " + " ".join(output.split())[-160:])
+
+	def reaches(self, where, destination, source=None):
+		words = ["ping", "-c", "1", "-W", "1"] + (["-I", source] if source else [])
+		return "1 received" in self.network.exec(where, *words, destination, check=False)
+
+	def tcp(self, client, client_address, server, server_address, seconds=0.5, port=7100):
+		"""A TCP connection that carries data both ways and ends whole."""
+		transfer = traffic.Transfer(self.network, client, client_address, server, server_address, port).begin()
+		time.sleep(seconds)
+		transfer.finish()
+		assert not transfer.error, f"TCP: {transfer.error}"
+		assert transfer.octets > 100_000, f"TCP carried {transfer.octets} octets"
+
+	def drops(self, gateway):
+		return {row["reason"]: row["packets"] for row in gateway.ask("show", "drops")}
+
+	def finish(self):
+		if self.stopped:
+			return
+		self.stopped = True
+		wrong = []
+		for charon in self.charons:
+			if charon.process and charon.process.running():
+				status = charon.stop()
+				if status:
+					wrong.append(f"{charon.name} ended with status {status}: {charon.last_lines(2)}")
+		for gateway in self.gateways:
+			wrong += gateway.finish()
+		assert not wrong, "; ".join(wrong)
+
+	def show_logs(self):
+		for charon in self.charons:
+			print(f"# --- {charon.name}")
+			for line in charon.log().splitlines()[-40:]:
+				print(f"#   {line}")
+		for process in self.network.processes:
+			lines = process.output().splitlines()[-12:]
+			if lines and not any(process.name.startswith(charon.name) for charon in self.charons):
+				print(f"# --- {process.name}")
+				print("\n".join(f"#   {line}" for line in lines))
+
+
+def secret(*more):
+	return "\n".join(f"ike-{index} {{\n secret = \"{text}\"\n}}" for index, text in enumerate((SECRET, *more)))
+
+
+def connection(name, local, remote, children, auth_local="auth = psk", auth_remote="auth = psk", more=""):
+	"""A body of swanctl.conf's connections; addresses may be None."""
+	local_addrs = f"local_addrs = {local}\n" if local else ""
+	remote_addrs = f"remote_addrs = {remote}\n" if remote else ""
+	return f"{name} {{\nversion = 2\n{local_addrs}{remote_addrs}proposals = {IKE}\n{more}\nlocal {{\n{auth_local}\n}}\n" \
+		f"remote {{\n{auth_remote}\n}}\nchildren {{\n{children}\n}}\n}}\n"
+
+
+def child(name, local_ts=None, remote_ts=None, esp="aes128gcm16", more=""):
+	local = f"local_ts = {local_ts}\n" if local_ts else ""
+	remote = f"remote_ts = {remote_ts}\n" if remote_ts else ""
+	return f"{name} {{\n{local}{remote}esp_proposals = {esp}\n{more}\n}}\n"
+
+
+class Road(Bed):
+	"""A client with two access networks, and a gateway."""
+
+	GATEWAY_CHILD = dict(local_ts="10.1.0.0/16", esp="aes128gcm16,aes128gcm16-x25519")
+	CLIENT_CHILD = dict(remote_ts="10.1.0.0/16", esp="aes128gcm16")
+
+	def __init__(self, build, gateway_connection="", client_connection="", gateway_child="", client_child="", gateway_esp=None,
+			client_esp=None, gateway_settings="", client_settings="", sas=2048, policies=8192):
+		super().__init__(build, "hp-road")
+		n = self.network
+		n.namespace("host", "gateway", "client")
+		n.namespace("internet", forward=True)
+		n.link("internet", "gateway", "gateway", "ext")
+		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
+		for name, subnet in (("a", 0), ("b", 64)):
+			n.link("internet", f"access-{name}", "client", f"p{name}")
+			n.ip("internet", f"addr add 198.51.100.{subnet + 1}/26 dev access-{name}")
+		n.link("host", "lan", "gateway", "int")
+		n.ip("host", f"addr add {HOST}/16 dev lan")
+		n.ip("host", "route add default via 10.1.0.1")
+		for interface in ("ext", "int"):
+			n.dataplane_end("gateway", interface)
+		self.attach("a")
+		self.gateway = self.gateway_of("gateway", "", GATEWAY, "10.1.0.1", sas=sas, policies=policies,
+			routes=["default via 192.0.2.254 dev hpext"])
+		self.server = self.charon_of("gateway", "server", "", connection("rw", GATEWAY, None,
+			child("net", "10.1.0.0/16", None, gateway_esp or self.GATEWAY_CHILD["esp"], gateway_child), "auth = psk\nid = gw.example",
+			"auth = psk\nid = %any", "pools = pool4\n" + gateway_connection), pools="pool4 {\naddrs = 10.9.0.0/16\n}",
+			settings=gateway_settings)
+		self.client = strongswan.Charon(n, "client", "client", "libipsec", connection("home", None, GATEWAY,
+			child("net", None, "10.1.0.0/16", client_esp or self.CLIENT_CHILD["esp"], client_child), "auth = psk\nid = peer.example",
+			"auth = psk\nid = gw.example", "vips = 0.0.0.0\n" + client_connection), secrets=secret(), settings=client_settings)
+		self.charons.append(self.client)
+
+	def start(self):
+		self.gateway.start()
+		self.server.start()
+		self.client.start()
+
+	# ---- the client's way into the internet
+
+	def attach(self, name):
+		subnet = 0 if name == "a" else 64
+		self.network.ip("client", f"addr replace 198.51.100.{subnet + 2}/26 dev p{name}")
+		self.network.ip("client", f"link set p{name} up")
+		self.network.ip("client", f"route replace default via 198.51.100.{subnet + 1} dev p{name}")
+
+	def detach(self, name):
+		subnet = 0 if name == "a" else 64
+		self.network.ip("client", f"addr del 198.51.100.{subnet + 2}/26 dev p{name}", check=False)
+
+	def move(self, old, new):
+		"""Break before make."""
+		self.detach(old)
+		self.attach(new)
+
+	def nat(self, ports=None):
+		"""The router hides the client behind its own address; None: it does not."""
+		rules = "flush ruleset\n"
+		if ports:
+			rules += f"""table ip nat {{
+ chain out {{
+  type nat hook postrouting priority 100;
+  oifname "gateway" ip saddr 198.51.100.0/24 meta l4proto udp masquerade to :{ports}
+ }}
+}}
+"""
+		self.network.nft("internet", rules)
+		self.network.exec("internet", "conntrack", "-D", "-p", "udp", check=False)
+
+	# ---- the tunnel
+
+	def up(self, *words):
+		self.client.initiate("net", *words)
+		return self.virtual_ip()
+
+	def virtual_ip(self):
+		for _, ike in self.client.associations():
+			if "local-vips" in ike:
+				return ike["local-vips"].strip("[]")
+		raise net.Failure("the client has no virtual address")
+
+	def down(self):
+		self.client.terminate("--ike", "home")
+		net.wait_for(lambda: not self.server.associations(), "the gateway to have no IKE SA", 10)
+
+	def rows(self):
+		"""The dataplane's SAs; SPIs that charon has in hand are none."""
+		return [row for row in self.gateway.ask("sa", "show") if row["state"] != "larval"]
+
+	def row(self, direction, spi):
+		for row in self.rows():
+			if row["direction"] == direction and spi_of(row["spi"]) == int(spi, 16):
+				return row
+		raise net.Failure(f"gateway has no {direction} SA {spi}: {self.rows()}")
+
+
+def spi_of(value):
+	return int(value, 16) if isinstance(value, str) else value
+
+
+def main(tests, bed_class=Road, **settings):
+	"""Runs the test functions of a file; skipped where namespaces cannot be made or strongSwan is not there."""
+	build = os.environ.get("HOMEPORT_BUILD") or (sys.argv[1] if len(sys.argv) > 1 else "build")
+	only = sys.argv[2:]
+	why = net.possible() or strongswan.possible(build)
+	if why:
+		print(f"1..0 # SKIP {why}")
+		sys.exit(0)
+	cases = [(name[5:].replace("_", " "), tests[name]) for name in tests if re.match(r"test_", name) and (not only or name in only)]
+	cases += [("the conservation sum is exact and all processes end well", Bed.finish)]
+	bad, bed = 0, None
+	try:
+		bed = bed_class(build, **settings)
+		bed.start()
+	except (net.Failure, OSError) as error:
+		print(f"1..1\nnot ok 1 - start: {error}")
+		if bed:
+			bed.show_logs()
+		sys.exit(1)
+	print(f"1..{len(cases)}", flush=True)
+	for number, (title, test) in enumerate(cases, 1):
+		start = time.monotonic()
+		try:
+			test(bed)
+			print(f"ok {number} - {title}\n# {time.monotonic() - start:.1f} s", flush=True)
+		except Exception as error:  # a test may fail in any way; the others still run
+			bad += 1
+			print(f"not ok {number} - {title}", flush=True)
+			last = traceback.extract_tb(error.__traceback__)
+			where = next((f for f in reversed(last) if f.filename.endswith("_test.py")), last[-1])
+			print(f"# {os.path.basename(where.filename)}:{where.lineno}: {type(error).__name__}: {error}", flush=True)
+			if os.environ.get("INTEROP_LOGS"):
+				bed.show_logs()
+	if bad:
+		bed.show_logs()
+	bed.network.close()
+	sys.exit(1 if bad else 0)
