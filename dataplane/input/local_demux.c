@@ -9,6 +9,7 @@
 #include "dataplane/input/esp_port.h"
 #include "dataplane/input/icmp_sa.h"
 #include "dataplane/table/sa_table.h"
+#include "lib/wire/icmpv6.h"
 
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -133,12 +134,30 @@ static step_result demux_broadcast(struct worker *worker, struct rte_mbuf *packe
 	return STEP_EXCEPTION;
 }
 
-/* What is not judged by policy: how protection comes about, and fragments of what will be whole. */
+/* RFC 4861: types 133 to 137, from the link alone, which a hop limit of 255 shows. */
+static bool is_neighbor_discovery(struct rte_mbuf *packet, const struct packet *p)
+{
+	uint8_t type;
+
+	if (p->protocol != IPPROTO_ICMPV6 || p->layer_count > 0 || p->flags & PACKET_FRAGMENT ||
+		!packet_pull(packet, p->payload_offset + 1u) ||
+		rte_pktmbuf_mtod(packet, const struct rte_ipv6_hdr *)->hop_limits != 255)
+		return false;
+	type = *rte_pktmbuf_mtod_offset(packet, const uint8_t *, p->payload_offset);
+	return type >= ICMPV6_ROUTER_SOLICITATION && type <= ICMPV6_REDIRECT;
+}
+
+/*
+ * What is not judged by policy: how protection comes about, what ARP does for IPv4 (SPD-15), and
+ * fragments of what will be whole.
+ */
 static bool is_before_policy(
 	const struct worker *worker, struct rte_mbuf *packet, const struct packet *p)
 {
 	uint16_t port;
 
+	if (packet_is_ipv6(p) && is_neighbor_discovery(packet, p))
+		return true;
 	if (p->flags & PACKET_FRAGMENT && is_tunnel_or_udp(p->protocol))
 		return true;
 	if (p->protocol == IPPROTO_ESP || p->protocol == IPPROTO_AH)

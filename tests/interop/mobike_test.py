@@ -10,12 +10,26 @@ import traffic
 
 def remote(b):
 	"""Where the gateway sends the newest tunnel to."""
-	row = b.row("out", b.server.child("net")["spi-out"])
+	try:
+		row = b.row("out", b.server.child("net")["spi-out"])
+	except net.Failure:  # just replaced
+		return None, 0
 	return row["remote"], row.get("remote_port")
 
 
 def follows(b, address, seconds=12):
 	net.wait_for(lambda: b.server.children("net") and remote(b)[0] == address, f"the gateway to send to {address}", seconds, 0.05)
+
+
+def dropped(b, before):
+	return {reason: count - before.get(reason, 0) for reason, count in b.drops(b.gateway).items() if count > before.get(reason, 0)}
+
+
+def carries(b):
+	"""Both ways, every packet. kernel-libipsec cannot move an SA: the client first sends from where it was, until it has rekeyed."""
+	net.wait_for(lambda: b.reaches("client", bed.HOST, b.vip), "the client to send from its new address", 10, 0.05)
+	b.ping("client", bed.HOST, b.vip)
+	b.ping("host", b.vip)
 
 
 def test_the_client_moves_to_another_network(b):  # MOB-01..06, MOB-16
@@ -25,8 +39,7 @@ def test_the_client_moves_to_another_network(b):  # MOB-01..06, MOB-16
 	for old, new, address in (("a", "b", bed.CLIENT_B), ("b", "a", bed.CLIENT_A)):
 		b.move(old, new)
 		follows(b, address)
-		b.ping("client", bed.HOST, b.vip)
-		b.ping("host", b.vip)
+		carries(b)
 	assert b.server.associations()[0][1]["uniqueid"] == ike, "another IKE SA"
 	assert b.virtual_ip() == b.vip
 
@@ -42,37 +55,43 @@ def test_a_tcp_connection_survives_moves(b):
 	assert not transfer.error, transfer.error
 
 
-def test_make_before_break_loses_nothing(b):  # MOB-03, MOB-05
-	b.attach("b")
-	follows(b, bed.CLIENT_A)
-	time.sleep(0.5)
-	down = traffic.Stream(b.network, "down", "host", bed.HOST, "client", b.vip, 7310, 0.004).begin()
+def test_make_before_break_loses_nothing_at_the_gateway(b):  # MOB-03, MOB-05
+	streams = [traffic.Stream(b.network, "up", "client", b.vip, "host", bed.HOST, 7310, 0.004).begin(),
+		traffic.Stream(b.network, "down", "host", bed.HOST, "client", b.vip, 7311, 0.004).begin()]
 	time.sleep(0.3)
-	b.detach("a")
+	drops = b.drops(b.gateway)
+	b.attach("b")  # and its old address stays for what is on its way
 	follows(b, bed.CLIENT_B)
 	time.sleep(0.5)
-	down.finish()
-	# What was on its way to an address that the client had given up is lost, and nothing later.
-	lost = down.lost()
-	assert not lost or len(lost) == lost[-1] - lost[0] + 1, f"lost here and there: {lost[:20]}"
-	assert len(down.arrived) > 100
-	b.move("b", "a")
+	for stream in streams:
+		stream.finish()
+		assert not stream.error, stream.error
+		assert len(stream.arrived) > 100
+	up, down = streams[0].lost(), streams[1].lost()
+	assert not up, f"up: {up} of {len(streams[0].sent)} lost"
+	assert not dropped(b, drops), f"the gateway dropped {dropped(b, drops)}"
+	# kernel-libipsec knows its SA by its old address until it has rekeyed: what the gateway sends to the new one meanwhile is lost
+	# there. Two homeports (site_test) lose nothing.
+	assert not down or down[-1] - down[0] < min(len(down) + 1, 100), f"down: {down} of {len(streams[1].sent)} lost"
+	b.detach("a")
+	b.attach("a")
+	b.detach("b")
 	follows(b, bed.CLIENT_A)
+	carries(b)
 
 
 def test_the_client_moves_from_ipv4_to_ipv6_and_back(b):  # MOB-08
 	mark = b.server.mark()
-	b.network.ip("client", "-6 route replace default via 2001:db8:a::1 dev pa")
 	b.network.ip("client", f"-6 addr add {bed.CLIENT_A6}/64 dev pa nodad")
 	b.network.ip("client", "-6 route replace default via 2001:db8:a::1 dev pa")
 	time.sleep(0.3)
 	b.detach("a")
 	follows(b, bed.CLIENT_A6, 20)
-	b.ping("client", bed.HOST, b.vip)
+	carries(b)
 	b.attach("a")
 	b.network.ip("client", f"-6 addr del {bed.CLIENT_A6}/64 dev pa")
 	follows(b, bed.CLIENT_A, 20)
-	b.ping("client", bed.HOST, b.vip)
+	carries(b)
 	assert not b.server.said("refused", mark)
 
 
@@ -163,7 +182,6 @@ class Roads(bed.Road):
 		for interface in ("pa", "pb"):
 			n.sysctl("client", f"net.ipv6.conf.{interface}.disable_ipv6", 0)
 			n.sysctl("client", f"net.ipv6.conf.{interface}.accept_ra", 0)
-		self.gateway.routes = [*self.gateway.routes]
 
 	def start(self):
 		self.gateway.start()

@@ -11,7 +11,7 @@ import sys
 
 from scapy.all import (ARP, GRE, ICMP, IP, TCP, UDP, Ether, IPv6, Raw, conf, wrpcap)
 from scapy.layers.inet import IPOption, IPerror, fragment
-from scapy.layers.inet6 import (IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded)
+from scapy.layers.inet6 import (IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6PacketTooBig, ICMPv6TimeExceeded)
 from scapy.utils import checksum
 
 conf.verb = 0
@@ -1178,6 +1178,12 @@ c.ip(2, data()).forward(0, 28).out(0, ipip(less(data())))
 case("policy-esp-in", base(out_all, policy(1, IN, DISCARD)), "ESP and IKE to us are not judged in clear").ip(
     0, fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!"))).to_kernel(
     0, Ether(dst=PORT[0], src=ROUTER) / fresh(IP(src=COA, dst=HA) / UDP(sport=500, dport=500) / Raw(b"ike ike!")))
+asks = lambda hop_limit: Ether(dst="33:33:ff:00:00:01", src=ROUTER) / IPv6(src="fe80::1", dst="ff02::1:ff00:1", hlim=hop_limit) / ICMPv6ND_NS(  # noqa: E731
+    tgt="2001:db8::1")
+case("policy-neighbor-discovery", base(out_all, policy(1, IN, BYPASS)), "SPD-15: what ARP does for IPv4 is not judged either").receive(
+    0, asks(255)).to_kernel(0, asks(255))
+case("policy-neighbor-discovery-far", base(out_all, policy(1, IN, BYPASS)), "RFC 4861 6.1: a hop limit of less than 255 came from elsewhere").receive(
+    0, asks(64)).denied("policy_none", asks(64).payload, IN)
 
 # ---- corners of each step ----
 
