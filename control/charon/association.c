@@ -58,9 +58,11 @@ static bool take_keys(const struct keying_add_sa *add, struct model *model, stru
 	return true;
 }
 
-static bool endpoints_are_good(const struct keying_endpoint *a, const struct keying_endpoint *b,
-	bool encap, struct verdict *verdict)
+static bool endpoints_are_good(const struct charon *c, const struct keying_endpoint *a,
+	const struct keying_endpoint *b, uint32_t flags, struct verdict *verdict)
 {
+	be16 local = flags & KEYING_SA_INBOUND ? b->port : a->port;
+
 	if (!ip_address_is_unicast(&a->address) || !ip_address_is_unicast(&b->address))
 		return verdict_refuse(verdict, KEYING_BAD_ADDRESS,
 			"source and destination must be unicast addresses"); // SAD-02
@@ -70,8 +72,13 @@ static bool endpoints_are_good(const struct keying_endpoint *a, const struct key
 	if (ip_address_equal(&a->address, &b->address))
 		return verdict_refuse(
 			verdict, KEYING_BAD_ADDRESS, "source and destination are one address");
-	if (encap && (!a->port || !b->port))
+	if (!(flags & KEYING_SA_ENCAP))
+		return true;
+	if (!a->port || !b->port)
 		return verdict_refuse(verdict, KEYING_BAD_ADDRESS, "UDP encapsulation with port 0");
+	if (!authorise_is_esp_port(c, ntohs(local)))
+		return verdict_refuse(verdict, KEYING_UNSUPPORTED,
+			"UDP port %u is neither 4500 nor in dataplane.esp_ports", ntohs(local));
 	return true;
 }
 
@@ -194,8 +201,7 @@ static bool make_model(const struct charon *c, const struct keying_add_sa *add, 
 		return verdict_refuse(verdict, KEYING_BAD_SPI, "SPI %u is reserved, 256 or more",
 			ntohl(add->spi));
 	if (!take_keys(add, model, verdict) ||
-		!endpoints_are_good(
-			&add->source, &add->destination, add->flags & KEYING_SA_ENCAP, verdict) ||
+		!endpoints_are_good(c, &add->source, &add->destination, add->flags, verdict) ||
 		!take_selectors(add, model, verdict))
 		return false;
 	take_command(c, add, &model->sa.command);
@@ -405,9 +411,9 @@ void association_update(struct charon *c, const struct keying_update_sa *update,
 			"a transport mode association between home addresses is not moved");
 		return;
 	}
-	bool encap = update->flags & KEYING_SA_ENCAP;
+	uint32_t flags = update->flags | (update->sa.flags & KEYING_SA_INBOUND);
 	struct sa_command settings = moved(sa, update);
-	if (!endpoints_are_good(&update->source, &update->destination, encap, verdict) ||
+	if (!endpoints_are_good(c, &update->source, &update->destination, flags, verdict) ||
 		!authorise_remote(c, &settings.remote, verdict))
 		return;
 	if (!may_move(c, sa, update, now)) {

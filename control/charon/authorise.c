@@ -87,6 +87,16 @@ bool authorise_sa(const struct charon *c, const struct keying_add_sa *add, const
 	return true;
 }
 
+bool authorise_is_esp_port(const struct charon *c, uint16_t port)
+{
+	const struct config_dataplane *d = &c->config->dataplane;
+
+	for (unsigned i = 0; port && i < sizeof(d->esp_ports) / sizeof(d->esp_ports[0]); i++)
+		if (d->esp_ports[i] == port)
+			return true;
+	return port == 4500;
+}
+
 bool authorise_is_proxy(const struct sa *sa)
 {
 	return sa->proxy;

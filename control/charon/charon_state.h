@@ -84,6 +84,8 @@ bool authorise_sa(const struct charon *c, const struct keying_add_sa *add, const
 /* MOB-11 */
 bool authorise_remote(
 	const struct charon *c, const struct ip_address *remote, struct verdict *verdict);
+/* Whether the gateway takes ESP on it; host order. */
+bool authorise_is_esp_port(const struct charon *c, uint16_t port);
 /* TRN-12: what its addresses are is the selectors' business. */
 bool authorise_is_proxy(const struct sa *sa);
 

@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define NAT_TRAVERSAL_PORT 4500 /* of dataplane/input/udp.c */
-#define IKE_PORT           500
+#define IKE_PORT 500
 
 struct turn { /* of one request */
 	const struct keying_message *request;
@@ -159,17 +158,15 @@ static bool on_replay_end(struct charon *c, struct turn *t)
 	return false;
 }
 
-/* KIF-26: the port of IKE is not ESP's (NAT-02), and the dataplane knows one port besides. */
+/* KIF-26: the port of IKE is not ESP's (NAT-02), but charon names it too. */
 static bool on_udp_port(struct charon *c, struct turn *t)
 {
 	uint16_t port = ntohs(t->request->udp_port.port);
 
-	(void)c;
-	if (port == NAT_TRAVERSAL_PORT || port == IKE_PORT)
+	if (authorise_is_esp_port(c, port) || port == IKE_PORT)
 		return false;
 	return verdict_refuse(&t->verdict, KEYING_UNSUPPORTED,
-		"UDP port %u is not one that the gateway takes ESP on, %u is", port,
-		NAT_TRAVERSAL_PORT);
+		"UDP port %u is neither 4500 nor in dataplane.esp_ports", port);
 }
 
 static handler *const handlers[] = {

@@ -35,7 +35,8 @@
  * repeat what it does not know the answer of.
  *
  * A replay follows each HELLO; SPIs are leased after it alone. In it: ADD_SA of every SA, with
- * KEYING_SA_RESUME where it was ever sent before (it may have used numbers), CLAIM_SPI of each SPI
+ * KEYING_SA_RESUME where it was ever sent before (it may have used numbers) and the seconds of its
+ * lifetime that are left, CLAIM_SPI of each SPI
  * that charon has asked for and not keyed yet (SPIs that the client alone holds are forgotten), and
  * ADD_POLICY of every policy in the order of their first calls. Answers come at once, ACCEPTED; the
  * policies take effect together at REPLAY_END. KEYING_STALE to an ADD_SA means that the numbers of

@@ -195,6 +195,7 @@ def test_bad_requests_change_nothing(bed):  # KIF-10 KIF-11 SAD-01 BAD-57 BAD-58
 			("bad_address", "two families", t.message(True, ends=(PEER6, AGENT))),
 			("bad_address", "unicast", t.message(True, ends=("224.0.0.5", AGENT))),
 			("bad_address", "port 0", t.message(True, "encap", ends=((PEER, 0), (AGENT, 4500)))),
+			("unsupported", "esp_ports", t.message(True, "encap", ends=((PEER, 40001), (AGENT, 4501)))),
 			("bad_selector", "ends before it begins", t.message(True, source_ts=[bad_ts])),
 			("bad_selector", "0 pairs", t.message(True, source_ts=["2001:db8::/32"], destination_ts=["10.1.0.0/16"])),
 			("bad_selector", "18 pairs", t.message(True, source_ts=[f"10.9.{i}.0/24" for i in range(6)], destination_ts=[f"10.1.{i}.0/24" for i in range(3)])),

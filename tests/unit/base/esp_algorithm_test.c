@@ -62,7 +62,8 @@ static void bad_combinations_say_why(void **state)
 		{"aes128-md5", "names an integrity that is not known"}, // ESP-ALG-07
 		{"aes128-sha256-esn", "names an integrity that is not known"},
 		{"3des-sha1", "is not known"},
-		{"aes192ccm16", "is not known"}, // the library has none: refused before the dataplane
+		{"aes192ccm16",
+			"is not known"}, // the library has none: refused before the dataplane
 		{"", "is not known"},
 		{"aes", "is not known"},
 	};
