@@ -218,6 +218,25 @@ static int compare_spis(const void *a, const void *b)
 	return (x->spi_in > y->spi_in) - (x->spi_in < y->spi_in);
 }
 
+/* TRN-09: in transport mode behind one NAT, two peers with the same selectors cannot be told apart
+ * when we answer. All others are different. */
+static int compare_behind_nat(const void *a, const void *b)
+{
+	const struct config_security_association
+		*x = *(const struct config_security_association *const *)a,
+		*y = *(const struct config_security_association *const *)b;
+	bool x_is = x->mode == ESP_MODE_TRANSPORT && x->encap,
+	     y_is = y->mode == ESP_MODE_TRANSPORT && y->encap;
+	int order = (int)x_is - (int)y_is;
+
+	if (order || !x_is)
+		return order ? order : strcmp(x->name, y->name);
+	order = (int)x->vrf - (int)y->vrf;
+	if (!order)
+		order = memcmp(x->local_ts, y->local_ts, sizeof(*x->local_ts));
+	return order ? order : memcmp(x->remote_ts, y->remote_ts, sizeof(*x->remote_ts));
+}
+
 static int check_associations(struct loader *loader)
 {
 	const struct config *config = loader->config;
@@ -242,6 +261,10 @@ static int check_associations(struct loader *loader)
 	if (twin) // SAD-01
 		return loader_fail(loader, loader_line(loader, twin, "spi_in"),
 			"spi_in 0x%x is given twice", twin->spi_in);
+	twin = check_find_twins(all, count, sizeof(*all), compare_behind_nat);
+	if (twin)
+		return loader_fail(loader, loader_line(loader, twin, "remote_ts"),
+			"transport mode in UDP: another association has these selectors too");
 	return 0;
 }
 

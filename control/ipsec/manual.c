@@ -15,6 +15,38 @@ static int say(struct config_error *error, int result, const char *name, const c
 	return result;
 }
 
+static bool is_overlapping(const struct selector *a, const struct traffic_selector *local,
+	const struct traffic_selector *remote)
+{
+	return (!a->protocol || !remote->protocol || a->protocol == remote->protocol) &&
+	       memcmp(&a->local_first, &local->last, sizeof(local->last)) <= 0 &&
+	       memcmp(&local->first, &a->local_last, sizeof(local->last)) <= 0 &&
+	       memcmp(&a->remote_first, &remote->last, sizeof(remote->last)) <= 0 &&
+	       memcmp(&remote->first, &a->remote_last, sizeof(remote->last)) <= 0;
+}
+
+/* TRN-09, BAD-57: another peer behind the same NAT, in transport mode, with these selectors. */
+static bool is_taken_behind_nat(
+	const struct ipsec *ipsec, const struct config_security_association *pair)
+{
+	uint32_t cursor = 0;
+
+	if (pair->mode != ESP_MODE_TRANSPORT || !pair->encap)
+		return false;
+	for (const struct sa *sa;
+		(sa = sa_database_next(ipsec->associations, SA_INBOUND, &cursor));) {
+		const struct sa_command *c = &sa->command;
+		if (!(c->flags & SA_TRANSPORT) || !(c->flags & SA_UDP) || c->vrf != pair->vrf ||
+			(ip_address_equal(&c->remote, &pair->remote) &&
+				ntohs(c->remote_port) == pair->remote_port))
+			continue;
+		for (unsigned i = 0; i < sa->selector_count; i++)
+			if (is_overlapping(&sa->selectors[i], pair->local_ts, pair->remote_ts))
+				return true;
+	}
+	return false;
+}
+
 int ipsec_manual_add(struct ipsec *ipsec, const struct config *config,
 	struct config_security_association *pair, struct config_error *error, monotonic now)
 {
@@ -27,6 +59,9 @@ int ipsec_manual_add(struct ipsec *ipsec, const struct config *config,
 	const struct sa *twin = sa_database_inbound(ipsec->associations, pair->spi_in);
 	if (twin) // SAD-01
 		return say(error, -EEXIST, pair->name, "spi-in is another association's");
+	if (is_taken_behind_nat(ipsec, pair))
+		return say(error, -EEXIST, pair->name,
+			"another peer behind a NAT has these selectors");
 	result = pair_add(ipsec, pair, SA_FROM_OPERATOR, now);
 	if (result) // SAD-09
 		return say(error, result, pair->name,
@@ -125,6 +160,27 @@ int ipsec_manual_del(
 	return 0;
 }
 
+/* SPD-20, BAD-57: the one that a packet could not tell from it. Another order is another place. */
+static const struct policy *find_claim(
+	const struct ipsec *ipsec, const struct config_policy *wanted)
+{
+	uint32_t cursor = 0;
+
+	for (const struct policy *p; (p = policy_database_next(ipsec->policies, &cursor));) {
+		const struct config_policy *s = &p->settings;
+		if (s->order == wanted->order && s->vrf == wanted->vrf &&
+			s->direction == wanted->direction &&
+			s->local_ts_count == wanted->local_ts_count &&
+			s->remote_ts_count == wanted->remote_ts_count &&
+			!memcmp(s->local_ts, wanted->local_ts,
+				s->local_ts_count * sizeof(*s->local_ts)) &&
+			!memcmp(s->remote_ts, wanted->remote_ts,
+				s->remote_ts_count * sizeof(*s->remote_ts)))
+			return p;
+	}
+	return NULL;
+}
+
 int ipsec_manual_policy_add(struct ipsec *ipsec, const struct config *config,
 	const struct config_policy *policy, struct config_error *error)
 {
@@ -141,6 +197,9 @@ int ipsec_manual_policy_add(struct ipsec *ipsec, const struct config *config,
 	if (sa && sa->command.vrf != policy->vrf)
 		return say(
 			error, -EINVAL, policy->name, "the security association is in another vrf");
+	if (find_claim(ipsec, policy))
+		return say(error, -EEXIST, policy->name,
+			"another policy has this order and these selectors");
 	if (ipsec_add_policy(ipsec, policy, false))
 		return 0;
 	return say(error, -errno, policy->name,

@@ -88,6 +88,18 @@ def add(g):
     six = fresh(IPv6(src=CLIENT6, dst=HOST6) / UDP(sport=1, dport=2) / Raw(b"six"))
     through(case("esp-in-tfc-ipv6", links(sa()), "ESP-FMT-13: 40 and the payload length").ip(0, from_peer(six, 1, tfc=77)), six)
 
+    # ---- unused combinations of RFC 6040 4.2, and a hop limit that is over ----
+    odd = [(0, 2, 0), (1, 2, 1), (3, 1, 3)]
+    c = case("esp-in-ecn-unused", links(sa()), "BAD-28, ECN-04: forwarded by the table, and counted").ip(
+        0, *[from_peer(coming(tos=inner), 1 + i, tos=outer) for i, (inner, outer, _) in enumerate(odd)]).count(ecn_anomalies=3)
+    through(c, *[coming(tos=result) for _, _, result in odd])
+    last = IP(bytes(data()))
+    last.ttl = 1
+    del last.chksum
+    last = fresh(last)
+    case("esp-out-ttl-told", protect(sa(OUT)), "BAD-45, TUN-02: nothing is sealed, the sender is told").ip(2, last).drop("ttl").count(
+        icmp_sent=1, created=1).out(2, g.icmp_error(11, 0, last, SERVER, src=US), dst=INSIDE).sa(OUT, sequence=0)
+
     # ---- which SA: SPD-23, SAD-07, NAT-15, TRN-09 ----
     two = [sa(OUT, flags=DF_SET), sa(OUT, id=2, spi=SPI + 1, flags=DF_SET)]
     c = case("esp-out-two-sas", protect(*two), "SPD-23: the one that the topmost policy names, newest or not").ip(2, inside)

@@ -684,7 +684,7 @@ static bool check(const struct world *world, const char *folder, const json_t *c
 	       check_sas(world, json_object_get(c, "sas"));
 }
 
-static bool run_case(const char *folder)
+static bool run_case(const char *folder, bool lanes_off)
 {
 	char path[640];
 	json_error_t error;
@@ -698,6 +698,7 @@ static bool run_case(const char *folder)
 	if (c == NULL)
 		return wrong("%s:%d: %s", path, error.line, error.text);
 	world = world_new();
+	world->worker.lanes_off = lanes_off;
 	json_array_foreach(json_object_get(c, "steps"), i, step) do_step(world, folder, step);
 	passed = check(world, folder, c);
 	if (!world_free(world) && passed)
@@ -711,14 +712,18 @@ static int is_case(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* walk CASES [NAME]: all cases, or one. */
+/* walk [-s] CASES [NAME]: all cases, or one; -s: by the steps alone, without lanes. */
 int main(int argc, char **argv)
 {
+	bool lanes_off = argc > 1 && strcmp(argv[1], "-s") == 0;
 	struct dirent **entries;
 	int count, failed = 0, ran = 0;
 
+	argv += lanes_off;
+	argc -= lanes_off;
+
 	if (argc < 2) {
-		fprintf(stderr, "usage: walk CASES [NAME]\n");
+		fprintf(stderr, "usage: walk [-s] CASES [NAME]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -733,7 +738,7 @@ int main(int argc, char **argv)
 		if (argc > 2 && strcmp(entries[i]->d_name, argv[2]) != 0)
 			continue;
 		snprintf(folder, sizeof(folder), "%s/%s", argv[1], entries[i]->d_name);
-		passed = run_case(folder);
+		passed = run_case(folder, lanes_off);
 		printf("%s %d - %s%s%s\n", passed ? "ok" : "not ok", ++ran, entries[i]->d_name,
 			passed ? "" : ": ", passed ? "" : message);
 		failed += !passed;

@@ -117,6 +117,8 @@ static void bad_file_is_refused(const char *path)
 }
 
 // HA4-ROLE-02 -03 -04, HA4-TNC-10, HA4-NAT-12, HA4-AUTH-02, HA4-RPL-17: one file each
+// SPD-20, TRN-09, BAD-57: policy_conflict, sa_transport_twice
+// TRN-11, BAD-58: sa_transport_ts
 static void bad_files_are_refused(void **state)
 {
 	each_file(cases_folder, "bad", bad_file_is_refused);

@@ -459,8 +459,32 @@ static void errors_of_operators(void **state)
 	snprintf(policy.security_association, sizeof(policy.security_association), "nobody");
 	assert_int_equal(ipsec_manual_policy_add(ipsec, config, &policy, &error), -ENOENT);
 	assert_int_equal(ipsec_manual_policy_del(ipsec, "y", &error), -ENOENT);
+	// SPD-20, BAD-57: two that no packet could tell apart; in another order it is another one
+	snprintf(policy.security_association, sizeof(policy.security_association), "b");
+	assert_int_equal(ipsec_manual_policy_add(ipsec, config, &policy, &error), -EEXIST);
+	assert_string_equal(error.text, "y: another policy has this order and these selectors");
+	policy.order++;
+	assert_int_equal(ipsec_manual_policy_add(ipsec, config, &policy, &error), 0);
 	assert_int_equal(dataplane->refused, 0);
-	// SAD-09: when the slots are used up, nobody else is hurt
+	// TRN-09, BAD-57: two peers behind one NAT, in transport mode, with the same selectors
+	struct traffic_selector local, remote;
+	assert_int_equal(traffic_selector_parse("192.0.2.1", &local), 0);
+	assert_int_equal(traffic_selector_parse("198.51.100.2[udp/434]", &remote), 0);
+	pair = config->security_associations[0];
+	pair.mode = ESP_MODE_TRANSPORT;
+	pair.local_ts = &local;
+	pair.remote_ts = &remote;
+	pair.local_ts_count = pair.remote_ts_count = 1;
+	pair.encap = true;
+	pair.remote_port = 40011;
+	for (unsigned i = 0; i < 3; i++) { /* the third is the first one's next association */
+		snprintf(pair.name, sizeof(pair.name), "t%u", i);
+		pair.spi_in = 0x5000 + i;
+		pair.remote_port = i == 1 ? 40012 : 40011;
+		assert_int_equal(
+			ipsec_manual_add(ipsec, config, &pair, &error, now), i == 1 ? -EEXIST : 0);
+	}
+	// SAD-09, BAD-59: when the slots are used up, nobody else is hurt
 	pair = config->security_associations[0];
 	int result = 0;
 	unsigned added = 0;
@@ -471,7 +495,7 @@ static void errors_of_operators(void **state)
 		added += !result;
 	}
 	assert_int_equal(result, -ENOSPC);
-	assert_int_equal(added, 61);
+	assert_int_equal(added, 59);
 	assert_non_null(live(SA_INBOUND, "b"));
 }
 

@@ -322,6 +322,7 @@ static uint32_t slow_lookup(
 			!slow_address(&s->local_first, &s->local_last, &k->local) ||
 			!slow_address(&s->remote_first, &s->remote_last, &k->remote) ||
 			(s->protocol && s->protocol != k->protocol) ||
+			(list[i].flags & POLICY_MIP_SIGNALLING && !k->mip_signalling) ||
 			!slow_port(s->local_port_first, s->local_port_last, k->local_port) ||
 			!slow_port(s->remote_port_first, s->remote_port_last, k->remote_port))
 			continue;
@@ -374,6 +375,15 @@ static struct policy_command random_policy(uint32_t id)
 			pairs[i][1]->bytes[15] |= (uint8_t)(random_below(2) ? 63 : 7);
 	}
 	c.selector.local_port_last = c.selector.remote_port_last = UINT16_MAX;
+	if (random_below(3) == 0) { /* as the policy of a node: its address alone, often asked */
+		c.selector.local_first = address(ipv6 ? "::" : "0.0.0.0");
+		c.selector.local_last = address(
+			ipv6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255");
+		if (random_below(2))
+			return c;
+	}
+	if (random_below(6) == 0)
+		c.flags = POLICY_MIP_SIGNALLING;
 	c.selector.protocol = protocols[random_below(4)];
 	if (c.selector.protocol) {
 		random_ports(&c.selector.local_port_first, &c.selector.local_port_last);
@@ -394,6 +404,7 @@ static struct policy_key random_key(void)
 		.local_port = ports[random_below(8)],
 		.remote_port = ports[random_below(8)],
 		.protocol = protocols[random_below(5)],
+		.mip_signalling = random_below(2),
 		.vrf = (uint16_t)random_below(3),
 		.direction = (uint8_t)random_below(2)};
 }
