@@ -27,18 +27,13 @@
  * which the kernel interrupted are few; the figure is the median of the runs (runs.h), the spread
  * that of the runs.
  */
-#include "pktgen/bench/path_bench.h"
+#include "pktgen/bench/esp_pairs.h"
 #include "pktgen/bench/runs.h"
 
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
-#include "dataplane/crypto/workers.h"
 #include "dataplane/table/sa_table.h"
-#include "dataplane/table/slab.h"
 
-#include "lib/ipc/sa_state.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,16 +41,7 @@
 #define PIECES_MAX   4096
 #define AHEAD        8
 #define BARE_BUFFERS 64
-#define INSIDE       0xac100001u /* 172.16.0.1, behind us */
-#define PEERS        0x0b000000u /* 11/8 and on */
-#define WINDOW       1024
-#define GENERAL      1000
-#define IPV4         20
-#define UDP          8
-#define NAT_PORT     4500
 #define FRAME_MAX    1600
-#define ETHERNET     14
-#define INSIDE_PORT  1
 #define FEW          1000
 #define MANY         100000
 #define IMIX         0
@@ -83,14 +69,8 @@ static const uint16_t imix[12] = {64, 570, 64, 64, 570, 64, 1400, 64, 570, 64, 6
 static const uint16_t sizes[] = {64, 512, 1400, IMIX};
 
 static struct worker *worker;
-static struct crypto_workers *crypto;
-static struct crypto_library *far_library; /* of the far ends */
-static struct crypto_engine *far_engine;
-static struct crypto_key far_key;
-static uint32_t *far_numbers; /* [pairs] last number that each far end used */
 static uint32_t pair_count, pieces = 60;
 static const char *wanted = "";
-static uint8_t key_length; /* of the cipher */
 static uint64_t random_state = 88172645463325252ull;
 static uint8_t frames[PIECE][FRAME_MAX] __rte_cache_aligned;
 static uint16_t lengths[PIECE];
@@ -104,187 +84,17 @@ static uint32_t random_below(uint32_t limit)
 	return (uint32_t)((random_state >> 32) * limit >> 32);
 }
 
-static uint32_t home_of(uint32_t pair)
-{
-	return 0x0a000000u | ((pair * 2654435761u) & 0x00ffffff);
-}
-
-/* SPIs as control chooses them: the slot in the low bits. */
-static be32 spi_of(uint32_t pair)
-{
-	return rte_cpu_to_be_32(SA_SPI_FIRST | 0x01000000u | pair);
-}
-
-/* Every SA has keys of its own. */
-static void raw_key(uint32_t pair, enum sa_direction direction, uint8_t key[SA_ENCRYPTION_KEY_MAX])
-{
-	memset(key, 0x5a, SA_ENCRYPTION_KEY_MAX);
-	memcpy(key, &pair, sizeof(pair));
-	key[4] = (uint8_t)direction;
-	key[key_length] = (uint8_t)pair; /* salt */
-}
-
-/* ---- tables ---- */
-
-static void apply(const struct command *command)
-{
-	static unsigned since_publish;
-	int error;
-
-	while ((error = tables_apply(worker->tables, command)) == EAGAIN)
-		tables_synced(worker->tables, tables_publish(worker->tables));
-	if (error) {
-		fprintf(stderr, "esp_bench: command %u refused: %d\n", command->type, error);
-		exit(1);
-	}
-	if (++since_publish % 1024 == 0)
-		tables_synced(worker->tables, tables_publish(worker->tables));
-}
-
-static struct selector host_selector(uint32_t pair)
-{
-	struct ip_address remote = path_bench_v4(home_of(pair));
-
-	return (struct selector){.local_first = path_bench_v4(0),
-		.local_last = path_bench_v4(UINT32_MAX),
-		.remote_first = remote,
-		.remote_last = remote,
-		.local_port_last = UINT16_MAX,
-		.remote_port_last = UINT16_MAX};
-}
-
-static void sa_key_set(uint32_t pair, enum sa_direction direction)
-{
-	struct command c = {.type = COMMAND_SA_KEY,
-		.sa_key = {.sa_id = pair,
-			.direction = (uint8_t)direction,
-			.encryption_length = (uint8_t)(key_length + 4)}};
-
-	raw_key(pair, direction, c.sa_key.encryption_key);
-	apply(&c);
-	c = (struct command){.type = COMMAND_SA_SELECTOR,
-		.sa_selector = {.sa_id = pair,
-			.direction = (uint8_t)direction,
-			.selector = host_selector(pair)}};
-	apply(&c);
-}
-
-static void sa_set(uint32_t pair, enum sa_direction direction, bool fresh, bool udp)
-{
-	struct command c = {.type = COMMAND_SA_SET,
-		.sa = {.local = path_bench_v4(PATH_BENCH_AGENT),
-			.remote = path_bench_v4(PEERS + pair),
-			.sa_id = pair,
-			.spi = spi_of(pair),
-			.pair_id =
-				SA_NONE, /* no pair has to prove the move to UDP first (MOB-12) */
-			.encryption = SA_ENCRYPTION_AES_GCM_16,
-			.replay_window = direction == SA_INBOUND ? WINDOW : 0,
-			.direction = (uint8_t)direction,
-			.tunnel_ttl = 64,
-			.dscp = DSCP_COPY}};
-
-	if (udp) {
-		c.sa.flags = SA_UDP;
-		c.sa.local_port = c.sa.remote_port = rte_cpu_to_be_16(NAT_PORT);
-	}
-	if (fresh)
-		sa_key_set(pair, direction);
-	apply(&c);
-}
-
-/* All pairs: made anew with the algorithm of key_length, or changed in place. */
+/* All pairs: made anew with the present key length, or changed in place. */
 static void pairs_set(bool fresh, bool udp)
 {
 	for (uint32_t i = 0; i < pair_count; i++)
-		for (unsigned direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
-			sa_set(i, (enum sa_direction)direction, fresh, udp);
+		esp_pairs_set(i, fresh, udp, 0);
 }
 
 static void pairs_remove(void)
 {
 	for (uint32_t i = 0; i < pair_count; i++)
-		for (unsigned direction = SA_INBOUND; direction <= SA_OUTBOUND; direction++)
-			apply(&(struct command){.type = COMMAND_SA_REMOVE,
-				.sa = {.sa_id = i, .direction = (uint8_t)direction}});
-}
-
-static void policies_set(void)
-{
-	struct command c = {.type = COMMAND_POLICY_SET,
-		.policy = {.order = 10, .direction = SA_OUTBOUND, .action = POLICY_BYPASS}};
-
-	for (uint32_t i = 0; i < GENERAL; i++) { /* for other networks */
-		uint32_t first = 0xc0000000u + (i << 8);
-		c.policy.policy_id = i;
-		c.policy.sa_id = SA_NONE;
-		c.policy.selector = host_selector(0);
-		c.policy.selector.remote_first = path_bench_v4(first);
-		c.policy.selector.remote_last = path_bench_v4(first + 255);
-		apply(&c);
-	}
-	c.policy.order = 20;
-	c.policy.action = POLICY_PROTECT;
-	for (uint32_t i = 0; i < pair_count; i++) {
-		c.policy.policy_id = GENERAL + i;
-		c.policy.sa_id = i;
-		c.policy.selector = host_selector(i);
-		apply(&c);
-	}
-	apply(&(struct command){.type = COMMAND_POLICY_COMMIT});
-}
-
-/* The internal side: what comes out of a tunnel goes to 172.16/12 through port 1. */
-static void inside_set(void)
-{
-	struct command route = {.type = COMMAND_ROUTE_SET,
-		.route = {.port = INSIDE_PORT, .next_hop = path_bench_v4(INSIDE + 1)}};
-
-	route.route.prefix.address = path_bench_v4(INSIDE & 0xfff00000u);
-	route.route.prefix.length = 96 + 12;
-	apply(&route);
-	apply(&(struct command){.type = COMMAND_NEIGHBOR_SET,
-		.neighbor = {.address = path_bench_v4(INSIDE + 1),
-			.port = INSIDE_PORT,
-			.mac = {2, 0, 0, 0, 0, 8}}});
-}
-
-/* ---- packets ---- */
-
-static void clear_packet(uint8_t *ip, uint32_t source, uint32_t destination, uint16_t size)
-{
-	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
-
-	path_bench_ipv4(header, source, destination, IPPROTO_UDP, size);
-	path_bench_udp(header + 1, 9, 9, (uint16_t)(size - IPV4));
-}
-
-/* As the far end of the pair sends it. Returns the frame's length. */
-static uint16_t sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bool udp)
-{
-	const struct suite *suite =
-		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, key_length + 4u, 0, NULL);
-	struct rte_ipv4_hdr *outer = path_bench_ipv4_at(frame, 0);
-	uint8_t *esp = (uint8_t *)(outer + 1) + (udp ? UDP : 0);
-	uint8_t *text = esp + esp_codec_text_offset(suite), raw[SA_ENCRYPTION_KEY_MAX];
-	uint16_t length = (uint16_t)(esp - (uint8_t *)outer + esp_codec_packet_length(suite, size));
-	struct crypto_operation operation = {.suite = suite,
-		.key = &far_key,
-		.esp = esp,
-		.sequence = ++far_numbers[pair],
-		.length = esp_codec_text_length(suite, size)};
-
-	path_bench_ipv4(
-		outer, PEERS + pair, PATH_BENCH_AGENT, udp ? IPPROTO_UDP : IPPROTO_ESP, length);
-	if (udp)
-		path_bench_udp(outer + 1, NAT_PORT, NAT_PORT, (uint16_t)(length - IPV4));
-	esp_codec_header_write(esp, rte_be_to_cpu_32(spi_of(pair)), far_numbers[pair]);
-	clear_packet(text, home_of(pair), INSIDE, size);
-	esp_codec_trailer_write(text + size, esp_codec_padding(suite, size), ESP_NEXT_HEADER_IPV4);
-	raw_key(pair, SA_INBOUND, raw);
-	crypto_key_expand(far_library, suite, raw, NULL, &far_key);
-	crypto_engine_encrypt_burst(far_engine, &operation, 1);
-	return (uint16_t)(ETHERNET + length);
+		esp_pairs_remove(i);
 }
 
 static uint16_t size_of(const struct shape *shape, unsigned i)
@@ -293,25 +103,22 @@ static uint16_t size_of(const struct shape *shape, unsigned i)
 }
 
 /* Packets of random pairs, or those of the pairs from `first` on, one each. */
+/* Packets of random pairs, or those of the pairs from `first` on, one each. */
 static void piece_make(const struct shape *shape, const uint32_t *first)
 {
 	for (unsigned i = 0; i < PIECE; i++) {
 		uint32_t pair = first ? (*first + i) % shape->pairs : random_below(shape->pairs);
 		uint16_t size = size_of(shape, i);
-		path_bench_ethernet(frames[i]);
-		if (shape->direction == IN) {
-			lengths[i] = sealed_frame(frames[i], pair, size, shape->udp);
-		} else {
-			clear_packet(frames[i] + ETHERNET, INSIDE, home_of(pair), size);
-			lengths[i] = (uint16_t)(ETHERNET + size);
-		}
+		lengths[i] = shape->direction == IN
+				     ? esp_pairs_sealed_frame(frames[i], pair, size, shape->udp)
+				     : esp_pairs_clear_frame(frames[i], pair, size);
 	}
 }
 
 /* Cycles a packet; `run`: through the pipeline, else only in and out of mbufs. */
 static double piece_time(const struct shape *shape, bool run)
 {
-	unsigned port = shape->direction == IN ? 0 : INSIDE_PORT;
+	unsigned port = shape->direction == IN ? 0 : ESP_PAIRS_PORT;
 	struct rte_mbuf *packets[BURST_SIZE];
 	uint64_t from = rte_rdtsc();
 
@@ -349,13 +156,14 @@ static void warm(enum direction direction, bool udp)
 
 static double bare_time(const struct shape *shape, bool ahead)
 {
-	const IMB_MGR *m = crypto_library_manager(far_library);
+	const IMB_MGR *m = crypto_library_manager(esp_pairs_far_library());
 	const struct sa_table *sas = tables_sas(worker->tables);
 	const struct suite *suite =
-		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, key_length + 4u, 0, NULL);
-	aes_gcm_enc_dec_t call = shape->direction == OUT
-					 ? (key_length == 16 ? m->gcm128_enc : m->gcm256_enc)
-					 : (key_length == 16 ? m->gcm128_dec : m->gcm256_dec);
+		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, esp_pairs_key_length_get() + 4u, 0, NULL);
+	aes_gcm_enc_dec_t call =
+		shape->direction == OUT
+			? (esp_pairs_key_length_get() == 16 ? m->gcm128_enc : m->gcm256_enc)
+			: (esp_pairs_key_length_get() == 16 ? m->gcm128_dec : m->gcm256_dec);
 	const struct crypto_key *keys[PIECE + AHEAD];
 	uint32_t texts[PIECE + AHEAD];
 	struct gcm_context_data context;
@@ -408,7 +216,7 @@ static double budget(const struct shape *shape)
 						  : shape->size == 512 ? 1
 								       : 2;
 
-	if (shape->size == IMIX || key_length != 16 || shape->pairs == FEW)
+	if (shape->size == IMIX || esp_pairs_key_length_get() != 16 || shape->pairs == FEW)
 		return 0;
 	return ((shape->direction == OUT ? out : in)[row][column] + (shape->udp ? 15 : 0)) *
 	       (shape->pairs > MANY ? 1.25 : 1);
@@ -420,7 +228,8 @@ static void name_write(const struct shape *shape, char name[96])
 
 	snprintf(size, sizeof(size), "%u octets", shape->size);
 	snprintf(name, 96, "ESP %s%s, AES-%u-GCM, %s", shape->direction == OUT ? "out" : "in",
-		shape->udp ? " in UDP" : "", key_length * 8u, shape->size == IMIX ? "IMIX" : size);
+		shape->udp ? " in UDP" : "", esp_pairs_key_length_get() * 8u,
+		shape->size == IMIX ? "IMIX" : size);
 }
 
 /* `warm`: the bare call with one key. */
@@ -436,7 +245,7 @@ static void figure(const struct shape *shape, const struct cell *cell, double wa
 	printf("{\"figure\": \"%s, %u SA%s\", \"direction\": \"%s\", \"suite\": \"aes-%u-gcm\", "
 	       "\"udp\": %s, \"size\": %u, \"entries\": %u, \"unit\": \"cycles\", ",
 		name, shape->pairs, shape->pairs > 1 ? "s" : "",
-		shape->direction == OUT ? "out" : "in", key_length * 8u,
+		shape->direction == OUT ? "out" : "in", esp_pairs_key_length_get() * 8u,
 		shape->udp ? "true" : "false", octets, shape->pairs);
 	runs_print(&cell->runs[WHOLE]);
 	printf(", \"cycles_per_packet\": %.0f, \"source\": %.0f, \"rest\": %.0f, "
@@ -508,10 +317,9 @@ static void size_run(enum direction direction, bool udp, uint16_t size)
 /* All sizes with the usual key, the smallest and the largest with the long one and inside UDP. */
 static void suite_run(uint8_t cipher_key, bool again)
 {
-	key_length = cipher_key;
 	if (again) {
 		pairs_remove();
-		memset(far_numbers, 0, pair_count * sizeof(*far_numbers));
+		esp_pairs_key_length(cipher_key);
 		pairs_set(true, false);
 	}
 	for (unsigned udp = 0; udp < 2 - (unsigned)again; udp++) {
@@ -561,53 +369,20 @@ static void memory_figures(uint64_t before, uint64_t policies, uint64_t after, d
 }
 
 /* One piece of memory, as the shared region is: run-time state and the policies' counters. */
-static void region_make(uint32_t sas, uint32_t policies)
-{
-	size_t window = sa_window_words(WINDOW) * sizeof(uint64_t);
-	size_t line = sizeof(struct sa_inbound_state) + sizeof(struct sa_outbound_state);
-	uint8_t *memory = slab_map(sas * (window + line) + policies * sizeof(uint64_t));
-	struct sa_region region = {.inbound = (void *)memory};
-
-	if (!memory) {
-		fprintf(stderr, "esp_bench: no memory for the state of %u SAs\n", sas);
-		exit(1);
-	}
-	region.outbound = (void *)(region.inbound + sas);
-	region.windows = (void *)(region.outbound + sas);
-	worker->policy_hits = (void *)((uint8_t *)region.windows + sas * window);
-	tables_sas_attach(worker->tables, &region, crypto_workers_library(crypto));
-}
-
 static void make(void)
 {
-	char error[LIBRARY_ERROR_SIZE];
-	struct region_limits limits = {.sas = 1,
-		.policies = pair_count + GENERAL,
-		.replay_window = WINDOW,
-		.bindings = 1,
-		.routes = 16};
+	struct region_limits limits = {.bindings = 1};
 
-	while (limits.sas < pair_count)
-		limits.sas *= 2;
+	esp_pairs_limits(&limits, pair_count, pair_count);
 	path_bench_init("esp_bench", &limits, &worker);
-	crypto = crypto_workers_new(1, LIBRARY_PRIVATE, error);
-	far_library = crypto ? crypto_library_open(LIBRARY_PRIVATE, LIBRARY_BEST, error) : NULL;
-	far_engine = far_library ? crypto_engine_new(far_library) : NULL;
-	far_numbers = calloc(pair_count, sizeof(*far_numbers));
-	if (!far_engine || !far_numbers) {
-		fprintf(stderr, "esp_bench: %s\n", crypto ? "no memory" : error);
-		exit(1);
-	}
-	worker->crypto = crypto_workers_engine(crypto, 0);
-	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"\"}\n",
-		crypto_workers_text(crypto));
-
 	uint64_t before = resident();
-	region_make(limits.sas, limits.policies);
-	inside_set();
-	policies_set();
+	esp_pairs_init(worker, 1, pair_count, LIBRARY_PRIVATE);
+	printf("{\"figure\": \"crypto path\", \"value\": \"%s\", \"unit\": \"\"}\n",
+		esp_pairs_crypto_text());
+	for (uint32_t i = 0; i < pair_count; i++)
+		esp_pairs_policy_set(i);
+	esp_pairs_policy_commit();
 	uint64_t policies = resident(), from = rte_rdtsc();
-	key_length = 16;
 	pairs_set(true, false);
 	memory_figures(before, policies, resident(),
 		(double)(rte_rdtsc() - from) / (double)rte_get_tsc_hz());
@@ -624,7 +399,6 @@ int main(int argc, char **argv)
 	suite_run(16, false);
 	if (pair_count <= MANY)
 		suite_run(32, true);
-	crypto_engine_free(far_engine);
-	crypto_library_close(far_library);
+	esp_pairs_fini();
 	return path_bench_fini();
 }

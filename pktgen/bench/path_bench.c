@@ -19,7 +19,7 @@
 #define MBUFS     4095 /* and few of them in flight: they stay in the second cache */
 
 static const uint16_t sizes[SIZES] = {64, 512, 1400};
-static struct worker_counters counters;
+static struct worker_counters counters[PATH_BENCH_WORKERS];
 static struct config_dataplane settings = {.reassembly_timeout_ms = 1000,
 	.max_reassembly = 16,
 	.icmp_rate = 100,
@@ -39,13 +39,14 @@ static struct port ports[2] = {{.mtu = 1500,
 		.zone = ZONE_INTERNAL,
 		.up = true,
 		.name = "inside"}};
-static struct tx_buffer tx[2];
-static struct worker worker;
+static struct tx_buffer tx[PATH_BENCH_WORKERS][2];
+static struct worker workers[PATH_BENCH_WORKERS];
+static unsigned worker_count;
 
 /* The sink: what would go to the device is counted and freed. */
 void worker_flush(struct worker *w)
 {
-	for (unsigned i = 0; i < RTE_DIM(tx); i++) {
+	for (unsigned i = 0; i < RTE_DIM(ports); i++) {
 		struct tx_buffer *t = &w->tx[i];
 		w->counters->sent_port += t->count;
 		rte_pktmbuf_free_bulk(t->packets, t->count);
@@ -56,14 +57,14 @@ void worker_flush(struct worker *w)
 void path_bench_apply(struct command command)
 {
 	static unsigned since_publish;
-	int error = tables_apply(worker.tables, &command);
+	int error = tables_apply(workers[0].tables, &command);
 
 	if (error) {
 		fprintf(stderr, "bench: command %u refused: %d\n", command.type, error);
 		exit(1);
 	}
 	if (++since_publish % 1024 == 0)
-		tables_publish(worker.tables);
+		tables_publish(workers[0].tables);
 }
 
 void path_bench_ethernet(uint8_t *frame)
@@ -98,7 +99,7 @@ static double cycles_now(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) * (double)worker.tsc_hz;
+	return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) * (double)workers[0].tsc_hz;
 }
 
 /* Whole blocks of 64: plain moves, no call. The mbuf has room for them. */
@@ -124,7 +125,7 @@ static double piece_cycles(const struct bench_path *path, const uint8_t *templat
 	double from = cycles_now();
 
 	for (uint32_t done = 0; done < packet_count; done += BURST_SIZE) {
-		if (rte_pktmbuf_alloc_bulk(worker.pool, packets, BURST_SIZE))
+		if (rte_pktmbuf_alloc_bulk(workers[0].pool, packets, BURST_SIZE))
 			exit(1);
 		for (unsigned i = 0; i < BURST_SIZE; i++) {
 			uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
@@ -138,8 +139,8 @@ static double piece_cycles(const struct bench_path *path, const uint8_t *templat
 			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
 			continue;
 		}
-		path_bench_receive(&worker, 0, packets, BURST_SIZE);
-		worker_flush(&worker);
+		path_bench_receive(&workers[0], 0, packets, BURST_SIZE);
+		worker_flush(&workers[0]);
 	}
 	return cycles_now() - from;
 }
@@ -156,7 +157,7 @@ static double round_cycles(const struct bench_path *path, uint16_t size, uint32_
 	do {
 		cycles += piece_cycles(path, template, size, packet_count, run);
 		packets += packet_count;
-	} while (cycles < seconds * (double)worker.tsc_hz);
+	} while (cycles < seconds * (double)workers[0].tsc_hz);
 	return cycles / packets;
 }
 
@@ -220,34 +221,49 @@ void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t pac
 		size_run(paths, count, packets, i);
 }
 
-static void worker_make(const struct region_limits *wanted)
+static bool worker_make(struct worker *made, unsigned index, struct tables *tables,
+	struct binding_counters *binding_counters)
 {
-	struct region_limits limits = *wanted;
 	struct tsc_clock clock = tsc_clock_read();
+	char name[16];
 
-	limits.workers = 1;
-	limits.ports = RTE_DIM(ports);
-	limits.routes += 16;
-	limits.neighbors += 16;
-	limits.prefixes += 16;
-	worker = (struct worker){.tables = tables_new(&limits, 1),
-		.counters = &counters,
+	snprintf(name, sizeof(name), "bench%u", index);
+	*made = (struct worker){.index = index,
+		.tables = tables,
+		.counters = &counters[index],
 		.ports = ports,
 		.port_count = RTE_DIM(ports),
-		.tx = tx,
+		.tx = tx[index],
 		.settings = &settings,
 		.tsc_hz = clock.hz,
 		.now_tsc = rte_rdtsc(),
 		.now_ns = clock.ns,
-		.binding_counters =
-			slab_map((size_t)limits.bindings * sizeof(struct binding_counters))};
-	worker.pool = rte_pktmbuf_pool_create(
-		"bench", MBUFS, 256, PACKET_PRIVATE_SIZE, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!worker.tables || !worker.binding_counters || !worker.pool ||
-		pipeline_worker_init(&worker)) {
-		fprintf(stderr, "bench: no memory for %u bindings, %u routes, %u SAs\n",
-			limits.bindings, limits.routes, limits.sas);
-		exit(1);
+		.binding_counters = binding_counters};
+	made->pool = rte_pktmbuf_pool_create(
+		name, MBUFS, 256, PACKET_PRIVATE_SIZE, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	return made->pool && !pipeline_worker_init(made);
+}
+
+static void workers_make(const struct region_limits *wanted)
+{
+	struct region_limits limits = *wanted;
+
+	worker_count = wanted->workers ? wanted->workers : 1;
+	limits.workers = worker_count;
+	limits.ports = RTE_DIM(ports);
+	limits.routes += 16;
+	limits.neighbors += 16;
+	limits.prefixes += 16;
+	struct tables *tables = tables_new(&limits, worker_count);
+	for (unsigned i = 0; i < worker_count; i++) {
+		struct binding_counters *binding_counters =
+			slab_map((size_t)limits.bindings * sizeof(*binding_counters));
+		if (!tables || !binding_counters ||
+			!worker_make(&workers[i], i, tables, binding_counters)) {
+			fprintf(stderr, "bench: no memory for %u bindings, %u routes, %u SAs\n",
+				limits.bindings, limits.routes, limits.sas);
+			exit(1);
+		}
 	}
 }
 
@@ -300,21 +316,25 @@ void path_bench_init(const char *program, const struct region_limits *limits, st
 	}
 	fprintf(stderr, "%s: packets in %s\n", program,
 		huge ? "huge pages" : "small pages (vm.nr_hugepages is 0: slower)");
-	worker_make(limits);
+	workers_make(limits);
 	tables_fill();
-	*made = &worker;
+	*made = workers;
 }
 
 int path_bench_fini(void)
 {
 	uint64_t dropped = 0;
+	bool wrong = false;
 
-	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
-		dropped += counters.drops[reason];
-		if (counters.drops[reason])
-			printf("dropped %s: %llu\n", drop_reason_name(reason),
-				(unsigned long long)counters.drops[reason]);
+	for (unsigned i = 0; i < worker_count; i++) {
+		for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
+			dropped += counters[i].drops[reason];
+			if (counters[i].drops[reason])
+				printf("dropped %s: %llu\n", drop_reason_name(reason),
+					(unsigned long long)counters[i].drops[reason]);
+		}
+		wrong = conservation_check(&workers[i]) || wrong;
+		pipeline_worker_fini(&workers[i]);
 	}
-	pipeline_worker_fini(&worker);
-	return dropped || conservation_check(&worker) ? 1 : 0;
+	return dropped || wrong ? 1 : 0;
 }

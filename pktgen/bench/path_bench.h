@@ -21,6 +21,7 @@
 #define PATH_BENCH_PEER      0xcb007105u /* 203.0.113.5, a correspondent */
 #define PATH_BENCH_GATEWAY   0xc6336401u /* 198.51.100.1, the next hop of everything */
 #define PATH_BENCH_FRAME_MAX 1514
+#define PATH_BENCH_WORKERS   2
 
 struct bench_path {
 	const char *name;
@@ -37,7 +38,8 @@ struct bench_path {
 /*
  * EAL (huge pages when there are any), worker, tables; exits with a sentence when it cannot.
  * Routes, neighbours and prefixes of `limits` are those besides the few that every path needs. Port
- * 0 is external and has the default route; port 1 is internal.
+ * 0 is external and has the default route; port 1 is internal. limits->workers of them (0: one), up
+ * to PATH_BENCH_WORKERS, one after another from *worker; the paths below run on the first.
  */
 void path_bench_init(
 	const char *program, const struct region_limits *limits, struct worker **worker);
