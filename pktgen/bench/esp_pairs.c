@@ -31,7 +31,7 @@ uint32_t esp_pairs_home(uint32_t pair)
 }
 
 /* SPIs as control chooses them: the slot in the low bits. */
-static be32 spi_of(uint32_t pair)
+be32 esp_pairs_spi(uint32_t pair)
 {
 	return rte_cpu_to_be_32(SA_SPI_FIRST | 0x01000000u | pair);
 }
@@ -97,7 +97,7 @@ static void sa_set(
 		.sa = {.local = path_bench_v4(PATH_BENCH_AGENT),
 			.remote = path_bench_v4(ESP_PAIRS_PEERS + pair + (generation << 24)),
 			.sa_id = pair,
-			.spi = spi_of(pair),
+			.spi = esp_pairs_spi(pair),
 			.pair_id =
 				SA_NONE, /* no pair has to prove the move to UDP first (MOB-12) */
 			.encryption = SA_ENCRYPTION_AES_GCM_16,
@@ -194,6 +194,16 @@ static void clear_packet(uint8_t *ip, uint32_t source, uint32_t destination, uin
 	path_bench_udp(header + 1, 9, 9, (uint16_t)(size - IPV4));
 }
 
+struct policy_key esp_pairs_policy_key(uint32_t pair)
+{
+	return (struct policy_key){.local = path_bench_v4(ESP_PAIRS_INSIDE),
+		.remote = path_bench_v4(esp_pairs_home(pair)),
+		.local_port = 9,
+		.remote_port = 9,
+		.protocol = IPPROTO_UDP,
+		.direction = SA_OUTBOUND};
+}
+
 uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t pair, uint16_t size)
 {
 	path_bench_ethernet(frame);
@@ -220,7 +230,7 @@ uint16_t esp_pairs_sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bo
 		udp ? IPPROTO_UDP : IPPROTO_ESP, length);
 	if (udp)
 		path_bench_udp(outer + 1, NAT_PORT, NAT_PORT, (uint16_t)(length - IPV4));
-	esp_codec_header_write(esp, rte_be_to_cpu_32(spi_of(pair)), far_numbers[pair]);
+	esp_codec_header_write(esp, rte_be_to_cpu_32(esp_pairs_spi(pair)), far_numbers[pair]);
 	clear_packet(text, esp_pairs_home(pair), ESP_PAIRS_INSIDE, size);
 	esp_codec_trailer_write(text + size, esp_codec_padding(suite, size), ESP_NEXT_HEADER_IPV4);
 	raw_key(pair, SA_INBOUND, raw);

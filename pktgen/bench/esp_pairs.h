@@ -12,6 +12,7 @@
 #include "pktgen/bench/path_bench.h"
 
 #include "dataplane/crypto/workers.h"
+#include "dataplane/table/policy_classifier.h"
 #include "lib/ipc/command.h"
 
 #define ESP_PAIRS_GENERAL  1000
@@ -46,11 +47,14 @@ void esp_pairs_remove(uint32_t pair);
 void esp_pairs_policy_set(uint32_t pair);
 void esp_pairs_policy_remove(uint32_t pair);
 void esp_pairs_policy_commit(void);
-/* Waits for a grace period and applies again where the tables ask for it; `patient` false: counts
- * how often they did. Exits when a command is refused. */
+/* Waits for a grace period and applies again where the tables ask for it. Exits when a command is
+ * refused. */
 void esp_pairs_apply(const struct command *command);
 
 uint32_t esp_pairs_home(uint32_t pair);
+be32 esp_pairs_spi(uint32_t pair);
+/* What the policy step asks about a packet of esp_pairs_clear_frame. */
+struct policy_key esp_pairs_policy_key(uint32_t pair);
 /* A packet in clear from the inside to a pair's address: octets of the whole frame. */
 uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t pair, uint16_t size);
 /* As the far end of the pair sends it, encrypted, with its next number. */
