@@ -31,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PEER          "198.51.100.2"
 #define HERE6         "2001:db8:1::1"
 #define PEER6         "2001:db8:2::2"
+#define HOST          "10.9.0.1" /* behind associations 1 and 2: what lanes take */
+#define HOSTS         2
 #define SPI           0xc0000000u
 #define SEALED        5 /* inbound associations 1..5 */
 #define RECORD_HEADER 4
@@ -58,8 +60,16 @@ struct outcome {
 	struct worker_counters counters;
 };
 
+/* The second play is given what the first one sealed: an IV may be drawn. */
+static struct sealed_frame {
+	uint32_t length;
+	uint8_t octets[2 * FRAME_MAX];
+} sealed_frames[RECORDS_MAX];
+
 struct play {
 	struct world *world;
+	bool second;
+	unsigned record;
 	struct rte_mbuf *waiting[BURST_SIZE];
 	unsigned waiting_count;
 	uint64_t numbers[SEALED + 1];
@@ -106,11 +116,16 @@ static void association(struct world *w, uint8_t direction, uint32_t id, uint32_
 			.integrity_key = {(uint8_t)id, direction}}};
 
 	apply(w, key);
-	for (unsigned v6 = 0; v6 < 2; v6++)
-		apply(w, (struct command){.type = COMMAND_SA_SELECTOR,
-				 .sa_selector = {.sa_id = id,
-					 .direction = direction,
-					 .selector = selector_of(v6)}});
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct command selector = {.type = COMMAND_SA_SELECTOR,
+			.sa_selector = {
+				.sa_id = id, .direction = direction, .selector = selector_of(v6)}};
+		if (id <= HOSTS)
+			selector.sa_selector.selector.remote_first =
+				selector.sa_selector.selector.remote_last = address(HOST);
+		if (id > HOSTS || v6 == 0)
+			apply(w, selector);
+	}
 	apply(w, (struct command){.type = COMMAND_SA_SET,
 			 .sa = {.local = address(k->ipv6 ? HERE6 : HERE),
 				 .remote = address(k->ipv6 ? PEER6 : PEER),
@@ -171,7 +186,8 @@ static struct world *make(bool lanes_off)
 	protect(w, 1, "198.51.100.2/32", 3, false);
 	protect(w, 2, "10.9.0.0/16", 1, false);
 	protect(w, 3, "10.8.0.0/16", 4, false);
-	protect(w, 4, "2001:db8:9::/48", 1, true);
+	protect(w, 4, "2001:db8:9::/48", 4, true);
+	protect(w, 0, HOST "/32", 1, false);
 	apply(w, (struct command){.type = COMMAND_POLICY_SET,
 			 .policy = {.selector = selector_of(false),
 				 .policy_id = 5,
@@ -309,18 +325,17 @@ static uint32_t text_write(
 				text + length, esp_codec_padding(suite, length), next_header);
 }
 
-static void seal(struct play *play, uint32_t id, uint8_t how, const uint8_t *data, uint32_t length)
+static uint32_t seal(struct play *play, uint32_t id, uint8_t how, const uint8_t *data,
+	uint32_t length, uint8_t *frame)
 {
 	const struct sa_inbound *sa = sa_inbound_get(tables_sas(play->world->tables), id);
-	static uint8_t frame[2 * FRAME_MAX];
 	uint8_t text[TEXT_MAX + 64];
 	uint32_t text_length = text_write(sa->suite, how & 2, data, length, text), at, esp_length;
 
 	if (text_length == 0)
-		return;
+		return 0;
 	esp_length = esp_codec_text_offset(sa->suite) + text_length + sa->suite->icv_length;
 	at = outer_write(frame, &kinds[id], esp_length);
-	play->numbers[id] += how & 4 ? 1000 : 1;
 	esp_codec_header_write(frame + at, SPI + id, play->numbers[id]);
 	struct crypto_operation operation = {.suite = sa->suite,
 		.key = sa->key,
@@ -334,15 +349,28 @@ static void seal(struct play *play, uint32_t id, uint8_t how, const uint8_t *dat
 	length = at + esp_length;
 	if (how >> 5)
 		frame[length * (how >> 5u) / 8] ^= 0x10;
-	put(play, 0, frame, length, 1 + (how >> 3 & 3u), how & 1);
+	return length;
 }
 
 /* ---- play ---- */
+
+static void put_sealed(
+	struct play *play, uint32_t id, uint8_t how, const uint8_t *data, uint32_t length)
+{
+	struct sealed_frame *f = &sealed_frames[play->record];
+
+	play->numbers[id] += how & 4 ? 1000 : 1;
+	if (!play->second)
+		f->length = seal(play, id, how, data, length, f->octets);
+	if (f->length > 0)
+		put(play, 0, f->octets, f->length, 1 + (how >> 3 & 3u), how & 1);
+}
 
 static void play_all(struct play *play, const uint8_t *data, size_t size)
 {
 	for (unsigned n = 0; n < RECORDS_MAX && size >= RECORD_HEADER; n++) {
 		uint8_t what = data[0] % 8, how = data[1];
+		play->record = n;
 		uint32_t length = (uint32_t)(data[2] << 8 | data[3]);
 
 		data += RECORD_HEADER;
@@ -363,7 +391,7 @@ static void play_all(struct play *play, const uint8_t *data, size_t size)
 			note(play);
 		}
 		if (what > 2)
-			seal(play, what - 2u, how, data, length);
+			put_sealed(play, what - 2u, how, data, length);
 		data += length;
 		size -= length;
 	}
@@ -386,10 +414,11 @@ static void sas_note(struct play *play)
 	}
 }
 
-static void run(struct play *play, bool lanes_off, const uint8_t *data, size_t size)
+static void run(struct play *play, bool second, const uint8_t *data, size_t size)
 {
 	if (play->world == NULL)
-		play->world = make(lanes_off);
+		play->world = make(second);
+	play->second = second;
 	play->outcome = (struct outcome){0};
 	play_all(play, data, size);
 	sas_note(play);

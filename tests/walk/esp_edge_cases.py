@@ -313,7 +313,7 @@ def corpus():
     site, far, server = "10.9.0.1", "10.9.0.2", "10.2.0.5"
     udp = IP(src=site, dst=server, ttl=9) / UDP(sport=5, dport=6)
     inner = {
-        "udp": udp / Raw(b"x" * 40), "empty": udp, "large": udp / Raw(bytes(1200)), "hairpin": IP(src=site, dst=far, ttl=9) / UDP() / Raw(b"y" * 9),
+        "udp": udp / Raw(b"x" * 40), "empty": udp, "spoofed": IP(src=far, dst=server, ttl=9) / UDP(), "large": udp / Raw(bytes(1200)), "hairpin": IP(src=site, dst=far, ttl=9) / UDP() / Raw(b"y" * 9),
         "tcp": IP(src=site, dst=server, ttl=9, tos=0xb9, flags="DF") / TCP(dport=80, flags="S"), "ttl": IP(src=site, dst=server, ttl=1) / UDP(),
         "first": IP(src=site, dst=server, ttl=9, flags="MF") / UDP() / Raw(bytes(24)), "later": IP(src=site, dst=server, ttl=9, frag=3, proto=17) / Raw(bytes(24)),
         "tiny": IP(src=site, dst=server, ttl=9, frag=1, proto=17) / Raw(bytes(24)), "ours": IP(src=US, dst=server, ttl=9) / UDP(),
@@ -341,6 +341,12 @@ def corpus():
         found["out-" + name] = record(0, 2 << 5, frame) + record(1, 0, bytes(Ether(dst=ROUTER, src="02:00:00:00:00:01") / packet.__class__(raw)))
     back = bytes(Ether(dst="02:00:00:00:02:01", src=INSIDE) / IP(src=server, dst=site, ttl=9) / UDP(sport=1, dport=2) / Raw(bytes(300)))
     found["both-ways"] = b"".join(record(0, 2 << 5, back) + record(3, 0, b"\x04" + bytes(inner["udp"])) for _ in range(6)) + record(2, 0, b"")
+    outward = [dict(), dict(ttl=1), dict(ttl=2), dict(tos=0xb9), dict(flags="DF"), dict(flags="MF"), dict(frag=2), dict(dst=far), dict(proto=50), dict(chksum=1)]
+    for i, header in enumerate(outward):
+        p = IP(**dict(dict(src=server, dst=site, ttl=9, proto=253), **header)) / Raw(bytes(100 * i))
+        found["outward-%d" % i] = b"".join(record(0, 2 << 5, bytes(Ether(dst="02:00:00:00:02:01", src=INSIDE) / p) + bytes(k)) for k in range(4))
+    large = IP(src=server, dst=site, ttl=9, proto=253, flags="DF") / Raw(bytes(1426))
+    found["outward-large"] = record(0, 2 << 5, bytes(Ether(dst="02:00:00:00:02:01", src=INSIDE) / large) + bytes(1)) * 3
     found["dummy"] = record(3, 0, b"\x3b" + bytes(30)) + record(4, 0, b"\x3b") + record(3, 4, b"\x11" + bytes(30))
     found["text"] = b"".join(record(3, 2, bytes(inner["udp"]) + bytes([1, 2, 2, 4][4 - k:]) + bytes([9, 4])) for k in range(5))
     found["jump"] = b"".join(record(3, how, b"\x04" + bytes(inner["udp"])) for how in (0, 4, 0, 5, 1, 0))
