@@ -55,7 +55,8 @@ enum packet_flag {
 		1 << 16, /* PACKET_LOCAL, and our own kernel sent it: it may be told of errors */
 	PACKET_POLICY_PASSED = 1 << 17, /* inbound policy has judged it */
 	PACKET_PROTECTED = 1 << 18,     /* it is ESP of ours: outbound policy is not asked again */
-	PACKET_MAY_CUT = 1 << 20,       /* IPv6 of ours that may leave in fragments (MTU-04) */
+	PACKET_MAY_CUT = 1 << 20, /* ESP of ours that leaves in fragments, of p->path_mtu at most;
+				     IPv6 too (MTU-03, MTU-04) */
 	PACKET_NEEDS_PROTECTION = 1 << 19, /* tunnelled for a binding that demands IPsec: leaves in
 					      an SA or not at all (HA4-MODE-06) */
 	PACKET_DUMMY = 1 << 22, /* of control's making, leaves in p->sa_id with next header 59
@@ -99,11 +100,12 @@ struct packet {
 	struct ip_address next_hop;
 	/* lines 2, 3: set by the steps that use them, undefined before */
 	struct ip_address outer_source, outer_destination;
-	struct rte_mbuf *next;                       /* in a queue of ours */
-	uint16_t fragment_offset, fragment_end;      /* octets, while in reassembly */
-	uint16_t inject_kind;                        /* enum inject_kind */
-	uint16_t inject_flags;                       /* enum inject_flag */
-	uint8_t mac[6];                              /* INJECT_DATAGRAM_TO_MAC: where to */
+	struct rte_mbuf *next;                  /* in a queue of ours */
+	uint16_t fragment_offset, fragment_end; /* octets, while in reassembly */
+	uint16_t inject_kind;                   /* enum inject_kind */
+	uint16_t inject_flags;                  /* enum inject_flag */
+	uint16_t path_mtu; /* PACKET_MAY_CUT: of the way to its destination, as the SA knows it */
+	uint8_t mac[6];    /* INJECT_DATAGRAM_TO_MAC: where to */
 	uint8_t after_policy;                        /* enum step, for STEP_POLICY_INBOUND */
 	struct decap_layer layers[DECAP_LAYERS_MAX]; /* outermost first (HA4-SPD-15) */
 };

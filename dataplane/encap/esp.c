@@ -24,9 +24,10 @@ struct work { /* one packet between the checks and its end */
 	uint32_t text;    /* octets given to the cipher */
 	uint16_t at;      /* transport: octets before ESP; tunnel: of the outer IP header */
 	uint16_t next_at; /* transport over IPv6: the octet that says what follows */
-	uint8_t index;    /* in the burst */
-	bool cut;         /* outer DF 0: it will be fragmented */
-	bool is_tunnel;   /* inner is the outer datagram of a Mobile IP tunnel of ours */
+	uint16_t path_mtu;
+	uint8_t index;  /* in the burst */
+	bool cut;       /* outer DF 0: it will be fragmented */
+	bool is_tunnel; /* inner is the outer datagram of a Mobile IP tunnel of ours */
 	struct inner inner;
 };
 
@@ -179,6 +180,7 @@ static bool admit(
 		break;
 	}
 	w->route = path.route;
+	w->path_mtu = path.mtu;
 	w->inner = outer_inner(*packet, p);
 	w->is_tunnel = p->flags & PACKET_TUNNELLED;
 	payload = rte_pktmbuf_pkt_len(*packet);
@@ -452,6 +454,15 @@ static void finish_transport(const struct work *w, struct packet *p)
 	ipv4_checksum_set(ip);
 }
 
+/* Nobody cuts IPv6 but who sends it, and we do not where extension headers stand before ESP. */
+static bool may_cut(const struct work *w, const struct packet *p)
+{
+	bool ipv6 = w->sa->flags & SA_TRANSPORT ? packet_is_ipv6(p)
+						: w->sa->ip_length == sizeof(struct rte_ipv6_hdr);
+
+	return w->cut && (!ipv6 || w->at == sizeof(struct rte_ipv6_hdr));
+}
+
 static step_result finish(struct worker *worker, const struct work *w)
 {
 	const uint32_t gone = PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_VIA_TUNNEL |
@@ -464,7 +475,8 @@ static step_result finish(struct worker *worker, const struct work *w)
 	p->flags &= ~gone;
 	p->flags |= PACKET_LOCAL | PACKET_TUNNELLED | PACKET_PROTECTED |
 		    (sa->flags & SA_UDP && !w->cut ? PACKET_UDP_TUNNEL : 0) |
-		    (w->cut && w->at == sizeof(struct rte_ipv6_hdr) ? PACKET_MAY_CUT : 0);
+		    (may_cut(w, p) ? PACKET_MAY_CUT : 0);
+	p->path_mtu = w->path_mtu;
 	p->nested = NULL;
 	p->route = w->route;
 	p->care_of_port = 0;

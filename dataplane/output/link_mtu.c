@@ -15,16 +15,19 @@ static bool may_fragment(struct rte_mbuf *packet, const struct packet *p)
 step_result link_mtu_output(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
+	uint16_t mtu = p->out_mtu;
 
 	if (p->flags & PACKET_NEEDS_PROTECTION) /* HA4-MODE-06, HA4-SPD-06: no SA took it */
 		return STEP_DROP(DROP_fwd_needs_ipsec);
-	if (rte_pktmbuf_pkt_len(packet) <= p->out_mtu)
+	if (unlikely(p->flags & PACKET_MAY_CUT))
+		mtu = RTE_MIN(mtu, p->path_mtu);
+	if (rte_pktmbuf_pkt_len(packet) <= mtu)
 		return STEP_NEIGHBOR;
 	if (may_fragment(packet, p))
-		return fragment_ipv4(worker, packet, p->out_mtu, STEP_NEIGHBOR);
+		return fragment_ipv4(worker, packet, mtu, STEP_NEIGHBOR);
 	if (p->flags & PACKET_MAY_CUT && packet_is_ipv6(p))
-		return fragment_ipv6(worker, packet, p->out_mtu, STEP_NEIGHBOR);
-	icmp_error_send(worker, packet, ICMP_ERROR_TOO_BIG, p->out_mtu);
+		return fragment_ipv6(worker, packet, mtu, STEP_NEIGHBOR);
+	icmp_error_send(worker, packet, ICMP_ERROR_TOO_BIG, mtu);
 	return STEP_DROP(DROP_mtu_df);
 }
 

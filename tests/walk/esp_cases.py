@@ -575,6 +575,26 @@ def add(g):
     pieces = [IP(src=US, dst=PEER, ttl=64, id=0, flags="MF", proto=50) / Raw(body[:room]), IP(src=US, dst=PEER, ttl=64, id=0, frag=room // 8, proto=50) / Raw(body[room:])]
     c.out(0, *[fresh(p) for p in pieces]).count(esp_encrypted=1, created=1, fragments_made=2)
     big6 = IPv6(src="2001:db8:3::3", dst="2001:db8:4::4", hlim=63) / UDP(sport=1, dport=2) / Raw(bytes(1447 - 48))
+    # the same over IPv6, whose routers cut nothing: pieces of the path that the SA knows, not of the link
+    six6 = protect(sa(path_mtu=1280, local=US6, remote=PEER6, **{k: v for k, v in out_sa.items() if k not in ("local", "remote")}), *six_policy)
+    c = case("esp-out-1280-ipv6", six6, "MTU-04: a Fragment header, pieces of 1280 at most").ip(2, six)
+    body6 = bytes(IPv6(ours6(less(six), 1, True)).payload)
+    room6 = (1280 - 48) & ~7
+
+    def piece6(data, offset, more):
+        return IPv6(bytes(IPv6(src=US6, dst=PEER6, hlim=64, fl=0xfffff, nh=44) / Raw(bytes([50, 0]) + (offset | more).to_bytes(2, "big") + b"\xff" * 4 + data)))
+
+    c.out(0, piece6(body6[:room6], 0, 1), piece6(body6[room6:], room6, 0)).count(esp_encrypted=1, created=1, fragments_made=2)
+    learned6 = protect(sa(local=US6, remote=PEER6, **{k: v for k, v in out_sa.items() if k not in ("local", "remote")}), *six_policy,
+                       g.policy(10, IN, BYPASS, local="::/0", remote="::/0", order=99))
+    whole6 = IPv6(ours6(less(six), 1, True))
+    whole6.fl = 0xfffff
+    c = case("esp-ptb-ipv6", learned6, "MTU-04, MTU-08, MTU-09: and of one that an ICMPv6 error told").ip(2, six).out(0, IPv6(bytes(whole6)))
+    told6 = IPv6(src="2001:db8:77::1", dst=US6) / g.ICMPv6PacketTooBig(mtu=1300) / Raw(ours6(less(six), 1, True)[:1000])
+    told6 = IPv6(bytes(told6))
+    c.ip(0, told6).to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / told6).ip(2, six)
+    body6, room6 = bytes(IPv6(ours6(less(six), 2, True)).payload), (1300 - 48) & ~7
+    c.out(0, piece6(body6[:room6], 0, 1), piece6(body6[room6:], room6, 0)).count(esp_encrypted=2, created=1, fragments_made=2)
     c = case("esp-out-too-big-ipv6", protect(sa(**out_sa), *six_policy), "MTU-04, never below 1280").ip(2, big6).drop("ipsec_mtu_exceeded").count(
         icmp_sent=1, created=1)
     c.out(2, IPv6(src=US6, dst="2001:db8:3::3", hlim=64, tc=0xc0) / g.ICMPv6PacketTooBig(mtu=1446) / Raw(bytes(less(big6))[:1280 - 48]),

@@ -24,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <rte_byteorder.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -413,11 +414,16 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 		abort();
 }
 
-/* TUN-09: the flow label is ours to choose; 0xfffff is expected where any will do. */
+/* What is ours to choose is all ones where any will do: the flow label (TUN-09), a fragment's
+ * identification. */
 static void take_label(struct frame *expected, const struct world_frame *sent)
 {
-	static const uint8_t type[2] = {0x86, 0xdd}, any[2] = {0xff, 0xff};
+	static const uint8_t type[2] = {0x86, 0xdd}, any[4] = {0xff, 0xff, 0xff, 0xff};
 	uint8_t *ip = expected->octets + 14;
+
+	if (expected->length >= 62 && sent->length >= 62 && memcmp(ip - 2, type, 2) == 0 &&
+		ip[6] == IPPROTO_FRAGMENT && memcmp(ip + 44, any, 4) == 0)
+		memcpy(ip + 44, sent->octets + 14 + 44, 4);
 
 	if (expected->length < 54 || sent->length < 54 || memcmp(ip - 2, type, 2) != 0 ||
 		(ip[1] & 0xf) != 0xf || memcmp(ip + 2, any, 2) != 0)
