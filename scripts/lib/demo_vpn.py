@@ -169,7 +169,7 @@ class Vpn(demo.Demo):
 	def address(self):
 		for _, ike in self.client.associations():
 			if "local-vips" in ike:
-				return ike["local-vips"].strip("[]")
+				return ike["local-vips"]
 		raise net.Failure("the client got no inner address")
 
 	def ping(self):

@@ -41,23 +41,29 @@ def possible(build):
 	return None
 
 
+WORD = re.compile(r"\s*(?:(?P<open>[^\s={}\[\]]+) \{|(?P<close>\})|(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^\s{}]*)))")
+
+
 def parse(text):
-	"""What swanctl --raw prints after 'event {', as dictionaries; repeated events make a list."""
-	tokens = re.findall(r"[^\s{}=\[\]]+=\[[^\]]*\]|[^\s{}\[\]=]+=(?:[^\s{}]|(?<=\S) (?=[^\s{}=]+(?: [^\s{}=]+)*[ }]))*|[^\s{}]+ \{|\}", text)
-	events, stack = [], []
-	for token in tokens:
-		if token.endswith(" {"):
-			node = {}
-			if stack:
-				stack[-1][token[:-2]] = node
+	"""What swanctl --raw prints, an event a line: its contents as dictionaries. Values with blanks in them are cut off."""
+	events = []
+	for line in text.splitlines():
+		stack, position = [{}], 0
+		while position < len(line):
+			match = WORD.match(line, position)
+			if not match:
+				position += 1
+				continue
+			position = match.end()
+			if match["open"]:
+				stack[-1][match["open"]] = {}
+				stack.append(stack[-1][match["open"]])
+			elif match["close"]:
+				if len(stack) > 1:
+					stack.pop()
 			else:
-				events.append(node)
-			stack.append(node)
-		elif token == "}":
-			stack.pop()
-		elif stack:
-			key, _, value = token.partition("=")
-			stack[-1][key] = value
+				stack[-1][match["key"]] = match["value"] if match["list"] is None else match["list"]
+		events += [value for key, value in stack[0].items() if key == "event"]
 	return events
 
 

@@ -33,7 +33,7 @@ HOST, HOST_B = "10.1.0.5", "10.2.0.5"
 HOST6, HOST_B6 = "2001:db8:1001::5", "2001:db8:1002::5"
 SECRET = "correct horse battery staple"
 IKE = "aes128gcm16-prfsha256-curve25519"
-LARGE = "max_security_associations = {sas}; max_policies = {policies};"
+LARGE = "max_security_associations = {sas}; max_policies = {policies}; max_replay_window = 4096;"
 
 
 class Bed:
@@ -210,7 +210,7 @@ class Road(Bed):
 	def virtual_ip(self):
 		for _, ike in self.client.associations():
 			if "local-vips" in ike:
-				return ike["local-vips"].strip("[]")
+				return ike["local-vips"]
 		raise net.Failure("the client has no virtual address")
 
 	def down(self):
@@ -226,6 +226,64 @@ class Road(Bed):
 			if row["direction"] == direction and spi_of(row["spi"]) == int(spi, 16):
 				return row
 		raise net.Failure(f"gateway has no {direction} SA {spi}: {self.rows()}")
+
+
+class Site(Bed):
+	"""Two sites, a homeport each. `children`: bodies of children of connection "site", by side: local and remote are exchanged."""
+
+	def __init__(self, build, children, connection_more="", settings="", ipv6=False, keying="", outer6=False):
+		super().__init__(build, "hp-site")
+		n = self.network
+		self.ipv6, self.outer6 = ipv6 or outer6, outer6
+		n.namespace("host-a", "host-b", "gateway-a", "gateway-b")
+		n.namespace("internet", forward=True)
+		for side, router, router6 in (("a", "192.0.2.254", "2001:db8:2::fe"), ("b", "203.0.113.254", "2001:db8:3::fe")):
+			n.link("internet", f"to-{side}", f"gateway-{side}", "ext")
+			n.ip("internet", f"addr add {router}/24 dev to-{side}")
+			n.link(f"host-{side}", "lan", f"gateway-{side}", "int")
+			net_number = 1 if side == "a" else 2
+			n.ip(f"host-{side}", f"addr add 10.{net_number}.0.5/16 dev lan")
+			n.ip(f"host-{side}", f"route add default via 10.{net_number}.0.1")
+			if self.ipv6:
+				self.link6(("internet", f"to-{side}", f"{router6}/64"), (f"host-{side}", "lan", f"2001:db8:100{net_number}::5/64"))
+				n.ip(f"host-{side}", f"-6 route add default via 2001:db8:100{net_number}::1")
+			for interface in ("ext", "int"):
+				n.dataplane_end(f"gateway-{side}", interface)
+		if self.ipv6:
+			n.sysctl("internet", "net.ipv6.conf.all.forwarding", 1)
+		self.a = self.gateway_of("gateway-a", "-a", GATEWAY, "10.1.0.1", routes=["default via 192.0.2.254 dev hpext"], more=keying)
+		self.b = self.gateway_of("gateway-b", "-b", GATEWAY_B, "10.2.0.1", routes=["default via 203.0.113.254 dev hpext"], more=keying)
+		ends = {"a": (GATEWAY6 if outer6 else GATEWAY, GATEWAY_B6 if outer6 else GATEWAY_B)}
+		ends["b"] = ends["a"][::-1]
+		self.sides = {}
+		for side in ("a", "b"):
+			local, remote = ends[side]
+			self.sides[side] = self.charon_of(f"gateway-{side}", f"charon-{side}", f"-{side}", connection("site", local if side == "b" else None, remote if side == "a" else "%any", children(side),
+				f"auth = psk\nid = {side}.example", f"auth = psk\nid = {'b' if side == 'a' else 'a'}.example", connection_more), settings=settings)
+
+	def start(self):
+		for side, gateway in (("a", self.a), ("b", self.b)):
+			gateway.start()
+			if self.ipv6:
+				number = 1 if side == "a" else 2
+				outer, router = (GATEWAY6, "2001:db8:2::fe") if side == "a" else (GATEWAY_B6, "2001:db8:3::fe")
+				for interface, address in (("hpext", f"{outer}/64"), ("hpint", f"2001:db8:100{number}::1/64")):
+					self.network.sysctl(f"gateway-{side}", f"net.ipv6.conf.{interface}.disable_ipv6", 0)
+					self.network.ip(f"gateway-{side}", f"-6 addr add {address} dev {interface} nodad")
+				self.network.ip(f"gateway-{side}", f"-6 route replace default via {router} dev hpext")
+		for charon in self.sides.values():
+			charon.start()
+
+	def rows(self, gateway):
+		return [row for row in gateway.ask("sa", "show") if row["state"] != "larval"]
+
+	def settle(self, pairs=1):
+		net.wait_for(lambda: all(len(self.rows(g)) == 2 * pairs for g in (self.a, self.b)), f"{pairs} pairs of SAs", 15, 0.1)
+
+	def end(self):
+		self.sides["a"].terminate("--ike", "site")
+		net.wait_for(lambda: all(not c.associations() for c in self.sides.values()), "no IKE SA", 10, 0.1)
+		net.wait_for(lambda: not self.rows(self.a) and not self.rows(self.b), "no SA", 15, 0.1)
 
 
 def spi_of(value):
