@@ -169,6 +169,34 @@ def test_hard_limit_in_packets(bed):  # BAD-08 ESP-IN-13 LIFE-02 LIFE-03
 	assert states == {"in": "expired", "out": "expired"}, states
 
 
+def told(bed, name):
+	"""What control logged of an association's limits: (soft or hard, direction) -> how often."""
+	counts = {}
+	for process in bed.network.processes:
+		for line in process.output().splitlines():
+			words = line.split()
+			kind = next((kind for kind in ("soft", "hard") if f"sa_{kind}_expired" in line), None)
+			if kind and f"sa={name}" in words:
+				assert "cause=time" in words, line
+				way = next(word[len("direction="):] for word in words if word.startswith("direction="))
+				counts[kind, way] = counts.get((kind, way), 0) + 1
+	return counts
+
+
+def test_limits_in_time_need_no_packet(bed):  # LIFE-01 LIFE-02 LIFE-14: a soft and a hard one, once each way
+	aged = Sa("aged", "aes128gcm16", 7, rekey_time=2, life_time=4)
+	bed.add(aged)
+	soft, hard = {("soft", way): 1 for way in ("in", "out")}, {("hard", way): 1 for way in ("in", "out")}
+	net.wait_for(lambda: told(bed, "aged") == soft, "the soft limits", 6)
+	states = {row["direction"]: row["state"] for row in bed.pair(aged).values()}
+	assert states == {"in": "live", "out": "live"}, states
+	net.wait_for(lambda: told(bed, "aged") == {**soft, **hard}, "the hard limits", 6)
+	states = {row["direction"]: row["state"] for row in bed.pair(aged).values()}
+	assert states == {"in": "expired", "out": "expired"}, states
+	refused(bed, aged.protect(inner(aged)), "ipsec_no_sa_recent", "behind the end")
+	assert told(bed, "aged") == {**soft, **hard}, told(bed, "aged")
+
+
 # ---- policies
 
 def rule(bed, name, order, action, remote, *more, local="10.1.0.0/16"):
