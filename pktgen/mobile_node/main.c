@@ -18,6 +18,7 @@
  * stay, so connections do not notice. The address lies in the home prefix: the home address goes
  * onto the access interface itself, everything is deregistered, the TUN device is emptied.
  */
+#include "pktgen/mobile_node/boundary.h"
 #include "pktgen/mobile_node/keepalive.h"
 #include "pktgen/mobile_node/place.h"
 #include "pktgen/mobile_node/privileges.h"
@@ -43,6 +44,7 @@ struct node {
 	int epoll, signals;
 	struct place place;
 	struct keepalive keepalive;
+	struct boundary boundary;
 	bool trusted, trust_known;
 	monotonic request_sent, once_deadline;
 	bool path_pending; /* registered, nothing came through the tunnel yet */
@@ -98,7 +100,9 @@ static void registration_event(void *context, const struct registration_event *e
 		break;
 	case REGISTRATION_EVENT_REGISTERED:
 	case REGISTRATION_EVENT_REFRESHED:
-		trust_heard(node, event->trusted);
+		boundary_heard(&node->boundary, event->care_of_address, event->trusted);
+		/* Through the VPN the reply has TNC as well: the address inside it is trusted. */
+		trust_heard(node, event->trusted && event->care_of_address != node->boundary.inner);
 		registered(node, event);
 		break;
 	case REGISTRATION_EVENT_DENIED:
@@ -148,11 +152,45 @@ static uint32_t random_word(void *context)
 	return word;
 }
 
-static void signalling_received(void *context, const void *payload, size_t length)
+/* RFC 5265 3.4: in clear from a new network, and with TNC, means that it is inside. */
+static void probe_event(void *context, const struct registration_event *event)
 {
 	struct node *node = context;
 
-	registration_reply_received(&node->registration, clock_read(), payload, length);
+	if (event->type == REGISTRATION_EVENT_REQUEST) {
+		report_begin(&node->report, "probe");
+		report_address(&node->report, "care_of", event->care_of_address);
+		report_end(&node->report);
+	}
+	if (event->type == REGISTRATION_EVENT_REGISTERED)
+		boundary_heard(&node->boundary, event->care_of_address, event->trusted);
+}
+
+/* The home agent has the probe's address now: it becomes the node's, or the node's is told again.
+ */
+static void probe_answered(struct node *node)
+{
+	struct clock_now now = clock_read();
+	struct boundary *boundary = &node->boundary;
+	be32 before = node->registration.care_of_address;
+
+	node->registration.nonce = boundary->probe.nonce;
+	node->registration.last_timestamp = boundary->probe.last_timestamp;
+	boundary_probe_end(boundary);
+	registration_care_of_changed(&node->registration, now, boundary_care_of(boundary));
+	if (node->registration.care_of_address == before)
+		registration_refresh_wanted(&node->registration, now);
+}
+
+static void signalling_received(void *context, const void *payload, size_t length)
+{
+	struct node *node = context;
+	bool probe = boundary_is_answer(&node->boundary, payload, length);
+
+	registration_reply_received(
+		probe ? &node->boundary.probe : &node->registration, clock_read(), payload, length);
+	if (probe && !node->boundary.probe.pending)
+		probe_answered(node);
 }
 
 static void keepalive_due(struct node *node, struct clock_now now)
@@ -190,6 +228,22 @@ static void packets_received(struct node *node, uint64_t received, bool waited)
 	}
 }
 
+/* True: a probe has to tell whether the place is inside. */
+static bool places_read(struct node *node)
+{
+	be32 access = network_care_of_address(&node->network);
+	struct ip_address a = ip_address_from_v4(access);
+	const struct ip_prefix *home = &node->registration.settings.home_prefix;
+
+	node->tunnel.inner_address = node->network.inner_address;
+	if (!boundary_changed(&node->boundary, access, node->network.inner_address))
+		return false;
+	if (!home->length || !ip_prefix_contains(home, &a))
+		return true;
+	boundary_heard(&node->boundary, access, true); /* at home */
+	return false;
+}
+
 static void access_changed(struct node *node)
 {
 	struct clock_now now = clock_read();
@@ -199,7 +253,13 @@ static void access_changed(struct node *node)
 		return;
 	bool route_changed = node->network.route_changed;
 	node->network.route_changed = false;
-	be32 care_of_address = network_care_of_address(&node->network);
+	const struct registration_output output = {.context = node,
+		.send = registration_send,
+		.event = probe_event,
+		.random = random_word};
+	if (places_read(node))
+		boundary_probe(&node->boundary, &node->registration, &output, now);
+	be32 care_of_address = boundary_care_of(&node->boundary);
 	if (care_of_address != before)
 		registration_care_of_changed(&node->registration, now, care_of_address);
 	else if (route_changed)
@@ -226,6 +286,8 @@ static int loop_timeout_ms(const struct node *node)
 	monotonic deadline = registration_deadline(&node->registration);
 	uint64_t now = clock_read().monotonic_ns;
 
+	if (boundary_deadline(&node->boundary) < deadline)
+		deadline = boundary_deadline(&node->boundary);
 	if (keepalive_deadline(&node->keepalive) < deadline)
 		deadline = keepalive_deadline(&node->keepalive);
 	if (node->once_deadline < deadline)
@@ -245,6 +307,7 @@ static void loop_timers(struct node *node)
 	struct clock_now now = clock_read();
 
 	registration_timer(&node->registration, now);
+	boundary_timer(&node->boundary, now);
 	keepalive_due(node, now);
 	if (now.monotonic_ns >= node->once_deadline)
 		node->done = true;
@@ -317,11 +380,11 @@ static int node_open(struct node *node)
 			node->options.access);
 		return EX_UNAVAILABLE;
 	}
-	int error = tunnel_open(
-		&node->tunnel, node->options.tun, node->options.access, node->options.port, &what);
+	int error = tunnel_open(&node->tunnel, node->options.tun, node->options.access,
+		node->options.port, node->options.vpn.length, &what);
 	if (error)
 		return failed(what, error);
-	error = network_open(&node->network, access);
+	error = network_open(&node->network, access, &node->options.vpn);
 	if (error)
 		return failed("rtnetlink", error);
 	error = privileges_drop();
@@ -393,13 +456,15 @@ int main(int argc, char **argv)
 	}
 	registration_init(&node.registration, &node.options.registration, &output);
 	secret_wipe(&node.options.registration.key, sizeof(node.options.registration.key));
+	(void)places_read(&node);
 	registration_care_of_changed(
-		&node.registration, clock_read(), network_care_of_address(&node.network));
+		&node.registration, clock_read(), boundary_care_of(&node.boundary));
 	loop_run(&node);
 
 	place_withdraw(&node.place);
 	place_home_end(&node.place);
 	summary(&node);
+	boundary_probe_end(&node.boundary);
 	registration_fini(&node.registration);
 	network_close(&node.network);
 	tunnel_close(&node.tunnel);

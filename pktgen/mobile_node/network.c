@@ -22,14 +22,27 @@ static void address_forget(struct network *network, be32 address)
 	network->address_count = kept;
 }
 
+/* RFC 5266: what the VPN gave us is no address of the access network, wherever it stands. */
+static bool inner_heard(struct network *network, be32 address, bool added)
+{
+	struct ip_address a = ip_address_from_v4(address);
+
+	if (!network->inner.length || !ip_prefix_contains(&network->inner, &a))
+		return false;
+	if (added)
+		network->inner_address = address;
+	else if (network->inner_address == address)
+		network->inner_address = 0;
+	return true;
+}
+
 static void address_heard(struct network *network, const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attribute;
 	be32 address = 0, local = 0;
 
-	if (body->ifa_family != AF_INET || (int)body->ifa_index != network->access ||
-		body->ifa_scope != RT_SCOPE_UNIVERSE)
+	if (body->ifa_family != AF_INET || body->ifa_scope != RT_SCOPE_UNIVERSE)
 		return;
 	mnl_attr_for_each(attribute, message, sizeof(*body))
 	{
@@ -42,6 +55,9 @@ static void address_heard(struct network *network, const struct nlmsghdr *messag
 	}
 	if (local)
 		address = local;
+	if (inner_heard(network, address, message->nlmsg_type == RTM_NEWADDR) ||
+		(int)body->ifa_index != network->access)
+		return;
 	if (message->nlmsg_type == RTM_DELADDR) {
 		address_forget(network, address);
 		return;
@@ -113,12 +129,14 @@ static int addresses_dump(struct network *network)
 	struct ifaddrmsg *body = mnl_nlmsg_put_extra_header(message, sizeof(*body));
 	body->ifa_family = AF_INET;
 	network->address_count = 0;
+	network->inner_address = 0;
 	return exchange(network, message, change_heard);
 }
 
-int network_open(struct network *network, int access_ifindex)
+int network_open(struct network *network, int access_ifindex, const struct ip_prefix *inner)
 {
 	memset(network, 0, sizeof(*network));
+	network->inner = *inner;
 	network->access = access_ifindex;
 	network->requests = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	network->changes = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -162,7 +180,7 @@ int network_fd(const struct network *network)
 bool network_changes_read(struct network *network)
 {
 	char buffer[BUFFER_SIZE];
-	be32 before = network_care_of_address(network);
+	be32 before = network_care_of_address(network), inner = network->inner_address;
 
 	for (;;) {
 		ssize_t got = mnl_socket_recvfrom(network->changes, buffer, sizeof(buffer));
@@ -175,7 +193,8 @@ bool network_changes_read(struct network *network)
 			break;
 		mnl_cb_run(buffer, (size_t)got, 0, 0, change_heard, network);
 	}
-	return network->route_changed || before != network_care_of_address(network);
+	return network->route_changed || before != network_care_of_address(network) ||
+	       inner != network->inner_address;
 }
 
 be32 network_care_of_address(const struct network *network)

@@ -21,13 +21,15 @@ struct network {
 	/* IPv4 addresses of global scope on the access interface, in the order in which they came
 	 */
 	be32 addresses[NETWORK_ADDRESSES_MAX];
+	struct ip_prefix inner; /* tunnel inner addresses of a VPN client; length 0: none */
+	be32 inner_address;     /* one of them, on any interface; 0 none */
 	unsigned address_count;
 	unsigned sequence;
 	bool route_changed; /* since network_changes_read last said so */
 };
 
 /* 0 or -errno. Reads the addresses that are there already. */
-int network_open(struct network *network, int access_ifindex);
+int network_open(struct network *network, int access_ifindex, const struct ip_prefix *inner);
 void network_close(struct network *network);
 int network_fd(const struct network *network);
 /*

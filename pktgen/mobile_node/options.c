@@ -42,6 +42,9 @@ static const char help[] =
 	"  --tun NAME             name of the TUN device (default hp-mn0)\n"
 	"  --route PREFIX         what goes into the tunnel; may be repeated (default 0.0.0.0/0)\n"
 	"  --no-route             no route at all\n"
+	"  --vpn PREFIX           addresses that a VPN client gets (RFC 5266): outside the "
+	"trusted\n"
+	"                         network such an address is the care-of address\n"
 	"\n"
 	"  --json                 one JSON object per event instead of key=value lines\n"
 	"  --once                 register once, print the outcome, exit: 0 accepted, 1 not\n"
@@ -154,6 +157,7 @@ enum option_name {
 	OPTION_TUN,
 	OPTION_ROUTE,
 	OPTION_NO_ROUTE,
+	OPTION_VPN,
 	OPTION_JSON,
 	OPTION_ONCE,
 	OPTION_HELP,
@@ -177,6 +181,7 @@ static const struct option long_options[] = {
 	{"port", required_argument, NULL, OPTION_PORT},
 	{"tun", required_argument, NULL, OPTION_TUN},
 	{"route", required_argument, NULL, OPTION_ROUTE},
+	{"vpn", required_argument, NULL, OPTION_VPN},
 	{"no-route", no_argument, NULL, OPTION_NO_ROUTE},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"once", no_argument, NULL, OPTION_ONCE},
@@ -219,6 +224,8 @@ static bool identity_option(struct options *o, int option, const char *value)
 	case OPTION_ROUTE:
 		return o->route_count < OPTIONS_ROUTES_MAX &&
 		       prefix_read(value, &o->routes[o->route_count++]);
+	case OPTION_VPN:
+		return prefix_read(value, &o->vpn);
 	default:
 		return false;
 	}

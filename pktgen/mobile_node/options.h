@@ -17,6 +17,7 @@ struct options {
 	char tun[IF_NAMESIZE];
 	struct ip_prefix routes[OPTIONS_ROUTES_MAX];
 	unsigned route_count;
+	struct ip_prefix vpn; /* tunnel inner addresses (RFC 5266); length 0: no VPN */
 	uint16_t port;        /* local UDP port, 0 any */
 	uint16_t keepalive_s; /* 0: as the home agent says */
 	bool json;

@@ -45,7 +45,8 @@ static int outer_socket(int type, int protocol, const char *access)
 
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, access, (socklen_t)strlen(access)) < 0 ||
+	if ((access && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, access,
+			       (socklen_t)strlen(access)) < 0) ||
 		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &off, sizeof(off)) < 0 ||
 		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0) {
 		int error = errno;
@@ -66,9 +67,11 @@ static int udp_open(struct tunnel *tunnel, const char *access, uint16_t port)
 }
 
 int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access, uint16_t port,
-	const char **what)
+	bool vpn, const char **what)
 {
 	memset(tunnel, 0, sizeof(*tunnel));
+	tunnel->access_ifindex = vpn ? (int)if_nametoindex(access) : 0;
+	access = vpn ? NULL : access;
 	tunnel->tun = tunnel->udp = tunnel->raw = -1;
 	*what = "UDP socket on the access interface";
 	int error = udp_open(tunnel, access, port);
@@ -114,7 +117,8 @@ static int outer_send(const struct tunnel *tunnel, int fd, be32 source, uint16_t
 		.msg_iovlen = 2,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
-	const struct in_pktinfo info = {.ipi_spec_dst.s_addr = source};
+	const struct in_pktinfo info = {.ipi_spec_dst.s_addr = source,
+		.ipi_ifindex = source == tunnel->inner_address ? 0 : tunnel->access_ifindex};
 
 	memset(&control, 0, sizeof(control));
 	control.header.cmsg_level = IPPROTO_IP;

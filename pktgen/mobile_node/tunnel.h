@@ -33,6 +33,8 @@ struct tunnel {
 	int tun_ifindex;
 	char tun_name[IF_NAMESIZE];
 	be32 home_agent, home_address, care_of_address;
+	be32 inner_address; /* of the VPN: from there, any interface; see tunnel_open */
+	int access_ifindex; /* 0: the sockets are bound to it */
 	enum tunnel_form form;
 	bool expecting; /* a request is out: the home agent may tunnel before we have read its reply
 			 */
@@ -45,11 +47,13 @@ struct tunnel {
 };
 
 /*
- * Makes the device and the sockets. 0 or -errno; *what then names what failed. A raw socket that is
+ * Makes the device and the sockets. `vpn`: the sockets are not bound; each datagram names the
+ * access interface, but what has the inner address as its source goes as the host routes it, into
+ * the VPN (RFC 5266). 0 or -errno; *what then names what failed. A raw socket that is
  * not permitted is no error: tunnel->raw is -1 and IP-in-IP cannot be used.
  */
 int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access, uint16_t port,
-	const char **what);
+	bool vpn, const char **what);
 void tunnel_close(struct tunnel *tunnel);
 
 /* Signalling to the home agent's port 434 from `source`. 0 or -errno. */
