@@ -210,6 +210,52 @@ static uint64_t digest(uint64_t hash, const void *octets, size_t length)
 	return hash;
 }
 
+/* Where ESP begins in a frame that may be ours; 0 when it is none. */
+static uint32_t esp_find(const uint8_t *frame, uint32_t length)
+{
+	bool ipv6 = frame[12] == 0x86;
+	uint32_t at = ipv6 ? 54 : 34;
+	uint8_t protocol;
+
+	if (length < at + 8 + ESP_HEADER_LENGTH)
+		return 0;
+	protocol = frame[ipv6 ? 20 : 23];
+	if (protocol == IPPROTO_UDP)
+		at += (uint32_t)sizeof(struct rte_udp_hdr);
+	return protocol == IPPROTO_ESP || protocol == IPPROTO_UDP ? at : 0;
+}
+
+/* An association's numbers are given out in the order of packets, which is each flow's own alone:
+ * of what we sealed, the text is compared, and number, IV and ICV are left out. */
+static void unseal(const struct world *w, struct world_frame *f)
+{
+	uint32_t at = esp_find(f->octets, f->length), id, overhead;
+	const struct sa_outbound *sa;
+
+	if (at == 0)
+		return;
+	id = esp_codec_spi(f->octets + at) - SPI;
+	sa = id <= SEALED ? sa_outbound_get(tables_sas(w->tables), id) : NULL;
+	overhead = sa != NULL ? esp_codec_text_offset(sa->suite) + sa->suite->icv_length : 0;
+	if (sa == NULL || esp_codec_check_length(sa->suite, f->length - at) != ESP_ACCEPT)
+		return;
+	uint8_t *copy = malloc(f->length);
+	memcpy(copy, f->octets, f->length);
+	struct crypto_operation operation = {.suite = sa->suite,
+		.key = sa->key,
+		.esp = copy + at,
+		.sequence = esp_codec_sequence_low(copy + at),
+		.length = f->length - at - overhead,
+		.flags = sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+	crypto_engine_decrypt_burst(w->worker.crypto, &operation, 1);
+	if (operation.status == CRYPTO_DONE) {
+		memcpy(f->octets, copy, f->length);
+		memset(f->octets + at + 4, 0, esp_codec_text_offset(sa->suite) - 4);
+		memset(f->octets + f->length - sa->suite->icv_length, 0, sa->suite->icv_length);
+	}
+	free(copy);
+}
+
 /* Sums: lanes keep the order of each flow, not that of all. An identification that counts all
  * packets of the process is left out, and the checksum over it. */
 static void note(struct play *play)
@@ -220,6 +266,7 @@ static void note(struct play *play)
 		struct world_frame *f = &w->sent[i];
 		if (f->length >= 34 && f->octets[12] == 8 && f->octets[13] == 0)
 			f->octets[18] = f->octets[19] = f->octets[24] = f->octets[25] = 0;
+		unseal(w, f);
 		play->outcome.frames += digest(f->port + 1u, f->octets, f->length);
 	}
 	for (unsigned i = 0; i < w->kernel_count; i++)
