@@ -401,8 +401,9 @@ static enum drop_reason open_tunnel(
 		return DROP_ipsec_inner_malformed;
 	}
 	rte_pktmbuf_adj(w->packet, (uint16_t)start);
-	packet_trim(w->packet, inner);                                   /* ESP-FMT-13 */
-	if (likely(next_header == ESP_NEXT_HEADER_IPV4 && head != copy)) /* checked, in one piece */
+	packet_trim(w->packet, inner); /* ESP-FMT-13 */
+	/* Checked, and at the data start: not in the next piece. */
+	if (likely(next_header == ESP_NEXT_HEADER_IPV4 && w->packet->nb_segs == 1))
 		packet_note_ipv4(p, rte_pktmbuf_mtod(w->packet, const struct rte_ipv4_hdr *));
 	else if (!packet_parse(w->packet, p))
 		return DROP_ipsec_inner_malformed;

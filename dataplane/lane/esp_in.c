@@ -4,6 +4,7 @@
 #include "dataplane/decap/ecn.h"
 #include "dataplane/decap/esp.h"
 #include "dataplane/header.h"
+#include "dataplane/input/esp_port.h"
 
 #include <rte_ether.h>
 #include <rte_udp.h>
@@ -12,7 +13,6 @@
 #define IPV4     ((uint16_t)sizeof(struct rte_ipv4_hdr))
 #define UDP      ((uint16_t)sizeof(struct rte_udp_hdr))
 #define HEADERS  (ETHER + IPV4 + UDP + ESP_HEADER_LENGTH)
-#define NAT_PORT RTE_BE16(4500)
 #define FRAGMENT RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
 #define ANY_SA   UINT64_MAX
 #define PLAIN    7   /* octets of padding: AES-GCM and the like pad by up to 3 */
@@ -22,7 +22,7 @@
 /* A packet that may be inbound ESP. */
 struct candidate {
 	struct esp_work work;
-	uint64_t bars; /* SAs that the lane leaves alone once it has left this packet */
+	uint64_t bars; /* SAs that the lane leaves alone in this burst when it leaves this packet */
 	uint32_t slot;
 	uint32_t low; /* half of its number */
 	be32 spi, source, destination;
@@ -53,8 +53,7 @@ struct lane { /* one burst */
 	struct worker *worker;
 	const struct sa_table *sas;
 	const struct port *port;
-	be32 ours;       /* an outer destination that is an address of ours */
-	uint64_t barred; /* SAs that the lane leaves alone: bit of the slot's low bits */
+	be32 ours; /* an outer destination that is an address of ours */
 	unsigned way_count;
 	struct way ways[BURST_SIZE];
 };
@@ -102,10 +101,12 @@ static __attribute__((noinline)) uint64_t bars_of(
 		return ANY_SA;
 	if (ip->next_proto_id == IPPROTO_ESP)
 		return spi_bar(lane, (const uint8_t *)udp);
-	return udp->dst_port == NAT_PORT ? spi_bar(lane, (const uint8_t *)(udp + 1)) : 0;
+	return esp_port_is(lane->worker, rte_be_to_cpu_16(udp->dst_port))
+		       ? spi_bar(lane, (const uint8_t *)(udp + 1))
+		       : 0;
 }
 
-/* Up to the SPI, of a usual frame: what local_demux and udp ask, but for whose address it is. */
+/* Up to the SPI, of what is usual and may be ESP: what udp asks besides. */
 static bool parse(struct rte_mbuf *frame, struct candidate *c)
 {
 	const struct rte_ipv4_hdr *ip = lane_ip(frame);
@@ -118,13 +119,11 @@ static bool parse(struct rte_mbuf *frame, struct candidate *c)
 	c->work.udp = ip->next_proto_id == IPPROTO_UDP;
 	if (c->work.udp) {
 		uint16_t length = rte_be_to_cpu_16(udp->dgram_len);
-		if (udp->dst_port != NAT_PORT || udp->dgram_cksum != 0 || end < IPV4 + length)
+		if (udp->dgram_cksum != 0 || end < IPV4 + length)
 			return false;
 		end = (uint16_t)(IPV4 + length);
 		at = (uint16_t)(IPV4 + UDP);
 		c->source_port = udp->src_port;
-	} else if (ip->next_proto_id != IPPROTO_ESP) {
-		return false;
 	}
 	if (end < at + ESP_HEADER_LENGTH)
 		return false;
@@ -147,7 +146,7 @@ static void parse_all(const struct lane *lane, struct candidate *candidates)
 		c->work.packet = burst->frames[i];
 		c->work.index = (uint8_t)i;
 		c->work.sa = NULL;
-		c->is_esp = burst->usual >> i & 1 && parse(burst->frames[i], c);
+		c->is_esp = burst->esp >> i & 1 && parse(burst->frames[i], c);
 		if (likely(c->is_esp)) {
 			c->slot = sa_spi_slot(rte_be_to_cpu_32(c->spi), lane->sas->count);
 			c->bars = sa_bar(c->slot);
@@ -258,17 +257,24 @@ static void work_prefetch(const struct esp_work *w, const struct esp_work *befor
 		crypto_key_prefetch(suite, w->sa->key, w->text);
 }
 
+/* All packets of an SA, or none of them: in a burst the steps ask all before they judge any. */
 static unsigned admit_all(
 	struct lane *lane, struct candidate *candidates, const struct esp_work **works)
 {
+	uint64_t barred = 0;
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < lane->burst->count; i++) {
 		struct candidate *c = &candidates[i];
-		if (unlikely(!c->is_esp || lane->barred & c->bars || !admit(lane, c))) {
-			lane->barred |= c->bars;
-			continue;
+		if (unlikely(!c->is_esp || !admit(lane, c))) {
+			c->is_esp = false;
+			barred |= c->bars;
 		}
+	}
+	for (unsigned i = 0; i < lane->burst->count; i++) {
+		const struct candidate *c = &candidates[i];
+		if (unlikely(!c->is_esp || barred & c->bars))
+			continue;
 		works[used] = &c->work;
 		work_prefetch(&c->work, used > 0 ? works[used - 1] : NULL, used);
 		used++;
@@ -561,7 +567,7 @@ void esp_in_lane(struct lane_burst *burst)
 	struct opened opened[BURST_SIZE];
 	unsigned count;
 
-	if (lane.sas->count == 0 || burst->usual == 0)
+	if (lane.sas->count == 0)
 		return;
 	parse_all(&lane, candidates);
 	sas_prefetch(&lane, candidates);

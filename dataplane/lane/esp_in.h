@@ -18,10 +18,11 @@
  * steps. The lane has no drop, no event and no rule of its own: it only recognizes packets for
  * which all of them come to one and the same plain end.
  *
- * Order. An SA's packets are judged and leave in the order of the burst: once one of them was left
- * to the steps, all later ones of it are, and once one was judged, all later ones are. A frame that
- * may belong to any SA (a fragment, options) ends the lane for the burst. Packets of two SAs are of
- * two flows (HA4-FWD-17).
+ * Order. Of a burst all packets of an SA go through the lane, or all through the steps; a frame
+ * that may belong to any SA (a fragment, options) leaves the whole burst to the steps. So each SA
+ * sees what it would see without the lane: all its packets asked before the cipher, then judged one
+ * after another. Once one of them is handed to the steps after the cipher, all later ones are, and
+ * none overtakes it (HA4-FWD-17). Packets of two SAs are of two flows.
  */
 #ifndef DATAPLANE_LANE_ESP_IN_H
 #define DATAPLANE_LANE_ESP_IN_H

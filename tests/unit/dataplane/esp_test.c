@@ -473,6 +473,39 @@ static void hostile_plaintext(void **state)
 	}
 }
 
+// BAD-17, ESP-IN-05: a piece ends where the inner header begins; what is judged is that header
+static void inner_in_next_piece(void **state)
+{
+	static uint8_t frame[256], inner[256];
+	struct world *w = setup(0);
+	const struct sa_inbound *sa = sa_inbound_get(tables_sas(w->tables), 1);
+	uint8_t *esp = frame + 34, *text = esp + 16;
+	struct crypto_operation operation = {
+		.suite = sa->suite, .key = sa->key, .esp = esp, .sequence = 1, .length = 84};
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
+	struct ip_address from = address(HERE), to = address(THERE);
+	(void)state;
+
+	frame_make(inner, 80, false, 2);
+	memcpy(text, inner + 14, 80);
+	assert_int_equal(esp_codec_trailer_write(text + 80, 2, ESP_NEXT_HEADER_IPV4), 4);
+	esp_codec_header_write(esp, SPI, 1);
+	crypto_engine_encrypt_burst(w->worker.crypto, &operation, 1);
+	frame_make(frame, 20, false, 1);
+	ip->total_length = RTE_BE16(136);
+	ip->next_proto_id = IPPROTO_ESP;
+	ip->src_addr = ip_address_v4(&from);
+	ip->dst_addr = ip_address_v4(&to);
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));
+	receive(w, 1, frame, 150, 3); /* 50 octets each */
+	assert_int_equal(w->counters.esp_decrypted, 1);
+	assert_int_equal(w->counters.esp_encrypted, 1); /* the policy sends it on so */
+	assert_int_equal(w->sent_count, 1);
+	assert_true(world_settle(w));
+	assert_true(world_free(w));
+}
+
 static int set_changed(struct world *w, void (*change)(struct sa_command *sa))
 {
 	struct command c = sa_command(SA_INBOUND, 9, 0xc0000009u);
@@ -706,6 +739,7 @@ int main(void)
 		cmocka_unit_test(rate_0_is_silence),
 		cmocka_unit_test(started_again),
 		cmocka_unit_test(hostile_plaintext),
+		cmocka_unit_test(inner_in_next_piece),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(foreign_spi_and_reuse),
 		cmocka_unit_test(moved_in_place),

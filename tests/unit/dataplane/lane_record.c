@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ETHERNET 14
+#define ETHERNET      14
+#define RECORD_EVENTS RTE_DIM(((struct world *)0)->events)
 
 struct record *record_new(const struct world *world)
 {
@@ -71,14 +72,28 @@ static void from_first(struct record *record, struct world_frame *frame)
 	ip->hdr_checksum = 0;
 }
 
+/* Addresses, protocol and what follows the header: ports or SPI, nothing where there is none. */
+static void flow_of(const struct world_frame *frame, uint8_t flow[14])
+{
+	const uint8_t *ip = frame->octets + ETHERNET;
+
+	memset(flow, 0, 14);
+	flow[0] = (uint8_t)frame->port;
+	if (frame->length < ETHERNET + 20)
+		return;
+	flow[1] = ip[9];
+	memcpy(flow + 2, ip + 12, 8);
+	if (frame->length >= ETHERNET + 24)
+		memcpy(flow + 10, ip + 20, 4);
+}
+
 static int flow_compare(const struct world_frame *a, const struct world_frame *b)
 {
-	uint32_t length = RTE_MIN(a->length, b->length);
+	uint8_t flows[2][14];
 
-	if (a->port != b->port || length < ETHERNET + 28u)
-		return a->port != b->port ? a->port - b->port : 0;
-	/* addresses, and what follows the header: ports or SPI */
-	return memcmp(a->octets + ETHERNET + 12, b->octets + ETHERNET + 12, 12);
+	flow_of(a, flows[0]);
+	flow_of(b, flows[1]);
+	return memcmp(flows[0], flows[1], sizeof(flows[0]));
 }
 
 /* Insertion: frames of one flow stay in their order. */
@@ -106,6 +121,51 @@ static void put_frames(struct record *record, unsigned step, const char *name,
 	record->frames += count;
 }
 
+/* Of packets that name no SA a whole neighbourhood shares what may be told a second (AUD-05): which
+ * of them it was told of depends on the order among SAs. */
+static struct event event_of(const struct event *event)
+{
+	struct event known = {.type = event->type,
+		.id = event->id,
+		.value = event->value,
+		.address = event->address};
+
+	if (event->type == EVENT_SA_REJECTED && event->id == SA_NONE) {
+		known.value >>= 32;
+		memset(&known.address, 0, sizeof(known.address));
+	}
+	return known;
+}
+
+/* Events of one burst have no order that means anything. */
+static bool is_later(const struct event *a, const struct event *b)
+{
+	if (a->type != b->type)
+		return a->type > b->type;
+	if (a->id != b->id)
+		return a->id > b->id;
+	if (a->value != b->value)
+		return a->value > b->value;
+	return memcmp(&a->address, &b->address, sizeof(a->address)) > 0;
+}
+
+static void put_events(
+	struct record *record, unsigned step, const struct event *events, unsigned count)
+{
+	struct event sorted[RECORD_EVENTS];
+
+	if (count == RECORD_EVENTS)
+		abort(); /* some may be missing */
+	for (unsigned i = 0; i < count; i++) {
+		struct event event = event_of(&events[i]);
+		unsigned at = i;
+		for (; at > 0 && is_later(&sorted[at - 1], &event); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = event;
+	}
+	put(record, step, "events", sorted, (uint32_t)(count * sizeof(sorted[0])));
+}
+
 static void put_sas(struct record *record, unsigned step, const struct world *world)
 {
 	const struct sa_table *sas = tables_sas(world->tables);
@@ -124,6 +184,20 @@ static void put_sas(struct record *record, unsigned step, const struct world *wo
 		uint32_t soft[2] = {sa->learned_mtu, sa->allowance};
 		put(record, step, name, soft, sizeof(soft));
 	}
+	for (uint32_t i = 0; i < WORLD_SAS; i++) {
+		struct sa_inbound_state state = world->sas.inbound[i];
+		const struct sa_inbound *sa = sa_inbound_get(sas, i);
+		char name[24];
+
+		snprintf(name, sizeof(name), "SA in %u", i);
+		if (state.last_use_ns != 0)
+			state.last_use_ns -= record->from_ns;
+		put(record, step, name, &state, sizeof(state));
+		if (sa == NULL)
+			continue;
+		uint32_t soft[3] = {sa->failures, sa->proved, sa->mapping_told_to};
+		put(record, step, name, soft, sizeof(soft));
+	}
 	put(record, step, "windows", world->sas.windows,
 		WORLD_SAS * sa_window_words(WORLD_WINDOW) * sizeof(*world->sas.windows));
 }
@@ -132,13 +206,11 @@ void record_write(struct record *record, struct world *world, unsigned step)
 {
 	sort(world->sent, world->sent_count);
 	put_frames(record, step, "sent", world->sent, world->sent_count);
+	sort(world->kernel, world->kernel_count);
 	put_frames(record, step, "kernel", world->kernel, world->kernel_count);
 	for (unsigned i = 0; i < world->punted_count; i++)
 		put(record, step, "punted", world->punted[i].data, world->punted[i].length);
-	for (unsigned i = 0; i < world->event_count; i++) {
-		put(record, step, "event", &world->events[i].type, sizeof(world->events[i].type));
-		put(record, step, "event", &world->events[i].id, sizeof(world->events[i].id));
-	}
+	put_events(record, step, world->events, world->event_count);
 	put(record, step, "counters", &world->counters, sizeof(world->counters));
 	put(record, step, "bindings", world->bindings, sizeof(world->bindings));
 	put(record, step, "policies", world->policy_hits, sizeof(world->policy_hits));

@@ -1,0 +1,716 @@
+/*
+ * The lane of inbound ESP against the steps: one script of bursts and changes of the tables is
+ * played to a dataplane with lanes and to one without, and all that can be seen of the two must be
+ * the same, octet by octet: frames of each flow in their order, counters, events, states of SAs.
+ *
+ * The script is random, from a seed: several peers with suites, windows and selectors of all kinds,
+ * whose packets come usual, repeated, late, forged, authentic but hostile inside, from elsewhere,
+ * in fragments, with trailing octets; among them packets that are no ESP at all. Between bursts
+ * routes, neighbours, policies, addresses and SAs come and go. How many packets the lane took is
+ * asserted: a lane that takes nothing proves nothing.
+ */
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+
+#include "dataplane/crypto/engine.h"
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/lane/lane.h"
+#include "dataplane/packet.h"
+
+#include "tests/unit/dataplane/lane_record.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HERE      0xc0000201u /* 192.0.2.1 */
+#define PEERS     0xcb007100u /* 203.0.113.0 and on */
+#define HOSTS     0x0a630000u /* 10.99.0.0 and on: the peers' inner addresses */
+#define SPIS      0xc0001000u
+#define FRAME_MAX 2000
+#define KEPT      64
+#define ETHERNET  14
+#define MTU_SMALL 300
+#define WAIT_MAX  8 /* output/neighbor holds as many */
+
+enum { BURSTS = 2500 };
+
+struct peer { /* an SA and its far end */
+	uint16_t encryption, integrity, window;
+	uint8_t key_length, integrity_length;
+	uint32_t flags;
+	bool subnet; /* its selector is no single host */
+	bool limits; /* it is always close to one */
+	uint32_t spi_high;
+};
+
+static const struct peer peers[] = {
+	{SA_ENCRYPTION_AES_GCM_16, 0, 1024, 20, 0, 0, false, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, SA_UDP, false, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 1024, 36, 0, SA_ESN, false, false, 0},
+	{SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA2_256_128, 128, 16, 32, 0, false, false, 0},
+	{SA_ENCRYPTION_CHACHA20_POLY1305, 0, 64, 36, 0, SA_UDP | SA_DSCP_COPY_IN, false, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 0, 20, 0, 0, false, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, 0, true, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, 0, false, true, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, 0, false, false, 5}, /* an SPI of another slot */
+	{SA_ENCRYPTION_AES_GCM_16_IIV, 0, 64, 20, 0, SA_ESN | SA_UDP, false, false, 0},
+	{SA_ENCRYPTION_NULL, SA_INTEGRITY_HMAC_SHA1_96, 64, 0, 20, 0, false, false, 0},
+};
+#define PEERS_COUNT ((unsigned)RTE_DIM(peers))
+
+struct frame {
+	uint32_t length;
+	uint8_t octets[FRAME_MAX];
+};
+
+struct script { /* one performance */
+	struct world *world;
+	struct record *record;
+	uint64_t random;
+	uint64_t numbers[PEERS_COUNT];       /* last one used */
+	struct crypto_key keys[PEERS_COUNT]; /* of the SA as it was set last */
+	const struct suite *suites[PEERS_COUNT];
+	uint8_t generation[PEERS_COUNT];
+	struct frame kept[KEPT]; /* sent before, to be repeated */
+	uint64_t frames;
+	uint32_t local_host;
+	bool calm;    /* nobody spoils a frame of this burst */
+	bool waiting; /* a next hop is not resolved: few packets wait for it */
+};
+
+static uint32_t next(struct script *s, uint32_t below)
+{
+	uint64_t z = s->random += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (uint32_t)((z ^ z >> 31) % below);
+}
+
+static struct ip_address v4(uint32_t host)
+{
+	return ip_address_from_v4(rte_cpu_to_be_32(host));
+}
+
+static uint32_t spi_of(unsigned peer)
+{
+	return SPIS + peer + (peers[peer].spi_high << 4);
+}
+
+static void apply(struct script *s, struct command c)
+{
+	int error = world_apply(s->world, &c);
+
+	/* A removed SA cannot be moved. */
+	if (error != 0 && error != EAGAIN && (error != EINVAL || c.type != COMMAND_SA_SET))
+		fail_msg("command %u refused: %d (SA %u)", c.type, error, c.sa.sa_id);
+}
+
+/* ---- tables ---- */
+
+static struct selector selector_of(unsigned peer)
+{
+	uint32_t host = HOSTS + peer * 16;
+
+	return (struct selector){.local_first = v4(0),
+		.local_last = v4(UINT32_MAX),
+		.remote_first = v4(host),
+		.remote_last = v4(host + (peers[peer].subnet ? 3 : 0)),
+		.local_port_last = UINT16_MAX,
+		.remote_port_last = UINT16_MAX};
+}
+
+static struct command sa_command(unsigned peer)
+{
+	const struct peer *p = &peers[peer];
+
+	return (struct command){.type = COMMAND_SA_SET,
+		.sa = {.local = v4(HERE),
+			.remote = v4(PEERS + peer),
+			.sa_id = peer,
+			.spi = rte_cpu_to_be_32(spi_of(peer)),
+			.flags = p->flags,
+			.pair_id = SA_NONE,
+			.encryption = p->encryption,
+			.integrity = p->integrity,
+			.local_port = p->flags & SA_UDP ? RTE_BE16(4500) : 0,
+			.remote_port = p->flags & SA_UDP ? RTE_BE16(4500) : 0,
+			.replay_window = p->window,
+			.direction = SA_INBOUND,
+			.tunnel_ttl = 64,
+			.dscp = DSCP_COPY}};
+}
+
+static void sa_make(struct script *s, unsigned peer)
+{
+	const struct peer *p = &peers[peer];
+	struct command key = {.type = COMMAND_SA_KEY,
+		.sa_key = {.sa_id = peer,
+			.direction = SA_INBOUND,
+			.encryption_length = p->key_length,
+			.integrity_length = p->integrity_length}};
+	struct command limits = {.type = COMMAND_SA_LIMITS,
+		.sa_limits = {.sa_id = peer,
+			.direction = SA_INBOUND,
+			.soft_packets = 40,
+			.hard_packets = 120,
+			.hard_bytes = 60000}};
+	const struct sa_inbound *sa;
+
+	memset(key.sa_key.encryption_key, ++s->generation[peer], p->key_length);
+	memset(key.sa_key.integrity_key, s->generation[peer], p->integrity_length);
+	apply(s, key);
+	if (p->limits)
+		apply(s, limits);
+	apply(s, (struct command){.type = COMMAND_SA_SELECTOR,
+			 .sa_selector = {.sa_id = peer,
+				 .direction = SA_INBOUND,
+				 .selector = selector_of(peer)}});
+	apply(s, sa_command(peer));
+	sa = sa_inbound_get(tables_sas(s->world->tables), peer);
+	assert_non_null(sa);
+	s->keys[peer] = *sa->key;
+	s->suites[peer] = sa->suite;
+	s->numbers[peer] = 0;
+}
+
+static void policy(struct script *s, uint32_t id, uint32_t net, uint8_t action)
+{
+	apply(s, (struct command){.type = COMMAND_POLICY_SET,
+			 .policy = {.selector = {.local_first = v4(0),
+					    .local_last = v4(UINT32_MAX),
+					    .remote_first = v4(net),
+					    .remote_last = v4(net | 0xffff),
+					    .local_port_last = UINT16_MAX,
+					    .remote_port_last = UINT16_MAX},
+				 .policy_id = id,
+				 .order = id,
+				 .sa_id = SA_NONE,
+				 .direction = SA_OUTBOUND,
+				 .action = action}});
+	apply(s, (struct command){.type = COMMAND_POLICY_COMMIT});
+}
+
+static void world_make(struct script *s)
+{
+	struct world *w = s->world;
+
+	world_agent(w, "192.0.2.1", AGENT_NO_BINDING_CHECK);
+	world_local(w, "192.0.2.1", 0);
+	world_local(w, "10.1.9.9", 1); /* ours, among what is routed */
+	world_route(w, "10.1.0.0/16", "172.16.1.2", 1);
+	world_route(w, "10.2.0.0/16", NULL, 2);
+	world_route(w, "10.4.0.0/16", "192.0.2.2", 0);
+	world_route(w, "10.99.0.0/16", "192.0.2.2", 0);
+	world_route(w, "203.0.113.0/24", "192.0.2.2", 0);
+	world_neighbor(w, "172.16.1.2", 1, 2);
+	world_neighbor(w, "192.0.2.2", 0, 3);
+	world_neighbor(w, "10.5.0.8", 2, 8);
+	for (unsigned i = 1; i < 7; i++)
+		apply(s, (struct command){.type = COMMAND_NEIGHBOR_SET,
+				 .neighbor = {.address = v4(0x0a020000u + i),
+					 .port = 2,
+					 .mac = {2, 0, 0, 2, 0, (uint8_t)i}}});
+	apply(s, (struct command){.type = COMMAND_ROUTE_SET,
+			 .route = {.prefix = {.address = v4(0x0a030000u), .length = 96 + 16},
+				 .next_hop = v4(0xac100102u),
+				 .port = 1,
+				 .mtu = MTU_SMALL}});
+	world_home_network(w, "10.5.0.0/16", 2);
+	world_binding(w, 3, "10.5.0.7", "203.0.113.200", 0, ENCAPSULATION_IPIP, 0);
+	policy(s, 1, 0x0a040000u, POLICY_BYPASS);
+	policy(s, 2, 0x0a990000u, POLICY_DISCARD);
+	policy(s, 3, 0xcb000000u, POLICY_BYPASS);
+	for (unsigned i = 0; i < PEERS_COUNT; i++)
+		sa_make(s, i);
+}
+
+/* MOBIKE, or a NAT that control has heard of. */
+static void sa_move(struct script *s, unsigned peer)
+{
+	struct command c = sa_command(peer);
+
+	if (next(s, 2))
+		c.sa.remote = v4(PEERS + 64 + peer);
+	else if (c.sa.flags & SA_UDP)
+		c.sa.remote_port = RTE_BE16(7777);
+	apply(s, c);
+}
+
+/* All as it was. */
+static void tables_restore(struct script *s, unsigned peer)
+{
+	const struct sa_inbound *sa = sa_inbound_get(tables_sas(s->world->tables), peer);
+
+	s->world->ports[1].up = true;
+	s->waiting = false;
+	if (s->local_host != 0)
+		apply(s, (struct command){.type = COMMAND_LOCAL_REMOVE,
+				 .local = {.address = v4(s->local_host)}});
+	s->local_host = 0;
+	world_neighbor(s->world, "172.16.1.2", 1, (uint8_t)(2 + next(s, 2)));
+	world_route(s->world, "10.1.0.0/16", "172.16.1.2", 1);
+	if (sa == NULL || sa->state != SA_STATE_LIVE)
+		sa_make(s, peer);
+	else
+		apply(s, sa_command(peer));
+}
+
+/* Something that control might do between two bursts. */
+static void table_change(struct script *s)
+{
+	unsigned peer = next(s, PEERS_COUNT);
+
+	switch (next(s, 12)) {
+	case 0:
+		apply(s, (struct command){.type = COMMAND_NEIGHBOR_REMOVE,
+				 .neighbor = {.address = v4(0xac100102u), .port = 1}});
+		s->waiting = true;
+		break;
+	case 1:
+		world_route(s->world, "10.1.0.0/16", "172.16.1.3", 1);
+		s->waiting = true;
+		break;
+	case 2:
+		apply(s, (struct command){.type = COMMAND_SA_REMOVE,
+				 .sa = {.sa_id = peer, .direction = SA_INBOUND}});
+		break;
+	case 3:
+		sa_move(s, peer);
+		break;
+	case 4:
+		policy(s, 1, 0x0a040000u, next(s, 2) ? POLICY_BYPASS : POLICY_DISCARD);
+		break;
+	case 5:
+		s->world->ports[1].up = next(s, 4) != 0;
+		break;
+	case 6:
+		apply(s, (struct command){
+				 .type = next(s, 2) ? COMMAND_LOCAL_SET : COMMAND_LOCAL_REMOVE,
+				 .local = {.address = v4(0x0a010005u), .port = 1}});
+		break;
+	case 7:
+		world_advance(s->world, 1 + next(s, 5000));
+		break;
+	case 8: /* a peer's own address is ours now */
+		s->local_host = HOSTS + peer * 16;
+		apply(s, (struct command){.type = COMMAND_LOCAL_SET,
+				 .local = {.address = v4(s->local_host), .port = 1}});
+		break;
+	default:
+		tables_restore(s, peer);
+	}
+}
+
+/* ---- packets ---- */
+
+static void checksum_set(struct rte_ipv4_hdr *ip)
+{
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, (ip->version_ihl & 15u) * 4u);
+}
+
+static uint32_t destination(struct script *s)
+{
+	static const uint32_t nets[] = {0x0a010000u, 0x0a010000u, 0x0a010000u, 0x0a020000u,
+		0x0a030000u, 0x0a040000u, 0x0a050000u, 0x0a630000u, 0x0b000000u, 0xe0000000u,
+		0x7f000000u};
+	uint32_t net = nets[next(s, next(s, 4) ? 5 : RTE_DIM(nets))];
+
+	if (net == 0x0a050000u)
+		return net + 7 + next(s, 2);
+	if (net == 0x0a010000u && next(s, 64) == 0)
+		return 0x0a010909u;
+	return net + 1 + next(s, 6);
+}
+
+/* An inner packet, mostly sound. Returns its length. */
+static uint32_t inner_make(struct script *s, unsigned peer, uint8_t *text)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)text;
+	static const uint16_t lengths[] = {20, 28, 40, 64, 200, 512, 1200};
+	uint32_t length = lengths[next(s, RTE_DIM(lengths))] + next(s, 8);
+	uint32_t source = HOSTS + peer * 16 + (peers[peer].subnet ? next(s, 4) : 0);
+
+	for (uint32_t i = 0; i < length; i++)
+		text[i] = (uint8_t)(i * 7 + s->frames);
+	if (length >= 24)
+		memset(text + 20, 7, 4); /* ports: one flow to a destination */
+	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+		.type_of_service = (uint8_t)(next(s, 4) ? 0 : next(s, 256)),
+		.total_length = rte_cpu_to_be_16((uint16_t)length),
+		.packet_id = rte_cpu_to_be_16((uint16_t)s->frames),
+		.fragment_offset = next(s, 2) ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0,
+		.time_to_live = (uint8_t)(next(s, 8) ? 64 : next(s, 4)),
+		.next_proto_id = (uint8_t)(next(s, 4) ? IPPROTO_UDP : 253),
+		.src_addr = rte_cpu_to_be_32(source),
+		.dst_addr = rte_cpu_to_be_32(destination(s))};
+	switch (next(s, 24)) {
+	case 0:
+		ip->src_addr = rte_cpu_to_be_32(HOSTS + 1 + next(s, 200));
+		break;
+	case 1:
+		ip->fragment_offset =
+			rte_cpu_to_be_16((uint16_t)(next(s, 4) ? next(s, 0x10000) : 1));
+		break;
+	case 2:
+		if (length >= 28)
+			ip->version_ihl = (uint8_t)(0x40 | next(s, 8));
+		break;
+	case 3:
+		ip->total_length = rte_cpu_to_be_16((uint16_t)next(s, length + 8));
+		break;
+	case 4:
+		ip->src_addr = rte_cpu_to_be_32(next(s, 2) ? 0x0a010909u : 0x7f000001u);
+		break;
+	case 5: { /* an ICMP error about anything */
+		ip->next_proto_id = IPPROTO_ICMP;
+		if (length >= 32)
+			memset(text + 20, 3, 2);
+		break;
+	}
+	default:
+		break;
+	}
+	if ((ip->version_ihl & 15u) >= 5 && (ip->version_ihl & 15u) * 4u <= length)
+		checksum_set(ip);
+	if (next(s, 32) == 0)
+		text[next(s, 20)] ^= (uint8_t)(1u << next(s, 8));
+	return length;
+}
+
+/* Padding, trailer; returns the octets of text. */
+static uint32_t trailer_make(
+	struct script *s, const struct suite *suite, uint8_t *text, uint32_t length)
+{
+	static const uint8_t others[] = {41, 59, 17, 0};
+	uint32_t all, tfc = next(s, 8) ? 0 : next(s, 100), pad;
+
+	memset(text + length, 0, tfc);
+	length += tfc;
+	pad = esp_codec_padding(suite, length);
+	if (next(s, 16) == 0) /* more than it needs */
+		pad += suite->alignment * next(s, 240 / suite->alignment);
+	all = length + esp_codec_trailer_write(text + length, pad, ESP_NEXT_HEADER_IPV4);
+	if (next(s, 32) == 0)
+		text[all - 1] = others[next(s, sizeof(others))];
+	if (next(s, 32) == 0)
+		text[all - 2] = (uint8_t)next(s, 256);
+	if (next(s, 32) == 0 && pad > 0)
+		text[all - 3] ^= 1;
+	return all;
+}
+
+static uint64_t number_of(struct script *s, unsigned peer)
+{
+	uint64_t *last = &s->numbers[peer];
+
+	switch (next(s, 16)) {
+	case 0: /* behind, perhaps seen, perhaps too late */
+		return *last > 1 ? *last - next(s, (uint32_t)RTE_MIN(*last, 1500u)) : ++*last;
+	case 1:
+		return *last += 1 + next(s, next(s, 4) ? 50 : 5000);
+	case 2: /* then the one before comes after */
+		*last += 2;
+		return *last - 1;
+	default:
+		return ++*last;
+	}
+}
+
+/* Outer headers around what begins at octets + ETHERNET + 20 (+ 8). */
+static void outer_make(struct script *s, unsigned peer, struct frame *f, bool udp, uint32_t length)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(f->octets + ETHERNET);
+	struct rte_udp_hdr *header = (struct rte_udp_hdr *)(ip + 1);
+
+	memcpy(f->octets, (const uint8_t[ETHERNET]){2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0xee, 9, 8, 0},
+		ETHERNET);
+	length += (uint32_t)(sizeof(*ip) + (udp ? sizeof(*header) : 0));
+	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+		.type_of_service = (uint8_t)(next(s, 3) ? 0 : next(s, 256)),
+		.total_length = rte_cpu_to_be_16((uint16_t)length),
+		.packet_id = rte_cpu_to_be_16((uint16_t)s->frames),
+		.time_to_live = 60,
+		.next_proto_id = udp ? IPPROTO_UDP : IPPROTO_ESP,
+		.src_addr = rte_cpu_to_be_32(PEERS + peer),
+		.dst_addr = rte_cpu_to_be_32(HERE)};
+	if (udp)
+		*header = (struct rte_udp_hdr){.src_port = RTE_BE16(4500),
+			.dst_port = RTE_BE16(4500),
+			.dgram_len = rte_cpu_to_be_16((uint16_t)(length - sizeof(*ip)))};
+	checksum_set(ip);
+	f->length = ETHERNET + length;
+}
+
+static void sealed_make(struct script *s, unsigned peer, struct frame *f)
+{
+	const struct suite *suite = s->suites[peer];
+	bool udp = (peers[peer].flags & SA_UDP) != 0;
+	uint8_t *esp = f->octets + ETHERNET + 20 + (udp ? 8 : 0);
+	uint8_t *text = esp + esp_codec_text_offset(suite);
+	uint64_t number = number_of(s, peer);
+	uint32_t length = trailer_make(s, suite, text, inner_make(s, peer, text));
+	struct crypto_operation operation = {.suite = suite,
+		.key = &s->keys[peer],
+		.esp = esp,
+		.sequence = number,
+		.length = length,
+		.flags = CRYPTO_IV_GIVEN | (peers[peer].flags & SA_ESN ? CRYPTO_ESN : 0)};
+
+	memset(esp + ESP_HEADER_LENGTH, 0, suite->iv_length);
+	if (suite->iv_length != 0)
+		memcpy(esp + ESP_HEADER_LENGTH, &number, sizeof(number));
+	esp_codec_header_write(esp, spi_of(peer), number);
+	crypto_engine_encrypt_burst(s->world->worker.crypto, &operation, 1);
+	assert_int_equal(operation.status, CRYPTO_DONE);
+	outer_make(s, peer, f, udp, esp_codec_text_offset(suite) + length + suite->icv_length);
+}
+
+/* The whole datagram's right checksum in place of none. */
+static void udp_checksum_set(struct frame *f)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(f->octets + ETHERNET);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	udp->dgram_cksum = 0;
+	udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+}
+
+static void udp_spoil(struct script *s, struct frame *f)
+{
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(f->octets + ETHERNET + 20);
+
+	switch (next(s, 6)) {
+	case 0:
+		udp_checksum_set(f);
+		break;
+	case 1:
+		udp_checksum_set(f);
+		udp->dgram_cksum ^= 0x100;
+		break;
+	case 2:
+		udp->src_port = RTE_BE16(7777);
+		break;
+	case 3:
+		udp->dgram_len = rte_cpu_to_be_16((uint16_t)next(s, 200));
+		break;
+	case 4: /* IKE, or a keepalive */
+		memset(udp + 1, next(s, 2) ? 0 : 0xff, 4);
+		if (next(s, 2))
+			udp->dgram_len = RTE_BE16(9);
+		break;
+	default:
+		udp->dst_port = RTE_BE16(next(s, 2) ? 500 : 434);
+	}
+}
+
+/* Something on the way, or somebody, changes the frame. */
+static void spoil(struct script *s, struct frame *f)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(f->octets + ETHERNET);
+	bool udp = ip->next_proto_id == IPPROTO_UDP;
+	uint32_t at;
+
+	switch (next(s, 14)) {
+	case 0: /* forged, anywhere behind the SPI: one of another SA would come in the other
+		   encapsulation, and the steps take what is not in UDP first */
+	case 1:
+		at = ETHERNET + 20 + (udp ? 8 : 0) + 4;
+		f->octets[at + next(s, f->length - at)] ^= (uint8_t)(1u << next(s, 8));
+		break;
+	case 2:
+		f->length -= next(s, RTE_MIN(f->length, 60u));
+		break;
+	case 3: /* Ethernet padding */
+		memset(f->octets + f->length, 0, 40);
+		f->length += 1 + next(s, 30);
+		break;
+	case 4:
+		ip->fragment_offset =
+			rte_cpu_to_be_16((uint16_t)(next(s, 2) ? 0x2000 : next(s, 100)));
+		break;
+	case 5:
+		ip->src_addr = rte_cpu_to_be_32(PEERS + next(s, 80));
+		break;
+	case 6:
+		ip->dst_addr = rte_cpu_to_be_32(next(s, 2) ? HERE + 1 : 0x0a010909u);
+		break;
+	case 7:
+		f->octets[next(s, 14)] ^= 1;
+		break;
+	case 8:
+		ip->next_proto_id = (uint8_t)(next(s, 2) ? IPPROTO_TCP : IPPROTO_AH);
+		break;
+	case 9: /* priority tagged */
+		memmove(f->octets + 16, f->octets + 12, f->length - 12);
+		memcpy(f->octets + 12, (const uint8_t[]){0x81, 0, 0x20, 0}, 4);
+		f->length += 4;
+		return;
+	case 10: /* an SPI of nobody, or a small one */
+		at = ETHERNET + 20 + (udp ? 8 : 0);
+		memset(f->octets + at, next(s, 2) ? 0 : 0xc7, 3);
+		break;
+	case 11: /* cut where the total length says so */
+		ip->total_length = rte_cpu_to_be_16((uint16_t)next(s, f->length));
+		break;
+	default:
+		if (udp)
+			udp_spoil(s, f);
+	}
+	if (next(s, 16) != 0)
+		checksum_set(ip);
+}
+
+/* A packet in clear, to be forwarded or to us. */
+static void clear_make(struct script *s, struct frame *f)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(f->octets + ETHERNET);
+
+	outer_make(s, 70, f, false, 60);
+	ip->next_proto_id = (uint8_t)(next(s, 2) ? IPPROTO_ICMP : 253);
+	if (next(s, 2))
+		ip->dst_addr = rte_cpu_to_be_32(destination(s));
+	checksum_set(ip);
+}
+
+static void frame_make(struct script *s, struct frame *f, unsigned peer)
+{
+	struct frame *kept = &s->kept[next(s, KEPT)];
+
+	s->frames++;
+	switch (next(s, 16)) {
+	case 0:
+		clear_make(s, f);
+		return;
+	case 1:
+		if (kept->length != 0) {
+			*f = *kept;
+			return;
+		}
+	/* fall through */
+	default:
+		sealed_make(s, peer, f);
+		if (!s->calm && next(s, 8) == 0)
+			spoil(s, f);
+		*kept = *f;
+	}
+}
+
+static void burst(struct script *s, unsigned port)
+{
+	static struct frame f;
+	struct rte_mbuf *packets[BURST_SIZE], *held[BURST_SIZE];
+	unsigned count = 1 + next(s, s->waiting ? WAIT_MAX : BURST_SIZE),
+		 peer = next(s, PEERS_COUNT), holding = 0;
+	bool one = next(s, 3) == 0, plain = next(s, 3) != 0;
+
+	s->calm = next(s, 2);
+	for (unsigned i = 0; i < count; i++) {
+		frame_make(s, &f, one ? peer : next(s, PEERS_COUNT));
+		packets[i] = world_packet(
+			s->world, f.octets, f.length, plain || next(s, 16) ? 1 : 1 + next(s, 3));
+		if (!plain && next(s, 32) == 0 && packets[i]->nb_segs == 1) {
+			rte_mbuf_refcnt_update(packets[i], 1);
+			held[holding++] = packets[i];
+		}
+	}
+	world_receive_mbufs(s->world, (uint16_t)port, packets, count);
+	for (unsigned i = 0; i < holding; i++)
+		rte_pktmbuf_free(held[i]);
+}
+
+/* ---- the comparison ---- */
+
+static struct record *perform(
+	uint64_t seed, bool lanes, uint64_t *frames, struct worker_counters *end, uint64_t *taken)
+{
+	struct script *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
+	struct record *record;
+
+	assert_non_null(s);
+	memset(s, 0, sizeof(*s));
+	s->random = seed;
+	s->world = world_new();
+	s->world->worker.lanes_off = !lanes;
+	world_make(s);
+	s->record = record = record_new(s->world);
+	for (unsigned i = 0; i < BURSTS; i++) {
+		if (s->waiting) { /* for one burst: which of many would wait is nobody's right */
+			world_advance(s->world, next(s, 2) ? 1 : 4000);
+			tables_restore(s, next(s, PEERS_COUNT));
+		} else if (next(s, 4) == 0) {
+			table_change(s);
+		}
+		world_advance(s->world, 20);
+		burst(s, next(s, 16) ? 0 : 1);
+		record_write(s->record, s->world, i);
+	}
+	*frames = s->frames;
+	*end = s->world->counters;
+	*taken = s->world->worker.lane_taken[LANE_ESP_IN];
+	assert_true(world_settle(s->world));
+	assert_true(world_free(s->world));
+	free(s);
+	return record;
+}
+
+/* Nothing of it would be proved if it did not happen, in one performance or another. */
+static void check_coverage(const struct worker_counters *c)
+{
+	static const enum drop_reason reasons[] = {DROP_ipsec_bad_icv, DROP_ipsec_replay,
+		DROP_ipsec_replay_late, DROP_ipsec_bad_pad, DROP_ipsec_bad_next_header,
+		DROP_ipsec_dummy, DROP_ipsec_inner_malformed, DROP_ipsec_selector_mismatch,
+		DROP_ipsec_ecn_ce_not_ect, DROP_ipsec_sa_expired, DROP_ipsec_no_sa,
+		DROP_ipsec_udp_csum, DROP_ipsec_natt_keepalive, DROP_rt_inner_multicast, DROP_ttl,
+		DROP_no_route, DROP_mtu_df, DROP_policy_discard, DROP_port_down,
+		DROP_ipsec_tiny_fragment, DROP_neighbor_unresolved};
+
+	for (unsigned i = 0; i < RTE_DIM(reasons); i++)
+		if (c->drops[reasons[i]] == 0)
+			fail_msg("the script never met drop reason %u", reasons[i]);
+	assert_true(c->ecn_anomalies > 0 && c->ipsec_outer_mismatch > 0 && c->icmp_sent > 0);
+}
+
+// HA4-FWD-17, ESP-SEQ-09, -10, ECN-03, NAT-09, HA4-OPS-23: a lane changes nothing that can be seen
+static void same_as_steps(void **state)
+{
+	struct worker_counters all = {0};
+	(void)state;
+
+	for (uint64_t seed = 1; seed <= 6; seed++) {
+		struct worker_counters with, without;
+		uint64_t frames[2], taken[2];
+		struct record *lanes = perform(seed, true, &frames[0], &with, &taken[0]);
+		struct record *steps = perform(seed, false, &frames[1], &without, &taken[1]);
+		const char *difference = record_differs(lanes, steps);
+
+		if (difference != NULL)
+			fail_msg("seed %u: %s", (unsigned)seed, difference);
+		assert_int_equal(frames[0], frames[1]);
+		assert_int_equal(taken[1], 0);
+		printf("# seed %u: the lane took %u of %u frames\n", (unsigned)seed,
+			(unsigned)taken[0], (unsigned)frames[0]);
+		assert_true(taken[0] > frames[0] / 5);
+		for (unsigned i = 0; i < sizeof(all) / sizeof(uint64_t); i++)
+			((uint64_t *)&all)[i] += ((const uint64_t *)&with)[i];
+		record_free(lanes);
+		record_free(steps);
+	}
+	check_coverage(&all);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_steps)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
