@@ -72,7 +72,9 @@ static void move(struct ipsec *ipsec, struct sa *sa, const struct event *event, 
 
 	settings.remote = event->address;
 	settings.remote_port = event->udp_port;
+	uint32_t wanted = sa->wanted; /* a mapping is nobody's wish */
 	(void)ipsec_update_sa(ipsec, sa, &settings, sa->follow_mapping, now);
+	sa->wanted = wanted;
 }
 
 /* NAT-09: the newest authentic packet came from elsewhere. NAT-10: the dataplane does not follow by

@@ -59,6 +59,7 @@ static unsigned expand_sa(struct ipsec *ipsec, const struct sa *sa, bool told, s
 		}
 		resume = sa_handover_claim(ipsec->handover, sa);
 	}
+	sa_handover_note(ipsec->handover, sa);
 	out[count].type = COMMAND_SA_SET;
 	out[count].sa = sa->command;
 	out[count].sa.flags |= (resume ? SA_RESUME : 0u) | (sa->keys ? 0u : SA_LARVAL);

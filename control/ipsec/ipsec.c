@@ -213,6 +213,17 @@ void ipsec_place(struct ipsec *ipsec, struct sa *sa, monotonic now)
 	(void)sa_database_place(ipsec->associations, sa, wanted, now); /* as many as SAs */
 }
 
+/* Whether a dataplane holds its state; then what the control before us noted of it is taken over.
+ * charon says itself how old its SAs are. */
+static bool recall(struct ipsec *ipsec, struct sa *sa)
+{
+	uint32_t slot = sa_handover_find(ipsec->handover, sa);
+
+	if (slot && sa->origin == SA_FROM_CONFIG)
+		sa_handover_recall(ipsec->handover, sa, slot);
+	return slot;
+}
+
 /* The first dataplane: what was wanted before gets its slots, and is told. */
 static void place_all(struct ipsec *ipsec, monotonic now)
 {
@@ -224,7 +235,7 @@ static void place_all(struct ipsec *ipsec, monotonic now)
 			cursor = 0;
 			for (struct sa *sa; (sa = sa_database_next(ipsec->associations,
 						     (enum sa_direction)direction, &cursor));)
-				if (round || sa_handover_find(ipsec->handover, sa))
+				if (round || recall(ipsec, sa))
 					ipsec_place(ipsec, sa, now);
 		}
 	for (unsigned direction = 0; direction < 2; direction++) {
@@ -313,6 +324,7 @@ struct sa *ipsec_add_sa(
 	struct sa copy = *model, *sa = NULL;
 
 	sa_identity(&copy.command, keys, copy.identity);
+	copy.wanted = sa_handover_ends(&copy.command);
 	if (copy.command.direction == SA_INBOUND)
 		sa = sa_database_inbound(ipsec->associations, ntohl(copy.command.spi));
 	if (sa && sa->state == SA_IS_LARVAL) {
@@ -367,6 +379,7 @@ int ipsec_update_sa(struct ipsec *ipsec, struct sa *sa, const struct sa_command 
 	c->tfc = settings->tfc;
 	c->reqid = settings->reqid;
 	sa->follow_mapping = follow_mapping;
+	sa->wanted = sa_handover_ends(c);
 	sa->version++;
 	ipsec_refer_sa(ipsec, sa);
 	return 0;

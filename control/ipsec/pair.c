@@ -87,6 +87,7 @@ static void model_direction(struct pair_models *models,
 		pair->rekey_packets, pair->life_packets, pair->rekey_time_s, pair->life_time_s};
 	sa->selectors = models->selectors;
 	sa->selector_count = selector_count;
+	sa->wanted = sa_handover_ends(&sa->command);
 	sa_identity(&sa->command, keys, sa->identity);
 }
 
@@ -153,10 +154,21 @@ int pair_add(struct ipsec *ipsec, const struct config_security_association *pair
 static int change(struct ipsec *ipsec, struct sa *sa, const struct sa *model,
 	const struct sa_keys *keys, monotonic now)
 {
-	if (pair_same_settings(sa, model))
+	struct sa followed = *model;
+	bool same_ends = sa->wanted == model->wanted && sa->follow_mapping && model->follow_mapping;
+
+	if (same_ends) { /* the configuration says what it said before: the NAT's mapping stays */
+		followed.command.remote = sa->command.remote;
+		followed.command.remote_port = sa->command.remote_port;
+	}
+	if (pair_same_settings(sa, &followed))
 		return 0;
-	if (pair_same_sa(sa, model) && sa->state == SA_IS_LIVE)
-		return ipsec_update_sa(ipsec, sa, &model->command, model->follow_mapping, now);
+	if (pair_same_sa(sa, model) && sa->state == SA_IS_LIVE) {
+		int error =
+			ipsec_update_sa(ipsec, sa, &followed.command, model->follow_mapping, now);
+		sa->wanted = model->wanted;
+		return error;
+	}
 	int error = sa_database_replace(ipsec->associations, sa, model, keys, now);
 	if (!error)
 		ipsec_refer_sa(ipsec, sa);

@@ -54,6 +54,7 @@ struct sa {
 	monotonic created_ns, larval_until_ns;
 	monotonic moves_since_ns; /* MOB-17 */
 	unsigned moves;
+	uint32_t wanted; /* hash of the ends that were asked for, before any NAT's mapping */
 	uint8_t expired; /* bits of enum sa_expiry that were told */
 	uint32_t place;  /* the database's own */
 	/* Of an SA that charon negotiated (control/charon): */

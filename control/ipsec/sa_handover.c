@@ -241,6 +241,57 @@ bool sa_handover_claim(struct sa_handover *handover, const struct sa *sa)
 	return false;
 }
 
+uint32_t sa_handover_ends(const struct sa_command *command)
+{
+	uint32_t hash = 0x811c9dc5u; /* FNV-1a: of what we ourselves were told */
+
+	for (unsigned i = 0; i < sizeof(command->local.bytes); i++)
+		hash = (hash ^ command->local.bytes[i]) * 0x01000193u;
+	for (unsigned i = 0; i < sizeof(command->remote.bytes); i++)
+		hash = (hash ^ command->remote.bytes[i]) * 0x01000193u;
+	hash = (hash ^ command->local_port) * 0x01000193u;
+	return (hash ^ command->remote_port) * 0x01000193u;
+}
+
+static struct sa_note *note_of(
+	const struct attachment *a, enum sa_direction direction, uint32_t slot)
+{
+	return &a->sa_notes[(size_t)direction * a->limits.sas + slot];
+}
+
+void sa_handover_note(struct sa_handover *handover, const struct sa *sa)
+{
+	const struct attachment *a = handover->attachment;
+	uint32_t slot = sa->command.sa_id;
+
+	if (!a || slot >= a->limits.sas)
+		return;
+	struct sa_note *note = note_of(a, (enum sa_direction)sa->command.direction, slot);
+	note->remote = sa->command.remote;
+	note->remote_port = sa->command.remote_port;
+	note->wanted = sa->wanted;
+	atomic_store_explicit(&note->created_ns, sa->created_ns, memory_order_release);
+}
+
+void sa_handover_recall(const struct sa_handover *handover, struct sa *sa, uint32_t slot)
+{
+	const struct attachment *a = handover->attachment;
+
+	if (!a || slot >= a->limits.sas)
+		return;
+	const struct sa_note *note = note_of(a, (enum sa_direction)sa->command.direction, slot);
+	monotonic created_ns = atomic_load_explicit(&note->created_ns, memory_order_acquire);
+	if (created_ns == 0 || created_ns > sa->created_ns)
+		return;
+	sa->created_ns = created_ns;
+	if (!sa->follow_mapping || !(sa->command.flags & SA_UDP) || note->wanted != sa->wanted ||
+		!ip_address_is_unicast(&note->remote) || note->remote_port == 0 ||
+		ip_address_is_v4(&note->remote) != ip_address_is_v4(&sa->command.local))
+		return;
+	sa->command.remote = note->remote;
+	sa->command.remote_port = note->remote_port;
+}
+
 struct sa_handover_counters sa_handover_counters_get(const struct sa_handover *handover)
 {
 	return handover->counters;

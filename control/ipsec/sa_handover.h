@@ -54,6 +54,17 @@ const struct attachment *sa_handover_region(const struct sa_handover *handover);
  */
 bool sa_handover_claim(struct sa_handover *handover, const struct sa *sa);
 
+/* Notes when the SA was made and where it sends to (struct sa_note); it has a slot. */
+void sa_handover_note(struct sa_handover *handover, const struct sa *sa);
+/*
+ * After a restart of control, before anything of it was sent: takes over what was noted of the SA
+ * in `slot`, which sa_handover_find gave. Its lifetimes in seconds go on, and one that follows a
+ * NAT goes on sending to where that led, unless the configuration gives it other ends now.
+ */
+void sa_handover_recall(const struct sa_handover *handover, struct sa *sa, uint32_t slot);
+/* struct sa.wanted, of the ends in its command. */
+uint32_t sa_handover_ends(const struct sa_command *command);
+
 struct sa_handover_counters sa_handover_counters_get(const struct sa_handover *handover);
 
 #endif

@@ -337,6 +337,7 @@ static int map_region(struct attachment *a, int fd, const struct attach_hello *h
 	a->binding_counters = (const void *)(base + copy.binding_counters.offset);
 	a->sa_inbound = (void *)(base + copy.sa_inbound.offset);
 	a->sa_outbound = (void *)(base + copy.sa_outbound.offset);
+	a->sa_notes = (void *)(base + copy.sa_notes.offset);
 	a->sa_windows = (void *)(base + copy.sa_windows.offset);
 	a->policy_hits = (const void *)(base + copy.policy_hits.offset);
 	return error;

@@ -39,6 +39,7 @@ struct region { /* the owner's view */
 	struct binding_counters *binding_counters; /* [workers][bindings], worker-major */
 	struct sa_inbound_state *sa_inbound;       /* [sas] */
 	struct sa_outbound_state *sa_outbound;     /* [sas] */
+	struct sa_note *sa_notes;                  /* [2][sas], control's own */
 	_Atomic uint64_t *sa_windows; /* [sas][sa_window_words(limits.replay_window)] */
 	uint64_t *policy_hits;        /* [workers][policies]: packets; SPD-24 */
 	uint64_t epoch, session, size;
@@ -83,6 +84,7 @@ struct attachment {
 	struct sa_inbound_state *sa_inbound;
 	struct sa_outbound_state *sa_outbound;
 	_Atomic uint64_t *sa_windows;
+	struct sa_note *sa_notes;
 	const uint64_t *policy_hits;
 };
 

@@ -46,6 +46,7 @@ static void layout_sas(struct region_header *header, uint64_t *end)
 
 	header->sa_inbound = span_after(end, sas * sizeof(struct sa_inbound_state));
 	header->sa_outbound = span_after(end, sas * sizeof(struct sa_outbound_state));
+	header->sa_notes = span_after(end, 2 * sas * sizeof(struct sa_note));
 	header->sa_windows = span_after(end, sas * words * sizeof(uint64_t));
 	header->policy_hits = span_after(
 		end, (uint64_t)header->limits.workers * header->limits.policies * sizeof(uint64_t));
@@ -111,6 +112,7 @@ int region_check(const struct region_header *copy, uint64_t size)
 		    span_equal(&copy->sa_inbound, &expected.sa_inbound) &&
 		    span_equal(&copy->sa_outbound, &expected.sa_outbound) &&
 		    span_equal(&copy->sa_windows, &expected.sa_windows) &&
+		    span_equal(&copy->sa_notes, &expected.sa_notes) &&
 		    span_equal(&copy->policy_hits, &expected.policy_hits);
 	return same ? 0 : -EPROTO;
 }
@@ -161,6 +163,7 @@ static int attach_rings(struct region *region)
 	region->binding_counters = (void *)(base + h->binding_counters.offset);
 	region->sa_inbound = (void *)(base + h->sa_inbound.offset);
 	region->sa_outbound = (void *)(base + h->sa_outbound.offset);
+	region->sa_notes = (void *)(base + h->sa_notes.offset);
 	region->sa_windows = (void *)(base + h->sa_windows.offset);
 	region->policy_hits = (void *)(base + h->policy_hits.offset);
 	return error;

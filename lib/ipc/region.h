@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 9u
+#define REGION_LAYOUT_VERSION 10u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
 #define REGION_WINDOW_MAX     4096
@@ -57,6 +57,7 @@ struct region_header {
 	struct region_span command_ring, event_ring, inject_ring, punt_ring[REGION_WORKERS_MAX];
 	struct region_span worker_counters, port_counters, binding_counters;
 	struct region_span sa_inbound, sa_outbound, sa_windows; /* sa_state.h; [limits.sas] each */
+	struct region_span sa_notes;                            /* [2 * limits.sas] */
 	struct region_span policy_hits; /* [workers][policies], 64 bits each */
 	_Alignas(64) _Atomic uint64_t
 		applied_sequence; /* dataplane writes, release; control reads, acquire */

@@ -56,6 +56,21 @@ static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a directio
 static_assert(sizeof(struct sa_inbound_state) == 64, "one cache line a direction");
 
 /*
+ * What control notes of an SA for a control that comes after it: [2 * sas], by direction * sas +
+ * slot. The dataplane never looks at it. It belongs to whom the line of that direction and slot
+ * belongs.
+ */
+struct sa_note {
+	_Alignas(32) _Atomic uint64_t created_ns; /* CLOCK_MONOTONIC; 0 nothing was noted */
+	struct ip_address remote; /* where it sends to now, which a NAT may have changed */
+	be16 remote_port;
+	uint16_t reserved;
+	uint32_t wanted; /* a hash of the ends that the configuration gave it */
+};
+
+static_assert(sizeof(struct sa_note) == 32, "two a cache line");
+
+/*
  * Words of 64 bits that one SA's bitmap takes for windows of up to `window` packets: a power of
  * two, one word more than the window needs (RFC 6479 2). 0 for 0. Each word holds 40 packets, and
  * in its upper 24 bits the turn of the ring that they belong to (dataplane/table/replay_window.h).

@@ -61,6 +61,7 @@ void esp_dataplane_session(struct esp_dataplane *dataplane, struct attachment *a
 		.session = r->session};
 	attachment->sa_inbound = (void *)rebase(attachment, r, r->sa_inbound);
 	attachment->sa_outbound = (void *)rebase(attachment, r, r->sa_outbound);
+	attachment->sa_notes = (void *)rebase(attachment, r, r->sa_notes);
 	attachment->sa_windows = (void *)rebase(attachment, r, r->sa_windows);
 	attachment->policy_hits = (void *)rebase(attachment, r, r->policy_hits);
 	if (ring_attach_producer(&attachment->command, rebase(attachment, r, r->command.shared),

@@ -578,6 +578,58 @@ static void mapping_is_followed(void **state)
 	assert_int_equal(told[IPSEC_EVENT_MAPPING], 40 + 1);
 }
 
+// NAT-10, LIFE-01: a new control knows where the NAT led and how old its associations are
+static void restart_keeps_mapping_and_age(void **state)
+{
+	struct event event = mapping_to("203.0.113.9", 50001);
+	char other[1000];
+
+	control_starts(load_both());
+	attach();
+	monotonic created = now;
+	event.id = live(SA_INBOUND, "b")->command.sa_id;
+	esp_dataplane_event(dataplane, &event);
+	settle();
+	assert_true(ip_address_equal(
+		&esp_dataplane_find(dataplane, SA_OUTBOUND, 0x2001)->set.remote, &event.address));
+	// the same configuration again leaves the mapping alone
+	struct config *again = load_both();
+	struct config_error error;
+	assert_int_equal(ipsec_configure(ipsec, config, again, &error, now), 0);
+	config_free(config);
+	config = again;
+	settle();
+	assert_true(ip_address_equal(
+		&esp_dataplane_find(dataplane, SA_OUTBOUND, 0x2001)->set.remote, &event.address));
+	control_dies();
+
+	now += 30 * SECOND;
+	control_starts(load_both());
+	attach();
+	assert_int_equal(dataplane->refused, 0);
+	for (unsigned direction = 0; direction < 2; direction++) {
+		const struct esp_sa *sa = esp_dataplane_find(dataplane,
+			(enum sa_direction)direction, direction == SA_INBOUND ? 0x1001 : 0x2001);
+		assert_true(ip_address_equal(&sa->set.remote, &event.address));
+		assert_int_equal(sa->set.remote_port, htons(50001));
+		assert_int_equal(sa->limits.soft_ns, created + 60 * SECOND);
+	}
+	assert_int_equal(live(SA_OUTBOUND, "b")->created_ns, created);
+	assert_int_equal(live(SA_OUTBOUND, "c")->created_ns, created);
+	control_dies();
+
+	// other ends in the configuration count more than what was learned
+	snprintf(other, sizeof(other), "%s", pair_b);
+	memcpy(strstr(other, "198.51.100.2"), "198.51.100.7", 12);
+	control_starts(load(other, policy_rest));
+	attach();
+	struct ip_address seven;
+	assert_int_equal(ip_address_parse("198.51.100.7", &seven), 0);
+	assert_true(ip_address_equal(
+		&esp_dataplane_find(dataplane, SA_OUTBOUND, 0x2001)->set.remote, &seven));
+	assert_int_equal(live(SA_OUTBOUND, "b")->created_ns, created);
+}
+
 static void dummies_are_handed_over(void **state) // ESP-FMT-12
 {
 	struct config_error error;
@@ -885,6 +937,7 @@ int main(void)
 		TEST(errors_of_operators),
 		TEST(limits_expire),
 		TEST(mapping_is_followed),
+		TEST(restart_keeps_mapping_and_age),
 		TEST(dummies_are_handed_over),
 		TEST(update_moves_in_place),
 		TEST(others_are_told),
