@@ -783,7 +783,8 @@ METHOD(kernel_ipsec_t, add_policy, status_t,
 		sa = this->sad->find(this->sad, &sa_id);
 		policy->handle = sa ? sa->handle : 0;
 	}
-	wait = !this->lagging;
+	/* one with IN of the same selectors, whose answer was waited for */
+	wait = !this->lagging && policy->direction != KEYING_FORWARD;
 	this->spd->add(this->spd, policy);
 	request = this->link->send(this->link, &message, 0, wait);
 	this->mutex->unlock(this->mutex);

@@ -2,6 +2,7 @@
 
   Charon(..., kernel="libipsec")     Debian's charon with its own user-space IPsec: a client that homeport knows nothing of
   Charon(..., kernel="homeport")     Debian's charon with homeport's plugin (LD_PRELOAD: nothing is written to /usr)
+  Charon(..., kernel="")             IPsec by another of `plugins`
 
 Each has its own /run (a tmpfs in its mount namespace), its own vici socket and its own directory, and is stopped by the handle
 that started it.
@@ -71,11 +72,11 @@ class Charon:
 	"""One charon. `connections`, `pools`, `secrets`, `authorities`: bodies of swanctl.conf's sections."""
 
 	def __init__(self, network, where, name, kernel, connections, secrets="", pools="", authorities="", plugins="", settings="",
-			plugin_settings="", socket=None, build=None, level=1):
+			plugin_settings="", socket=None, build=None, level=1, log=1, preload=""):
 		self.network, self.where, self.name, self.kernel = network, where, name, kernel
 		self.connections, self.secrets, self.pools, self.authorities = connections, secrets, pools, authorities
 		self.plugins, self.settings, self.plugin_settings = plugins, settings, plugin_settings
-		self.keying_socket, self.build, self.level = socket, build, level
+		self.keying_socket, self.build, self.level, self.log_level, self.preload = socket, build, level, log, preload
 		self.directory = network.path(name)
 		self.process = None
 		self.starts = 0
@@ -89,7 +90,7 @@ class Charon:
 		homeport = f"kernel-homeport {{\n      socket = {self.keying_socket}\n    }}" if self.kernel == "homeport" else ""
 		with open(self.path("strongswan.conf"), "w") as file:
 			file.write(f"""charon {{
-  load = {PLUGINS} {self.plugins} kernel-{self.kernel} kernel-netlink socket-default vici
+  load = {PLUGINS} {self.plugins} {self.kernel and "kernel-" + self.kernel} kernel-netlink socket-default vici
   {"install_routes = no" if self.kernel == "homeport" else ""}
   {"install_virtual_ip = no" if self.kernel == "homeport" else ""}
   retransmit_timeout = 1.0
@@ -99,7 +100,7 @@ class Charon:
     log {{
       path = {self.path("charon.log")}
       append = yes
-      default = 1
+      default = {self.log_level}
       knl = {self.level}
       ike_name = yes
       time_format = %T
@@ -129,9 +130,9 @@ swanctl {{
 	def start(self):
 		self.write()
 		self.starts += 1
-		preload = f"LD_PRELOAD={plugin(self.build)}" if self.kernel == "homeport" else "HOMEPORT=no"
+		preload = plugin(self.build) if self.kernel == "homeport" else self.preload
 		self.process = self.network.start(self.where, f"{self.name}-{self.starts}", "unshare", "-m", "sh", "-c",
-			f"mount -t tmpfs tmpfs /run && exec env STRONGSWAN_CONF={self.path('strongswan.conf')} {preload} {CHARON}")
+			f"mount -t tmpfs tmpfs /run && exec env STRONGSWAN_CONF={self.path('strongswan.conf')} LD_PRELOAD={preload} {CHARON}")
 
 		def up():
 			if not self.process.running():

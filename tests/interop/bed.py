@@ -61,7 +61,7 @@ class Bed:
 
 	def charon_of(self, where, name, gateway_name, connections, **settings):
 		charon = strongswan.Charon(self.network, where, name, "homeport", connections, socket=self.network.path(f"keying{gateway_name}.sock"),
-			build=self.build, level=2, **{"secrets": secret(), **settings, "settings": "interfaces_use = hpext\n  " + settings.get("settings", "")})
+			build=self.build, level=settings.pop("level", 2), **{"secrets": secret(), **settings, "settings": "interfaces_use = hpext\n  " + settings.get("settings", "")})
 		self.charons.append(charon)
 		return charon
 
