@@ -3,6 +3,7 @@
  * from all sides before control/ipsec gets it.
  */
 #include "control/charon/charon_state.h"
+#include "control/charon/policy_stack.h"
 #include "control/ipsec/sa_identity.h"
 #include "control/ipsec/selector.h"
 #include "lib/base/esp_algorithm.h"
@@ -373,6 +374,46 @@ static struct sa_command moved(const struct sa *sa, const struct keying_update_s
 	return settings;
 }
 
+bool association_follow(struct ip_address *first, struct ip_address *last,
+	const struct ip_address *former, const struct ip_address *now)
+{
+	if (!ip_address_equal(first, last) || !ip_address_equal(first, former) ||
+		ip_address_equal(former, now) || ip_address_is_v4(former) != ip_address_is_v4(now))
+		return false;
+	*first = *last = *now;
+	return true;
+}
+
+/* TRN-13: selectors that are the SA's own ends stay so, as charon leaves them to us. */
+static void follow(struct charon *c, struct sa *sa, const struct sa_command *settings)
+{
+	char identity[KEYING_NAME_SIZE];
+	bool moved = false;
+
+	inner_identity(c, sa, identity);
+	inner_release(c, sa);
+	for (unsigned i = 0; i < sa->selector_count; i++) {
+		struct selector *s = &sa->selectors[i];
+		moved |= association_follow(
+			&s->local_first, &s->local_last, &sa->command.local, &settings->local);
+		moved |= association_follow(
+			&s->remote_first, &s->remote_last, &sa->command.remote, &settings->remote);
+	}
+	sa->selectors_moved |= moved;
+	inner_take(c, sa, identity);
+}
+
+static void apply_move(
+	struct charon *c, struct sa *sa, const struct sa_command *settings, monotonic now)
+{
+	struct sa_command former = sa->command;
+
+	follow(c, sa, settings);
+	(void)ipsec_update_sa(c->ipsec, sa, settings, false, now);
+	if (sa->selectors_moved)
+		policy_stack_follow(c, sa, &former);
+}
+
 /* MOB-17: false when it has to wait; then only the latest of the waiting ones counts. */
 static bool may_move(
 	struct charon *c, struct sa *sa, const struct keying_update_sa *update, monotonic now)
@@ -420,7 +461,7 @@ void association_update(struct charon *c, const struct keying_update_sa *update,
 		verdict->status = KEYING_ACCEPTED;
 		return;
 	}
-	(void)ipsec_update_sa(c->ipsec, sa, &settings, false, now);
+	apply_move(c, sa, &settings, now);
 }
 
 monotonic association_tick(struct charon *c, monotonic now)
@@ -440,7 +481,7 @@ monotonic association_tick(struct charon *c, monotonic now)
 			settings = moved(sa, &d->update);
 			sa->moves_since_ns = now;
 			sa->moves = 1;
-			(void)ipsec_update_sa(c->ipsec, sa, &settings, false, now);
+			apply_move(c, sa, &settings, now);
 		}
 		c->delayed[i] = c->delayed[--c->delayed_count];
 	}

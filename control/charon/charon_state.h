@@ -67,6 +67,9 @@ void association_update(struct charon *c, const struct keying_update_sa *update,
 	struct sa_command *former, struct verdict *verdict, monotonic now);
 void association_del(
 	struct charon *c, const struct keying_sa_id *id, struct verdict *verdict, monotonic now);
+/* A host range that is `former` becomes `now`, of the same family; whether it did. */
+bool association_follow(struct ip_address *first, struct ip_address *last,
+	const struct ip_address *former, const struct ip_address *now);
 /* NULL when the handle is not that SA's. */
 struct sa *association_find(const struct charon *c, const struct keying_sa_id *id);
 /* Takes an SA of charon out without telling it. */
@@ -93,6 +96,8 @@ bool authorise_is_proxy(const struct sa *sa);
 uint64_t inner_peer(const struct charon *c, const char *identity);
 bool inner_free(const struct charon *c, const struct sa *model, struct verdict *verdict);
 void inner_take(struct charon *c, const struct sa *sa, const char *identity);
+/* Whose the SA's addresses are; "" nobody's. */
+void inner_identity(const struct charon *c, const struct sa *sa, char out[KEYING_NAME_SIZE]);
 void inner_release(struct charon *c, const struct sa *sa);
 void inner_clear(struct charon *c);
 

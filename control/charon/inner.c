@@ -72,6 +72,17 @@ void inner_take(struct charon *c, const struct sa *sa, const char *identity)
 	}
 }
 
+void inner_identity(const struct charon *c, const struct sa *sa, char out[KEYING_NAME_SIZE])
+{
+	out[0] = '\0';
+	for (unsigned i = 0; i < sa->selector_count && !out[0]; i++) {
+		struct inner_key key = key_of(&sa->selectors[i]);
+		const struct owner *owner = map_get_pointer(c->inner, &key);
+		if (owner && owner->peer == sa->peer)
+			memcpy(out, owner->identity, KEYING_NAME_SIZE);
+	}
+}
+
 void inner_release(struct charon *c, const struct sa *sa)
 {
 	for (unsigned i = 0; i < sa->selector_count; i++) {

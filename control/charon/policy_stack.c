@@ -26,6 +26,7 @@ struct stack_key {
 
 struct stack {
 	struct stack_key key;
+	struct traffic_selector local, remote; /* in force: the key's, but see TRN-13 */
 	struct entry *top;
 	struct policy *policy; /* in force; NULL: UNUSED */
 	uint32_t place;
@@ -144,8 +145,8 @@ static struct config_policy settings_of(
 		.vrf = c->config->keying.vrf,
 		.direction = stack->key.direction == SA_OUTBOUND ? DIRECTION_OUT : DIRECTION_IN,
 		.action = actions[top->policy.action],
-		.local_ts = &stack->key.local,
-		.remote_ts = &stack->key.remote,
+		.local_ts = &stack->local,
+		.remote_ts = &stack->remote,
 		.local_ts_count = 1,
 		.remote_ts_count = 1};
 
@@ -191,6 +192,8 @@ static struct stack *make_stack(struct policy_stacks *s, const struct stack_key 
 	if (!stack)
 		return NULL;
 	stack->key = *key;
+	stack->local = key->local;
+	stack->remote = key->remote;
 	stack->place = s->count;
 	s->all[s->count++] = stack;
 	(void)map_put_pointer(s->by_key, key, stack);
@@ -404,6 +407,39 @@ bool policy_stack_hits(const struct charon *c, const struct keying_policy *polic
 	if (entry->stack->policy && attachment)
 		*hits = attach_policy_hits(attachment, entry->stack->policy->ids[0]);
 	return true;
+}
+
+static bool names(const struct stack *stack, const struct sa *sa)
+{
+	bool inbound = stack->key.direction == SA_INBOUND;
+
+	if (stack->key.direction == UNUSED || inbound != (sa->command.direction == SA_INBOUND))
+		return false;
+	for (const struct entry *e = stack->top; e; e = e->next)
+		if (inbound ? e->policy.spi == sa->command.spi : !strcmp(e->sa, sa->name))
+			return true;
+	return false;
+}
+
+void policy_stack_follow(struct charon *c, const struct sa *sa, const struct sa_command *former)
+{
+	const struct sa_command *now = &sa->command;
+
+	for (uint32_t i = 0; i < c->policies->count; i++) {
+		struct stack *stack = c->policies->all[i];
+		if (!stack->policy || !names(stack, sa))
+			continue;
+		bool moved = association_follow(
+			&stack->local.first, &stack->local.last, &former->local, &now->local);
+		moved |= association_follow(
+			&stack->remote.first, &stack->remote.last, &former->remote, &now->remote);
+		if (!moved)
+			continue;
+		/* Both changes are in one commit. */
+		ipsec_keyed_policy_remove(c->ipsec, stack->policy);
+		stack->policy = NULL;
+		(void)apply(c, stack); /* there is the room that it left */
+	}
 }
 
 void policy_stack_take_back(struct charon *c, uint64_t number)

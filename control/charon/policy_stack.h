@@ -20,6 +20,9 @@ void policy_stack_del(
 	struct charon *c, const struct keying_policy *policy, struct verdict *verdict);
 /* False: there is none. */
 bool policy_stack_hits(const struct charon *c, const struct keying_policy *policy, uint64_t *hits);
+/* TRN-13: the SA moved; the host selectors of its policies that were its ends are so still. charon
+ * goes on to name them by what they were. */
+void policy_stack_follow(struct charon *c, const struct sa *sa, const struct sa_command *former);
 /* The entry of that number, when it is still there. */
 void policy_stack_take_back(struct charon *c, uint64_t number);
 /* Those of another replay than the present; all: every one. How many. */

@@ -42,6 +42,14 @@ static void put_limits(const struct sa *sa, struct command *out)
 		.hard_ns = deadline(sa, l->hard_s)};
 }
 
+static void put_selector(const struct sa *sa, unsigned index, struct command *out)
+{
+	out->type = COMMAND_SA_SELECTOR;
+	out->sa_selector.sa_id = sa->command.sa_id;
+	out->sa_selector.direction = sa->command.direction;
+	out->sa_selector.selector = sa->selectors[index];
+}
+
 static unsigned expand_sa(struct ipsec *ipsec, const struct sa *sa, bool told, struct command *out)
 {
 	unsigned count = 0;
@@ -50,15 +58,12 @@ static unsigned expand_sa(struct ipsec *ipsec, const struct sa *sa, bool told, s
 	if (sa->keys && !told) {
 		put_keys(sa, &out[count++]);
 		put_limits(sa, &out[count++]);
-		for (unsigned i = 0; i < sa->selector_count; i++) {
-			struct command *c = &out[count++];
-			c->type = COMMAND_SA_SELECTOR;
-			c->sa_selector.sa_id = sa->command.sa_id;
-			c->sa_selector.direction = sa->command.direction;
-			c->sa_selector.selector = sa->selectors[i];
-		}
+		for (unsigned i = 0; i < sa->selector_count; i++)
+			put_selector(sa, i, &out[count++]);
 		resume = sa_handover_claim(ipsec->handover, sa);
 	}
+	for (unsigned i = 0; told && sa->selectors_moved && i < sa->selector_count; i++)
+		put_selector(sa, i, &out[count++]); /* they replace those that it has */
 	sa_handover_note(ipsec->handover, sa);
 	out[count].type = COMMAND_SA_SET;
 	out[count].sa = sa->command;

@@ -58,13 +58,14 @@ struct sa {
 	uint8_t expired; /* bits of enum sa_expiry that were told */
 	uint32_t place;  /* the database's own */
 	/* Of an SA that charon negotiated (control/charon): */
-	uint64_t handle; /* its client's name of it; 0: none */
-	uint64_t peer;   /* hash of the peer's identity; 0: not known */
-	uint32_t round;  /* replay in which it was named last */
-	uint32_t users;  /* policies that send through it */
-	bool resume;     /* it may have used numbers: never without its state */
-	bool proxy;      /* transport mode between home addresses: its ends do not move (TRN-12) */
-	uint8_t told;    /* bits of `expired` that the client knows */
+	uint64_t handle;      /* its client's name of it; 0: none */
+	uint64_t peer;        /* hash of the peer's identity; 0: not known */
+	uint32_t round;       /* replay in which it was named last */
+	uint32_t users;       /* policies that send through it */
+	bool resume;          /* it may have used numbers: never without its state */
+	bool selectors_moved; /* told again with each setting from now on */
+	bool proxy;   /* transport mode between home addresses: its ends do not move (TRN-12) */
+	uint8_t told; /* bits of `expired` that the client knows */
 };
 
 struct sa_database;

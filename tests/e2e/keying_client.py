@@ -218,7 +218,7 @@ class KeyingClient:
         for kind, body in messages:
             answer = self.ask(kind, body)
             assert answer.get("status") in ("ok", "accepted"), (kind, answer)
-        self.expect("ok", "replay_end")
+        self.want("replay_end")
 
     def lease(self, count=1):
         answer = self.ask("lease_spis", struct.pack("!I", count))
