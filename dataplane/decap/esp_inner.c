@@ -102,14 +102,29 @@ static bool embedded_key(
 	return true;
 }
 
-/* ESP-IN-06: a peer that was given one address speaks with that one, in errors too. */
-static bool is_host_of_another(const struct sa_inbound *sa, const struct sa_selector_key *key)
+static bool is_number_v4(const uint64_t number[2])
+{
+	return number[0] == 0 && number[1] >> 32 == 0xffff;
+}
+
+/* ESP-IN-06: a peer that was given addresses, not networks, speaks with those, in errors too. */
+static bool is_host_of_another(
+	const struct sa_table *sas, const struct sa_inbound *sa, const struct sa_selector_key *key)
 {
 	const struct sa_selector *s = &sa->selector;
+	bool is_given = false;
 
-	return sa->selector_count == 1 &&
-	       memcmp(s->remote_first, s->remote_last, sizeof(s->remote_first)) == 0 &&
-	       memcmp(s->remote_first, key->remote, sizeof(key->remote)) != 0;
+	for (;;) {
+		if (is_number_v4(s->remote_first) == is_number_v4(key->remote)) {
+			if (memcmp(s->remote_first, s->remote_last, sizeof(s->remote_first)) != 0 ||
+				memcmp(s->remote_first, key->remote, sizeof(key->remote)) == 0)
+				return false;
+			is_given = true;
+		}
+		if (s->next == 0)
+			return is_given;
+		s = slab_at(&sas->selectors, s->next);
+	}
 }
 
 /* Would it match, if only it showed its ports? */
@@ -144,7 +159,7 @@ static enum drop_reason check_selectors(
 	if (p->flags & PACKET_FRAGMENT_LATER && is_fragment_of_match(sas, sa, &key))
 		return DROP_ipsec_frag_selector;
 	if (sa->flags & SA_ICMP_INSPECT_OFF || !icmp_quoted_is_error(packet, p) ||
-		is_host_of_another(sa, &key))
+		is_host_of_another(sas, sa, &key))
 		return DROP_ipsec_selector_mismatch;
 	if (embedded_key(packet, p, &quoted) && sa_table_selectors_match(sas, sa, &quoted))
 		return DROP_NONE;

@@ -435,7 +435,7 @@ def add(g):
     c = case("esp-out-last", protect(sa(flags=RESUME | DF_SET, sequence=(1 << 32) - 2, **out_sa)), "BAD-44, ESP-SEQ-03").ip(2, inside, inside)
     c.out(0, ours(less(inside), (1 << 32) - 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=SOFT_SEQUENCE).event(
         EVENT_REJECTED, id=1, address=SERVER, value=g.DROPS.index("ipsec_seq_overflow") << 32 | SPI).event(
-            EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE).drop("ipsec_seq_overflow").sa(OUT, sequence=(1 << 32) - 1, packets=1)
+            EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE).drop("ipsec_seq_overflow").sa(OUT, sequence=(1 << 32) - 1, packets=1, bytes=52)
     c = case("esp-out-hard", protect(sa(limits=1, hard_packets=1, flags=DF_SET, **out_sa)), "LIFE-03").ip(2, inside, inside).drop("ipsec_out_expired")
     c.out(0, ours(less(inside), 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=HARD_PACKETS).sa(OUT, sequence=1, packets=1)
     case("esp-out-none", protect(), "BAD-42: never in clear").ip(2, inside).drop("policy_no_sa")

@@ -5,7 +5,8 @@ from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Raw
 from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 
 import esp_cases
-from esp_cases import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_REJECTED, IN, KEY, NATT, OUT, PEER, PROTECT, ROUTER, SERVER, SPI, TRANSPORT, US)
+from esp_cases import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_EXPIRED, EVENT_REJECTED, HARD_SEQUENCE, IN, KEY, NATT, OUT, PEER, PROTECT, RESUME,
+                       ROUTER, SERVER, SOFT_SEQUENCE, SPI, TRANSPORT, US)
 
 CLIENT2, PEER2, US2 = "198.51.100.195", "198.51.100.3", "192.0.2.2"
 HOST6, CLIENT6 = "2001:db8:3::3", "2001:db8:4::4"
@@ -124,12 +125,42 @@ def add(g):
     c = case("esp-in-order", links(sa()), "MP-10: and back, some of it beside the SA").burst(
         0, *[from_peer(coming(size=20 + 61 * i % 1200), 1 + i) for i in range(32)])
     through(c, *[coming(size=20 + 61 * i % 1200) for i in range(32)]).sa(IN, highest=32, packets=32)
-    mixed = [data(size=i, dst=CLIENT if i % 3 else CLIENT2) for i in range(30)]
-    c = case("esp-out-order-mixed", protect(sa(OUT, flags=DF_SET)), "ESP-OUT-09 beside packets that are not protected").burst(2, *mixed)
+    # Flows have no order among each other: what is not protected leaves by another port here.
+    elsewhere = "10.66.0.9"
+    mixed = [data(size=i, dst=CLIENT if i % 3 else elsewhere) for i in range(30)]
+    c = case("esp-out-order-mixed", protect(sa(OUT, flags=DF_SET), {"route": {"prefix": "10.66.0.0/16", "port": 1}},
+             {"neighbor": {"address": elsewhere, "port": 1, "mac": 0x77}}), "ESP-OUT-09 beside packets that are not protected").burst(2, *mixed)
     numbers = iter(range(1, 31))
     protected = [tunnel(less(p), next(numbers)) for p in mixed if p.dst == CLIENT]
-    # flows have no order among each other: the usual packets are those of the lane, which leave first
-    c.out(0, *protected, *[less(p) for p in mixed if p.dst != CLIENT]).count(esp_encrypted=len(protected))
+    c.out(0, *protected).out(1, *[less(p) for p in mixed if p.dst == elsewhere]).count(esp_encrypted=len(protected))
+
+    # ---- what seemed shown and was not: each of these failed with no code behind it ----
+    wrapped = dict(flags=NATT, local_port=4500, remote_port=40001)
+    c = case("esp-mapping-newest", links(sa(**wrapped)), "NAT-09 (2): a packet inside the window tells nothing, whoever sent it").ip(
+        0, from_peer(coming(), 3, natt=(40001, 4500)), from_peer(coming(), 2, natt=(40003, 4500)))
+    through(c, coming(), coming())
+    c = case("esp-mapping-no-window", links(sa(window=0, **wrapped)), "NAT-09 (3): without anti-replay nothing is told").ip(
+        0, from_peer(coming(), 1, natt=(40003, 4500)))
+    through(c, coming())
+    c = case("esp-out-last-burst", protect(sa(OUT, flags=RESUME | DF_SET, sequence=(1 << 32) - 2)), "ESP-SEQ-03, ESP-OUT-12: only what was sent is counted")
+    c.burst(2, inside, inside).out(0, tunnel(less(inside), (1 << 32) - 1)).count(esp_encrypted=1).sa(OUT, sequence=(1 << 32) - 1, packets=1, bytes=52)
+    c.event(EVENT_REJECTED, id=1, address=SERVER, value=g.DROPS.index("ipsec_seq_overflow") << 32 | SPI).drop("ipsec_seq_overflow")
+    c.event(EVENT_EXPIRED, id=1, port=OUT, value=SOFT_SEQUENCE).event(EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE)
+    quoted = fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))
+    error = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(quoted)))
+    c = case("esp-icmp-of-another", links(sa()), "ESP-IN-06: a peer with one address sends errors with that one too").ip(0, from_peer(error, 1))
+    rejected(c.count(esp_decrypted=1), "ipsec_selector_mismatch").sa(IN, refused=1)
+    head = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9) / Raw(bytes(2)))
+    rest_sum = (0xffff - head[UDP].chksum) & 0xffff
+    head = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9) / Raw((0xffff - rest_sum).to_bytes(2, "big")))
+    assert head[UDP].chksum == 0xffff  # a sum of 0, sent as all ones (RFC 768)
+    broken = bytearray(bytes(head))
+    broken[26:28] = b"\x42\x42"
+    c = case("esp-transport-nat-zero", links(sa(flags=TRANSPORT | NATT, local_port=4500, remote_port=40001, selectors=[dict(
+        local=US + "/32", remote=PEER + "/32")])), "TRN-08: a repaired sum of 0 becomes all ones").count(esp_decrypted=1)
+    body = esp_octets(bytes(broken)[20:], 1, next_header=17)
+    c.ip(0, fresh(IP(src=PEER, dst=US, id=9, ttl=64, proto=17) / Raw(bytes(UDP(sport=40001, dport=4500, chksum=0, len=8 + len(body))) + body)))
+    c.to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / head)
 
     # ---- moves: MOB-03..05, -07, MOB-16, LIFE-09 ----
     both = {"local": {"address": US2, "port": 0}}
