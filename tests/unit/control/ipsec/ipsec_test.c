@@ -581,11 +581,12 @@ static void mapping_is_followed(void **state)
 // NAT-10, LIFE-01: a new control knows where the NAT led and how old its associations are
 static void restart_keeps_mapping_and_age(void **state)
 {
-	struct event event = mapping_to("203.0.113.9", 50001);
+	struct event event;
 	char other[1000];
 
 	control_starts(load_both());
 	attach();
+	event = mapping_to("203.0.113.9", 50001);
 	monotonic created = now;
 	event.id = live(SA_INBOUND, "b")->command.sa_id;
 	esp_dataplane_event(dataplane, &event);
