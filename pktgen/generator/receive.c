@@ -43,6 +43,11 @@ void receive_fini(struct receiver *r)
 	r->flows = NULL;
 }
 
+void receive_forget(struct receiver *r)
+{
+	memset(r->flows, 0, r->population->flow_count * sizeof(*r->flows));
+}
+
 void receive_begin(struct receiver *r, uint64_t begin, struct tally *tally)
 {
 	r->begin = begin;
@@ -150,6 +155,10 @@ static void data_count(struct receiver *r, const struct population_flow *flow,
 		&r->tally->received[flow->group->index][tally_direction(flow->up)];
 	uint64_t cycles = now - signature->timestamp;
 
+	if (signature->timestamp < r->begin) {
+		sum->late++;
+		return;
+	}
 	switch (window_put(&r->flows[signature->flow], signature->sequence)) {
 	case WINDOW_DUPLICATE:
 		sum->duplicates++;
@@ -162,10 +171,6 @@ static void data_count(struct receiver *r, const struct population_flow *flow,
 		break;
 	case WINDOW_NEXT:
 		break;
-	}
-	if (signature->timestamp < r->begin) {
-		sum->late++;
-		return;
 	}
 	sum->packets++;
 	sum->octets += what->inner_length + (uint64_t)PROFILE_ETHERNET_SIZE;

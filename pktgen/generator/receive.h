@@ -32,6 +32,8 @@ struct receiver {
 /* 0 or -ENOMEM. The caller fills the pointers first. */
 int receive_init(struct receiver *receiver);
 void receive_fini(struct receiver *receiver);
+/* Forgets what each flow received: before a trial. */
+void receive_forget(struct receiver *receiver);
 void receive_begin(struct receiver *receiver, uint64_t begin, struct tally *tally);
 /* A burst from each port; how many frames there were. */
 unsigned receive_poll(struct receiver *receiver);

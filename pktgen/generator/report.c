@@ -129,6 +129,49 @@ static json_t *groups_report(const struct generator *g, const struct trial *tria
 	return groups;
 }
 
+/* How the loss is spread: a million nodes that lose one packet each are not one that loses all. */
+static json_t *flows_report(const struct generator *g, const struct trial *trial)
+{
+	json_t *object = json_object(), *worst = json_array();
+
+	set(object, "active", trial->flows_active);
+	set(object, "lossy", trial->flows_lossy);
+	set(object, "doubled", trial->flows_doubled);
+	set(object, "reordered", trial->flows_reordered);
+	for (unsigned i = 0; i < trial->worst_count; i++) {
+		const struct trial_flow *flow = &trial->worst[i];
+		struct population_flow who;
+		json_t *row = json_object();
+		if (population_flow_find(g->population, flow->flow, &who)) {
+			set_text(row, "group", who.group->settings->name);
+			set(row, "node", who.node);
+			set_text(row, "direction", who.up ? "up" : "down");
+		}
+		set(row, "sent", flow->sent);
+		set(row, "received", flow->received);
+		set(row, "duplicates", flow->duplicates);
+		set(row, "reordered", flow->reordered);
+		json_array_append_new(worst, row);
+	}
+	json_object_set_new(object, "worst", worst);
+	return object;
+}
+
+json_t *report_replay(const struct replay *replay)
+{
+	json_t *object = json_object();
+
+	set(object, "frames", replay->frames);
+	set(object, "wanted", replay->wanted);
+	set(object, "sent", replay->sent);
+	set(object, "sent_octets", replay->sent_octets);
+	set(object, "received", replay->received);
+	set_real(object, "seconds", replay->seconds);
+	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
+		set(object, tally_other_name(i), replay->tally.others[i]);
+	return object;
+}
+
 json_t *report_trial(const struct generator *g, const struct trial *trial)
 {
 	json_t *object = json_object(), *faults = json_object(), *others = json_object();
@@ -165,6 +208,7 @@ json_t *report_trial(const struct generator *g, const struct trial *trial)
 		set(others, tally_other_name(i), trial->tally.others[i]);
 	json_object_set_new(object, "faults", faults);
 	json_object_set_new(object, "others", others);
+	json_object_set_new(object, "flows", flows_report(g, trial));
 	json_object_set_new(object, "groups", groups_report(g, trial));
 	return object;
 }

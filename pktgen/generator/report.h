@@ -5,6 +5,7 @@
 #ifndef PKTGEN_GENERATOR_REPORT_H
 #define PKTGEN_GENERATOR_REPORT_H
 
+#include "pktgen/generator/replay.h"
 #include "pktgen/generator/trial.h"
 
 #include <jansson.h>
@@ -13,6 +14,7 @@
 json_t *report_new(
 	const struct generator *generator, const char *profile_path, int argc, char *const *argv);
 json_t *report_trial(const struct generator *generator, const struct trial *trial);
+json_t *report_replay(const struct replay *replay);
 /* Of all registrations so far; nothing when nobody registers. */
 void report_registrations(json_t *report, const struct generator *generator);
 /* Counters of the ports at the end, as DPDK has them. */

@@ -36,7 +36,12 @@ static int warm_up(struct run *run)
 	const struct trial_settings settings = {
 		.rate = traffic->rate, .duration_ms = traffic->warm_up_ms, .name = "warm-up"};
 
-	return traffic->warm_up_ms ? trial_run(run->generator, &settings, run->trial) : 0;
+	if (!traffic->warm_up_ms)
+		return 0;
+	int result = trial_run(run->generator, &settings, run->trial);
+	/* It counts for nothing but the sum that a gateway's counters are compared with. */
+	json_object_set_new(run->report, "warm_up", report_trial(run->generator, run->trial));
+	return result;
 }
 
 static int trials(struct run *run)
@@ -54,6 +59,23 @@ static int trials(struct run *run)
 		result = trial_run(run->generator, &settings, run->trial);
 		trial_note(run);
 	}
+	return result;
+}
+
+static int replays(struct run *run)
+{
+	struct generator *g = run->generator;
+	struct replay *replay = malloc(sizeof(*replay));
+	int result = replay ? replay_run(g, replay) : -ENOMEM;
+
+	if (!result || result == -EINTR) {
+		json_object_set_new(run->report, "replay", report_replay(replay));
+		run->imperfect |= replay->sent != replay->wanted;
+	} else {
+		fprintf(stderr, "homeport-pktgen: %s\n", g->error);
+		json_object_set_new(run->report, "error", json_string(g->error));
+	}
+	free(replay);
 	return result;
 }
 
@@ -169,10 +191,14 @@ int run_all(struct generator *g, const struct options *options, int argc, char *
 		json_object_set_new(run.report, "error", json_string(g->error));
 		status = EX_UNAVAILABLE;
 	}
-	if (!result)
+	if (!result && g->profile->replay.file[0]) {
+		result = replays(&run);
+		status = result && result != -EINTR ? EX_NOINPUT : EX_OK;
+	} else if (!result) {
 		result = warm_up(&run);
-	if (!result)
-		result = g->profile->search_count ? searches(&run) : trials(&run);
+		if (!result)
+			result = g->profile->search_count ? searches(&run) : trials(&run);
+	}
 	if (result == -EINTR)
 		json_object_set_new(run.report, "stopped", json_true());
 	report_registrations(run.report, g);

@@ -12,10 +12,12 @@
 
 int transmit_init(struct transmitter *t)
 {
-	t->sequences = calloc(
-		t->population->flow_count ? t->population->flow_count : 1, sizeof(*t->sequences));
+	size_t flows = t->population->flow_count ? t->population->flow_count : 1;
+
+	t->sequences = calloc(2 * flows, sizeof(*t->sequences));
 	if (!t->sequences)
 		return -ENOMEM;
+	t->begun = t->sequences + flows;
 	int result = schedule_init(&t->schedule, t->population);
 	if (result) {
 		free(t->sequences);
@@ -38,6 +40,7 @@ void transmit_begin(
 	t->pace =
 		(struct pace){.start = start, .hz = rte_get_tsc_hz(), .rate = rate, .limit = limit};
 	t->built = t->idle = 0;
+	memcpy(t->begun, t->sequences, t->population->flow_count * sizeof(*t->begun));
 	t->tally = tally;
 	if (!t->started)
 		t->started = start;

@@ -36,6 +36,7 @@ struct transmitter {
 	struct schedule schedule;
 	struct capture *capture;
 	uint32_t *sequences; /* of each flow, the last one */
+	uint32_t *begun;     /* the same when the trial began */
 	unsigned burst;
 	struct transmit_queue queues[PROFILE_PORTS_MAX];
 	/* of the trial: */

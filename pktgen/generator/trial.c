@@ -96,14 +96,55 @@ static void drain(struct generator *g, struct trial *trial)
 	}
 }
 
+/* Into the list of the worst, if it belongs there; insertion keeps it sorted. */
+static void worst_note(struct trial *trial, const struct trial_flow *flow)
+{
+	uint32_t lost = flow->sent - flow->received;
+	unsigned at = trial->worst_count;
+
+	while (at > 0) {
+		const struct trial_flow *before = &trial->worst[at - 1];
+		uint32_t lost_before = before->sent - before->received;
+		if (lost_before > lost ||
+			(lost_before == lost && before->duplicates >= flow->duplicates))
+			break;
+		at--;
+	}
+	if (at == TRIAL_WORST_MAX)
+		return;
+	if (trial->worst_count < TRIAL_WORST_MAX)
+		trial->worst_count++;
+	memmove(&trial->worst[at + 1], &trial->worst[at],
+		(trial->worst_count - 1 - at) * sizeof(trial->worst[0]));
+	trial->worst[at] = *flow;
+}
+
+static void flows_judge(const struct generator *g, struct trial *trial)
+{
+	trial->flows_active = trial->flows_lossy = trial->flows_doubled = 0;
+	trial->flows_reordered = trial->worst_count = 0;
+	for (uint32_t i = 0; i < g->population->flow_count; i++) {
+		const struct window *window = &g->receiver.flows[i];
+		const struct trial_flow flow = {i,
+			g->transmitter.sequences[i] - g->transmitter.begun[i], window->received,
+			window->duplicates, window->reordered};
+		trial->flows_active += flow.sent != 0;
+		trial->flows_lossy += flow.sent > flow.received;
+		trial->flows_doubled += flow.duplicates != 0;
+		trial->flows_reordered += flow.reordered != 0;
+		if (flow.sent > flow.received || flow.duplicates)
+			worst_note(trial, &flow);
+	}
+}
+
 int trial_run(struct generator *g, const struct trial_settings *settings, struct trial *trial)
 {
-	uint64_t start = rte_rdtsc() + g->hz / 1000;
-
 	trial->settings = *settings;
 	trial->stopped = false;
 	trial->wanted = packets_wanted(settings);
 	tally_clear(&trial->tally);
+	receive_forget(&g->receiver);
+	uint64_t start = rte_rdtsc() + g->hz / 1000;
 	receive_begin(&g->receiver, start, &trial->tally);
 	transmit_begin(&g->transmitter, start, settings->rate,
 		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
@@ -122,6 +163,7 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 			? (double)(trial->wanted - trial->received) / (double)trial->wanted
 			: 0;
 	trial->stopped = *g->stop;
+	flows_judge(g, trial);
 	receive_begin(&g->receiver, 0, g->tally);
 	transmit_begin(&g->transmitter, UINT64_MAX, 0, 0, g->tally);
 	return trial->stopped ? -EINTR : 0;

@@ -13,6 +13,12 @@ struct trial_settings {
 	const char *name;     /* for progress lines: "warm-up", "ndr 3" */
 };
 
+#define TRIAL_WORST_MAX 10
+
+struct trial_flow {
+	uint32_t flow, sent, received, duplicates, reordered;
+};
+
 struct trial {
 	struct trial_settings settings;
 	uint64_t wanted; /* packets due by the end; sent ones when there is no rate */
@@ -21,6 +27,9 @@ struct trial {
 	double seconds;    /* of sending */
 	double loss_ratio; /* of those wanted: what was not sent in time is lost */
 	bool stopped;      /* by a signal */
+	uint32_t flows_active, flows_lossy, flows_doubled, flows_reordered;
+	struct trial_flow worst[TRIAL_WORST_MAX]; /* those that lost most, then doubled most */
+	unsigned worst_count;
 	struct tally tally;
 };
 

@@ -186,6 +186,10 @@ def test_loss_is_seen(bed):
 	lost = row["up"]["lost"] + row["down"]["lost"]
 	assert lost >= 100 and report["trials"][0]["lost"] == lost, row
 	assert sum(counted.values()) == lost, (counted, row)
+	flows = report["trials"][0]["flows"]
+	assert flows["active"] == 8 and flows["worst"][0]["node"] == 1, flows
+	assert sum(f["sent"] - f["received"] for f in flows["worst"]) == lost, flows
+	assert all(f["node"] == 1 for f in flows["worst"]) and flows["lossy"] == len(flows["worst"]), flows
 
 
 def test_the_gateway_conserves_every_packet(bed):

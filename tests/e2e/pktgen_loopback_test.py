@@ -98,6 +98,37 @@ def test_search_ends_at_the_maximum_of_a_ring(bed):
 	assert len(report["trials"]) >= 2
 
 
+def test_testpmd_hands_back(bed):
+	"""The self-test of the manual: testpmd in io mode behind a memif."""
+	socket = bed.path("loop.sock")
+	testpmd = net.Process("testpmd", ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+		f"--file-prefix={bed.network.prefix}-testpmd", f"--vdev=net_memif0,role=server,socket={socket},socket-abstract=no", "--", "--auto-start",
+		"--port-topology=loop", "--forward-mode=io", "--total-num-mbufs=4096", "--no-lsc-interrupt", "--stats-period=1000"], bed.path("testpmd.log"))
+	bed.network.processes.append(testpmd)
+	testpmd.expect("start packet forwarding|Press enter|statistics", 30)
+	text = loopback([group("plain", 1), group("esp", 2, encapsulation="esp-udp")], 800, more="warm_up_ms = 300;").replace("20000", "1000")
+	bed.perfect(bed.run(text, [f"--vdev=net_memif0,role=client,socket={socket},socket-abstract=no"]), 800)
+	testpmd.stop()
+
+
+def test_replays_what_it_wrote(bed):
+	bed.run(loopback([group("g", 1, encapsulation="ipip")], 50), RING, "--capture-transmitted", bed.path("replay.pcap"))
+	text = f'loopback = true; ports = ( {{ name = "a"; }} ); traffic = {{ rate = 5000; sizes = [1500]; }}; replay = {{ file = "{bed.path("replay.pcap")}"; loops = 3; }};'
+	report = bed.run(text, RING, "--capture-received", bed.path("replayed.pcap"))
+	assert report["replay"]["frames"] == 50 and report["replay"]["sent"] == report["replay"]["received"] == 150, report["replay"]
+	frames = [bytes(p) for p in rdpcap(bed.path("replay.pcap"))]
+	assert [bytes(p) for p in rdpcap(bed.path("replayed.pcap"))] == 3 * frames
+	with open(bed.path("replay.pcap"), "r+b") as file:
+		file.truncate(100)
+	bed.refused(text, 66, "is cut off", RING)
+
+
+def test_every_flow_is_accounted_for(bed):
+	report = bed.run(loopback([group("g", 1, nodes=5)], 500), RING)
+	flows = report["trials"][0]["flows"]
+	assert flows == {"active": 10, "lossy": 0, "doubled": 0, "reordered": 0, "worst": []}, flows
+
+
 def test_refusals(bed):
 	bed.refused("speed = 1;", 78, "1: ports is missing|has no setting \"speed\"")
 	bed.refused(loopback([group("g", 1)], 1).replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }'), 71, "the profile has 2 ports", RING)

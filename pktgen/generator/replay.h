@@ -1,0 +1,21 @@
+/*
+ * Sends the frames of a pcap file as they are, at a rate, a number of times, and counts what comes
+ * back. One thread.
+ */
+#ifndef PKTGEN_GENERATOR_REPLAY_H
+#define PKTGEN_GENERATOR_REPLAY_H
+
+#include "pktgen/generator/generator.h"
+
+struct replay {
+	uint32_t frames; /* in the file */
+	uint64_t wanted, sent, sent_octets;
+	uint64_t received; /* frames of any kind, all ports */
+	double seconds;
+	struct tally tally; /* of what was received */
+};
+
+/* 0, -EINTR, or another negative errno with generator->error. `replay` is large. */
+int replay_run(struct generator *generator, struct replay *replay);
+
+#endif
