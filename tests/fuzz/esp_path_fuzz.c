@@ -66,12 +66,16 @@ static struct sealed_frame {
 	uint8_t octets[2 * FRAME_MAX];
 } sealed_frames[RECORDS_MAX];
 
+/* Packets of different ways through the input steps have no order among each other, and numbers and
+ * identifications follow the order: a burst is of one way. */
+enum way { WAY_FRAME, WAY_PLAIN, WAY_UDP, WAY_IPV6 };
+
 struct play {
 	struct world *world;
 	bool second;
 	unsigned record;
 	struct rte_mbuf *waiting[BURST_SIZE];
-	unsigned waiting_count;
+	unsigned waiting_count, way; /* by which all that wait come to the cipher, enum way */
 	uint64_t numbers[SEALED + 1];
 	struct outcome outcome;
 };
@@ -293,8 +297,8 @@ static void flush(struct play *play)
 	note(play);
 }
 
-static void put(struct play *play, uint16_t port, const uint8_t *frame, uint32_t length,
-	unsigned pieces, bool wait)
+static void put(struct play *play, uint16_t port, enum way way, const uint8_t *frame,
+	uint32_t length, unsigned pieces, bool wait)
 {
 	struct rte_mbuf *packet = world_packet(play->world, frame, length, pieces);
 
@@ -306,6 +310,9 @@ static void put(struct play *play, uint16_t port, const uint8_t *frame, uint32_t
 		note(play);
 		return;
 	}
+	if (way != play->way)
+		flush(play);
+	play->way = way;
 	play->waiting[play->waiting_count++] = packet;
 	if (!wait || play->waiting_count == BURST_SIZE)
 		flush(play);
@@ -410,7 +417,11 @@ static void put_sealed(
 	if (!play->second)
 		f->length = seal(play, id, how, data, length, f->octets);
 	if (f->length > 0)
-		put(play, 0, f->octets, f->length, 1 + (how >> 3 & 3u), how & 1);
+		put(play, 0,
+			kinds[id].ipv6             ? WAY_IPV6
+			: kinds[id].flags & SA_UDP ? WAY_UDP
+						   : WAY_PLAIN,
+			f->octets, f->length, 1 + (how >> 3 & 3u), how & 1);
 }
 
 static void play_all(struct play *play, const uint8_t *data, size_t size)
@@ -431,7 +442,8 @@ static void play_all(struct play *play, const uint8_t *data, size_t size)
 		length = length < size ? length : (uint32_t)size;
 		length = RTE_MIN(length, (uint32_t)FRAME_MAX);
 		if (what == 0)
-			put(play, how >> 5 & 3, data, length, 1 + (how >> 3 & 3u), how & 1);
+			put(play, how >> 5 & 3, WAY_FRAME, data, length, 1 + (how >> 3 & 3u),
+				how & 1);
 		if (what == 1) {
 			flush(play);
 			world_kernel(play->world, how % WORLD_PORTS, data, length);
