@@ -204,6 +204,15 @@ bool control_nodes_hear(struct control_nodes *nodes, const struct inject_record 
 	return true;
 }
 
+struct control_path control_nodes_path(const struct control_nodes *nodes)
+{
+	uint32_t n = (nodes->next + nodes->count - 1) % nodes->count;
+
+	return (struct control_path){.home_address = ip_address_from_v4(htonl(HOME_FIRST + n)),
+		.care_of_address = ip_address_from_v4(htonl(source(nodes, n))),
+		.care_of_port = behind_nat(n) ? htons(source_port(nodes, n)) : 0};
+}
+
 uint64_t control_nodes_asked(const struct control_nodes *nodes)
 {
 	return nodes->asked;

@@ -31,6 +31,13 @@ bool control_nodes_ask(struct control_nodes *nodes, struct punt_record *record);
  */
 bool control_nodes_hear(struct control_nodes *nodes, const struct inject_record *record);
 
+/* Where the node that asked last will be reached once its request is granted. */
+struct control_path {
+	struct ip_address home_address, care_of_address;
+	be16 care_of_port; /* 0: no UDP tunnel */
+};
+struct control_path control_nodes_path(const struct control_nodes *nodes);
+
 uint64_t control_nodes_asked(const struct control_nodes *nodes);
 uint64_t control_nodes_answered(const struct control_nodes *nodes);
 

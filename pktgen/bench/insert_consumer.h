@@ -19,6 +19,10 @@ struct insert_consumer *insert_consumer_new(struct region *region);
 unsigned insert_consumer_poll(struct insert_consumer *consumer);
 /* Bindings that it holds. */
 uint64_t insert_consumer_bindings(struct insert_consumer *consumer);
+/* Would a packet to the home address go there now? With the dataplane's own tables alone. */
+bool insert_consumer_leads(const struct insert_consumer *consumer,
+	const struct ip_address *home_address, const struct ip_address *care_of_address,
+	be16 care_of_port);
 void insert_consumer_free(struct insert_consumer *consumer);
 
 #endif

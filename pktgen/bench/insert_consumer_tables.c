@@ -35,6 +35,16 @@ uint64_t insert_consumer_bindings(struct insert_consumer *consumer)
 	return tables_use(consumer->tables).bindings;
 }
 
+bool insert_consumer_leads(const struct insert_consumer *consumer,
+	const struct ip_address *home_address, const struct ip_address *care_of_address,
+	be16 care_of_port)
+{
+	const struct tunnel *tunnel = tables_home_lookup(consumer->tables, 0, home_address);
+
+	return tunnel && tunnel->care_of_port == care_of_port &&
+	       ip_address_equal(&tunnel->care_of_address, care_of_address);
+}
+
 void insert_consumer_free(struct insert_consumer *consumer)
 {
 	tables_free(consumer->tables);

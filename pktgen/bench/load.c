@@ -249,7 +249,7 @@ double load_without_loss(struct worker *worker, uint32_t stable, double seconds)
 	struct load *load = malloc(sizeof(*load));
 	double rate = load_most(worker, stable, seconds);
 
-	for (unsigned tries = 0; load && tries < 40; tries++, rate *= 0.95) {
+	for (unsigned tries = 0; load && tries < (seconds < 0.5 ? 2 : 40); tries++, rate *= 0.95) {
 		load_start(load, worker, stable, rate);
 		load_wait(load, 0, seconds / 4);
 		load->phase = 1;
