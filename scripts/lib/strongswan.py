@@ -77,6 +77,7 @@ class Charon:
 		self.connections, self.secrets, self.pools, self.authorities = connections, secrets, pools, authorities
 		self.plugins, self.settings, self.plugin_settings = plugins, settings, plugin_settings
 		self.keying_socket, self.build, self.level, self.log_level, self.preload = socket, build, level, log, preload
+		self.kernel_settings = self.tail = ""  # instead of our own for the plugin; the end of strongswan.conf
 		self.directory = network.path(name)
 		self.process = None
 		self.starts = 0
@@ -87,7 +88,9 @@ class Charon:
 		return os.path.join(self.directory, name)
 
 	def write(self):
-		homeport = f"kernel-homeport {{\n      socket = {self.keying_socket}\n    }}" if self.kernel == "homeport" else ""
+		homeport = self.kernel_settings
+		if not homeport and self.kernel == "homeport":
+			homeport = f"kernel-homeport {{\n      socket = {self.keying_socket}\n    }}"
 		with open(self.path("strongswan.conf"), "w") as file:
 			file.write(f"""charon {{
   load = {PLUGINS} {self.plugins} {self.kernel and "kernel-" + self.kernel} kernel-netlink socket-default vici
@@ -120,6 +123,7 @@ swanctl {{
   plugins {{
   }}
 }}
+{self.tail}
 """)
 		with open(os.open(self.path("swanctl.conf"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
 			for section in ("connections", "pools", "secrets", "authorities"):
