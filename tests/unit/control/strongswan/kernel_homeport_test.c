@@ -20,7 +20,7 @@
 #define OURS       "192.0.2.1"
 #define PEER       "203.0.113.7"
 #define SPI_PEER   0xc1c2c3c4u
-#define TIMEOUT_MS 150
+#define TIMEOUT_MS 500 /* longer than a busy machine keeps the fake control from answering */
 
 static char path[64];
 // As in charon's program: what the plugin looks for before it takes part.
