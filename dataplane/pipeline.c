@@ -335,7 +335,7 @@ void pipeline_receive_burst(
 	struct worker_counters *counters = worker->counters;
 	const struct port *from = &worker->ports[port];
 	uint64_t bytes = 0;
-	uint32_t taken;
+	uint32_t stay;
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -344,13 +344,11 @@ void pipeline_receive_burst(
 	}
 	counters->received_port_bytes += bytes;
 	counters->received_port += count;
-	taken = lane_receive(worker, port, packets, count);
-	for (unsigned i = 0; i < count; i++)
-		if (!(taken >> i & 1))
-			rte_prefetch0(packet_get(packets[i]));
-	for (unsigned i = 0; i < count; i++) {
-		if (taken >> i & 1)
-			continue;
+	stay = ~lane_receive(worker, port, packets, count) & (uint32_t)((UINT64_C(1) << count) - 1);
+	for (uint32_t bits = stay; bits != 0; bits &= bits - 1)
+		rte_prefetch0(packet_get(packets[__builtin_ctz(bits)]));
+	for (uint32_t bits = stay; bits != 0; bits &= bits - 1) {
+		unsigned i = (unsigned)__builtin_ctz(bits);
 		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
 		packets[left++] = packets[i];
 	}

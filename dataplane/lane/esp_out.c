@@ -12,10 +12,8 @@
 
 #define FAR       (UINT64_C(1) << 20) /* numbers: more than all workers take at one moment */
 #define TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
-#define KEY_SHORT                                                                                  \
-	512         /* octets of text: keys of longer packets are asked for by the engine alone    \
-		     */
-#define KEY_FIRST 8 /* but for the first ones */
+#define KEY_FIRST                                                                                  \
+	8 /* keys that the engine would ask for too late; it is that far ahead of the rest */
 
 struct work { /* a packet that may be taken */
 	struct rte_mbuf *frame;
@@ -24,6 +22,7 @@ struct work { /* a packet that may be taken */
 	const struct neighbor *neighbor;
 	uint64_t number;
 	uint32_t text;    /* octets given to the cipher */
+	uint32_t mtu;     /* of the outer datagram */
 	uint16_t payload; /* octets of the packet */
 	uint8_t index;    /* in the burst */
 };
@@ -159,8 +158,8 @@ static inline bool is_far(
 	       atomic_load_explicit(&state->sequence, memory_order_relaxed) < soft - FAR;
 }
 
-/* The way to the peer, and does the packet fit it? */
-static inline bool has_way(struct lane_burst *burst, struct work *w, uint32_t outer)
+/* The way to the peer, when it is the lane's. */
+static inline bool has_way(struct lane_burst *burst, struct work *w)
 {
 	const struct sa_outbound *sa = w->sa;
 	uint64_t neighbor =
@@ -173,44 +172,60 @@ static inline bool has_way(struct lane_burst *burst, struct work *w, uint32_t ou
 			sa_outbound_lane(sa, SA_LANE_NEIGHBOR), memory_order_relaxed);
 	}
 	mtu = atomic_load_explicit(sa_outbound_lane(sa, SA_LANE_MTU), memory_order_relaxed);
-	if (neighbor >> 32 != burst->ground || mtu >> 32 != burst->ground ||
-		(uint32_t)neighbor == 0 || outer > (uint32_t)mtu)
-		return false;
 	/* What errors taught is forgotten after a time: the steps do so. */
-	if (atomic_load_explicit(&sa->learned_mtu, memory_order_relaxed) != 0 ||
+	if (neighbor >> 32 != burst->ground || mtu >> 32 != burst->ground ||
+		(uint32_t)neighbor == 0 ||
+		atomic_load_explicit(&sa->learned_mtu, memory_order_relaxed) != 0 ||
 		atomic_load_explicit(&sa->allowance, memory_order_relaxed) != SA_PROVED)
 		return false;
+	w->mtu = (uint32_t)mtu;
 	w->neighbor = tables_neighbor_at(burst->worker->tables, (uint32_t)neighbor);
 	return !lane_is_awaited(burst, w->neighbor);
 }
 
-static inline bool is_straight(struct lane_burst *burst, struct work *w, uint32_t asked)
+/* What is the same for all packets of one policy in a burst. `before`: the last one taken. */
+static inline bool is_open_for(struct lane_burst *burst, struct work *w, const struct work *before)
 {
-	const struct worker *worker = burst->worker;
 	const struct sa_outbound *sa = w->sa;
-	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
-	uint32_t tail, esp;
 
-	if (sa == NULL || sa->ip_length != sizeof(*ip) || ip->time_to_live <= 1)
+	if (sa == NULL)
 		return false;
-	if (unlikely(asked != 0)) { /* HA4-REV-17 */
-		struct ip_address source = ip_address_from_v4(ip->src_addr);
-		if (tables_near(worker->tables, burst->from->vrf, &source) & VICINITY_HOME)
-			return false;
+	if (before != NULL && before->policy == w->policy && before->sa == sa) {
+		w->mtu = before->mtu;
+		w->neighbor = before->neighbor;
+		return true;
 	}
+	if (sa->ip_length != sizeof(struct rte_ipv4_hdr) ||
+		!is_far(burst->worker, tables_sas(burst->worker->tables), sa))
+		return false;
 	if (unlikely(atomic_load_explicit(&w->policy->ground, memory_order_relaxed) !=
 		     burst->ground) &&
 		!learn_destination(burst, w->policy))
 		return false;
+	return has_way(burst, w);
+}
+
+static inline bool is_straight(
+	struct lane_burst *burst, struct work *w, const struct work *before, uint32_t asked)
+{
+	const struct sa_outbound *sa = w->sa;
+	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
+	uint32_t head, tail;
+
+	if (ip->time_to_live <= 1 || !is_open_for(burst, w, before))
+		return false;
+	if (unlikely(asked != 0)) { /* HA4-REV-17 */
+		struct ip_address source = ip_address_from_v4(ip->src_addr);
+		if (tables_near(burst->worker->tables, burst->from->vrf, &source) & VICINITY_HOME)
+			return false;
+	}
 	w->payload = rte_be_to_cpu_16(ip->total_length);
 	w->text = esp_codec_text_length(sa->suite, w->payload);
-	esp = w->text + ESP_HEADER_LENGTH + sa->iv_length + sa->icv_length;
+	head = sa->header_length + 4u + sa->iv_length;
 	tail = w->text - w->payload + sa->icv_length;
-	return has_way(burst, w, sa->header_length - 4u + esp) &&
-	       rte_pktmbuf_headroom(w->frame) >= sa->header_length + 4u + sa->iv_length &&
+	return head + w->payload + tail <= w->mtu && rte_pktmbuf_headroom(w->frame) >= head &&
 	       (uint32_t)(w->frame->buf_len - w->frame->data_off) >=
-		       sizeof(struct rte_ether_hdr) + w->payload + tail + TAIL_ROOM &&
-	       is_far(worker, tables_sas(worker->tables), sa);
+		       sizeof(struct rte_ether_hdr) + w->payload + tail + TAIL_ROOM;
 }
 
 /* Those that go, in order; what is left is left with all of its flow behind it. */
@@ -223,29 +238,33 @@ static void check_all(struct lane_burst *burst, struct works *works)
 
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct work *w = &works->of[next];
+		const struct work *before = kept > 0 ? &works->of[kept - 1] : NULL;
+
 		if (next == works->count || w->index != i) {
 			if (!(burst->taken >> i & 1))
 				lane_leave(&left, burst->frames[i]);
 			continue;
 		}
 		next++;
-		if (left.destinations & lane_flow(lane_ip(w->frame)->dst_addr) ||
-			!is_straight(burst, w, asked)) {
+		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr)) ||
+			unlikely(!is_straight(burst, w, before, asked))) {
 			lane_leave(&left, w->frame);
 			continue;
 		}
-		if (w->text <= KEY_SHORT || kept < KEY_FIRST)
-			if (kept == 0 || works->of[kept - 1].sa != w->sa)
-				crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
+		if (kept < KEY_FIRST && (before == NULL || before->sa != w->sa))
+			crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
 		burst->taken |= UINT32_C(1) << i;
-		works->of[kept++] = *w;
+		if (w != &works->of[kept])
+			works->of[kept] = *w;
+		kept++;
 	}
 	works->count = kept;
 }
 
 /* ---- number, headers ---- */
 
-/* A run of packets of one SA takes its numbers together. They are far from any end: all get one. */
+/* A run of packets of one policy takes its numbers together. They are far from any end: all get
+ * one. */
 static void number_all(const struct lane_burst *burst, struct works *works)
 {
 	const struct sa_table *sas = tables_sas(burst->worker->tables);
@@ -257,11 +276,10 @@ static void number_all(const struct lane_burst *burst, struct works *works)
 		struct sa_outbound_state *state = sa_outbound_state(sas, w->sa->sa_id);
 		uint64_t bytes = 0, first = 0;
 
-		for (run = 0; i + run < works->count && w[run].sa == w->sa; run++) {
+		for (run = 0; i + run < works->count && w[run].policy == w->policy; run++)
 			bytes += w[run].text;
-			if (hits != NULL)
-				hits[w[run].policy->policy_id]++;
-		}
+		if (hits != NULL)
+			hits[w->policy->policy_id] += run;
 		sa_sequence_take(state, run,
 			w->sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST,
 			sas->shared, &first);
@@ -347,15 +365,18 @@ static inline uint8_t *seal(const struct worker *worker, const struct work *w)
 static void send_all(
 	struct worker *worker, const struct works *works, const struct crypto_operation *operations)
 {
+	unsigned failed = 0;
+
 	for (unsigned i = 0; i < works->count; i++) {
 		const struct work *w = &works->of[i];
 		if (unlikely(operations[i].status != CRYPTO_DONE)) {
 			drop_packet(worker, w->frame, DROP_ipsec_crypto_error);
+			failed++;
 			continue;
 		}
-		worker->counters->esp_encrypted++;
 		lane_send(worker, w->neighbor->port, w->frame);
 	}
+	worker->counters->esp_encrypted += works->count - failed;
 }
 
 /* Nothing of a packet of this port and vrf is asked that the lane does not know of. */

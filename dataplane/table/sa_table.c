@@ -53,7 +53,7 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 	table->inbound_of = array_map(sas, sizeof(*table->inbound_of));
 	table->outbound_of = array_map(sas, sizeof(*table->outbound_of));
 	for (unsigned i = 0; i < 2; i++)
-		table->records[i] = array_map(sas, sizeof(*table->records[i]));
+		table->records[i] = slab_map_small(sas * sizeof(*table->records[i]));
 	return table->inbound_of && table->outbound_of && table->records[0] && table->records[1]
 		       ? 0
 		       : -ENOMEM;

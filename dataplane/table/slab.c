@@ -19,6 +19,14 @@ static size_t map_round(size_t size)
 	return (size + 4095) & ~(size_t)4095;
 }
 
+void *slab_map_small(size_t size)
+{
+	void *memory = mmap(NULL, map_round(size), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory != MAP_FAILED ? memory : NULL;
+}
+
 /*
  * In huge pages, but for the part that does not fill one: a random entry costs a miss of the TLB
  * less, and no memory is wasted. A test's small tables have none.
@@ -27,12 +35,9 @@ void *slab_map(size_t size)
 {
 	size_t wanted = map_round(size);
 	size_t reserved = wanted + (wanted >= HUGE_PAGE ? HUGE_PAGE : 0);
-	uint8_t *memory = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *memory = slab_map_small(reserved);
 
-	if (memory == MAP_FAILED)
-		return NULL;
-	if (wanted < HUGE_PAGE)
+	if (memory == NULL || wanted < HUGE_PAGE)
 		return memory;
 
 	/* Cut an aligned piece out, so that huge pages fit it. */

@@ -20,6 +20,8 @@ struct rte_rcu_qsbr;
 
 /* Zeroed pages or NULL. `size` octets are reserved, not touched. */
 void *slab_map(size_t size);
+/* The same in small pages: for what no worker reads, where a page that is half used is waste. */
+void *slab_map_small(size_t size);
 void slab_unmap(void *memory, size_t size);
 
 struct slab {

@@ -3,7 +3,8 @@
  * the bare IPsec-MB call on the same sizes and keys in the same run.
  *
  *   esp_bench [PAIRS [PIECES [TEXT]]]   default 100000 pairs of SAs, at least 60 pieces of 512
- *                                       packets a run; TEXT: only figures whose name begins so
+ *                                       packets a run; TEXT: only figures whose name begins so.
+ *                                       BENCH_NO_LANES in the environment: by the steps alone
  *
  * Every pair belongs to one inner address of 10/8: an outbound host policy (a /32), an outbound and
  * an inbound SA with AES-GCM and a replay window of 1,024 packets, an address of its own as its
@@ -63,6 +64,7 @@ struct cell { /* one number of pairs: a run's pieces, and the median piece of ea
 	unsigned count;
 	double pieces[PARTS][PIECES_MAX];
 	struct runs_values runs[PARTS];
+	uint64_t sent, by_lane; /* packets, and those that took a lane */
 };
 
 static const uint16_t imix[12] = {64, 570, 64, 64, 570, 64, 1400, 64, 570, 64, 64, 570};
@@ -102,7 +104,6 @@ static uint16_t size_of(const struct shape *shape, unsigned i)
 	return shape->size == IMIX ? imix[i % RTE_DIM(imix)] : shape->size;
 }
 
-/* Packets of random pairs, or those of the pairs from `first` on, one each. */
 /* Packets of random pairs, or those of the pairs from `first` on, one each. */
 static void piece_make(const struct shape *shape, const uint32_t *first)
 {
@@ -249,9 +250,11 @@ static void figure(const struct shape *shape, const struct cell *cell, double wa
 		shape->udp ? "true" : "false", octets, shape->pairs);
 	runs_print(&cell->runs[WHOLE]);
 	printf(", \"cycles_per_packet\": %.0f, \"source\": %.0f, \"rest\": %.0f, "
-	       "\"budget\": %.0f, \"reference\": {\"bare call, one key\": %.0f, \"bare, keys "
+	       "\"budget\": %.0f, \"by_lane\": %.4f, \"reference\": {\"bare call, one key\": %.0f, "
+	       "\"bare, keys "
 	       "fetched ahead\": %.0f, \"bare, cold keys\": %.0f}}\n",
-		value, source, value - source - ahead, budget(shape), warm, ahead,
+		value, source, value - source - ahead, budget(shape),
+		(double)cell->by_lane / (double)cell->sent, warm, ahead,
 		runs_median(&cell->runs[COLD_KEYS]));
 	fflush(stdout);
 }
@@ -269,13 +272,25 @@ static void ratio(const char *name, uint16_t size, const struct cell *many, cons
 		runs_median(&ratios) <= target ? "true" : "false");
 }
 
+static uint64_t by_lanes(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WORKER_LANES; i++)
+		sum += worker->lane_taken[i];
+	return sum;
+}
+
 static void piece_run(const struct shape *shape, struct cell *cell)
 {
 	unsigned n = cell->count++;
 
 	piece_make(shape, NULL);
 	cell->pieces[SOURCE][n] = piece_time(shape, false);
+	cell->by_lane -= by_lanes();
 	cell->pieces[WHOLE][n] = piece_time(shape, true);
+	cell->by_lane += by_lanes();
+	cell->sent += PIECE;
 	cell->pieces[AHEAD_KEYS][n] = bare_time(shape, true);
 	cell->pieces[COLD_KEYS][n] = bare_time(shape, false);
 }
@@ -396,6 +411,7 @@ int main(int argc, char **argv)
 	if (pair_count == 0 || pair_count > 1u << 20 || pieces == 0 || pieces > PIECES_MAX)
 		return 64;
 	make();
+	worker->lanes_off = getenv("BENCH_NO_LANES") != NULL;
 	suite_run(16, false);
 	if (pair_count <= MANY)
 		suite_run(32, true);
