@@ -54,22 +54,26 @@ static void document_default(FILE *out, const struct setting *setting)
 		fprintf(out, "`\"%s\"`", setting->fallback);
 }
 
-static void document_section(FILE *out, const struct section *section, const char *path)
+static void document_section(
+	FILE *out, const struct section *section, const char *path, bool reload)
 {
 	char inner[160];
 
 	fprintf(out,
-		"\n## %s\n\n| setting | value | default | unit | reload | meaning "
-		"|\n|---|---|---|---|---|---|\n",
-		path[0] ? path : "top level");
+		"\n## %s\n\n| setting | value | default | unit |%s meaning |\n|---|---|---|%s\n",
+		path[0] ? path : "top level", reload ? " reload |" : "",
+		reload ? "---|---|---|" : "---|---|");
 	for (unsigned i = 0; i < section->setting_count; i++) {
 		const struct setting *setting = &section->settings[i];
 		fprintf(out, "| `%s` | ", setting->name);
 		document_range(out, setting);
 		fputs(" | ", out);
 		document_default(out, setting);
-		fprintf(out, " | %s | %s | %s |\n", setting->unit ? setting->unit : "",
-			setting->restart ? "restart" : "yes", setting->help);
+		fprintf(out, " | %s |%s %s |\n", setting->unit ? setting->unit : "",
+			!reload            ? ""
+			: setting->restart ? " restart |"
+					   : " yes |",
+			setting->help);
 	}
 	for (unsigned i = 0; i < section->setting_count; i++) {
 		const struct setting *setting = &section->settings[i];
@@ -77,7 +81,7 @@ static void document_section(FILE *out, const struct section *section, const cha
 			continue;
 		snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] ? "." : "", setting->name,
 			setting->kind == SETTING_GROUPS ? "[]" : "");
-		document_section(out, setting->section, inner);
+		document_section(out, setting->section, inner, reload);
 	}
 }
 
@@ -98,5 +102,10 @@ void schema_document(FILE *out)
 	      "Keys from a `key_file` are printed as that file's name, and read back. `@include` "
 	      "is not supported.\n",
 		out);
-	document_section(out, &schema_root, "");
+	document_section(out, &schema_root, "", true);
+}
+
+void schema_document_section(FILE *out, const struct section *section)
+{
+	document_section(out, section, "", false);
 }

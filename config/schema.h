@@ -70,5 +70,7 @@ size_t schema_element_size(const struct setting *setting);
 
 /* The settings as a Markdown page. */
 void schema_document(FILE *out);
+/* The tables alone of another root section, without a word on reloading. */
+void schema_document_section(FILE *out, const struct section *section);
 
 #endif

@@ -129,6 +129,12 @@ def test_every_flow_is_accounted_for(bed):
 	assert flows == {"active": 10, "lossy": 0, "doubled": 0, "reordered": 0, "worst": []}, flows
 
 
+def test_the_page_of_settings_is_current(bed):
+	text = subprocess.run([bed.program, "--settings"], capture_output=True, text=True, timeout=20).stdout
+	with open(os.path.join(programs.ROOT, "docs", "pktgen-settings.md")) as file:
+		assert file.read() == text, "write it anew: homeport-pktgen --settings > docs/pktgen-settings.md"
+
+
 def test_refusals(bed):
 	bed.refused("speed = 1;", 78, "1: ports is missing|has no setting \"speed\"")
 	bed.refused(loopback([group("g", 1)], 1).replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }'), 71, "the profile has 2 ports", RING)
