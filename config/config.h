@@ -79,6 +79,7 @@ struct config_dataplane {
 	uint32_t reassembly_timeout_ms;
 	uint32_t punt_rate, punt_burst; /* Mobile IP messages per source address and second, before
 					   control's finer policing */
+	uint32_t ike_rate, ike_source_rate, ike_begin_rate; /* AUD-12: per worker, a second */
 	uint32_t icmp_rate, icmp_source_rate; /* HA4-MTU-13: per worker, per source, a second */
 	uint32_t path_mtu_floor, path_mtu_timeout_s; /* HA4-MTU-06, -07 */
 	struct config_port *ports;

@@ -56,12 +56,14 @@
 #include "dataplane/encap/udp.h"
 #include "dataplane/forward/binding.h"
 #include "dataplane/forward/destination.h"
+#include "dataplane/forward/fragment_state.h"
 #include "dataplane/forward/policy.h"
 #include "dataplane/forward/route.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/input/arp.h"
 #include "dataplane/input/ether.h"
 #include "dataplane/input/icmp.h"
+#include "dataplane/input/ike.h"
 #include "dataplane/input/ipv4.h"
 #include "dataplane/input/ipv6.h"
 #include "dataplane/input/local_demux.h"
@@ -149,10 +151,15 @@ int pipeline_worker_init(struct worker *worker)
 	worker->icmp_limiter = icmp_error_limiter_new(s != NULL ? s->icmp_rate : ICMP_RATE,
 		s != NULL ? s->icmp_source_rate : ICMP_SOURCE_RATE, worker->tsc_hz);
 	worker->neighbor_queue = neighbor_queue_new();
+	worker->fragment_state = fragment_state_new();
+	worker->ike_police =
+		ike_police_new(s != NULL ? s->ike_rate : 0, s != NULL ? s->ike_source_rate : 0,
+			s != NULL ? s->ike_begin_rate : 0, worker->tsc_hz);
 	if (pipeline != NULL)
 		pipeline->limiter = limiter_new(LIMITER_SLOTS);
 	if (pipeline == NULL || pipeline->limiter == NULL || worker->reassembly == NULL ||
-		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL) {
+		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL ||
+		worker->fragment_state == NULL || worker->ike_police == NULL) {
 		pipeline_worker_fini(worker);
 		return -ENOMEM;
 	}
@@ -166,12 +173,16 @@ void pipeline_worker_fini(struct worker *worker)
 	reassembly_free(worker, worker->reassembly);
 	neighbor_queue_free(worker, worker->neighbor_queue);
 	icmp_error_limiter_free(worker->icmp_limiter);
+	fragment_state_free(worker->fragment_state);
+	ike_police_free(worker->ike_police);
 	if (pipeline != NULL)
 		limiter_free(pipeline->limiter);
 	free(pipeline);
 	worker->reassembly = NULL;
 	worker->neighbor_queue = NULL;
 	worker->icmp_limiter = NULL;
+	worker->fragment_state = NULL;
+	worker->ike_police = NULL;
 	worker->step_state = NULL;
 }
 

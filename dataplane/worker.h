@@ -78,6 +78,8 @@ struct worker {
 	struct reassembly *reassembly;         /* input/reassembly.c */
 	struct icmp_limiter *icmp_limiter;     /* icmp_error.c */
 	struct neighbor_queue *neighbor_queue; /* output/neighbor.c */
+	struct ike_police *ike_police;         /* input/ike.c */
+	struct fragment_state *fragment_state; /* forward/fragment_state.c */
 	struct punt_police *punt_police;       /* link/punt.c */
 	struct event_limiter *event_limiter;   /* link/event.c */
 	void *step_state;                      /* room for a step that needs more */

@@ -1,5 +1,7 @@
 #include "dataplane/forward/policy.h"
 
+#include "dataplane/forward/fragment_state.h"
+
 #include "dataplane/icmp_error.h"
 #include "dataplane/icmp_quoted.h"
 #include "dataplane/sa_event.h"
@@ -106,9 +108,11 @@ static void count_hit(struct worker *worker, const struct policy_verdict *verdic
 		worker->policy_hits[verdict->policy_id]++;
 }
 
-static enum drop_reason discard_reason(const struct policy_verdict *verdict)
+static enum drop_reason discard_reason(const struct packet *p, const struct policy_verdict *verdict)
 {
-	return verdict->policy_id == POLICY_NONE ? DROP_policy_none : DROP_policy_discard;
+	if (verdict->policy_id != POLICY_NONE)
+		return DROP_policy_discard;
+	return p->flags & PACKET_FRAGMENT_LATER ? DROP_ipsec_frag_state : DROP_policy_none;
 }
 
 /* AUD-03. */
@@ -138,7 +142,7 @@ static step_result inbound_decide(
 	case POLICY_DISCARD:
 		break;
 	}
-	return discard(worker, packet, SA_INBOUND, discard_reason(verdict));
+	return discard(worker, packet, SA_INBOUND, discard_reason(packet_get(packet), verdict));
 }
 
 static void acquire(
@@ -213,7 +217,7 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 			icmp_error_send(worker, packet, ICMP_ERROR_PROHIBITED, 0);
 		break;
 	}
-	return discard(worker, packet, SA_OUTBOUND, discard_reason(verdict));
+	return discard(worker, packet, SA_OUTBOUND, discard_reason(p, verdict));
 }
 
 /* The lines that a host's policy leads to are its own: the hit counter, the slot of its SA. */
@@ -230,6 +234,15 @@ static void verdicts_prefetch(
 	}
 }
 
+/* SPD-17. */
+static void fragments_judge(struct worker *worker, struct rte_mbuf **packets, unsigned count,
+	enum sa_direction direction, struct policy_verdict *verdicts)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (unlikely(packet_get(packets[i])->flags & PACKET_FRAGMENT))
+			fragment_state_judge(worker, packets[i], direction, &verdicts[i]);
+}
+
 void policy_inbound_burst(
 	struct worker *worker, struct rte_mbuf **packets, unsigned count, step_result *next)
 {
@@ -238,6 +251,7 @@ void policy_inbound_burst(
 
 	keys_fill(packets, count, SA_INBOUND, keys);
 	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
+	fragments_judge(worker, packets, count, SA_INBOUND, verdicts);
 	for (unsigned i = 0; i < count; i++)
 		next[i] = inbound_decide(worker, packets[i], &verdicts[i]);
 }
@@ -250,6 +264,7 @@ void policy_outbound_burst(
 
 	keys_fill(packets, count, SA_OUTBOUND, keys);
 	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
+	fragments_judge(worker, packets, count, SA_OUTBOUND, verdicts);
 	verdicts_prefetch(worker, verdicts, count);
 	for (unsigned i = 0; i < count; i++)
 		next[i] = outbound_decide(worker, packets[i], &keys[i], &verdicts[i]);

@@ -185,6 +185,7 @@ static step_result demux_ipsec(struct worker *worker, struct rte_mbuf *packet)
 	const struct packet *p = packet_get(packet);
 	const struct sa_table *sas = tables_sas(worker->tables);
 	uint8_t protocol;
+	uint16_t port;
 
 	if (sas->count == 0)
 		return STEP_COUNT;
@@ -200,7 +201,8 @@ static step_result demux_ipsec(struct worker *worker, struct rte_mbuf *packet)
 		return STEP_COUNT;
 	if (p->flags & PACKET_FRAGMENT)
 		return sas->used[SA_INBOUND] > 0 ? STEP_REASSEMBLY : STEP_COUNT;
-	return esp_port_is(worker, udp_port(packet, p)) ? STEP_UDP : STEP_COUNT;
+	port = udp_port(packet, p);
+	return port == IKE_PORT || esp_port_is(worker, port) ? STEP_UDP : STEP_COUNT;
 }
 
 /* The address that was looked up last: mostly the packet after wants the same. */

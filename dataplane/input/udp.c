@@ -2,10 +2,13 @@
 
 #include "dataplane/header.h"
 #include "dataplane/input/esp_port.h"
+#include "dataplane/input/ike.h"
 
 #include <rte_udp.h>
 
 #define MOBILE_IP_PORT RTE_BE16(434)
+#define IKE_PORT       RTE_BE16(500)
+#define IKE_MARKER     4 /* octets of zero (RFC 3948 2.2) */
 
 /* Sum of the pseudo header, not complemented (RFC 768). */
 static uint16_t pseudo_header_sum(const struct packet *p, uint16_t udp_length)
@@ -115,6 +118,15 @@ static step_result demux_nat_traversal(struct rte_mbuf *packet, uint16_t length)
 	return marker == 0 ? STEP_EXCEPTION : STEP_DECAP_ESP;
 }
 
+/* To the kernel's side, within its budget; `marker` octets stand before the IKE header. */
+static step_result ike_input(struct worker *worker, struct rte_mbuf *packet, uint32_t marker)
+{
+	enum drop_reason reason = ike_police_pass(worker, packet,
+		packet_get(packet)->payload_offset + (uint32_t)sizeof(struct rte_udp_hdr) + marker);
+
+	return reason == DROP_NONE ? STEP_EXCEPTION : STEP_DROP(reason);
+}
+
 /* A datagram to an ESP-in-UDP port, of either family (NAT-01..06). Whether an SA takes checksum 0
  * over IPv6 is for decap/esp to say; keepalives and IKE never come so (RFC 6936 5). */
 static step_result nat_traversal_input(
@@ -135,6 +147,8 @@ static step_result nat_traversal_input(
 	next = demux_nat_traversal(packet, (uint16_t)(length - sizeof(*udp)));
 	if (unproved && next != STEP_DECAP_ESP)
 		return STEP_DROP(DROP_ipsec_udp_csum);
+	if (next == STEP_EXCEPTION)
+		return ike_input(worker, packet, IKE_MARKER);
 	if (next == STEP_DECAP_ESP) /* NAT-03 */
 		packet_trim(packet, (uint32_t)p->payload_offset + length);
 	return next;
@@ -152,6 +166,8 @@ step_result udp_input(struct worker *worker, struct rte_mbuf *packet)
 	udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, p->payload_offset);
 	if (esp_port_is(worker, rte_be_to_cpu_16(udp->dst_port)))
 		return nat_traversal_input(worker, packet, udp);
+	if (udp->dst_port == IKE_PORT)
+		return ike_input(worker, packet, 0);
 	if (udp->dst_port != MOBILE_IP_PORT || packet_is_ipv6(p))
 		return STEP_EXCEPTION;
 	length = rte_be_to_cpu_16(udp->dgram_len);

@@ -513,6 +513,7 @@ static void lookup(const struct policy_table *table, const struct policy_version
 	else
 		*verdict = (struct policy_verdict){.policy_id = first->policy_id,
 			.sa_id = first->sa_id,
+			.order = first->order,
 			.flags = first->flags,
 			.action = first->action};
 }

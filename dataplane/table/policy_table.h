@@ -34,6 +34,7 @@
 struct policy_verdict {
 	uint32_t policy_id; /* POLICY_NONE: none matched; the action is then the vrf's default */
 	uint32_t sa_id;     /* outbound SA of PROTECT, SA_NONE */
+	uint32_t order;     /* of that policy */
 	uint32_t flags;     /* enum policy_flag */
 	uint8_t action;     /* enum policy_action */
 	uint8_t reserved[3];

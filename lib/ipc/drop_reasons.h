@@ -35,6 +35,7 @@
 	X(ipsec_natt_short, input, "ESP-in-UDP payload of 1 to 3 octets that is no keepalive (RFC 3948 2.2)") \
 	X(ipsec_natt_keepalive, input, "NAT keepalive, one octet 0xff (RFC 3948 2.3): nothing to do") \
 	X(ipsec_udp_csum, input, "UDP checksum on an ESP port wrong, or 0 over IPv6 unless the SA takes it (RFC 3948 2.1, RFC 6935 5)") \
+	X(ipsec_punt_limit, input, "more IKE messages than the kernel's side is to be troubled with (RFC 7296 2.6)") \
 	X(ipsec_ah_unsupported, input, "Authentication Header: not supported") \
 	X(ipsec_esp_fragment, input, "ESP that is still a fragment (RFC 4303 3.4.1)") \
 	X(ipsec_too_short, decap, "ESP shorter than its SA's headers and ICV") \
@@ -92,6 +93,7 @@
 	X(home_unreachable, forward, "home address on a virtual home network without a binding") \
 	X(away_source, forward, "un-tunnelled packet from an away home address, policy drop") \
 	X(policy_none, forward, "no security policy matches (RFC 4301 5)") \
+	X(ipsec_frag_state, forward, "later fragment that no policy matches, of a datagram whose first fragment was not bypassed (RFC 4301 7.4)") \
 	X(policy_discard, forward, "a security policy says discard") \
 	X(policy_cleartext, forward, "in clear from outside, but a security policy asks for protection (RFC 4301 5.2)") \
 	X(policy_no_sa, forward, "a security policy asks for protection and no security association is there") \

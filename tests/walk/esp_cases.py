@@ -486,6 +486,21 @@ def add(g):
     def to_kernel(c, *packets):
         return c.to_kernel(0, *[Ether(dst=g.PORT[0], src=ROUTER) / p for p in packets])
 
+    # AUD-12, BAD-56: IKE to the kernel has a budget; 20 a second of a /24, 50 of all that begin something
+    def ike_message(responder, src=PEER, port=500):
+        return fresh(IP(src=src, dst=US) / UDP(sport=500, dport=port) / Raw((bytes(4) if port == 4500 else b"") + b"initiate" + responder + bytes(12)))
+
+    begin, goes_on = ike_message(bytes(8)), ike_message(b"answered")
+    c = case("esp-ike-limit", links(sa()), "AUD-12: those of one neighbourhood").many(0, goes_on, 25)
+    to_kernel(c, *[goes_on] * 20).drop("ipsec_punt_limit", 5)
+    elsewhere_ike = ike_message(b"answered", "203.0.113.9", 4500)
+    to_kernel(c.ip(0, ike_message(b"answered", "198.51.100.77")).drop("ipsec_punt_limit").ip(0, elsewhere_ike), elsewhere_ike)
+    to_kernel(c.step({"advance_ms": 1000}).ip(0, goes_on), goes_on)
+    c = case("esp-ike-limit-begin", links(sa()), "AUD-12: a smaller one for who has no IKE SA")
+    for i in range(3):
+        c.many(0, ike_message(bytes(8), f"203.0.{i}.9"), 20)
+    to_kernel(c, *[ike_message(bytes(8), f"203.0.{i}.9") for i in (0, 1) for _ in range(20)], *[ike_message(bytes(8), "203.0.2.9")] * 10)
+    to_kernel(c.drop("ipsec_punt_limit", 10).ip(0, goes_on), goes_on)
     inside_df = data(src=SERVER, dst=CLIENT, flags="DF", size=1000)
     first = ours(less(inside_df), 1, 1)
     good = too_big(first, 900)

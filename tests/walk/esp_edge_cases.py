@@ -298,18 +298,18 @@ def add(g):
 
     udp_head = bytes(fresh(IPv6(src=HOST6, dst=CLIENT6) / UDP(sport=5000, dport=6000, len=48, chksum=0x1234) / Raw(bytes(40))))[40:56]
     first6, later6 = part6(0, 1, udp_head), part6(2, 0, bytes(32))
-    c = case("policy-fragment-ipv6", links(policy(1, OUT, BYPASS, **udp6)), "SPD-10: the first IPv6 fragment shows its ports, a later one none").ip(
-        2, first6, later6).out(0, less(first6))
-    denied(c, "policy_none", later6)
+    c = case("policy-fragment-ipv6", links(policy(1, OUT, BYPASS, **udp6)), "SPD-10, SPD-17: a later IPv6 fragment shows no ports; it follows the first").ip(
+        2, later6)
+    denied(c, "ipsec_frag_state", later6).ip(2, first6, later6).out(0, less(first6), less(later6))
     c = case("policy-fragment-ipv6-any", links(policy(1, OUT, BYPASS, local="::/0", remote="::/0", protocol=17)),
              "SPD-10: and its protocol").ip(2, first6, later6).out(0, less(first6), less(later6))
     hidden6 = part6(2, 0, b"\x11" + bytes(31), nh=60)
     c = case("policy-fragment-ipv6-hidden", links(policy(1, OUT, BYPASS, local="::/0", remote="::/0", protocol=17)),
              "SPD-10: a later fragment of what begins with an extension header shows no protocol").ip(2, hidden6)
-    denied(c, "policy_none", hidden6)
+    denied(c, "ipsec_frag_state", hidden6)
     c = case("policy-fragment-ipv6-44", links(policy(1, OUT, BYPASS, local="::/0", remote="::/0", protocol=44)),
          "SPD-09: the fragment header is no next layer protocol").ip(2, first6, later6)
-    denied(c, "policy_none", first6, later6)
+    denied(denied(c, "policy_none", first6), "ipsec_frag_state", later6)
     ports6 = [dict(local="2001:db8:3::/48", remote="2001:db8:4::/48", protocol=17, local_port=6000)]
     inner_first = part6(0, 1, udp_head, src=CLIENT6, dst=HOST6)
     inner_later = part6(2, 0, bytes(32), src=CLIENT6, dst=HOST6)

@@ -1152,7 +1152,27 @@ case("policy-icmp", base(in_all, policy(1, OUT_, BYPASS, protocol=1, local_port=
     2, fresh(IP(src=CN, dst="203.0.113.50") / ICMP(type=0))).denied("policy_none", IP(src=CN, dst="203.0.113.50") / ICMP(type=0), OUT_)
 later = IP(src=CN, dst="203.0.113.50", frag=2, proto=17) / Raw(bytes(16))
 case("policy-fragment", base(in_all, policy(1, OUT_, BYPASS, protocol=17, remote_port=6000)), "SPD-10: a later fragment shows no port").ip(
-    2, fresh(later)).denied("policy_none", later, OUT_)
+    2, fresh(later)).denied("ipsec_frag_state", later, OUT_)
+# SPD-17: a first fragment that was bypassed opens the way for the rest of its datagram, for 30 s
+web = data(src=CN, dst="203.0.113.50", size=64)
+pieces = [fresh(IP(src=CN, dst="203.0.113.50", ttl=web.ttl, id=7, flags=more, frag=at // 8, proto=17) / Raw(bytes(web)[20 + at:20 + at + 32]))
+          for at, more in ((0, "MF"), (32, "MF"), (64, 0))]
+other = fresh(IP(src=CN, dst="203.0.113.50", id=8, frag=4, proto=17) / Raw(bytes(16)))
+ported = policy(1, OUT_, BYPASS, protocol=17, remote_port=6000)
+c = case("policy-fragment-state", base(in_all, ported), "SPD-17, BAD-31").ip(2, *pieces, other).out(0, *[less(p) for p in pieces])
+c.denied("ipsec_frag_state", other, OUT_).step({"advance_ms": 29000}).ip(2, pieces[2]).out(0, less(pieces[2])).step({"advance_ms": 1100}).ip(
+    2, pieces[2]).denied("ipsec_frag_state", pieces[2], OUT_)
+c = case("policy-fragment-state-first", base(in_all, ported), "SPD-17: not before the first fragment").ip(2, pieces[2]).denied("ipsec_frag_state", pieces[2], OUT_)
+c.ip(2, pieces[0]).out(0, less(pieces[0]))
+c = case("policy-fragment-state-order", base(in_all, policy(1, OUT_, DISCARD, remote="203.0.113.50/32", order=1), dict(policy=dict(ported["policy"], id=2, order=2))),
+         "SPD-03, SPD-18: a discard before it decides")
+c.ip(2, pieces[0], pieces[2]).denied("policy_discard", pieces[0], OUT_).denied("policy_discard", pieces[2], OUT_)
+c = case("policy-fragment-state-behind", base(in_all, dict(policy=dict(ported["policy"], order=1)), policy(2, OUT_, DISCARD, order=2)), "SPD-17: and one behind it does not")
+c.ip(2, pieces[0], pieces[2], other).out(0, less(pieces[0]), less(pieces[2])).denied("policy_discard", other, OUT_)
+back_pieces = [fresh(IP(src="203.0.113.50", dst=CN, id=9, flags=more, frag=at // 8, proto=17) / Raw((bytes(UDP(sport=6000, dport=5000, len=48)) + bytes(40))[at:at + 24]))
+               for at, more in ((0, "MF"), (24, 0))]
+c = case("policy-fragment-state-in", base(out_all, policy(1, IN, BYPASS, protocol=17, remote_port=6000)), "SPD-17 inbound").ip(0, back_pieces[1])
+c.denied("ipsec_frag_state", back_pieces[1], IN).ip(0, *back_pieces).out(2, *[less(p) for p in back_pieces])
 case("policy-fragment-any", base(in_all, policy(1, OUT_, BYPASS, protocol=17)), "SPD-10: any port matches a hidden one").ip(2, fresh(later)).out(0, less(fresh(later)))
 # RFC 5266 mode mc: the tunnel's outer datagram goes through an SA; its room is what the SA leaves, HA4-SPD-01 order A.
 import esp_cases  # noqa: E402

@@ -118,6 +118,9 @@ struct world *world_new(void)
 	sas_make(world);
 	world->settings.icmp_rate = 1000; /* burst 100: the per-source limit is what tests meet */
 	world->settings.icmp_source_rate = 10;
+	world->settings.ike_rate = 1000;
+	world->settings.ike_source_rate = 20;
+	world->settings.ike_begin_rate = 50;
 	world->settings.max_reassembly = 64;
 	worker->tables = world->tables;
 	worker->counters = &world->counters;
