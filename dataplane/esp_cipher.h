@@ -50,6 +50,7 @@ static inline void esp_cipher_run(struct esp_cipher *cipher)
  * Adds the packet whose SPI stands `at` octets behind its data start, with `length` octets of text.
  * The packet is the worker's alone (packet_own).
  */
+// NOLINTNEXTLINE(readability-function-size): inlined, in a loop that has each of these at hand
 static inline void esp_cipher_add(struct esp_cipher *cipher, struct rte_mbuf *packet, uint16_t at,
 	const struct suite *suite, const struct crypto_key *key, uint64_t number, uint32_t length,
 	bool esn)

@@ -457,6 +457,7 @@ unsigned policy_stack_sweep(struct charon *c, bool all)
 
 	for (uint32_t i = 0; i < s->count;) {
 		struct stack *stack = s->all[i];
+		// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): drop_stack put another one there
 		struct entry *unwanted = stack->top;
 		while (unwanted && !all && unwanted->round == c->round)
 			unwanted = unwanted->next;
@@ -464,6 +465,7 @@ unsigned policy_stack_sweep(struct charon *c, bool all)
 			i++;
 			continue;
 		}
+		// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the same
 		remove_entry(c, unwanted); /* the last one takes the stack with it */
 		swept++;
 	}
