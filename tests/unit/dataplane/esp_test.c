@@ -303,6 +303,44 @@ static void every_size(void **state)
 	}
 }
 
+// MTU-16, ESP-OUT-06: jumbo frames in one ESP packet, in one buffer and in several, there and back
+static void jumbo(void **state)
+{
+	static const uint32_t sizes[] = {1501, 4096, 8999, 9000, 9001, 9002, 9003, 9146};
+	static uint8_t frame[SIZE_LAST + 64];
+	(void)state;
+
+	for (uint32_t flags = 0; flags <= SA_UDP; flags += SA_UDP) {
+		struct world *w = setup(flags);
+		uint32_t fits =
+			flags & SA_UDP ? 9138 : 9146; /* of 9200, by the formula of MTU-01 */
+		uint64_t opened = 0;
+		for (unsigned port = 0; port < WORLD_PORTS; port++)
+			w->ports[port].mtu = 9200;
+		world_route(w, "0.0.0.0/0", NULL, 2); /* the ways are looked for anew */
+		for (unsigned i = 0; i < RTE_DIM(sizes); i++) {
+			uint32_t length = frame_make(frame, sizes[i], true, 2);
+			unsigned from, segments = 1 + i % 4;
+			world_forget(w);
+			from = w->sent_count;
+			receive(w, 2, frame, length, segments);
+			if (sizes[i] > fits) {
+				assert_int_equal(w->counters.drops[DROP_ipsec_mtu_exceeded], 1);
+				continue;
+			}
+			assert_int_equal(w->sent_count, from + 1);
+			assert_true(
+				w->sent[from].length > sizes[i] && w->sent[from].length <= 9214);
+			loop_back(w, from); /* authentic at the other end: every octet is right */
+			assert_int_equal(w->counters.esp_decrypted, ++opened);
+		}
+		assert_int_equal(w->counters.fragments_made, 0);
+		assert_int_equal(opened, flags & SA_UDP ? RTE_DIM(sizes) - 1 : RTE_DIM(sizes));
+		world_forget(w);
+		assert_true(world_free(w));
+	}
+}
+
 // HA4-MTU-13, AUD-10: rate 0 of either kind means that no error is ever sent
 static void rate_0_is_silence(void **state)
 {
@@ -737,6 +775,7 @@ int main(void)
 		cmocka_unit_test(pieces_and_shared),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(rate_0_is_silence),
+		cmocka_unit_test(jumbo),
 		cmocka_unit_test(started_again),
 		cmocka_unit_test(hostile_plaintext),
 		cmocka_unit_test(inner_in_next_piece),
