@@ -117,7 +117,7 @@ class Worker:
 		finally:
 			self.turn_end()
 		count = received_after - received
-		if count < 1000 or sent_after - sent < (0.99 if self.patient else 0.5) * count:
+		if count < 1000 or sent_after - sent < (0.97 if self.patient else 0.5) * count:
 			raise Failure(f"{self.name}: of {count} packets {sent_after - sent} got through{self.why()}")
 		return (after - before) * hz / count
 
