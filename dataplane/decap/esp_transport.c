@@ -29,6 +29,21 @@ static bool is_tunnel(uint8_t protocol)
 	       protocol == ENCAPSULATION_GRE || protocol == ENCAPSULATION_MINIMAL;
 }
 
+/*
+ * TRN-06: a tunnel under transport mode ends at a home agent's address, where its binding is
+ * checked. GRE may also end in the kernel, behind the TAP: it names the tunnel by itself, and what
+ * comes out of it there is judged as any other packet of the kernel's.
+ */
+static bool ends_here(struct worker *worker, const struct packet *p)
+{
+	enum local_kind kind;
+
+	if (!is_tunnel(p->protocol))
+		return true;
+	kind = tables_local_lookup(worker->tables, p->vrf, &p->destination).kind;
+	return kind == LOCAL_AGENT || (kind == LOCAL_KERNEL && p->protocol == ENCAPSULATION_GRE);
+}
+
 static uint16_t pseudo_sum(const struct packet *p, uint32_t length)
 {
 	unsigned octets = packet_is_ipv6(p) ? 16 : 4;
@@ -100,9 +115,8 @@ enum drop_reason esp_transport_open(struct worker *worker, struct rte_mbuf *pack
 	reason = esp_inner_check(worker, packet, sa);
 	if (reason != DROP_NONE)
 		return reason;
-	if (is_tunnel(p->protocol) &&
-		tables_local_lookup(worker->tables, p->vrf, &p->destination).kind != LOCAL_AGENT)
-		return DROP_ipsec_no_tunnel; /* TRN-06 */
+	if (!ends_here(worker, p))
+		return DROP_ipsec_no_tunnel;
 	if (udp)
 		repair_checksum(packet, p);
 	return DROP_NONE;

@@ -671,6 +671,9 @@ def add(g):
     c.to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / ssh)
     tunnelled = fresh(IP(src=PEER, dst=US, id=9, proto=4) / Raw(bytes(data())))
     case("esp-transport-no-tunnel", links(transport()), "BAD-49, TRN-06").ip(0, esp_transport(tunnelled, 1)).count(esp_decrypted=1).drop("ipsec_no_tunnel")
+    gre = fresh(IP(src=PEER, dst=US, id=9, proto=47) / Raw(b"\0\0\x08\0" + bytes(data())))
+    c = case("esp-transport-gre", links(transport()), "GRE ends in the kernel as well").ip(0, esp_transport(gre, 1)).count(esp_decrypted=1)
+    c.to_kernel(0, Ether(dst=g.PORT[0], src=ROUTER) / gre)
     # IIPtran: the binding's tunnel, checked as ever, protected by a transport SA (HA4-SPD-10)
     mip = [dict(local=g.HA + "/32", remote=g.COA + "/32")]
     inner_mip = g.data(src=g.HOA, dst=g.CN)
