@@ -21,6 +21,7 @@ def make(suite, algorithm):
 		b.vip = b.up()
 		ours = b.server.child("net")
 		assert ours["encr-alg"] == algorithm, ours
+		net.wait_for(lambda: b.reaches("client", bed.HOST, b.vip), "the client's side to be ready", 5, 0.05)
 		b.ping("client", bed.HOST, b.vip, size=300)
 		b.ping("host", b.vip, size=1)
 		inbound = b.row("in", ours["spi-in"])
