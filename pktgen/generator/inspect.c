@@ -14,6 +14,7 @@ struct packet { /* an IP packet of either family, taken apart */
 	struct ip_address source, destination;
 	uint8_t protocol;
 	bool fragment;
+	bool is_v4; /* by its version: an IPv6 packet may come from a mapped address */
 	const uint8_t *payload;
 	uint32_t payload_length, length;
 	struct ipv4_header v4;
@@ -32,6 +33,7 @@ static enum inspect_kind parse_v4(const uint8_t *data, uint32_t length, struct p
 	packet->source = ip_address_from_v4(packet->v4.source);
 	packet->destination = ip_address_from_v4(packet->v4.destination);
 	packet->protocol = packet->v4.protocol;
+	packet->is_v4 = true;
 	packet->fragment = ipv4_is_fragment(&packet->v4);
 	packet->payload = packet->v4.payload;
 	packet->payload_length = packet->v4.payload_length;
@@ -48,6 +50,7 @@ static enum inspect_kind parse_v6(const uint8_t *data, uint32_t length, struct p
 	packet->source = ip_address_from_v6(v6.source);
 	packet->destination = ip_address_from_v6(v6.destination);
 	packet->protocol = v6.next_header;
+	packet->is_v4 = false;
 	packet->fragment = v6.next_header == IPV6_FRAGMENT;
 	packet->payload = v6.payload;
 	packet->payload_length = v6.payload_length;
@@ -65,7 +68,7 @@ static enum inspect_kind parse(const uint8_t *data, uint32_t length, struct pack
 
 static enum inspect_kind udp_parse(const struct packet *packet, struct udp_datagram *udp)
 {
-	if (ip_address_is_v4(&packet->source)) {
+	if (packet->is_v4) {
 		switch (udp_parse_v4(udp, &packet->v4)) {
 		case UDP_OK:
 			return INSPECT_FOREIGN;
