@@ -55,7 +55,7 @@ struct lane { /* one burst */
 	const struct port *port;
 	be32 ours; /* an outer destination that is an address of ours */
 	unsigned way_count;
-	struct way ways[BURST_SIZE];
+	struct way *ways; /* [BURST_SIZE] */
 };
 
 /* A class A, B or C address, not loopback or "this network". */
@@ -216,20 +216,33 @@ static bool is_from_peer(const struct candidate *c, const struct sa_inbound *sa)
 		       ESP_FAILURES_MAX;
 }
 
+/* Right of all before it, nearly always; asks for the word that it will be marked in. */
 static bool is_new(const struct lane *lane, struct candidate *c)
 {
-	const struct replay_window window = sa_inbound_window(lane->sas, c->work.sa);
+	const struct sa_inbound *sa = c->work.sa;
+	const struct replay_window window = sa_inbound_window(lane->sas, sa);
 
+	if (likely(!(sa->flags & SA_ESN) && sa->window != 0 &&
+		    c->low > atomic_load_explicit(window.highest, memory_order_relaxed))) {
+		rte_prefetch0(&window.words[c->low / SA_WINDOW_WORD_PACKETS & window.mask]);
+		c->work.number = c->low;
+		return true;
+	}
 	replay_window_prefetch(&window, c->low);
 	return replay_window_infer(&window, c->low, &c->work.number) == REPLAY_NEW &&
 	       replay_window_check(&window, c->work.number) == REPLAY_NEW;
+}
+
+/* Octets before the text. */
+static uint16_t text_at(const struct esp_work *w)
+{
+	return (uint16_t)(w->at + ESP_HEADER_LENGTH + w->sa->iv_length);
 }
 
 /* decap/esp's questions; yes when all of them have the usual answer. */
 static bool admit(struct lane *lane, struct candidate *c)
 {
 	const struct sa_inbound *sa = c->work.sa;
-	const struct suite *suite;
 	uint32_t fixed;
 
 	if (sa == NULL || sa->spi != c->spi ||
@@ -237,9 +250,8 @@ static bool admit(struct lane *lane, struct candidate *c)
 		sa->vrf != lane->port->vrf || sa->flags & SA_TRANSPORT || sa->host == 0 ||
 		!is_from_peer(c, sa) || !is_ours(lane, c->destination))
 		return false;
-	suite = sa->suite;
-	fixed = esp_codec_text_offset(suite) + suite->icv_length;
-	if (esp_codec_check_length(suite, c->work.text) != ESP_ACCEPT ||
+	fixed = ESP_HEADER_LENGTH + sa->iv_length + sa->icv_length;
+	if (c->work.text < fixed + sa->alignment || (c->work.text - fixed) & (sa->alignment - 1u) ||
 		!is_far_from_limits(lane, sa) || !is_new(lane, c))
 		return false;
 	c->work.text -= fixed;
@@ -249,12 +261,10 @@ static bool admit(struct lane *lane, struct candidate *c)
 /* Its key's lines and the packet's last one. */
 static void work_prefetch(const struct esp_work *w, const struct esp_work *before, unsigned place)
 {
-	const struct suite *suite = w->sa->suite;
-
-	rte_prefetch0(rte_pktmbuf_mtod_offset(w->packet, const uint8_t *,
-		ETHER + w->at + esp_codec_text_offset(suite) + w->text));
+	rte_prefetch0(
+		rte_pktmbuf_mtod_offset(w->packet, const uint8_t *, ETHER + text_at(w) + w->text));
 	if ((before == NULL || before->sa != w->sa) && (w->text <= SHORT || place < FIRST))
-		crypto_key_prefetch(suite, w->sa->key, w->text);
+		crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
 }
 
 /* All packets of an SA, or none of them: in a burst the steps ask all before they judge any. */
@@ -291,12 +301,14 @@ static void decrypt(struct worker *worker, const struct esp_work *const *works, 
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct esp_work *w = works[i];
-		operations[i] = (struct crypto_operation){.suite = w->sa->suite,
-			.key = w->sa->key,
-			.esp = rte_pktmbuf_mtod_offset(w->packet, uint8_t *, ETHER + w->at),
-			.sequence = w->number,
-			.length = w->text,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		struct crypto_operation *o = &operations[i];
+		o->suite = w->sa->suite;
+		o->key = w->sa->key;
+		o->esp = rte_pktmbuf_mtod_offset(w->packet, uint8_t *, ETHER + w->at);
+		o->sequence = w->number;
+		o->length = w->text;
+		o->flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0;
+		o->segment_count = 0;
 	}
 	crypto_engine_decrypt_burst(worker->crypto, operations, count);
 	for (unsigned i = 0; i < count; i++) {
@@ -341,9 +353,7 @@ static bool tos_of(const struct sa_inbound *sa, uint8_t inner, uint8_t outer, ui
 
 static bool is_near(const struct lane *lane, be32 address, unsigned bits)
 {
-	const struct ip_address a = ip_address_from_v4(address);
-
-	return tables_near(lane->worker->tables, lane->port->vrf, &a) & bits;
+	return tables_near_v4(lane->worker->tables, lane->port->vrf, address) & bits;
 }
 
 /* What esp_inner and destination ask of an IPv4 packet, when the answer is that it is forwarded
@@ -351,7 +361,7 @@ static bool is_near(const struct lane *lane, be32 address, unsigned bits)
 static bool open_usual(const struct lane *lane, const struct esp_work *w, struct opened *o)
 {
 	uint8_t *outer = rte_pktmbuf_mtod_offset(w->packet, uint8_t *, ETHER);
-	uint8_t *text = outer + w->at + esp_codec_text_offset(w->sa->suite);
+	uint8_t *text = outer + text_at(w);
 	const uint8_t *end = text + w->text;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)text;
 	uint32_t payload = w->text - ESP_TRAILER_LENGTH;
@@ -416,29 +426,45 @@ static const struct way *way_of(struct lane *lane, const struct route *route, be
 	return way;
 }
 
-static void ways_find(struct lane *lane, struct opened *opened, unsigned count)
+/* The routes of destinations that differ. */
+static __attribute__((noinline)) void routes_find(const struct lane *lane,
+	const struct opened *opened, unsigned count, const struct route **routes)
 {
 	struct ip_address destinations[BURST_SIZE];
 	const struct ip_address *places[BURST_SIZE];
-	const struct route *routes[BURST_SIZE];
 	uint16_t vrfs[BURST_SIZE];
-	be32 first = 0, differ = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		be32 destination = opened[i].ip != NULL ? opened[i].ip->dst_addr : first;
-		first = i == 0 ? destination : first;
-		differ |= destination ^ first;
+		be32 destination = opened[i].ip != NULL ? opened[i].ip->dst_addr : 0;
 		destinations[i] = ip_address_from_v4(destination);
 		places[i] = &destinations[i];
 		vrfs[i] = lane->port->vrf;
 	}
-	tables_route_lookup_burst(
-		lane->worker->tables, vrfs, places, differ == 0 ? 1 : count, routes);
+	tables_route_lookup_burst(lane->worker->tables, vrfs, places, count, routes);
+}
+
+static void ways_find(struct lane *lane, struct opened *opened, unsigned count)
+{
+	const struct route *routes[BURST_SIZE];
+	be32 first = 0, differ = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (opened[i].ip == NULL)
+			continue;
+		first = first == 0 ? opened[i].ip->dst_addr : first;
+		differ |= opened[i].ip->dst_addr ^ first;
+	}
+	if (differ != 0) {
+		routes_find(lane, opened, count, routes);
+	} else {
+		const struct ip_address only = ip_address_from_v4(first);
+		routes[0] = tables_route_lookup(lane->worker->tables, lane->port->vrf, &only);
+	}
 	for (unsigned i = 0; i < count; i++) {
 		struct opened *o = &opened[i];
 		if (o->ip == NULL)
 			continue;
-		o->way = way_of(lane, routes[differ == 0 ? 0 : i], o->ip->dst_addr);
+		o->way = way_of(lane, routes[differ != 0 ? i : 0], o->ip->dst_addr);
 		if (!o->way->usable || o->length > o->way->mtu)
 			o->ip = NULL;
 	}
@@ -546,7 +572,7 @@ static void finish(struct lane *lane, const struct opened *opened, unsigned coun
 		const struct opened *o = &opened[i];
 		uint64_t bar = sa_bar(o->work->sa->sa_id);
 		if (unlikely(o->ip == NULL || judged & bar ||
-			     !is_far_from_limits(lane, o->work->sa))) {
+			     (lane->sas->shared && !is_far_from_limits(lane, o->work->sa)))) {
 			judged |= bar;
 			judge(lane, o);
 		} else if (likely(commit(lane, o))) {
@@ -562,6 +588,7 @@ void esp_in_lane(struct lane_burst *burst)
 		.worker = worker,
 		.sas = tables_sas(worker->tables),
 		.port = burst->from};
+	struct way ways[BURST_SIZE];
 	struct candidate candidates[BURST_SIZE];
 	const struct esp_work *works[BURST_SIZE];
 	struct opened opened[BURST_SIZE];
@@ -569,6 +596,7 @@ void esp_in_lane(struct lane_burst *burst)
 
 	if (lane.sas->count == 0)
 		return;
+	lane.ways = ways;
 	parse_all(&lane, candidates);
 	sas_prefetch(&lane, candidates);
 	count = admit_all(&lane, candidates, works);

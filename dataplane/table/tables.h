@@ -179,6 +179,10 @@ static inline unsigned tables_near(
 {
 	return vicinity_of((const struct vicinity *)(const void *)t, vrf, address);
 }
+static inline unsigned tables_near_v4(const struct tables *t, uint16_t vrf, be32 address)
+{
+	return vicinity_of_v4((const struct vicinity *)(const void *)t, vrf, address);
+}
 const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 	const struct ip_address *home); /* exact home address */
 /* The same for a burst, prefetched: out[i] may be NULL. */

@@ -47,4 +47,16 @@ static inline unsigned vicinity_of(
 		__ATOMIC_RELAXED);
 }
 
+/* The same of an IPv4 address. */
+static inline unsigned vicinity_of_v4(const struct vicinity *vicinity, uint16_t vrf, be32 address)
+{
+	const uint8_t *key = (const uint8_t *)&address;
+	size_t part = (size_t)key[0] << 8 | key[1];
+
+	if (vrf >= vicinity->vrf_count)
+		return 0;
+	return __atomic_load_n(
+		&vicinity->parts[(size_t)vrf * 2 * VICINITY_PARTS + part], __ATOMIC_RELAXED);
+}
+
 #endif
