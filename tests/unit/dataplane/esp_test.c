@@ -13,6 +13,7 @@
 
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
+#include "dataplane/lane/lane.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 
@@ -463,15 +464,32 @@ static uint32_t hostile_text(uint8_t *text)
 	return length;
 }
 
+/* The peer speaks for SERVER alone: such an SA's packets may take the lane. */
+static void host_only(struct world *w, uint32_t flags)
+{
+	struct command c = {.type = COMMAND_SA_SELECTOR,
+		.sa_selector = {.sa_id = 1, .direction = SA_INBOUND, .selector = any_selector()}};
+
+	c.sa_selector.selector.remote_first = c.sa_selector.selector.remote_last = address(SERVER);
+	assert_int_equal(world_apply(w, &c), 0);
+	c = sa_command(SA_INBOUND, 1, SPI);
+	c.sa.flags = flags;
+	c.sa.local_port = c.sa.remote_port = flags & SA_UDP ? RTE_BE16(4500) : 0;
+	assert_int_equal(world_apply(w, &c), 0);
+}
+
 // BAD-13..22, BAD-50, -51: authentic and hostile; each packet ends once, wherever
 static void hostile_plaintext(void **state)
 {
 	static uint8_t frame[2048];
-	const uint32_t flags[] = {0, SA_TRANSPORT, SA_UDP};
+	const uint32_t flags[] = {0, SA_TRANSPORT, SA_UDP, 0, SA_UDP};
+	const unsigned lane_from = 3; /* of flags[] */
 	(void)state;
 
 	for (unsigned v = 0; v < RTE_DIM(flags); v++) {
 		struct world *w = setup(flags[v]);
+		if (v >= lane_from)
+			host_only(w, flags[v]);
 		const struct sa_inbound *sa = sa_inbound_get(tables_sas(w->tables), 1);
 		uint32_t at = 14 + 20 + (flags[v] & SA_UDP ? 8 : 0);
 
@@ -506,6 +524,8 @@ static void hostile_plaintext(void **state)
 			assert_int_equal(w->counters.esp_decrypted, number);
 			assert_int_equal(w->sas.inbound[1].highest, number);
 		}
+		if (v >= lane_from) /* what is in one piece */
+			assert_true(w->worker.lane_taken[LANE_ESP_IN] > 4000);
 		assert_true(world_settle(w));
 		assert_true(world_free(w));
 	}
