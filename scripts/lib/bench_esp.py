@@ -145,6 +145,7 @@ def secgw_best(make, seconds, hz):
 			said.append(f"{mode}: {error}")
 			continue
 		try:
+			worker.measure(seconds, hz)  # the first packets of each SA make its session
 			worker.cycles, worker.mode = worker.measure(seconds, hz), mode
 			worker.turn_end()
 			said.append(f"{mode} {worker.cycles:.0f}")
