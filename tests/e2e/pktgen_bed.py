@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import traceback
@@ -117,7 +118,7 @@ class PktgenBed:
 def main(tests, bed_class=PktgenBed, **settings):
 	"""Runs the test functions of a file in TAP; skipped where it cannot be."""
 	build = os.environ.get("HOMEPORT_BUILD") or (sys.argv[1] if len(sys.argv) > 1 else "build")
-	why = net.possible()
+	why = net.possible() or (None if shutil.which("dpdk-testpmd") else "dpdk-testpmd is not installed")
 	if why:
 		print(f"1..0 # SKIP {why}")
 		sys.exit(0)
