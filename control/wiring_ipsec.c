@@ -163,6 +163,16 @@ static void hold(void *context, bool held)
 	mirror_hold(p->mirror, held);
 }
 
+/* HA4-MODE-11, over a restart */
+static void known(void *context)
+{
+	struct process *p = context;
+	unsigned suspended = p->engine ? mip4_engine_inner_check(p->engine, clock_read()) : 0;
+	if (suspended)
+		log_notice("bindings_suspended", "count=%u cause=\"their associations are gone\"",
+			suspended);
+}
+
 static bool is_local(void *context, uint16_t vrf, const struct ip_address *address)
 {
 	const struct process *p = context;
@@ -177,6 +187,7 @@ struct charon_ops wiring_charon_ops(struct process *process)
 	return (struct charon_ops){.context = process,
 		.ticket = last_ticket,
 		.hold = hold,
+		.known = known,
 		.random = wiring_random,
 		.is_local = is_local};
 }

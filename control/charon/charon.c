@@ -208,6 +208,8 @@ monotonic charon_tick(struct charon *charon, monotonic now)
 			"grace_s=%u effect=\"the associations of the last charon are removed\"",
 			c->config->keying.grace_s);
 		replay_release(c);
+		if (c->ops.known)
+			c->ops.known(c->ops.context);
 	}
 	if (c->held && c->grace_until_ns < next)
 		next = c->grace_until_ns;

@@ -37,6 +37,9 @@ struct charon_ops {
 	uint64_t (*ticket)(void *context);      /* the mirror's last */
 	void (*hold)(void *context, bool hold); /* mirror_hold */
 	void (*random)(void *context, void *out, size_t length);
+	/* What the client has is known now, or the grace for it is over: all SAs that there are are
+	 * here. May be NULL. */
+	void (*known)(void *context);
 	/* Whether the address is the gateway's own in this vrf (TRN-11). */
 	bool (*is_local)(void *context, uint16_t vrf, const struct ip_address *address);
 };

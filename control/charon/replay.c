@@ -69,6 +69,8 @@ void replay_end(struct charon *c, struct verdict *verdict, monotonic now)
 	c->counters[CHARON_REPLAYS]++;
 	c->counters[CHARON_SWEPT] += swept;
 	replay_release(c);
+	if (c->ops.known)
+		c->ops.known(c->ops.context);
 	tell_missed(c);
 	log_notice("charon_replayed", "associations=%u policies=%u swept=%u", map_count(c->handles),
 		policy_stack_count(c), swept);

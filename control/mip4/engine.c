@@ -404,6 +404,29 @@ unsigned mip4_engine_inner_lost(struct mip4_engine *e, uint32_t sa_id, struct cl
 	return suspended;
 }
 
+unsigned mip4_engine_inner_check(struct mip4_engine *e, struct clock_now now)
+{
+	unsigned suspended = 0;
+	uint32_t cursor = 0;
+
+	while (cursor != UINT32_MAX) {
+		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX - 1);
+		struct binding_command command;
+		if (!b || !(b->flags & BINDING_REQUIRES_IPSEC) || b->flags & BINDING_SUSPENDED ||
+			(b->sa_id && e->ops.inner_address_owned &&
+				e->ops.inner_address_owned(
+					e->context, b->sa_id, &b->care_of_address)))
+			continue;
+		b->sa_id = 0;
+		b->flags |= BINDING_SUSPENDED;
+		suspended++;
+		commit_command_fill(e, b, &command);
+		e->ops.binding_set(e->context, &command);
+		record_binding_put(e, b, now);
+	}
+	return suspended;
+}
+
 int mip4_engine_clear(struct mip4_engine *e, uint32_t binding_id, struct clock_now now)
 {
 	struct binding *b = binding_cache_lookup(e->cache, binding_id);

@@ -130,6 +130,12 @@ void mip4_engine_started(struct mip4_engine *engine, bool complete, struct clock
  * leaves in clear, or into another user's tunnel (HA4-MODE-11). How many were suspended.
  */
 unsigned mip4_engine_inner_lost(struct mip4_engine *engine, uint32_t sa_id, struct clock_now now);
+/*
+ * After a restart the SAs are known again, or given up: bindings whose own SA is not among them are
+ * suspended, before their tunnel inner address may be given to another user (HA4-MODE-11). How
+ * many.
+ */
+unsigned mip4_engine_inner_check(struct mip4_engine *engine, struct clock_now now);
 /* New configuration (SIGHUP). Bindings stay; those without a user or prefix are revoked in later
  * ticks. 0 or -ENOMEM, then nothing changed. */
 int mip4_engine_configure(

@@ -422,6 +422,15 @@ static void reverse_tunnels(void **state)
 	assert_int_equal(receive_code(h, &record), 0);
 	assert_false(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
 	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 11);
+	// over a restart: its own SA is there, or another one has the address by then
+	assert_int_equal(mip4_engine_inner_check(h->engine, h->now), 0);
+	assert_false(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
+	h->owned_sa = 12;
+	h->inner_owner = 12;
+	assert_int_equal(mip4_engine_inner_check(h->engine, h->now), 1);
+	assert_true(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
+	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 0);
+	assert_int_equal(mip4_engine_inner_check(h->engine, h->now), 0);
 	end(h);
 }
 
