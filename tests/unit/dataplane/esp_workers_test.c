@@ -508,12 +508,13 @@ static void one_sa_ends(void **state)
  */
 static void one_sa_late(void **state)
 {
-	const struct sa_inbound_state *in = &region.inbound[SA_IN];
+	const struct sa_inbound_state *in;
 	uint64_t delivered, twice = 0;
 	(void)state;
 
 	replay_window = 64;
 	race(0, 0);
+	in = &region.inbound[SA_IN]; /* made anew for each race */
 	replay_window = WINDOW;
 	delivered = sides[0].delivered + sides[1].delivered;
 	for (unsigned i = 0; i < PACKETS; i++)
