@@ -5,6 +5,7 @@ lines of a program that speaks TAP one by one, any other program as one. A case 
 reason printed; it never counts as passed. A build that fails is a failed case too, so that the closing line cannot be green without it.
 """
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -42,24 +44,35 @@ PARTS = {
 DEFAULT = [name for name in PARTS if name not in ("fuzz", "tidy")]
 SUITE_OF = {"replay": "fuzz"}
 
-passed = failed = skipped = 0
+total = collections.Counter()
+counting = threading.Lock()
 failures = []
 
 
-def count(result, name, why="", seconds=None):
-	global passed, failed, skipped
-	if result == "ok":
-		passed += 1
-	elif result == "skip":
-		skipped += 1
+def count(result, name, why=""):
+	"""Counts "ok", "skip" or "fail", and returns it."""
+	with counting:
+		total[result] += 1
+		if result == "fail":
+			failures.append(name)
+	if result == "skip":
 		print(f"  skipped: {name}: {why or 'no reason given'}", flush=True)
-	else:
-		failed += 1
-		failures.append(name)
+	elif result == "fail":
 		print(f"  FAILED: {name}{': ' + why if why else ''}", flush=True)
+	return result
+
+
+def closing(tally):
+	return f"{tally['ok']} passed, {tally['fail']} failed, {tally['skip']} skipped"
+
+
+def polite(command):
+	"""What runs beside tests with deadlines gives way to them."""
+	return command if threading.current_thread() is threading.main_thread() else ["nice", "-n", "15", *command]
 
 
 def run(command, log, env=None):
+	command = polite(command)
 	with open(log, "ab") as out:
 		out.write(("\n$ " + " ".join(command) + "\n").encode())
 		out.flush()
@@ -100,64 +113,60 @@ TAP = re.compile(r"^(not )?ok\b\s*(\d*)\s*-?\s*(.*)$")
 
 
 def count_test(test, label):
-	"""One meson test: its TAP lines, or itself."""
+	"""One meson test: its TAP lines, or itself. Returns how many of each result."""
 	name = f"{label}: {test['name']}"
 	result = test["result"]
 	output = test.get("stdout", "") or ""
 	lines = [TAP.match(line) for line in output.splitlines()]
 	lines = [line for line in lines if line]
-	bad = skips = 0
+	tally = collections.Counter()
 	for line in lines:
 		text = line.group(3)
 		skip = re.search(r"#\s*skip\S*\s*(.*)$", text, re.I)
 		if skip:  # cmocka says "not ok N # SKIP name", and why in a comment before it
 			case = text[:skip.start()].strip() or skip.group(1)
 			why = re.search(r"^# " + re.escape(case) + r" skipped: (.*)$", output, re.M)
-			count("skip", f"{name}: {case}", why.group(1) if why else skip.group(1))
-			skips += 1
+			tally[count("skip", f"{name}: {case}", why.group(1) if why else skip.group(1))] += 1
 		elif line.group(1):
-			bad += 1
-			count("fail", f"{name}: {text}")
+			tally[count("fail", f"{name}: {text}")] += 1
 		else:
-			count("ok", name)
+			tally[count("ok", name)] += 1
 	if result == "SKIP" and not lines:
 		why = [line for line in (output + (test.get("stderr") or "")).splitlines() if line.strip()]
-		count("skip", name, why[-1].strip() if why else "")
+		tally[count("skip", name, why[-1].strip() if why else "")] += 1
 	elif result in ("OK", "EXPECTEDFAIL"):
 		if not lines:
-			count("ok", name)
-	elif skips and not bad and test.get("returncode") == 0:
+			tally[count("ok", name)] += 1
+	elif tally["skip"] and not tally["fail"] and test.get("returncode") == 0:
 		result = "OK"  # meson takes cmocka's skipped cases for failed ones
-	elif result != "SKIP" and not bad:
-		count("fail", name, f"{result.lower()}, exit status {test.get('returncode')}")
+	elif result != "SKIP" and not tally["fail"]:
+		tally[count("fail", name, f"{result.lower()}, exit status {test.get('returncode')}")] += 1
 	if result not in ("OK", "EXPECTEDFAIL", "SKIP"):
 		text = (output + (test.get("stderr") or "")).splitlines()
 		print("\n".join("    | " + line for line in text[-60:]), flush=True)
+	return tally
+
+
+# Tests that share the machine's clock or its network run one by one, the others side by side.
+ALONE = ["e2e", "interop", "bench-smoke"]
 
 
 def run_suites(directory, suites, label, env=None, multiplier="1"):
-	# Tests that share the machine's clock or its network run one by one, the others side by side.
-	alone = [suite for suite in suites if suite in ("e2e", "interop", "bench-smoke")]
-	for group, jobs in (([s for s in suites if s not in alone], JOBS), (alone, "1")):
-		if not group:
-			continue
-		log = os.path.join(ROOT, directory, "meson-logs", "testlog.json")
-		if os.path.exists(log):
-			os.remove(log)
-		command = ["meson", "test", "-C", directory, "--no-rebuild", "--num-processes", jobs, "-t", multiplier]
-		for suite in group:
-			command += ["--suite", suite]
-		start = time.monotonic()
-		before = passed, failed, skipped
-		run(command, os.path.join(ROOT, directory + ".log"), env)
-		tests = []
-		if os.path.exists(log):
-			with open(log, errors="replace") as file:
-				tests = [json.loads(line) for line in file if line.strip()]
-		for test in tests:
-			count_test(test, label)
-		print(f"{label}: {' '.join(group)}: {passed - before[0]} passed, {failed - before[1]} failed, "
-			f"{skipped - before[2]} skipped ({time.monotonic() - start:.0f} s)", flush=True)
+	jobs = "1" if suites[0] in ALONE else JOBS
+	log = os.path.join(ROOT, directory, "meson-logs", "testlog.json")
+	if os.path.exists(log):
+		os.remove(log)
+	command = ["meson", "test", "-C", directory, "--no-rebuild", "--num-processes", jobs, "-t", multiplier]
+	for suite in suites:
+		command += ["--suite", suite]
+	start = time.monotonic()
+	run(command, os.path.join(ROOT, directory + ".log"), env)
+	tests = []
+	if os.path.exists(log):
+		with open(log, errors="replace") as file:
+			tests = [json.loads(line) for line in file if line.strip()]
+	tally = sum((count_test(test, label) for test in tests), collections.Counter())
+	print(f"{label}: {' '.join(suites)}: {closing(tally)} ({time.monotonic() - start:.0f} s)", flush=True)
 
 
 def sanitizer_env(name):
@@ -198,7 +207,8 @@ def part_guard(update):
 		count("fail", "build guard")
 		return
 	count("ok", "build guard")
-	result = subprocess.run([sys.executable, "scripts/lib/bench_static.py", "--build", directory, *(["--update"] if update else [])], cwd=ROOT,
+	command = [sys.executable, "scripts/lib/bench_static.py", "--build", directory, *(["--update"] if update else [])]
+	result = subprocess.run(polite(command), cwd=ROOT,
 		stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 	print("".join(f"    | {line}\n" for line in result.stdout.splitlines()), end="", flush=True)
 	count_test({"name": "paths", "result": "FAIL" if result.returncode else "OK", "returncode": result.returncode, "stdout": result.stdout}, "bench-guard")
@@ -252,6 +262,18 @@ def part_tidy():
 			count("fail" if result.returncode else "ok", f"tidy: {source}")
 
 
+def other_builds(parts, update):
+	"""Parts whose results do not depend on how fast they run."""
+	if "bench-guard" in parts:
+		part_guard(update)
+	if "clang" in parts:
+		build("clang", "clang", [])
+	if "asan" in parts:
+		part_asan()
+	if "tsan" in parts:
+		part_tsan()
+
+
 def main():
 	parser = argparse.ArgumentParser(prog="scripts/check", formatter_class=argparse.RawDescriptionHelpFormatter,
 		description="Builds, runs the suites, ends with 'N passed, N failed, N skipped'.",
@@ -267,18 +289,16 @@ def main():
 	start = time.monotonic()
 	suites = [SUITE_OF.get(part, part) for part in PARTS if part in parts and SUITE_OF.get(part, part) in GCC_SUITES
 		and part != "fuzz"]
-	if suites:
-		directory = build("gcc", "gcc", [])
-		if directory:
-			run_suites(directory, suites, "gcc")
-	if "bench-guard" in parts:
-		part_guard(arguments.update)
-	if "clang" in parts:
-		build("clang", "clang", [])
-	if "asan" in parts:
-		part_asan()
-	if "tsan" in parts:
-		part_tsan()
+	directory = build("gcc", "gcc", []) if suites else None
+	together, alone = [s for s in suites if s not in ALONE], [s for s in suites if s in ALONE]
+	if directory and together:
+		run_suites(directory, together, "gcc")
+	# Tests over a network wait most of their time: other builds use it.
+	beside = threading.Thread(target=other_builds, args=(parts, arguments.update))
+	beside.start()
+	if directory and alone:
+		run_suites(directory, alone, "gcc")
+	beside.join()
 	if "fuzz" in parts:
 		part_fuzz(arguments.seconds)
 	if "tidy" in parts:
@@ -286,8 +306,8 @@ def main():
 	print(f"({time.monotonic() - start:.0f} s)")
 	for name in failures:
 		print(f"failed: {name}")
-	print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
-	return 1 if failed or not passed else 0
+	print(closing(total), flush=True)
+	return 1 if total["fail"] or not total["ok"] else 0
 
 
 if __name__ == "__main__":
