@@ -31,6 +31,7 @@ class Sweep:
 		self.outer_fragments = self.inner_fragments = 0
 		self.errors = {}
 		self.df_clear = 0  # ESP over IPv4 that may be cut on its way
+		self.longest_fragment = 0
 
 	def send(self, packets, expect):
 		"""packets: {number: packet}. Waits until each was delivered or answered; expect tells how many of both kinds."""
@@ -59,10 +60,12 @@ class Sweep:
 		packet = IPv6(octets) if octets[0] >> 4 == 6 else IP(octets)
 		if packet.version == 4 and (packet.flags.MF or packet.frag):
 			self.outer_fragments += 1
+			self.longest_fragment = max(self.longest_fragment, len(octets))
 			key, at, more, data = packet.id, packet.frag * 8, packet.flags.MF, octets[20:]
 			head = octets[:2] + b"\0\0" + octets[4:6] + b"\0\0" + octets[8:20]
 		elif packet.version == 6 and packet.nh == 44:
 			self.outer_fragments += 1
+			self.longest_fragment = max(self.longest_fragment, len(octets))
 			field = struct.unpack_from("!H", octets, 42)[0]
 			key, at, more, data = octets[44:48], field & 0xfff8, field & 1, octets[48:]
 			head = octets[:6] + octets[40:41] + octets[7:40]
@@ -174,12 +177,13 @@ def test_inner_ipv6_up_to_1280_always_arrives(bed):  # MTU-04 ESP-OUT-10
 		for size, packet in packets.items():
 			assert sweep.whole[size] == hop(packet), f"{sa.name}: {size} octets of IPv6"
 		assert sweep.inner_fragments == 0
-		# Cut by us to what the link takes; a path narrower than the link cuts itself, outer DF is 0 (IPv4).
-		cut = sum(size > inner_mtu(sa) for size in set(fits)) if sa is not NARROW else 0
+		# Cut by us, to what the link takes or to what the SA knows of its path.
+		cut = sum(size > inner_mtu(sa) for size in set(fits))
 		assert sweep.outer_fragments == 2 * cut, (sa.name, sweep.outer_fragments, cut)
-		may_cut = {size for size in fits if size > inner_mtu(sa)}
-		assert sweep.df_clear == len(may_cut), (sa.name, sweep.df_clear, len(may_cut))
-	assert inner_mtu(NARROW) < 1280 and may_cut
+		path = sa.settings.get("path_mtu", 1500)
+		assert sweep.longest_fragment <= path and (not cut or sweep.longest_fragment > path - 8), (sa.name, sweep.longest_fragment, path)
+		assert sweep.df_clear == 0, (sa.name, "nothing is left for the path to cut", sweep.df_clear)
+	assert inner_mtu(NARROW) < 1280 and cut
 
 
 def test_larger_ipv6_is_answered(bed):  # MTU-04
