@@ -48,6 +48,5 @@ def test_both_families_in_one_association(b):  # KIF-15: all pairs
 	b.end()
 
 
-
 if __name__ == "__main__":
 	bed.main(dict(globals()), bed_class=bed.Site, children=children, outer6=True)

@@ -15,8 +15,6 @@ def children(side):
 	more = "rekey_time = 1h\nreplay_window = 2048\nstart_action = trap\nclose_action = trap" if side == "a" else "rekey_time = 1h"
 	esp = "aes128gcm16-x25519-esn" if side == "a" else "aes128gcm16-x25519-esn," + ",".join(f"{s}-esn,{s}" for s in SUITES)
 	text = bed.child("lan", local, remote, esp, more)
-	six = ("2001:db8:1001::/64", "2001:db8:1002::/64") if side == "a" else ("2001:db8:1002::/64", "2001:db8:1001::/64")
-	text += bed.child("six", *six, "aes128gcm16-esn")
 	if side == "a":
 		text += "".join(bed.child(f"s-{suite}{esn}", local, remote, f"{suite}{esn}") for suite in SUITES for esn in ("", "-esn"))
 	return text
@@ -136,13 +134,6 @@ for suite in SUITES:
 		globals()[f"test_{suite}{esn}"] = make(suite + esn)
 
 
-def test_ipv6_inside_ipv4(b):  # TUN-06
-	b.sides["a"].initiate("six")
-	b.ping("host-a", bed.HOST_B6, size=900)
-	b.ping("host-b", bed.HOST6, size=900)
-	b.end()
-
-
 def with_limits(b, limits):
 	charon = b.sides["a"]
 	plain = charon.connections
@@ -179,4 +170,4 @@ def test_a_hard_limit_in_octets_ends_the_tunnel(b):  # LIFE-02, LIFE-03, KIF-40
 
 
 if __name__ == "__main__":
-	bed.main(dict(globals()), bed_class=bed.Site, children=children, ipv6=True)
+	bed.main(dict(globals()), bed_class=bed.Site, children=children)
