@@ -43,12 +43,17 @@ struct bench_path {
  */
 void path_bench_init(
 	const char *program, const struct region_limits *limits, struct worker **worker);
+#ifdef __clang__
+#define PATH_BENCH_WHOLE __attribute__((noinline))
+#else
+#define PATH_BENCH_WHOLE __attribute__((noinline, noclone))
+#endif
 /*
  * What the worker does with a burst, all of it and nothing else: never inlined, so that callgrind
  * can count between its entry and its end.
  */
-void __attribute__((noinline, noclone))
-path_bench_receive(struct worker *worker, unsigned port, struct rte_mbuf **packets, uint16_t count);
+PATH_BENCH_WHOLE void path_bench_receive(
+	struct worker *worker, unsigned port, struct rte_mbuf **packets, uint16_t count);
 /* Applies a command to the tables; exits when it is refused. */
 void path_bench_apply(struct command command);
 /* Runs the paths at each frame size (64, 512, 1400 octets, FCS counted) and prints a JSON line for
