@@ -139,4 +139,12 @@ static inline bool ipv4_prepend(struct rte_mbuf *packet, rte_be32_t source, rte_
 	return true;
 }
 
+/* A class A, B or C address, not loopback or "this network": nothing special about it. */
+static inline bool ipv4_is_plain(rte_be32_t address)
+{
+	uint32_t net = rte_be_to_cpu_32(address) >> 24;
+
+	return net - 1 < 223 && net != 127;
+}
+
 #endif

@@ -42,14 +42,6 @@ static bool is_broadcast(struct worker *worker, const struct packet *p, be32 des
 	return destination == (ip_address_v4(&network->prefix.address) | hosts);
 }
 
-/* A class A, B or C address, not loopback or "this network": nothing special about it. */
-static bool is_plain(be32 address)
-{
-	uint32_t net = NET(address);
-
-	return net - 1 < 223 && net != 127;
-}
-
 /* `*own` is the packet before whose destination was ours, or NULL; tunnels all end at a few
  * addresses. */
 static bool is_ours(struct worker *worker, const struct packet *p, const struct packet **own)
@@ -70,7 +62,7 @@ static step_result classify(struct worker *worker, struct packet *p, const struc
 	unsigned near = tables_near(worker->tables, p->vrf, &p->destination);
 
 	/* Nearly all: what follows would find nothing. */
-	if (likely(is_plain(source) && is_plain(destination) && near == 0 &&
+	if (likely(ipv4_is_plain(source) && ipv4_is_plain(destination) && near == 0 &&
 		    !(p->flags & PACKET_LINK_BROADCAST)))
 		return step_inbound(worker, p, STEP_DESTINATION);
 	/* RFC 1812 5.3.7. 0.0.0.0 may only speak to us: DHCP, or a registration on the home link

@@ -58,14 +58,6 @@ struct lane { /* one burst */
 	struct way *ways; /* [BURST_SIZE] */
 };
 
-/* A class A, B or C address, not loopback or "this network". */
-static bool is_plain(be32 address)
-{
-	uint32_t net = rte_be_to_cpu_32(address) >> 24;
-
-	return net - 1 < 223 && net != 127;
-}
-
 static uint64_t sa_bar(uint32_t slot)
 {
 	return UINT64_C(1) << (slot & 63);
@@ -374,7 +366,7 @@ static bool open_usual(const struct lane *lane, const struct esp_work *w, struct
 		     !ipv4_checksum_right(ip) || ip->fragment_offset & FRAGMENT ||
 		     ip->src_addr != w->sa->host || ip->time_to_live <= 1))
 		return false;
-	if (!is_plain(ip->src_addr) || !is_plain(ip->dst_addr) ||
+	if (!ipv4_is_plain(ip->src_addr) || !ipv4_is_plain(ip->dst_addr) ||
 		is_near(lane, ip->src_addr, VICINITY_LOCAL) || is_near(lane, ip->dst_addr, ~0u) ||
 		!tos_of(w->sa, ip->type_of_service, outer[1], &o->tos))
 		return false;
@@ -400,7 +392,7 @@ static void way_find(
 	way->mtu = route->mtu != 0 && route->mtu < port->mtu ? route->mtu : port->mtu;
 	way->on_link = ip_address_is_unspecified(&route->next_hop);
 	next_hop = way->on_link ? ip_address_from_v4(destination) : route->next_hop;
-	if (!ip_address_is_v4(&next_hop) || !is_plain(ip_address_v4(&next_hop)))
+	if (!ip_address_is_v4(&next_hop) || !ipv4_is_plain(ip_address_v4(&next_hop)))
 		return;
 	neighbor = tables_neighbor_lookup(worker->tables, route->port, &next_hop);
 	if (neighbor == NULL || lane_is_awaited(lane->burst, neighbor) ||

@@ -28,15 +28,6 @@ static inline bool is_plain_buffer(const struct rte_mbuf *frame)
 		       (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
 }
 
-/* Class A, B or C, not loopback or "this network", as input/ipv4 has it. */
-static inline bool is_plain_address(be32 address)
-{
-	uint32_t net = address & RTE_BE32(0xff000000);
-
-	return net != 0 && net != RTE_BE32(0x7f000000) &&
-	       (address & RTE_BE32(0xe0000000)) != RTE_BE32(0xe0000000);
-}
-
 /* `mac` is the port's address as the first six octets of a word in memory. */
 static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
 {
@@ -56,7 +47,7 @@ static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
 	return ip->version_ihl == 0x45 && length >= sizeof(*ip) &&
 	       length <= frame->data_len - sizeof(struct rte_ether_hdr) &&
 	       !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) &&
-	       is_plain_address(ip->src_addr) && is_plain_address(ip->dst_addr) &&
+	       ipv4_is_plain(ip->src_addr) && ipv4_is_plain(ip->dst_addr) &&
 	       (device_verified_ipv4(frame) || ipv4_checksum_right(ip));
 }
 
