@@ -357,7 +357,10 @@ static uint32_t frame_odd(struct player *player, uint8_t *frame, uint32_t length
 	return length;
 }
 
-/* Buffers that differ: pieces, shared ones, with no room before or behind. */
+/*
+ * Buffers that differ: pieces, shared ones, with no room before or behind. A frame begins at an
+ * even address, as every driver has it and as rte_ether_hdr asks.
+ */
 static struct rte_mbuf *buffer(
 	struct player *player, const uint8_t *frame, uint32_t length, struct rte_mbuf **shared)
 {
@@ -365,10 +368,10 @@ static struct rte_mbuf *buffer(
 	struct rte_mbuf *m = world_packet(player->world, frame, length, kind == 0 ? 3 : 1);
 
 	if (kind == 1 && length < 1600) {
-		m->data_off = (uint16_t)below(player, 64);
+		m->data_off = (uint16_t)(below(player, 32) * 2);
 		memcpy(rte_pktmbuf_mtod(m, void *), frame, length);
 	} else if (kind == 2 && length < 1600) {
-		m->data_off = (uint16_t)(m->buf_len - length - below(player, 48));
+		m->data_off = (uint16_t)((m->buf_len - length - below(player, 48)) & ~1u);
 		memcpy(rte_pktmbuf_mtod(m, void *), frame, length);
 	} else if (kind == 3) {
 		rte_pktmbuf_refcnt_update(m, 1);
