@@ -1,5 +1,7 @@
 #include "lib/ipc/drop_reasons.h"
 
+#include <string.h>
+
 struct reason {
 	const char *name, *step, *text;
 };
@@ -28,4 +30,13 @@ const char *drop_reason_step(unsigned reason)
 const char *drop_reason_text(unsigned reason)
 {
 	return reason_get(reason)->text;
+}
+
+unsigned drop_reason_by_name(const char *name)
+{
+	unsigned reason = DROP_REASON_COUNT;
+
+	while (--reason != DROP_NONE && strcmp(reasons[reason].name, name) != 0)
+		;
+	return reason;
 }

@@ -132,5 +132,7 @@ enum drop_reason {
 const char *drop_reason_name(unsigned reason);
 const char *drop_reason_step(unsigned reason);
 const char *drop_reason_text(unsigned reason);
+/* The reason of that name; DROP_NONE when there is none. */
+unsigned drop_reason_by_name(const char *name);
 
 #endif

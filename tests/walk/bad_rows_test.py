@@ -93,7 +93,7 @@ ELSEWHERE = {48: "tests/unit/dataplane/esp_outer_test.c", 57: "tests/unit/config
 
 def problem(row, case, drops, audited, sent):
     counters = case.get("counters", {})
-    rejected = [e["value"] >> 32 for e in case.get("events", []) if e["type"] == EVENT_REJECTED]
+    rejected = [e["reason"] for e in case.get("events", []) if e["type"] == EVENT_REJECTED]
     if drops is not None and case.get("drops", {}) != drops:
         return "drops %s, not %s" % (case.get("drops", {}), drops)
     if sent is not None and counters.get("sent_port", 0) != sent:

@@ -51,7 +51,7 @@ def add(g):
     def rejected(c, reason, spi=SPI, id=1, source=PEER, **audit):
         audit = dict({"to": None, "flow_label": 0}, **audit)
         audit = {key: value for key, value in audit.items() if value is not None}
-        return c.event(EVENT_REJECTED, id=id, address=source, value=g.DROPS.index(reason) << 32 | spi, audit=audit).drop(reason)
+        return c.event(EVENT_REJECTED, id=id, address=source, reason=reason, value=spi, audit=audit).drop(reason)
 
     def opened(packet, **more):
         """What an audit record says of the packet inside."""
@@ -230,7 +230,7 @@ def add(g):
     c = case("esp-audit-limit", links(sa()), "AUD-05").ip(0, one, *[one] * 13)
     through(c, data())
     for i in range(10):
-        c.event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_replay") << 32 | SPI, audit=dict(number=1, to=US, untold=0))
+        c.event(EVENT_REJECTED, id=1, address=PEER, reason="ipsec_replay", value=SPI, audit=dict(number=1, to=US, untold=0))
     c.drop("ipsec_replay", 13).count(audits_held_back=3).ip(0, fresh(IP(src=PEER, dst=US, proto=50) / Raw(b"\0\0\1\1" + bytes(36))))
     rejected(c, "ipsec_no_sa", spi=0x101, id=NO_SA, untold=3).step({"advance_ms": 1100}).ip(0, one)
     rejected(c, "ipsec_replay", number=1).sa(IN, replays=14)
@@ -259,7 +259,7 @@ def add(g):
     foreign = fresh(foreign)
     c = case("esp-icv-limit", links(sa()), "AUD-14, BAD-54").many(0, foreign, 1024)
     for i in range(10):
-        c.event(EVENT_REJECTED, id=1, address=elsewhere, value=g.DROPS.index("ipsec_bad_icv") << 32 | SPI)
+        c.event(EVENT_REJECTED, id=1, address=elsewhere, reason="ipsec_bad_icv", value=SPI)
     good_elsewhere = esp(data(), 1, src=elsewhere)
     c.ip(0, foreign, good_elsewhere, forged, two, good_elsewhere)
     through(c, data(size=24), data()).drop("ipsec_bad_icv", 1025).drop("ipsec_icv_limit", 2).count(audits_held_back=1015, ipsec_outer_mismatch=1)
@@ -276,14 +276,14 @@ def add(g):
 
     def failed(c, n):
         for i in range(min(n, 10)):
-            c.event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_bad_icv") << 32 | SPI)
+            c.event(EVENT_REJECTED, id=1, address=PEER, reason="ipsec_bad_icv", value=SPI)
         return c.drop("ipsec_bad_icv", n).count(audits_held_back=n - 10) if n > 10 else c.drop("ipsec_bad_icv", n)
 
     extended = sa(flags=ESN | RESUME, highest=5)
     ahead = 2 << 32
     c = case("esp-esn-resync", links(extended), "ESP-SEQ-17: after 1,024 failures, and then as ever").many(0, esn(ahead + 9), 1024)
     failed(c, 1024).ip(0, esn(ahead + 9), esn(ahead + 10), esn(ahead + 9), esn(6))
-    through(c, data(), data()).event(EVENT_REJECTED, id=1, address=PEER, value=g.DROPS.index("ipsec_replay") << 32 | SPI).drop("ipsec_replay")
+    through(c, data(), data()).event(EVENT_REJECTED, id=1, address=PEER, reason="ipsec_replay", value=SPI).drop("ipsec_replay")
     c.drop("ipsec_bad_icv").count(audits_held_back=1).sa(IN, highest=ahead + 10, packets=2, bad_icv=1025, replays=1)
     c = case("esp-esn-resync-limit", links(extended), "ESP-SEQ-17: four halves on, once a second").many(0, esn(ahead + 9), 1023)
     failed(c, 1027).ip(0, esn((5 << 32) + 9), esn((5 << 32) + 9), esn(ahead + 9), esn(ahead + 9)).step({"advance_ms": 20}).step({"advance_ms": 1000})
@@ -434,7 +434,7 @@ def add(g):
     case("esp-out-tos-fixed", protect(sa(dscp=10, flags=ECN_OFF, **out_sa)), "ECN-02, ECN-08").ip(2, marked).out(0, fresh(fixed)).count(esp_encrypted=1)
     c = case("esp-out-last", protect(sa(flags=RESUME | DF_SET, sequence=(1 << 32) - 2, **out_sa)), "BAD-44, ESP-SEQ-03").ip(2, inside, inside)
     c.out(0, ours(less(inside), (1 << 32) - 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=SOFT_SEQUENCE).event(
-        EVENT_REJECTED, id=1, address=SERVER, value=g.DROPS.index("ipsec_seq_overflow") << 32 | SPI).event(
+        EVENT_REJECTED, id=1, address=SERVER, reason="ipsec_seq_overflow", value=SPI).event(
             EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE).drop("ipsec_seq_overflow").sa(OUT, sequence=(1 << 32) - 1, packets=1, bytes=52)
     c = case("esp-out-hard", protect(sa(limits=1, hard_packets=1, flags=DF_SET, **out_sa)), "LIFE-03").ip(2, inside, inside).drop("ipsec_out_expired")
     c.out(0, ours(less(inside), 1, 1)).count(esp_encrypted=1).event(EVENT_EXPIRED, id=1, port=OUT, value=HARD_PACKETS).sa(OUT, sequence=1, packets=1)

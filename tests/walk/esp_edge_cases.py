@@ -67,12 +67,12 @@ def add(g):
 
     def rejected(c, reason, spi=SPI, id=1, source=PEER, n=1):
         for _ in range(n):
-            c.event(EVENT_REJECTED, id=id, address=source, value=g.DROPS.index(reason) << 32 | spi)
+            c.event(EVENT_REJECTED, id=id, address=source, reason=reason, value=spi)
         return c.drop(reason, n)
 
     def denied(c, reason, *packets):
         for p in packets:
-            c.event(EVENT_REJECTED, id=NO_SA, address=p.src, value=g.DROPS.index(reason) << 32).drop(reason)
+            c.event(EVENT_REJECTED, id=NO_SA, address=p.src, reason=reason).drop(reason)
         return c
 
     inside = data()
@@ -144,7 +144,7 @@ def add(g):
     through(c, coming())
     c = case("esp-out-last-burst", protect(sa(OUT, flags=RESUME | DF_SET, sequence=(1 << 32) - 2)), "ESP-SEQ-03, ESP-OUT-12: only what was sent is counted")
     c.burst(2, inside, inside).out(0, tunnel(less(inside), (1 << 32) - 1)).count(esp_encrypted=1).sa(OUT, sequence=(1 << 32) - 1, packets=1, bytes=52)
-    c.event(EVENT_REJECTED, id=1, address=SERVER, value=g.DROPS.index("ipsec_seq_overflow") << 32 | SPI).drop("ipsec_seq_overflow")
+    c.event(EVENT_REJECTED, id=1, address=SERVER, reason="ipsec_seq_overflow", value=SPI).drop("ipsec_seq_overflow")
     c.event(EVENT_EXPIRED, id=1, port=OUT, value=SOFT_SEQUENCE).event(EVENT_EXPIRED, id=1, port=OUT, value=HARD_SEQUENCE)
     quoted = fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))
     error = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(quoted)))

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Writes tests/walk/cases: what goes into the dataplane and what must come out, both made with Scapy alone.
 
-Run it after changing a case and commit what it writes: generate.py [CASES]. The expected packets are built from the RFCs' rules,
+Run it after changing a case and commit what it writes: generate.py [CASES]. Drop reasons stand in the cases by
+name: a new one changes none of them. The expected packets are built from the RFCs' rules,
 never taken from the program's output. Addresses are those of the Mobile IPv4 vectors.
 """
 import json
@@ -153,11 +154,11 @@ class Case:
         audit = dict(to=packet.dst, inner_source=packet.src, inner_destination=packet.dst, protocol=protocol, flags=2 | 4 * ports | 8 * direction,
                      source_port=int.from_bytes(head[:2], "big") if ports else 0,
                      destination_port=int.from_bytes(head[2:], "big") if ports and protocol in (6, 17) else 0)
-        self.events.append(dict(type=EVENT_REJECTED, id=(1 << 32) - 1, address=packet.src, value=DROPS.index(reason) << 32, audit=audit))
+        self.events.append(dict(type=EVENT_REJECTED, id=(1 << 32) - 1, address=packet.src, reason=reason, audit=audit))
         return self.drop(reason)
 
     def spoofed(self, reason, source, udp_port=0):
-        self.events.append(dict(type=EVENT_SPOOFED, id=DROPS.index(reason), address=source, udp_port=udp_port))
+        self.events.append(dict(type=EVENT_SPOOFED, reason=reason, address=source, udp_port=udp_port))
         return self.drop(reason)
 
     def finished_by_device(self, ipv4, udp):

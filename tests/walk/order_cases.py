@@ -51,14 +51,14 @@ def add(g):
     c.forward(0, 28).drop("fwd_needs_ipsec")
     c = case("order-mc-other-sa", base(*mc, sa(IN, HA, OTHER, HA + "/32", "10.8.0.8/32", id=2, spi=SPI + 1), binding(care_of=TIA, flags=B_IPSEC)),
              "HA4-MODE-03: another user's SA cannot send from this inner address").ip(0, tunnel(inside, 1, OTHER, HA, spi=SPI + 1)).count(esp_decrypted=1)
-    c.event(EVENT_REJECTED, id=2, address=OTHER, value=g.DROPS.index("ipsec_selector_mismatch") << 32 | SPI + 1).drop("ipsec_selector_mismatch")
+    c.event(EVENT_REJECTED, id=2, address=OTHER, reason="ipsec_selector_mismatch", value=SPI + 1).drop("ipsec_selector_mismatch")
     c = case("order-mc-no-binding", base(*mc, binding(care_of=COA)), "HA4-SPD-04: the Mobile IP check is not skipped for what was authenticated").ip(
         0, tunnel(inside, 1, ROAMING, HA)).count(esp_decrypted=1)
     c.spoofed("rt_no_binding", TIA)
     direct = fresh(IP(src=HOA, dst=CN, ttl=64) / UDP(sport=1, dport=2))
     c = case("order-mc-home-source", base(*mc, binding(care_of=TIA, flags=B_IPSEC)), "HA4-SPD-11, HA4-MODE-07: the home address is not in the SA's selectors").ip(
         0, tunnel(direct, 1, ROAMING, HA)).count(esp_decrypted=1)
-    c.event(EVENT_REJECTED, id=1, address=ROAMING, value=g.DROPS.index("ipsec_selector_mismatch") << 32 | SPI).drop("ipsec_selector_mismatch")
+    c.event(EVENT_REJECTED, id=1, address=ROAMING, reason="ipsec_selector_mismatch", value=SPI).drop("ipsec_selector_mismatch")
     c = case("order-mc-moved", base(*mc, binding(care_of=TIA, flags=B_IPSEC)), "HA4-MODE-09: MOBIKE moves the SA, the binding sees nothing").ip(2, answer)
     c.step(sa(OUT, HA, OTHER, HA + "/32", TIA + "/32", flags=DF_SET)).ip(2, answer)
     c.forward(0, 28, 28).out(0, tunnel(ipip(less(answer), dst=TIA), 1, HA, ROAMING), tunnel(ipip(less(answer), dst=TIA), 2, HA, OTHER)).count(esp_encrypted=2)
@@ -113,7 +113,7 @@ def add(g):
     c.spoofed("rt_no_binding", COA)
     c = case("order-transport-as-tunnel", base(*iiptran(0), binding()), "HA4-SPD-12: the same bytes on a tunnel mode SA, whose selectors say no").ip(
         0, transport(outer, 1)).count(esp_decrypted=1)
-    c.event(EVENT_REJECTED, id=1, address=COA, value=g.DROPS.index("ipsec_selector_mismatch") << 32 | SPI).drop("ipsec_selector_mismatch")
+    c.event(EVENT_REJECTED, id=1, address=COA, reason="ipsec_selector_mismatch", value=SPI).drop("ipsec_selector_mismatch")
     ecn = fresh(IP(src=CN, dst=HOA, ttl=64, flags="DF", tos=2) / UDP(sport=1, dport=2))
     c = case("order-mc-ecn-df", base(mc[0], sa(OUT, HA, ROAMING, HA + "/32", TIA + "/32"), *mc[2:], binding(care_of=TIA, flags=B_IPSEC)),
              "HA4-SPD-13: DF copied, ECN by RFC 6040").ip(2, ecn)
