@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import demo  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
+import radio  # noqa: E402
 import traffic  # noqa: E402
 
 AGENT, HOME_ADDRESS, CORRESPONDENT = "192.0.2.1", "10.1.0.10", "10.1.0.5"
@@ -26,24 +27,9 @@ KEY, SPI, NAI = "0123456789abcdeffedcba9876543210", 256, "mn1@example.com"
 GUARD_NS = 50_000_000  # what was sent this long before a move was still on its way when the link broke
 
 
-class Access:
-	def __init__(self, name, bridge, address, router, outside):
-		self.name, self.bridge, self.address, self.router, self.outside = name, bridge, address, router, outside
-
-
-A = Access("nat-a", "bra", "192.168.1.23", "192.168.1.1", "203.0.113.7")
-B = Access("nat-b", "brb", "192.168.2.23", "192.168.2.1", "203.0.113.8")
-C = Access("no NAT", "brc", "198.51.100.23", "198.51.100.254", "198.51.100.23")
-
-MASQUERADE = """flush ruleset
-table ip nat {{
- chain out {{
-  type nat hook postrouting priority 100;
-  oifname "out" udp sport 0-65535 masquerade to :{ports}
-  oifname "out" masquerade
- }}
-}}
-"""
+A = radio.Access("nat-a", "bra", "192.168.1.23", 24, "192.168.1.1", "203.0.113.7")
+B = radio.Access("nat-b", "brb", "192.168.2.23", 24, "192.168.2.1", "203.0.113.8")
+C = radio.Access("no NAT", "brc", "198.51.100.23", 24, "198.51.100.254")
 
 
 class Roam(demo.Demo):
@@ -62,21 +48,10 @@ class Roam(demo.Demo):
 		n.namespace("mn", "gateway", "home")
 		n.namespace("air")
 		n.namespace("nat-a", "nat-b", "internet", forward=True)
-		n.ip("internet", "link add wan type bridge forward_delay 0")
-		n.ip("internet", "link set wan up")
-		n.ip("internet", "addr add 203.0.113.254/24 dev wan")
-		for access in (A, B, C):
-			n.ip("air", f"link add {access.bridge} type bridge forward_delay 0")
-			n.ip("air", f"link set {access.bridge} up")
-		for access, nat in ((A, "nat-a"), (B, "nat-b")):
-			n.link(nat, "in", "air", f"to-{nat}")
-			n.ip("air", f"link set to-{nat} master {access.bridge}")
-			n.link(nat, "out", "internet", nat)
-			n.ip("internet", f"link set {nat} master wan")
-			n.ip(nat, f"addr add {access.router}/24 dev in")
-			n.ip(nat, f"addr add {access.outside}/24 dev out")
-			n.ip(nat, "route add default via 203.0.113.254")
-			n.nft(nat, MASQUERADE.format(ports="40000-40999"))
+		radio.lay_out_internet(n)
+		radio.lay_out_air(n, (A, B, C))
+		for access in (A, B):
+			radio.lay_out_nat(n, access)
 		n.link("internet", "access-c", "air", "to-c")
 		n.ip("air", f"link set to-c master {C.bridge}")
 		n.ip("internet", f"addr add {C.router}/24 dev access-c")
@@ -85,21 +60,11 @@ class Roam(demo.Demo):
 		n.link("home", "lan", "gateway", "int")
 		n.ip("home", f"addr add {CORRESPONDENT}/16 dev lan")
 		n.ip("home", "route add default via 10.1.0.1")
-		n.link("mn", "acc0", "air", "node")
-		n.sysctl("mn", "net.ipv4.conf.all.arp_notify", 1)
-		n.ip("mn", "link set acc0 down")
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
 
 	def attach(self, access):
-		"""The node's interface loses one link and gets another, with that network's address and router."""
-		n = self.network
-		n.ip("mn", "link set acc0 down")
-		n.ip("mn", "addr flush dev acc0")
-		n.ip("air", f"link set node master {access.bridge}")
-		n.ip("mn", "link set acc0 up")
-		n.ip("mn", f"addr add {access.address}/24 dev acc0")
-		n.ip("mn", f"route add default via {access.router} dev acc0")
+		radio.attach(self.network, access, self.where)
 		self.where = access
 
 	# ---- the programs
@@ -139,12 +104,10 @@ class Roam(demo.Demo):
 		time.sleep(self.arguments.stay)
 
 	def change_mapping(self):
-		"""The NAT forgets the node's mapping and gives the next one another port, as a restarted router would."""
-		nat = "nat-a" if self.where is A else "nat-b"
+		nat = self.where.name
 		before = self.binding()
 		at = time.monotonic_ns()
-		self.network.nft(nat, MASQUERADE.format(ports="50000-50999"))
-		self.network.exec(nat, "conntrack", "-D", "-p", "udp", "--dport", "434", check=False)
+		radio.change_mapping(self.network, nat, 434)
 		self.moves.append({"title": f"{nat} maps to another port", "at": at, "access": self.where, "mapping": True})
 		net.wait_for(lambda: str(self.binding()) != str(before) and re.search(r"\b50\d\d\d\b", str(self.binding())),
 			"registration through the new NAT mapping", 30, 0.1)
@@ -189,7 +152,7 @@ class Roam(demo.Demo):
 			inside = [note for note in self.notes if start <= note["at"] < end and note["peer"] == move["access"].outside]
 			replies = [note for note in inside if note["what"] == "reply" and note["code"] in (0, 1)]
 			if move.get("mapping"):
-				replies = [note for note in replies if note["port"] >= 50000]
+				replies = [note for note in replies if note["port"] >= radio.FIRST_OTHER_PORT]
 			if not replies:
 				wrong.append(f"{move['title']}: no accepted registration on the wire")
 				continue

@@ -11,8 +11,6 @@ in clear (nothing but IKE), and whether any SPI used a number twice.
 """
 import os
 import re
-import socket
-import struct
 import sys
 import time
 
@@ -20,21 +18,12 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import demo  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
+import radio  # noqa: E402
 import strongswan  # noqa: E402
-import traffic  # noqa: E402
+import tunnel_demo  # noqa: E402
 
 GATEWAY, CAFE, LTE, HOST = "192.0.2.1", "203.0.113.7", "198.51.100.2", "10.1.0.5"
 IKE, ESP = "aes128gcm16-prfsha256-curve25519", "aes128gcm16-x25519"
-GUARD_NS = 50_000_000
-
-MASQUERADE = """flush ruleset
-table ip nat {{
- chain out {{
-  type nat hook postrouting priority 100;
-  oifname "out" meta l4proto udp masquerade to :{ports}
- }}
-}}
-"""
 
 CONNECTION = """{name} {{
   version = 2
@@ -60,59 +49,17 @@ CONNECTION = """{name} {{
 SECRET = 'ike-1 {\n secret = "for this demo alone"\n}'
 
 
-class Wire(traffic.Part):
-	"""What is on the gateway's internet link: IKE, ESP by SPI and number, and everything else."""
-
-	def __init__(self, network, where, interface):
-		super().__init__(network, where)
-		self.interface = interface
-
-	def body(self):
-		self.seen, self.twice, self.clear, self.packets, self.ike = {}, {}, {}, 0, 0
-		with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
-			sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
-			sock.bind((self.interface, 0))
-			sock.settimeout(0.1)
-			self.ready.set()
-			while not self.end.is_set():
-				try:
-					frame = sock.recv(2048)
-				except TimeoutError:
-					continue
-				if len(frame) >= 42 and frame[12:14] == b"\x08\x00":
-					self.note(frame)
-		return {"packets": self.packets, "ike": self.ike, "numbers": {spi: len(n) for spi, n in self.seen.items()}, "twice": self.twice,
-			"clear": self.clear}
-
-	def note(self, frame):
-		header = 14 + (frame[14] & 15) * 4
-		ports = struct.unpack_from("!HH", frame, header)
-		if frame[23] == 17 and 500 in ports or frame[23] == 17 and 4500 in ports and frame[header + 8:header + 12] in (bytes(4), b"\xff"):
-			self.ike += 1
-		elif frame[23] == 17 and 4500 in ports and len(frame) >= header + 16:
-			spi, sequence = struct.unpack_from("!II", frame, header + 8)
-			numbers = self.seen.setdefault(f"{spi:#010x}", set())
-			if sequence in numbers:
-				self.twice[f"{spi:#010x}"] = self.twice.get(f"{spi:#010x}", 0) + 1
-			numbers.add(sequence)
-			self.packets += 1
-		else:
-			kind = f"{socket.inet_ntoa(frame[26:30])} > {socket.inet_ntoa(frame[30:34])} protocol {frame[23]}"
-			self.clear[kind] = self.clear.get(kind, 0) + 1
-
-
-class Vpn(demo.Demo):
+class Vpn(tunnel_demo.TunnelDemo):
 	NAME, PREFIX = "vpn", "hp-ike"
 	STAY = "seconds between events (2)"
+	CLEAR = re.escape(f"{CAFE} > {GATEWAY} protocol 1")  # the NAT's router about a port that it has forgotten: it quotes ESP
+	SPIS = 6
 
 	def __init__(self, arguments):
 		super().__init__(arguments)
 		why = strongswan.possible(arguments.build)
 		if why:
 			sys.exit(self.say_failed(why))
-		self.windows = []  # (title, start, end): what is lost in them is told, not judged
-		# What the NAT's router answers to packets for a port that it has forgotten: it quotes ESP.
-		self.errors = [f"{CAFE} > {GATEWAY} protocol 1"]
 
 	def lay_out(self):
 		n = self.network
@@ -126,7 +73,7 @@ class Vpn(demo.Demo):
 		n.ip("cafe", "route add default via 203.0.113.254")
 		n.link("cafe", "in", "client", "wlan")
 		n.ip("cafe", "addr add 192.168.1.1/24 dev in")
-		n.nft("cafe", MASQUERADE.format(ports="40000-40999"))
+		radio.masquerade(n, "cafe")
 		n.link("internet", "lte", "client", "lte")
 		n.ip("internet", "addr add 198.51.100.1/24 dev lte")
 		n.link("host", "lan", "gateway", "int")
@@ -155,6 +102,7 @@ class Vpn(demo.Demo):
 		self.client = strongswan.Charon(n, "client", "client", "libipsec", CONNECTION.format(name="gateway", ike=IKE, esp=ESP,
 			addresses=f"remote_addrs = {GATEWAY}\n  vips = 0.0.0.0", local="client.example", remote="gateway.example",
 			selectors="remote_ts = 10.1.0.0/16"), secrets=SECRET)
+		self.charons = [self.client, self.server]
 		self.server.start()
 		self.client.start()
 
@@ -172,12 +120,6 @@ class Vpn(demo.Demo):
 				return ike["local-vips"]
 		raise net.Failure("the client got no inner address")
 
-	def ping(self):
-		output = self.network.exec("client", "ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", self.inner, HOST, check=False)
-		if not re.search(r"3 received", output):
-			raise net.Failure(f"ping {self.inner} > {HOST}: " + " ".join(output.split())[-160:])
-		return re.search(r"= ([0-9./]+ ms)", output).group(1)
-
 	def reaches(self):
 		return "1 received" in self.network.exec("client", "ping", "-c", "1", "-W", "1", "-I", self.inner, HOST, check=False)
 
@@ -187,12 +129,8 @@ class Vpn(demo.Demo):
 		happen()
 		net.wait_for(condition, what, 15, 0.02)
 		net.wait_for(self.reaches, f"traffic after {title}", 15, 0.02)
-		self.windows.append((title, start, time.monotonic_ns()))
+		self.close_window(title, start)
 		time.sleep(self.arguments.stay)
-
-	def change_mapping(self):
-		self.network.nft("cafe", MASQUERADE.format(ports="50000-50999"))
-		self.network.exec("cafe", "conntrack", "-D", "-p", "udp", "--dport", "4500", check=False)
 
 	def walk(self, old, new):
 		self.network.ip("client", f"addr flush dev {old}")
@@ -207,28 +145,24 @@ class Vpn(demo.Demo):
 	def play(self):
 		n = self.network
 		self.start()
-		self.wire = Wire(n, "internet", "gateway").begin()
+		self.wire = tunnel_demo.Wire(n, "internet", "gateway").begin()
 		start = time.monotonic()
 		self.client.initiate("office")
 		self.setup_ms = (time.monotonic() - start) * 1000
 		self.inner = self.address()
-		self.round_trip = self.ping()
-		self.streams = [traffic.Stream(n, "client to host", "client", self.inner, "host", HOST, 7001).begin(),
-			traffic.Stream(n, "host to client", "host", HOST, "client", self.inner, 7002).begin()]
-		self.transfer = traffic.Transfer(n, "client", self.inner, "host", HOST, 7005).begin()
-		time.sleep(self.arguments.stay)
+		self.round_trip = self.ping("client", self.inner, HOST)
+		self.begin_traffic([("client to host", "client", self.inner, "host", HOST, 7001), ("host to client", "host", HOST, "client", self.inner, 7002)],
+			("client", self.inner, "host", HOST, 7005))
 		port = lambda: self.out().get("remote_port") or 0  # noqa: E731
-		self.window("the NAT's new port", self.change_mapping, lambda: port() >= 50000, "the gateway to follow the NAT's new port")
+		self.window("the NAT's new port", lambda: radio.change_mapping(n, "cafe", 4500), lambda: port() >= radio.FIRST_OTHER_PORT,
+			"the gateway to follow the NAT's new port")
 		self.rekey(self.client)
 		self.window("the walk onto LTE", lambda: self.walk("wlan", "lte"), lambda: self.out().get("remote") == LTE, "the move onto LTE")
 		self.rekey(self.server)
 		self.window("the walk back into the cafe", lambda: self.walk("lte", "wlan"), lambda: self.out().get("remote") == CAFE,
 			"the move back into the cafe")
-		self.transfer.finish()
-		for stream in self.streams:
-			stream.finish()
 		self.tables = [("charon on the gateway", self.server.text()), ("homeport", self.table())]
-		self.seen = self.wire.finish()
+		self.finish_traffic()
 
 	def table(self):
 		"""Without the SPIs that charon has in hand."""
@@ -237,24 +171,7 @@ class Vpn(demo.Demo):
 	# ---- what came of it
 
 	def judge(self):
-		wrong = []
-		if self.seen.get("error"):
-			wrong.append(f"watch: {self.seen['error']}")
-		for kind, count in self.seen.get("clear", {}).items():
-			if kind not in self.errors:
-				wrong.append(f"{count} packets in clear on the internet: {kind}")
-		for spi, count in self.seen.get("twice", {}).items():
-			wrong.append(f"{count} sequence numbers of {spi} used twice")
-		if len(self.seen.get("numbers", {})) < 6:
-			wrong.append(f"expected six SPIs or more on the internet, saw {sorted(self.seen.get('numbers', {}))}")
-		for stream in self.streams:
-			if stream.error or not stream.sent:
-				wrong.append(f"stream {stream.name}: {stream.error or 'sent nothing'}")
-			outside = [i for i in stream.lost() if not any(s - GUARD_NS <= stream.sent[i] < e for _, s, e in self.windows)]
-			if outside:
-				wrong.append(f"{len(outside)} packets {stream.name} lost outside the moves")
-		if self.transfer.error:
-			wrong.append(f"TCP: {self.transfer.error}")
+		wrong = super().judge()
 		if self.server.said("refused"):
 			wrong.append("homeport refused something: " + self.server.said(r"homeport: .*refused.*").group(0))
 		return wrong
@@ -264,32 +181,11 @@ class Vpn(demo.Demo):
 			print(f"\n{title}")
 			for line in text.rstrip().splitlines():
 				print(f"  {line}")
-		print(f"\nOn the internet: {self.seen['packets']} ESP packets under {len(self.seen['numbers'])} SPIs, {self.seen['ike']} IKE messages and keepalives, "
-			f"{sum(self.seen['clear'].values())} ICMP errors about ESP")
-		print(f"\nTraffic   tunnel set up in {self.setup_ms:.0f} ms, inner address {self.inner}, ping {self.round_trip}")
-		for stream in self.streams:
-			inside = [f"{sum(s - GUARD_NS <= stream.sent[i] < e for i in stream.lost())} at {t}" for t, s, e in self.windows]
-			print(f"  UDP {stream.name}: {len(stream.sent)} sent, {len(stream.arrived)} arrived, {len(stream.lost())} lost ({', '.join(inside)}; "
-				f"0 at the two rekeys), {stream.duplicates} twice")
-		print(f"  TCP: {self.transfer.octets / 1e6:.1f} MB both ways, longest pause {self.transfer.longest_pause_s * 1000:.0f} ms, "
-			f"hashes {'equal' if not self.transfer.error else 'NOT equal'}")
-		for title, start, end in self.windows:
-			print(f"  {title}: {(end - start) / 1e6:.0f} ms until a ping passed again")
+		self.show_wire()
+		self.show_traffic(f"tunnel set up in {self.setup_ms:.0f} ms, inner address {self.inner}, ping {self.round_trip}")
 
 	def finish(self):
-		wrong = []
-		for charon in (self.client, self.server):
-			status = charon.stop()
-			if status:
-				wrong.append(f"{charon.name} ended with status {status}")
-		return wrong + self.gateway.finish()
-
-	def show_processes(self):
-		super().show_processes()
-		for charon in (getattr(self, "server", None), getattr(self, "client", None)):
-			if charon:
-				print(f"--- {charon.name}: last lines")
-				print("\n".join("    " + line for line in charon.log().splitlines()[-demo.LAST_LINES:]))
+		return self.stop_charons() + self.gateway.finish()
 
 	def summary(self):
 		return (f"{self.seen['packets']} ESP packets, none in clear, no number twice; a TCP transfer of {self.transfer.octets / 1e6:.1f} MB survived a new "

@@ -13,8 +13,6 @@ From a watch on the internet link come the figures: no packet in clear, and no s
 import os
 import re
 import secrets
-import socket
-import struct
 import sys
 import time
 
@@ -22,71 +20,20 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import demo  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
-import traffic  # noqa: E402
+import radio  # noqa: E402
+import tunnel_demo  # noqa: E402
 
 A, B, NAT = "192.0.2.1", "192.168.1.23", "203.0.113.7"
 HOST_A, HOST_B, NODE = "10.1.0.5", "10.2.0.5", "10.2.0.77"
 AGENT, HOME_ADDRESS = "10.20.0.1", "10.20.0.10"
 KEY, SPI, NAI = "0123456789abcdeffedcba9876543210", 256, "mn1@example.com"
 SITE_A, SITE_B = ["10.1.0.0/16", "10.20.0.0/16"], ["10.2.0.0/16"]
-GUARD_NS = 50_000_000
-
-MASQUERADE = """flush ruleset
-table ip nat {{
- chain out {{
-  type nat hook postrouting priority 100;
-  oifname "out" udp sport 0-65535 masquerade to :{ports}
- }}
-}}
-"""
 
 
-class Wire(traffic.Part):
-	"""What is on the internet: ESP by SPI and number, and everything else."""
-
-	def __init__(self, network, where, interface):
-		super().__init__(network, where)
-		self.interface = interface
-
-	def body(self):
-		seen, twice, clear, packets = {}, {}, {}, 0
-		with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
-			sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
-			sock.bind((self.interface, 0))
-			sock.settimeout(0.1)
-			self.ready.set()
-			while not self.end.is_set():
-				try:
-					frame = sock.recv(2048)
-				except TimeoutError:
-					continue
-				if len(frame) < 42 or frame[12:14] != b"\x08\x00":
-					continue
-				header = 14 + (frame[14] & 15) * 4
-				source, destination = socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34])
-				ports = struct.unpack_from("!HH", frame, header)
-				if frame[23] == 17 and 4500 in ports and len(frame) >= header + 16:
-					spi, sequence = struct.unpack_from("!II", frame, header + 8)
-					numbers = seen.setdefault(f"{spi:#010x}", set())
-					if sequence in numbers:
-						twice[f"{spi:#010x}"] = twice.get(f"{spi:#010x}", 0) + 1
-					numbers.add(sequence)
-					packets += 1
-				else:
-					kind = f"{source} > {destination} protocol {frame[23]}"
-					clear[kind] = clear.get(kind, 0) + 1
-		return {"packets": packets, "numbers": {spi: [min(n), max(n), len(n)] for spi, n in seen.items()}, "twice": twice, "clear": clear}
-
-
-class VpnManual(demo.Demo):
+class VpnManual(tunnel_demo.TunnelDemo):
 	NAME, PREFIX = "vpn-manual", "hp-vpn"
 	STAY = "seconds between events (2)"
-
-	def __init__(self, arguments):
-		super().__init__(arguments)
-		# What the NAT's router answers to packets for a port that it has forgotten: it quotes ESP.
-		self.errors = [f"{NAT} > {A} protocol 1"]
-		self.windows = []  # (title, start, end): what is lost in them is told, not judged
+	CLEAR = re.escape(f"{NAT} > {A} protocol 1")  # the NAT's router about a port that it has forgotten: it quotes ESP
 
 	def lay_out(self):
 		n = self.network
@@ -100,7 +47,7 @@ class VpnManual(demo.Demo):
 		n.ip("nat", "route add default via 203.0.113.254")
 		n.link("nat", "in", "gateway-b", "ext")
 		n.ip("nat", "addr add 192.168.1.1/24 dev in")
-		n.nft("nat", MASQUERADE.format(ports="40000-40999"))
+		radio.masquerade(n, "nat")
 		n.link("host-a", "lan", "gateway-a", "int")
 		n.ip("host-a", f"addr add {HOST_A}/16 dev lan")
 		n.ip("host-a", "route add default via 10.1.0.1")
@@ -170,12 +117,6 @@ policies = (
 		rows = gateway.ask("sa", "show", name, quiet=True) or []
 		return {row["direction"]: row for row in rows}
 
-	def ping(self, where, source, destination):
-		output = self.network.exec(where, "ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", source, destination, check=False)
-		if not re.search(r"3 received", output):
-			raise net.Failure(f"ping {source} > {destination}: " + " ".join(output.split())[-160:])
-		return re.search(r"= ([0-9./]+ ms)", output).group(1)
-
 	def kill_control(self):
 		"""The dataplane goes on; the new control finds its pair's numbers. The NAT's port it learns from the peer's next packet."""
 		start = time.monotonic_ns()
@@ -185,16 +126,15 @@ policies = (
 		self.a.start_control()
 		net.wait_for(lambda: self.pair(self.a)["out"]["remote_port"] == learned, "the NAT's port after control's restart", 10, 0.05)
 		after = {way: row["sequence"] for way, row in self.pair(self.a).items()}
-		self.windows.append(("a killed control", start, time.monotonic_ns()))
+		self.close_window("a killed control", start)
 		if any(after[way] < before[way] for way in before):
 			raise net.Failure(f"numbers went back when control was killed: {before} -> {after}")
 
 	def change_mapping(self):
 		start = time.monotonic_ns()
-		self.network.nft("nat", MASQUERADE.format(ports="50000-50999"))
-		self.network.exec("nat", "conntrack", "-D", "-p", "udp", "--dport", "4500", check=False)
-		net.wait_for(lambda: (self.pair(self.a)["out"]["remote_port"] or 0) >= 50000, "gateway A to follow the NAT's new port", 15, 0.05)
-		self.windows.append(("the NAT's new port", start, time.monotonic_ns()))
+		radio.change_mapping(self.network, "nat", 4500)
+		net.wait_for(lambda: (self.pair(self.a)["out"]["remote_port"] or 0) >= radio.FIRST_OTHER_PORT, "gateway A to follow the NAT's new port", 15, 0.05)
+		self.close_window("the NAT's new port", start)
 
 	def rekey(self):
 		"""First both receive with the new keys, then both send with them, then the old ones go."""
@@ -232,24 +172,21 @@ policies = (
 		self.resumed = (before, self.pair(self.a, "site-2")["out"]["sequence"])
 		net.wait_for(lambda: self.pair(self.a, "site-2")["in"]["sequence"] > 0 and self.pair(self.a, "site-2")["out"]["sequence"]
 			> self.resumed[1], "traffic after the kill", 15, 0.1)
-		self.windows.append(("a killed dataplane", start, time.monotonic_ns()))
+		self.close_window("a killed dataplane", start)
 		time.sleep(self.arguments.stay)
 
 	def play(self):
 		self.start()
 		n = self.network
-		self.wire = Wire(n, "internet", "gateway").begin()
+		self.wire = tunnel_demo.Wire(n, "internet", "gateway").begin()
 		self.round_trip = self.ping("host-b", HOST_B, HOST_A)
 		self.start_node()
 		net.wait_for(lambda: self.a.binding(HOME_ADDRESS), "registration through the tunnel", 15, 0.1)
 		self.binding = self.a.ask("show", "binding", HOME_ADDRESS)[0]
 		self.node_round_trip = self.ping("mn", HOME_ADDRESS, HOST_A)
-		self.streams = [traffic.Stream(n, "host A to B", "host-a", HOST_A, "host-b", HOST_B, 7001).begin(),
-			traffic.Stream(n, "host B to A", "host-b", HOST_B, "host-a", HOST_A, 7002).begin(),
-			traffic.Stream(n, "host A to the node", "host-a", HOST_A, "mn", HOME_ADDRESS, 7003).begin(),
-			traffic.Stream(n, "the node to host A", "mn", HOME_ADDRESS, "host-a", HOST_A, 7004).begin()]
-		self.transfer = traffic.Transfer(n, "host-b", HOST_B, "host-a", HOST_A, 7005).begin()
-		time.sleep(self.arguments.stay)
+		self.begin_traffic([("host A to B", "host-a", HOST_A, "host-b", HOST_B, 7001), ("host B to A", "host-b", HOST_B, "host-a", HOST_A, 7002),
+			("host A to the node", "host-a", HOST_A, "mn", HOME_ADDRESS, 7003), ("the node to host A", "mn", HOME_ADDRESS, "host-a", HOST_A, 7004)],
+			("host-b", HOST_B, "host-a", HOST_A, 7005))
 		self.kill_control()
 		time.sleep(self.arguments.stay)
 		self.change_mapping()
@@ -257,39 +194,20 @@ policies = (
 		self.rekey()
 		time.sleep(self.arguments.stay)
 		self.kill()
-		self.transfer.finish()
-		for stream in self.streams:
-			stream.finish()
-		self.seen = self.wire.finish()
+		self.finish_traffic()
 		self.tables = [("gateway A", self.a.ctl("sa", "show").stdout + self.a.ctl("policy", "show").stdout),
 			("gateway B", self.b.ctl("sa", "show").stdout + self.b.ctl("policy", "show").stdout)]
 
 	# ---- what came of it
 
 	def judge(self):
-		wrong = []
-		if self.seen.get("error"):
-			wrong.append(f"watch: {self.seen['error']}")
-		for kind, count in self.seen.get("clear", {}).items():
-			if kind in self.errors:
-				continue
-			wrong.append(f"{count} packets in clear on the internet: {kind}")
-		for spi, count in self.seen.get("twice", {}).items():
-			wrong.append(f"{count} sequence numbers of {spi} used twice")
-		if len(self.seen.get("numbers", {})) < 4:
-			wrong.append(f"expected four SPIs on the internet, saw {sorted(self.seen.get('numbers', {}))}")
+		wrong = super().judge()
+		if self.seen["ike"]:
+			wrong.append(f"{self.seen['ike']} messages of IKE where there is none")
 		if self.resumed[1] < self.resumed[0]:
 			wrong.append(f"numbers went back after the kill: {self.resumed[0]} -> {self.resumed[1]}")
 		if not self.binding.get("requires_ipsec"):
 			wrong.append(f"the binding is not marked as one that requires IPsec: {self.binding}")
-		for stream in self.streams:
-			if stream.error or not stream.sent:
-				wrong.append(f"stream {stream.name}: {stream.error or 'sent nothing'}")
-			outside = [i for i in stream.lost() if not any(s - GUARD_NS <= stream.sent[i] < e for _, s, e in self.windows)]
-			if outside:
-				wrong.append(f"{len(outside)} packets {stream.name} lost outside the interruptions")
-		if self.transfer.error:
-			wrong.append(f"TCP: {self.transfer.error}")
 		return wrong
 
 	def show(self):
@@ -297,19 +215,9 @@ policies = (
 			print(f"\n{title}")
 			for line in text.rstrip().splitlines():
 				print(f"  {line}")
-		print(f"\nOn the internet: {self.seen.get('packets')} ESP packets, {sum(self.seen.get('clear', {}).values())} ICMP errors about them")
-		for spi, (first, last, count) in sorted(self.seen.get("numbers", {}).items()):
-			print(f"  SPI {spi}: numbers {first} to {last}, {count} different, {self.seen['twice'].get(spi, 0)} twice")
+		self.show_wire()
 		print(f"  gateway A's next number before and after the kill: {self.resumed[0]} -> {self.resumed[1]}")
-		print(f"\nTraffic   ping between the sites {self.round_trip}, from the node {self.node_round_trip}")
-		for stream in self.streams:
-			inside = [f"{sum(s - GUARD_NS <= stream.sent[i] < e for i in stream.lost())} at {t}" for t, s, e in self.windows]
-			print(f"  UDP {stream.name}: {len(stream.sent)} sent, {len(stream.arrived)} arrived, {len(stream.lost())} lost ({', '.join(inside)}), "
-				f"{stream.duplicates} twice")
-		print(f"  TCP: {self.transfer.octets / 1e6:.1f} MB both ways, longest pause {self.transfer.longest_pause_s * 1000:.0f} ms, "
-			f"hashes {'equal' if not self.transfer.error else 'NOT equal'}")
-		for title, start, end in self.windows:
-			print(f"  {title}: {(end - start) / 1e6:.0f} ms until it was seen to work again")
+		self.show_traffic(f"ping between the sites {self.round_trip}, from the node {self.node_round_trip}")
 
 	def finish(self):
 		return self.a.finish() + self.b.finish()
