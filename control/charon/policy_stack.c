@@ -450,25 +450,27 @@ void policy_stack_take_back(struct charon *c, uint64_t number)
 		remove_entry(c, entry);
 }
 
-unsigned policy_stack_sweep(struct charon *c, bool all)
+static unsigned sweep_stack(struct charon *c, struct stack *stack, bool all)
 {
-	struct policy_stacks *s = c->policies;
 	unsigned swept = 0;
 
-	for (uint32_t i = 0; i < s->count;) {
-		struct stack *stack = s->all[i];
-		// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): drop_stack put another one there
-		struct entry *unwanted = stack->top;
-		while (unwanted && !all && unwanted->round == c->round)
-			unwanted = unwanted->next;
-		if (!unwanted) {
-			i++;
+	for (struct entry *entry = stack->top, *next; entry; entry = next) {
+		next = entry->next;
+		if (!all && entry->round == c->round)
 			continue;
-		}
-		// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the same
-		remove_entry(c, unwanted); /* the last one takes the stack with it */
+		remove_entry(c, entry); /* the last one takes the stack with it */
 		swept++;
 	}
+	return swept;
+}
+
+unsigned policy_stack_sweep(struct charon *c, bool all)
+{
+	unsigned swept = 0;
+
+	/* From the end: what takes the place of a stack that went was here before. */
+	for (uint32_t i = c->policies->count; i-- > 0;)
+		swept += sweep_stack(c, c->policies->all[i], all);
 	return swept;
 }
 
