@@ -133,6 +133,7 @@ int generator_open(struct generator *g, const struct profile *profile,
 	const struct generator_files *files, volatile bool *stop)
 {
 	uint32_t longest = frame_max(profile);
+	uint64_t start = rte_rdtsc();
 
 	*g = (struct generator){.profile = profile, .stop = stop, .hz = rte_get_tsc_hz()};
 	g->population = population_new(profile);
@@ -156,7 +157,10 @@ int generator_open(struct generator *g, const struct profile *profile,
 	g->open = result == 0;
 	if (!result)
 		result = halves_open(g, files);
-	return result ? result : registrar_open(g);
+	if (!result)
+		result = registrar_open(g);
+	g->opening_s = (double)(rte_rdtsc() - start) / (double)g->hz;
+	return result;
 }
 
 int generator_close(struct generator *g)
@@ -215,7 +219,7 @@ int generator_register(struct generator *g)
 		return 0;
 	uint64_t deadline = start + g->hz / 1000 * register_timeout_ms(g->profile);
 	uint32_t count = registrar_node_count(g->registrar);
-	registrar_begin(g->registrar, clock_read(), false);
+	registrar_begin(g->registrar, clock_read());
 	while (registrar_registered(g->registrar) < count) {
 		if (*g->stop)
 			return -EINTR;
@@ -259,12 +263,27 @@ static void ask(struct generator *g)
 	}
 }
 
+/* What comes meanwhile is seen to: ARP, say. */
+static int settle(struct generator *g)
+{
+	uint64_t end = rte_rdtsc() + g->hz / 1000 * g->profile->settle_ms;
+
+	while (rte_rdtsc() < end) {
+		if (*g->stop)
+			return -EINTR;
+		if (receive_poll(&g->receiver) == 0)
+			rte_delay_us_sleep(1000);
+	}
+	return 0;
+}
+
 int generator_resolve(struct generator *g, uint32_t timeout_ms)
 {
-	uint64_t deadline = rte_rdtsc() + g->hz / 1000 * timeout_ms, next = 0;
-
 	if (!port_wait_links(g->ports, g->profile->port_count, timeout_ms))
 		return refuse(g, -ETIMEDOUT, "not all links are up");
+	if (settle(g))
+		return -EINTR;
+	uint64_t deadline = rte_rdtsc() + g->hz / 1000 * timeout_ms, next = 0;
 	while (port_unresolved(g)) {
 		uint64_t now = rte_rdtsc();
 		if (*g->stop)

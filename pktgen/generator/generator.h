@@ -31,6 +31,7 @@ struct generator {
 	struct receiver receiver;
 	struct registrar *registrar; /* NULL: nobody registers */
 	uint64_t registrar_next;     /* cycles */
+	double opening_s;            /* how long nodes, keys and ports took to be there */
 	double registering_s;        /* how long all nodes took to register */
 	struct tally *tally;         /* of what happens between trials */
 	uint64_t hz;

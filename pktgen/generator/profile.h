@@ -54,6 +54,7 @@ struct profile_registration { /* of Mobile IP groups */
 	struct secret key;
 	uint32_t lifetime_s;
 	uint32_t rate;       /* requests a second, first ones and repeated ones; 0: all at once */
+	uint32_t in_flight;  /* requests without an answer of a pass over all nodes; 0: any */
 	uint32_t timeout_ms; /* until all nodes are registered */
 	uint32_t retry_ms;   /* first retransmission, doubling (RFC 5944 3.6.3: 1 s or more) */
 	uint32_t moves;      /* nodes a second that change their care-of address in a trial */
@@ -133,6 +134,7 @@ struct profile {
 	unsigned search_count;
 	struct profile_replay replay;
 	uint32_t queue_size, buffers, sleep_us;
+	uint32_t settle_ms;   /* from the links' coming up to the first frame */
 	uint32_t progress_ms; /* between progress lines; 0: none */
 };
 

@@ -20,6 +20,7 @@ struct node {
 	uint64_t identification;
 	monotonic first_sent, expires; /* expires 0: no binding */
 	uint8_t attempt;               /* 0: nothing under way */
+	uint8_t storm;                 /* the latest in which it was accepted */
 };
 
 struct group {
@@ -29,9 +30,14 @@ struct group {
 	enum authenticator_algorithm algorithm;
 	struct pace pace; /* of a pass over all nodes */
 	uint32_t cursor;  /* of the pass; nodes when it is over */
+	uint32_t waiting; /* nodes whose request is under way */
 	struct pace moves;
 	uint64_t moved;
 	monotonic storm; /* when one begins; CLOCK_NEVER */
+	/* The latest storm: number, beginning, nodes that it has still to bring. */
+	uint8_t storm_number;
+	monotonic storm_begun;
+	uint32_t storm_left;
 	int64_t clock_offset_s;
 };
 
@@ -40,7 +46,7 @@ struct registrar {
 	const struct population *population;
 	struct timer_wheel wheel;
 	struct clock_now now;
-	uint32_t node_count, registered, waiting;
+	uint32_t node_count, registered;
 	unsigned group_count;
 	struct group groups[PROFILE_GROUPS_MAX];
 	struct registrar_counters counters;
@@ -198,7 +204,7 @@ static bool request(struct group *own, uint32_t index, bool again)
 	r->counters.requests++;
 	r->counters.retransmissions += again;
 	if (!node->attempt) {
-		r->waiting++;
+		own->waiting++;
 		node->first_sent = r->now.monotonic_ns;
 	}
 	node->attempt = again && node->attempt < ATTEMPTS_MAX ? node->attempt + 1 : 1;
@@ -231,16 +237,33 @@ static struct pace pace_make(monotonic start, uint32_t rate)
 	return (struct pace){.start = start, .hz = CLOCK_NS_PER_S, .rate = rate};
 }
 
-void registrar_begin(struct registrar *r, struct clock_now now, bool storm)
+void registrar_begin(struct registrar *r, struct clock_now now)
 {
 	for (unsigned i = 0; i < r->group_count; i++) {
 		struct group *own = &r->groups[i];
-		const struct profile_registration *settings = &own->group->settings->registration;
 		own->cursor = 0;
-		own->pace =
-			pace_make(now.monotonic_ns, storm ? settings->storm_rate : settings->rate);
+		own->pace = pace_make(now.monotonic_ns, own->group->settings->registration.rate);
 	}
-	r->counters.storms += storm;
+}
+
+static void storm_begin(struct group *own, monotonic now)
+{
+	own->storm = CLOCK_NEVER;
+	own->cursor = 0;
+	own->pace = pace_make(now, own->group->settings->registration.storm_rate);
+	own->storm_number++;
+	own->storm_begun = now;
+	own->storm_left = own->group->settings->nodes;
+	own->registrar->counters.storms++;
+}
+
+static void storm_note(struct group *own, struct node *node, monotonic now)
+{
+	if (!own->storm_left || node->storm == own->storm_number)
+		return;
+	node->storm = own->storm_number;
+	if (--own->storm_left == 0)
+		own->registrar->counters.storm_ns = now - own->storm_begun;
 }
 
 void registrar_trial(struct registrar *r, struct clock_now now, bool begin)
@@ -277,19 +300,24 @@ static bool move(struct group *own, uint32_t index)
 	return true;
 }
 
+/* A pass does not run away from the home agent's answers. */
+static bool has_room(const struct group *own)
+{
+	uint32_t limit = own->group->settings->registration.in_flight;
+
+	return !limit || own->waiting < limit;
+}
+
 static void group_poll(struct registrar *r, struct group *own)
 {
 	uint32_t nodes = own->group->settings->nodes;
 	monotonic now = r->now.monotonic_ns;
 	unsigned done = 0;
 
-	if (now >= own->storm) {
-		own->storm = CLOCK_NEVER;
-		own->cursor = 0;
-		own->pace = pace_make(now, own->group->settings->registration.storm_rate);
-		r->counters.storms++;
-	}
-	for (; own->cursor < nodes && own->cursor < pace_due(&own->pace, now) && done < POLL_MAX;
+	if (now >= own->storm)
+		storm_begin(own, now);
+	for (; own->cursor < nodes && own->cursor < pace_due(&own->pace, now) && done < POLL_MAX &&
+		has_room(own);
 		done++) {
 		if (!own->nodes[own->cursor].attempt && !request(own, own->cursor, false))
 			break;
@@ -367,7 +395,8 @@ static void registered(struct group *own, uint32_t index, uint16_t lifetime_s)
 
 	r->counters.accepted++;
 	histogram_add(&r->counters.latency, now - node->first_sent);
-	r->waiting--;
+	own->waiting--;
+	storm_note(own, node, now);
 	node->attempt = 0;
 	r->registered += node->expires == 0;
 	node->expires = infinite ? CLOCK_NEVER : now + lifetime_s * CLOCK_NS_PER_S;
@@ -434,7 +463,11 @@ uint32_t registrar_registered(const struct registrar *r)
 
 uint32_t registrar_waiting(const struct registrar *r)
 {
-	return r->waiting;
+	uint32_t waiting = 0;
+
+	for (unsigned i = 0; i < r->group_count; i++)
+		waiting += r->groups[i].waiting;
+	return waiting;
 }
 
 const struct registrar_counters *registrar_counters_get(const struct registrar *r)

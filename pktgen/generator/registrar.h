@@ -38,8 +38,9 @@ struct registrar_counters {
 	uint64_t bad_authenticator;
 	uint64_t bad_tunnel; /* accepted, but without the UDP tunnel that the NAT needs */
 	uint64_t malformed;
-	uint64_t expired; /* nodes whose binding ended without an answer */
-	uint64_t moves, storms;
+	uint64_t expired;         /* nodes whose binding ended without an answer */
+	uint64_t moves, storms;   /* storms: of a group */
+	uint64_t storm_ns;        /* until the last storm that is over had brought all nodes */
 	struct histogram latency; /* nanoseconds, from a node's first request to its acceptance */
 };
 
@@ -49,8 +50,8 @@ struct registrar *registrar_new(
 	struct population *population, const struct registrar_output *output, struct clock_now now);
 void registrar_free(struct registrar *registrar);
 
-/* All nodes register, at the rate of their group; `storm`: at their storm rate. */
-void registrar_begin(struct registrar *registrar, struct clock_now now, bool storm);
+/* All nodes register, at the rate of their group. */
+void registrar_begin(struct registrar *registrar, struct clock_now now);
 /* Moves and the storm of a trial begin; and end. */
 void registrar_trial(struct registrar *registrar, struct clock_now now, bool begin);
 /* Sends what is due, a bounded number. */

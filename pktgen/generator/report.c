@@ -50,6 +50,7 @@ json_t *report_new(const struct generator *g, const char *profile_path, int argc
 		set_text(machine, "ipsec_mb_path", crypto_library_path(g->security.library));
 	}
 	json_object_set_new(report, "machine", machine);
+	set_real(report, "opening_seconds", g->opening_s);
 	for (unsigned i = 0; i < g->profile->port_count; i++) {
 		json_t *port = json_object();
 		set_text(port, "name", g->ports[i].settings->name);
@@ -246,6 +247,7 @@ void report_registrations(json_t *report, const struct generator *g)
 	set(object, "expired", c->expired);
 	set(object, "moves", c->moves);
 	set(object, "storms", c->storms);
+	set_real(object, "storm_seconds", (double)c->storm_ns / 1e9);
 	json_object_set_new(object, "latency_ns", latency_report(&c->latency));
 	json_object_set_new(report, "registrations", object);
 }

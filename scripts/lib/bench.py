@@ -23,29 +23,31 @@ import bench_dump as dump  # noqa: E402
 import bench_esp as esp  # noqa: E402
 import bench_machine as machine  # noqa: E402
 import bench_peers as peers  # noqa: E402
+import bench_pktgen as pktgen  # noqa: E402
 import bench_ports as ports  # noqa: E402
 import bench_static as static  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 KEYS = ("bench", "direction", "suite", "size", "entries", "udp", "workers", "cycles_per_packet", "mpps", "gbps", "reference", "runs", "spread")
 
-# huge: huge pages are there; hz: of the TSC; quick: a short run that shows that all works; runs of run_s seconds each
-Context = collections.namedtuple("Context", "build huge hz quick runs run_s")
+# huge: huge pages are there; hz: of the TSC; quick: a part of the rows and shorter runs; smoke: only shows that all works; runs of run_s
+# seconds each
+Context = collections.namedtuple("Context", "build huge hz quick smoke runs run_s")
 
 
 class Program:
-	"""A program of the build: arguments of a real and of a quick run; `repeats` for one that does not take its own median."""
+	"""A program of the build: arguments of a real run and of one that only shows that it works; `repeats` for one that does not take its own median."""
 
-	def __init__(self, name, arguments=(), quick=(), repeats=1):
-		self.name, self.arguments, self.quick, self.repeats = name, list(arguments), list(quick), repeats
+	def __init__(self, name, arguments=(), smoke=(), repeats=1):
+		self.name, self.arguments, self.smoke, self.repeats = name, list(arguments), list(smoke), repeats
 
 	def __call__(self, context):
 		path = find(context.build, self.name)
 		if not path:
 			print(f"  not measured: no {self.name} in {context.build}")
 			return [], False
-		arguments = self.quick if context.quick else self.arguments
-		figures, status = repeated(path, arguments, context, 1 if context.quick else self.repeats)
+		arguments = self.smoke if context.smoke else self.arguments
+		figures, status = repeated(path, arguments, context, 1 if context.smoke else min(self.repeats, context.runs))
 		if status or not figures:
 			print(f"  {self.name} ended with status {status}, {len(figures)} figures")
 		return figures, not status and bool(figures)
@@ -61,30 +63,32 @@ def only(part, figures):
 
 # name: (what it measures, parts)
 BENCHES = {
-	"ring": ("commands a second through the shared ring", [Program("ring_bench", quick=["20"], repeats=5)]),
+	"ring": ("commands a second through the shared ring", [Program("ring_bench", smoke=["20"], repeats=5)]),
 	"bindings": ("1,000,000 bindings through control's mirror, the rings and the tables",
-		[Program("binding_insert_bench", quick=["20000"], repeats=5)]),
+		[Program("binding_insert_bench", smoke=["20000"], repeats=5)]),
 	"control": ("authenticated registrations a second through homeport-control on one core, a storm of 1,000,000 nodes, dump times",
-		[Program("control_bench", quick=["4096", "0.2"]), Program("control_bench", ["1000000", "5"], ["4096", "0.2"]), dump.part]),
+		[Program("control_bench", smoke=["4096", "0.2"]), Program("control_bench", ["1000000", "5"], ["4096", "0.2"]), dump.part]),
 	"engine": ("the same by the registration engine alone", [Program("registration_bench", repeats=5)]),
 	"tables": ("bindings, SAs and policies alone: inserts and removals a second, lookups in random order; 10,000 and 1,000,000",
-		[Program("tables_bench", quick=["2000"])]),
-	"forward": ("cycles a packet, plain forwarding to 1 and 100,000 destinations, in process and port to port", [Program("forward_bench", quick=["1000", "20000"]), ports.forwarding]),
+		[Program("tables_bench", smoke=["2000"])]),
+	"forward": ("cycles a packet, plain forwarding to 1 and 100,000 destinations, in process and port to port", [Program("forward_bench", smoke=["1000", "20000"]), ports.forwarding]),
 	"ipip": ("cycles a packet, 1,000,000 bindings in random order, in process and port to port",
-		[Program("ipip_bench", quick=["10000", "20000"]), ports.tunnels]),
+		[Program("ipip_bench", smoke=["10000", "20000"]), ports.tunnels]),
 	"esp": ("cycles a packet, ESP through the whole pipeline: in process beside the bare crypto call, port to port beside ipsec-secgw",
-		[Program("esp_bench", quick=["1000", "2"]), esp.part]),
+		[Program("esp_bench", smoke=["1000", "2"]), esp.part]),
 	"esp-million": ("the same in process with 1,000,000 pairs, and their memory", [Program("esp_bench", ["1000000", "20"], ["2000", "2"])]),
 	"scale": ("two workers against one through the whole pipeline: copies of the crypto library and one, and one fat SA on both",
-		[Program("scale_bench", quick=["50"]), Program("scale_bench", ["1000", "shared"], ["50", "shared"])]),
+		[Program("scale_bench", smoke=["50"]), Program("scale_bench", ["1000", "shared"], ["50", "shared"])]),
 	"update": ("blocked time while 100,000 SA pairs, policies and bindings are added, moved and removed at 90 % of the load",
-		[Program("update_bench", quick=["500"])]),
+		[Program("update_bench", smoke=["500"])]),
 	"latency": ("a packet's way through the dataplane at 10, 50 and 90 % load; from a registration to the first packet on the new path",
 		[Program("latency_bench"), only(Program("control_bench", ["100000", "1"], ["4096", "0.2"]), r"^request in")]),
+	"nodes": ("homeport-pktgen against both daemons: 10,000, 100,000 and 1,000,000 mobile nodes register, move and storm under traffic", [pktgen.nodes]),
+	"ndr": ("the rate without loss (NDR) and with 0.5 % (PDR) of both daemons, homeport-pktgen's own search over memif", [pktgen.ndr]),
 	"static": ("instructions a packet by callgrind and a static estimate of cycles by llvm-mca, of each path: immune to noise", [static.part]),
 	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys",
-		[Program("esp_crypto_bench", quick=["1000", "3200"])]),
-	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", [Program("esp_scale_bench", quick=["20"])]),
+		[Program("esp_crypto_bench", smoke=["1000", "3200"])]),
+	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", [Program("esp_scale_bench", smoke=["20"])]),
 }
 
 # What the project promises: (sentence, bench, figures by regular expression)
@@ -241,10 +245,12 @@ def run(names, context):
 	for name in names:
 		text, parts = BENCHES[name]
 		print(f"{name}: {text}", flush=True)
+		start = time.monotonic()
 		for part in parts:
 			figures, well = part(context)
 			good = good and well
 			rows += [complete(name, figure, context.hz) for figure in figures]
+		print(f"  {name} took {time.monotonic() - start:.0f} s", flush=True)
 	return rows, good
 
 
@@ -266,7 +272,8 @@ def main():
 	parser.add_argument("name", nargs="*", help="all when none is named")
 	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
 	parser.add_argument("--no-huge", action="store_true", help="without huge pages")
-	parser.add_argument("--quick", action="store_true", help="few entries, one short run: shows that all works, no figure to believe")
+	parser.add_argument("--quick", action="store_true", help="a part of the rows, 3 runs of 1 s: half an hour in all (docs/figures.md)")
+	parser.add_argument("--smoke", action="store_true", help="few entries, one short run: shows that all works, no figure to believe")
 	parser.add_argument("--json", metavar="FILE", help="append one JSON object a line for each figure")
 	arguments = parser.parse_args()
 	for name in arguments.name:
@@ -278,14 +285,15 @@ def main():
 		print(f"note: {before}; absolute figures will be worse than they are")
 	with machine.HugePages(not arguments.no_huge) as pages:
 		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
-		peers.Worker.patient = not arguments.quick
-		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, *((1, 0.1) if arguments.quick else (5, 2.0))))
+		peers.Worker.patient = not arguments.smoke
+		length = (1, 0.1) if arguments.smoke else (3, 1.0) if arguments.quick else (5, 2.0)
+		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, arguments.smoke, *length))
 	table(rows)
 	if arguments.json:
 		with open(arguments.json, "a") as file:
 			for row in rows:
 				file.write(json.dumps({"time": int(time.time()), **row}) + "\n")
-	if arguments.quick:
+	if arguments.smoke:
 		return 0 if good else 1
 	kept = promises(rows, names)
 	if before or machine.busy(own=1):

@@ -32,7 +32,7 @@ def wait(ours, count, seconds=180):
 
 def part(context):
 	"""Rows, and whether all of them were measured."""
-	count, rows, ours = 2000 if context.quick else 1000000, [], None
+	count, rows, ours = 2000 if context.smoke else 1000000, [], None
 	with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
 		try:
 			ours = gateway.Homeport(folder, context.build, False, ['{ name = "port"; device = "net_null0"; }'], "",

@@ -173,15 +173,15 @@ def row(direction, entries, size, udp, values, mode, context):
 
 def part(context):
 	"""Rows, and whether all of them were measured; what could not be is said."""
-	if context.quick:
+	if context.smoke:
 		return measure(context, (1, 100), (64,), (False,))
 	return measure(context, ENTRIES, SIZES, (False, True))
 
 
 def measure(context, entries_list, sizes, udps):
 	if not peers.possible():
-		return [], context.quick
-	directory, rows, good = peers.examples(context.quick), [], True
+		return [], context.smoke
+	directory, rows, good = peers.examples(context.smoke), [], True
 	for entries, udp, direction in itertools.product(entries_list, udps, ("out", "in")):
 		with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
 			ours = None

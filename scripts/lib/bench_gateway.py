@@ -1,6 +1,7 @@
 """Our two daemons as one of the programs that bench_peers measures: homeport-control holds the tables, homeport-dataplane has the worker."""
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -14,7 +15,7 @@ dataplane = {{
   ports = ( {ports} );
 }};
 control = {{ socket = "{run}/control.sock"; store = ""; kernel_mirror = false; log_level = "warning"; }};
-instances = ( {{ name = "bench"; addresses = [ "192.0.2.1" ]; home_networks = ( {{ prefix = "10.0.0.0/8"; }} ); }} );
+instances = ( {{ name = "bench"; addresses = [ "192.0.2.1" ]; home_networks = ( {{ prefix = "10.0.0.0/8"; }} ); {instance} }} );
 {more}
 """
 
@@ -26,13 +27,13 @@ class Homeport(peers.Worker):
 	name = "homeport"
 	stops = False  # control would take a stopped dataplane for a dead one; it idles at the lowest priority instead
 
-	def __init__(self, folder, build, huge, ports, more, settings="", tables=(), ready=None, memory=512, buffers=65536):
+	def __init__(self, folder, build, huge, ports, more, settings="", tables=(), ready=None, memory=512, buffers=65536, instance=""):
 		super().__init__()
 		self.folder, self.build, self.ready = folder, os.path.join(peers.ROOT, build), ready or (lambda status: True)
 		self.control = None
 		first, last = peers.processors()
 		common = COMMON.format(run=folder, first=first, last=last, huge=str(huge).lower(), pid=os.getpid(), memory=memory, buffers=buffers,
-			settings=settings, ports=", ".join(ports), more=more)
+			settings=settings, ports=", ".join(ports), more=more, instance=instance)
 		with open(f"{folder}/dataplane.cfg", "w") as file:
 			file.write(common)
 		with open(f"{folder}/control.cfg", "w") as file:
@@ -92,6 +93,15 @@ class Homeport(peers.Worker):
 	def packets(self):
 		row = self.workers()
 		return row["received_port"], row["sent_port"]
+
+	def memory_mib(self):
+		"""Of each daemon: the most it had in small pages, and its huge pages."""
+		found = {}
+		for what, process in (("control", self.control), ("dataplane", self.process)):
+			with open(f"/proc/{process.pid}/status") as file:
+				fields = dict(re.findall(r"^(VmHWM|HugetlbPages):\s+(\d+)", file.read(), re.M))
+			found[what] = sum(int(value) for value in fields.values()) // 1024
+		return found
 
 	def why(self):
 		text = ""

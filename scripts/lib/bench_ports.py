@@ -134,7 +134,7 @@ def one(ours, folder, directory, direction, entries, size, context):
 		ours.dataplane_stop()
 	counter = {"out": "encapsulated", "in": "decapsulated"}.get(direction, "sent_port")
 	done, received = (after[name] - before[name] for name in (counter, "received_port"))
-	if done < (0.5 if context.quick else 0.98) * received:
+	if done < (0.5 if context.smoke else 0.98) * received:
 		raise peers.Failure(f"of {received} packets {done} were {counter}")
 	median, low, high = values.pop("homeport")
 	what = "destination" if direction.startswith("forward") else "binding"
@@ -148,8 +148,8 @@ def one(ours, folder, directory, direction, entries, size, context):
 
 def measure(context, directions, entries_list, sizes):
 	if not peers.possible():
-		return [], context.quick
-	directory, rows, good = peers.examples(context.quick), [], True
+		return [], context.smoke
+	directory, rows, good = peers.examples(context.smoke), [], True
 	for entries in entries_list:
 		with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
 			ours = None
@@ -170,9 +170,9 @@ def measure(context, directions, entries_list, sizes):
 
 def tunnels(context):
 	"""IP-in-IP both ways. (rows, whether all were measured)"""
-	return measure(context, ("out", "in"), *(((100,), (64,)) if context.quick else ((1, 10000, 1000000), SIZES)))
+	return measure(context, ("out", "in"), *(((100,), (64,)) if context.smoke else ((1, 10000, 1000000), SIZES)))
 
 
 def forwarding(context):
 	"""Plain IPv4 and IPv6."""
-	return measure(context, ("forward", "forward6"), *(((1, 100), (64,)) if context.quick else ((1, 100000), SIZES)))
+	return measure(context, ("forward", "forward6"), *(((1, 100), (64,)) if context.smoke else ((1, 100000), SIZES)))

@@ -73,7 +73,7 @@ static void reply(const uint8_t *data, uint32_t size)
 	struct inspected what = {.part = data, .part_length = size};
 	what.outer = (struct inspect_end){profile->groups[0].agent, profile->groups[0].care_of, 434,
 		profile->groups[0].nat_port};
-	registrar_begin(registrar, now, false);
+	registrar_begin(registrar, now);
 	registrar_poll(registrar, now);
 	registrar_receive(registrar, now, &what);
 	FUZZ_ASSERT(registrar_registered(registrar) == 0);

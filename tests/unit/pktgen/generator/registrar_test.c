@@ -151,7 +151,7 @@ static void test_registers_at_a_rate(void **state)
 	struct bed *bed =
 		bed_new("encapsulation = \"ipip\"; nodes = 50; registration = { rate = 10; };");
 
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, 2 * S);
 	assert_in_range(bed->requests, 20, 21);
 	run(bed, 4 * S);
@@ -165,12 +165,31 @@ static void test_registers_at_a_rate(void **state)
 	bed_free(bed);
 }
 
+/* As fast as the home agent answers: never more under way than allowed, and all get their turn. */
+static void test_in_flight(void **state)
+{
+	struct bed *bed = bed_new("encapsulation = \"ipip\"; nodes = 50; "
+				  "registration = { rate = 0; in_flight = 8; };");
+
+	bed->behaviour = SILENT;
+	registrar_begin(bed->registrar, bed->now);
+	run(bed, 500 * MS);
+	assert_int_equal(bed->requests, 8);
+	assert_int_equal(registrar_waiting(bed->registrar), 8);
+	bed->behaviour = ANSWER;
+	run(bed, S);
+	assert_int_equal(registrar_registered(bed->registrar), 50);
+	assert_int_equal(bed->requests, 58); /* the first eight were asked for again */
+	assert_int_equal(registrar_waiting(bed->registrar), 0);
+	bed_free(bed);
+}
+
 static void test_silence_is_asked_again(void **state) // RFC 5944 3.6.3
 {
 	struct bed *bed = bed_new("encapsulation = \"ipip\";");
 
 	bed->behaviour = SILENT;
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, 16 * S);
 	/* at 0, 1, 3, 7 and 15 s, each with a larger identification */
 	assert_int_equal(bed->requests, 5);
@@ -190,7 +209,7 @@ static void test_refreshes_at_half_and_expires(void **state)
 	struct bed *bed =
 		bed_new("encapsulation = \"ipip\"; registration = { lifetime_s = 100; };");
 
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, 49 * S);
 	assert_int_equal(bed->requests, 1);
 	run(bed, 2 * S);
@@ -221,7 +240,7 @@ static void test_bad_replies_do_not_register(void **state)
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct bed *bed = bed_new("encapsulation = \"mip-udp\"; nodes = 3;");
 		bed->behaviour = cases[i].behaviour;
-		registrar_begin(bed->registrar, bed->now, false);
+		registrar_begin(bed->registrar, bed->now);
 		run(bed, S / 2);
 		assert_int_equal(registrar_registered(bed->registrar), 0);
 		assert_int_equal(
@@ -234,7 +253,7 @@ static void test_bad_replies_do_not_register(void **state)
 	}
 	/* A second copy of an answer answers nothing. */
 	struct bed *bed = bed_new("encapsulation = \"ipip\";");
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	registrar_poll(bed->registrar, bed->now);
 	registrar_receive(bed->registrar, bed->now, &bed->answers[0].what);
 	registrar_receive(bed->registrar, bed->now, &bed->answers[0].what);
@@ -248,7 +267,7 @@ static void test_nodes_behind_a_nat(void **state) // HA4-NAT-01
 	struct bed *bed = bed_new("encapsulation = \"mip-udp\"; nodes = 5; care_of_count = 2;");
 	char text[IP_ADDRESS_TEXT_SIZE];
 
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, S);
 	/* The last is node 4: the third behind the first address. */
 	assert_string_equal(ip_address_format(&bed->last.source, text), "198.51.100.1");
@@ -264,7 +283,7 @@ static void test_moves(void **state)
 	const struct population_node *nodes = bed->population->groups[0].nodes;
 	char text[IP_ADDRESS_TEXT_SIZE];
 
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, S);
 	assert_int_equal(bed->requests, 4);
 	registrar_trial(bed->registrar, bed->now, true);
@@ -291,7 +310,7 @@ static void test_storm(void **state)
 		bed_new("encapsulation = \"ipip\"; nodes = 40; registration = { rate = 0; "
 			"storm_ms = 500; storm_rate = 20; };");
 
-	registrar_begin(bed->registrar, bed->now, false);
+	registrar_begin(bed->registrar, bed->now);
 	run(bed, 10 * MS);
 	assert_int_equal(registrar_registered(bed->registrar), 40);
 	registrar_trial(bed->registrar, bed->now, true);
@@ -303,6 +322,7 @@ static void test_storm(void **state)
 	assert_int_equal(bed->requests, 80);
 	assert_int_equal(counters(bed)->accepted, 80);
 	assert_int_equal(counters(bed)->storms, 1);
+	assert_in_range(counters(bed)->storm_ns, 1950 * MS, 2050 * MS); /* 40 at 20 a second */
 	assert_int_equal(registrar_registered(bed->registrar), 40);
 	bed_free(bed);
 }
@@ -311,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_registers_at_a_rate),
+		cmocka_unit_test(test_in_flight),
 		cmocka_unit_test(test_silence_is_asked_again),
 		cmocka_unit_test(test_refreshes_at_half_and_expires),
 		cmocka_unit_test(test_bad_replies_do_not_register),
