@@ -95,16 +95,53 @@ void icmp_agent_advertisement_write(
 		writer_u32(w, 0);
 	}
 	writer_u8(w, AGENT_EXTENSION_MOBILITY);
-	writer_u8(w, 6);
+	writer_u8(w, advertisement->care_of_address ? 10 : 6);
 	writer_u16(w, advertisement->sequence);
 	writer_u16(w, advertisement->registration_lifetime_s);
 	writer_u16(w, advertisement->flags);
+	if (advertisement->care_of_address)
+		writer_be32(w, advertisement->care_of_address);
 	if (advertisement->prefix_lengths && count) {
 		writer_u8(w, AGENT_EXTENSION_PREFIXES);
 		writer_u8(w, (uint8_t)count);
 		writer_bytes(w, advertisement->prefix_lengths, count);
 	}
 	checksum_put(w, message);
+}
+
+/* The mobility agent's extension among those behind the router addresses; a lone 0 is padding. */
+static bool mobility_extension_find(struct reader *r, struct reader *extension)
+{
+	while (reader_left(r) && !r->short_read) {
+		uint8_t type = reader_u8(r);
+		if (type == 0)
+			continue;
+		*extension = reader_nested(r, reader_u8(r));
+		if (type == AGENT_EXTENSION_MOBILITY)
+			return !r->short_read;
+	}
+	return false;
+}
+
+bool icmp_agent_advertisement_parse(
+	struct icmp_agent_advertisement *advertisement, const struct icmp_message *icmp)
+{
+	struct reader r = reader_make(icmp->data, icmp->data_length), extension;
+	uint32_t routers = icmp->rest >> 24, words = icmp->rest >> 16 & 0xff;
+
+	if (icmp->type != ICMP_ROUTER_ADVERTISEMENT)
+		return false;
+	reader_take(&r, (size_t)routers * words * 4);
+	if (r.short_read || !mobility_extension_find(&r, &extension))
+		return false;
+	*advertisement = (struct icmp_agent_advertisement){
+		.code = icmp->code, .router_lifetime_s = (uint16_t)icmp->rest};
+	advertisement->sequence = reader_u16(&extension);
+	advertisement->registration_lifetime_s = reader_u16(&extension);
+	advertisement->flags = reader_u16(&extension);
+	if (reader_left(&extension) >= sizeof(be32))
+		advertisement->care_of_address = reader_be32(&extension);
+	return !extension.short_read;
 }
 
 uint16_t icmp_agent_sequence_next(uint16_t sequence)

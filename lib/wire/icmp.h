@@ -73,7 +73,7 @@ enum icmp_agent_flag { /* HA4-HOME-16 */
 };
 #define ICMP_AGENT_ROUTERS_MAX 63
 
-struct icmp_agent_advertisement { /* HA4-HOME-15..17; of a home agent: no care-of addresses */
+struct icmp_agent_advertisement { /* HA4-HOME-15..17 */
 	uint8_t code;             /* 0 routes common traffic, 16 does not */
 	uint16_t router_lifetime_s;
 	const be32 *routers; /* addresses with preference 0 */
@@ -81,11 +81,18 @@ struct icmp_agent_advertisement { /* HA4-HOME-15..17; of a home agent: no care-o
 	uint16_t sequence;
 	uint16_t registration_lifetime_s;
 	uint16_t flags;
+	be32 care_of_address; /* of a foreign agent; 0: none. More than one are not written */
 	const uint8_t
 		*prefix_lengths; /* one per router address: extension 19; NULL leaves it out */
 };
 void icmp_agent_advertisement_write(
 	struct writer *w, const struct icmp_agent_advertisement *advertisement);
+/*
+ * Reads one: the first care-of address, no router addresses and no prefix lengths. False when it is
+ * a router's without the mobility agent's extension, or malformed.
+ */
+bool icmp_agent_advertisement_parse(
+	struct icmp_agent_advertisement *advertisement, const struct icmp_message *icmp);
 /* 0 after boot, +1 each, 0xffff is followed by 256 (RFC 5944 2.3.2). */
 uint16_t icmp_agent_sequence_next(uint16_t sequence);
 

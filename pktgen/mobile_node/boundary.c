@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define PROBES                3  /* at 0, 1 and 3 s */
+#define PROBES                3 /* at 0, 1 and 3 s */
+#define AGENT_PAUSE           (60 * CLOCK_NS_PER_S)
 #define IDENTIFICATION_OFFSET 16 /* of a reply: the low half */
 
 bool boundary_changed(struct boundary *boundary, be32 access, be32 inner)
@@ -12,14 +13,15 @@ bool boundary_changed(struct boundary *boundary, be32 access, be32 inner)
 	boundary->access = access;
 	boundary->inner = inner;
 	if (moved) {
-		boundary->trusted = 0;
+		boundary->trusted = boundary->answered = 0;
+		boundary->agent = boundary->agent_used = 0;
 		boundary_probe_end(boundary);
 	}
 	return moved && access && inner;
 }
 
-void boundary_probe(struct boundary *boundary, const struct registration *node,
-	const struct registration_output *output, struct clock_now now)
+static struct registration *probe_begin(struct boundary *boundary, const struct registration *node,
+	const struct registration_output *output)
 {
 	struct registration *probe = &boundary->probe;
 
@@ -29,7 +31,36 @@ void boundary_probe(struct boundary *boundary, const struct registration *node,
 	probe->last_timestamp = node->last_timestamp;
 	probe->nonce = node->nonce;
 	boundary->probing = true;
-	registration_care_of_changed(probe, now, boundary->access);
+	return probe;
+}
+
+void boundary_probe(struct boundary *boundary, const struct registration *node,
+	const struct registration_output *output, struct clock_now now)
+{
+	registration_care_of_changed(probe_begin(boundary, node, output), now, boundary->access);
+}
+
+void boundary_agent_changed(struct boundary *boundary, be32 care_of_address, uint16_t lifetime_s)
+{
+	if (boundary->probing && boundary->probe.through_agent)
+		boundary_probe_end(boundary);
+	boundary->agent = care_of_address;
+	boundary->agent_lifetime_s = lifetime_s;
+	boundary->agent_used = 0;
+	boundary->agent_again = 0;
+}
+
+void boundary_agent_probe(struct boundary *boundary, const struct registration *node,
+	const struct registration_output *output, struct clock_now now)
+{
+	be32 good = boundary->has_vpn ? boundary->trusted : boundary->answered;
+
+	if (!boundary->agent || boundary->agent_used || boundary->probing || !good ||
+		good != boundary->access || now.monotonic_ns < boundary->agent_again)
+		return;
+	boundary->agent_again = now.monotonic_ns + AGENT_PAUSE;
+	registration_agent_changed(probe_begin(boundary, node, output), now, boundary->agent,
+		boundary->agent_lifetime_s);
 }
 
 void boundary_probe_end(struct boundary *boundary)
@@ -67,13 +98,19 @@ monotonic boundary_deadline(const struct boundary *boundary)
 
 void boundary_heard(struct boundary *boundary, be32 care_of_address, bool trusted)
 {
-	if (care_of_address == boundary->access && care_of_address)
-		boundary->trusted = trusted ? care_of_address : 0;
+	bool good = trusted || !boundary->has_vpn;
+
+	if (care_of_address && care_of_address == boundary->agent)
+		boundary->agent_used = good ? care_of_address : 0;
+	else if (!care_of_address || care_of_address != boundary->access)
+		return;
+	boundary->answered = boundary->access;
+	boundary->trusted = trusted ? boundary->access : 0;
 }
 
 be32 boundary_care_of(const struct boundary *boundary)
 {
-	if (!boundary->inner || (boundary->access && boundary->access == boundary->trusted))
-		return boundary->access;
-	return boundary->inner;
+	if (boundary->inner && (!boundary->access || boundary->access != boundary->trusted))
+		return boundary->inner;
+	return boundary->agent_used ? boundary->agent_used : boundary->access;
 }

@@ -1,12 +1,13 @@
 /*
- * homeport-mobile-node: a Mobile IPv4 node in user space (RFC 5944 with a co-located care-of
- * address, RFC 3519, RFC 5265).
+ * homeport-mobile-node: a Mobile IPv4 node in user space (RFC 5944, RFC 3519, RFC 5265, RFC 5266).
  *
  *   options        the command line
  *   registration   the protocol: what to ask, when, and what an answer means; no sockets, no clock
  *   keepalive      is the way through the NAT still there; no sockets, no clock
  *   authenticator  HMAC through OpenSSL
  *   network        rtnetlink: the access interface's addresses; addresses and routes
+ *   boundary       which address is the care-of address: the network's, the VPN's, an agent's
+ *   agent, link    the foreign agent on the access link, and datagrams by hardware address
  *   tunnel         the TUN device and the two outer sockets
  *   place          on which interface the home address stands
  *   report         lines on stdout
@@ -18,6 +19,7 @@
  * stay, so connections do not notice. The address lies in the home prefix: the home address goes
  * onto the access interface itself, everything is deregistered, the TUN device is emptied.
  */
+#include "pktgen/mobile_node/agent.h"
 #include "pktgen/mobile_node/boundary.h"
 #include "pktgen/mobile_node/keepalive.h"
 #include "pktgen/mobile_node/place.h"
@@ -45,6 +47,8 @@ struct node {
 	struct place place;
 	struct keepalive keepalive;
 	struct boundary boundary;
+	struct link link; /* open when foreign agents are used */
+	struct agent agent;
 	bool trusted, trust_known;
 	monotonic request_sent, once_deadline;
 	bool path_pending; /* registered, nothing came through the tunnel yet */
@@ -56,6 +60,8 @@ static void registered(struct node *node, const struct registration_event *event
 {
 	enum tunnel_form form = event->udp_tunnel ? TUNNEL_UDP : TUNNEL_IPIP;
 
+	if (node->registration.through_agent)
+		form = TUNNEL_AGENT;
 	if (node->options.once) {
 		node->exit_code = EXIT_SUCCESS;
 		node->done = true;
@@ -152,7 +158,8 @@ static uint32_t random_word(void *context)
 	return word;
 }
 
-/* RFC 5265 3.4: in clear from a new network, and with TNC, means that it is inside. */
+/* RFC 5265 3.4: in clear from a new network, and with TNC, means that it is inside. And whether the
+ * home agent is heard through a foreign agent. */
 static void probe_event(void *context, const struct registration_event *event)
 {
 	struct node *node = context;
@@ -166,6 +173,71 @@ static void probe_event(void *context, const struct registration_event *event)
 		boundary_heard(&node->boundary, event->care_of_address, event->trusted);
 }
 
+static struct registration_output probe_output(struct node *node)
+{
+	return (struct registration_output){.context = node,
+		.send = registration_send,
+		.event = probe_event,
+		.random = random_word};
+}
+
+static void care_of_again(struct node *node, struct clock_now now)
+{
+	const struct boundary *boundary = &node->boundary;
+	be32 care_of_address = boundary_care_of(boundary);
+
+	if (care_of_address && care_of_address == boundary->agent_used)
+		registration_agent_changed(
+			&node->registration, now, care_of_address, boundary->agent_lifetime_s);
+	else
+		registration_care_of_changed(&node->registration, now, care_of_address);
+}
+
+/* What was heard, of the home agent or of a foreign one, may name a better care-of address. */
+static void settle(struct node *node)
+{
+	struct clock_now now = clock_read();
+	const struct registration_output output = probe_output(node);
+
+	if (node->done || node->registration.state == REGISTRATION_STOPPING)
+		return;
+	care_of_again(node, now);
+	if (node->registration.state == REGISTRATION_REGISTERED)
+		boundary_agent_probe(&node->boundary, &node->registration, &output, now);
+}
+
+static void agent_changed(struct node *node, enum agent_change change)
+{
+	static const uint8_t all_routers = 2; // 224.0.0.2
+	struct registration *r = &node->registration;
+	uint8_t message[ICMP_HEADER_SIZE];
+	struct writer w = writer_make(message, sizeof(message));
+
+	if (change == AGENT_FOUND || change == AGENT_LOST) {
+		report_begin(&node->report, change == AGENT_FOUND ? "agent" : "agent_lost");
+		report_address(&node->report, "care_of", node->agent.care_of_address);
+		report_end(&node->report);
+		boundary_agent_changed(&node->boundary, node->agent.care_of_address,
+			node->agent.registration_lifetime_s);
+		settle(node);
+	}
+	if (change == AGENT_RESTARTED && r->through_agent)
+		registration_refresh_wanted(r, clock_read());
+	if (change == AGENT_SOLICIT) {
+		agent_solicitation_write(&w);
+		link_icmp_send(&node->link, node->boundary.access, all_routers, NULL, 0, message,
+			writer_length(&w));
+	}
+}
+
+static void link_readable(struct node *node)
+{
+	static struct link_packet packet;
+
+	for (unsigned i = 0; i < 64 && link_receive(&node->link, &packet); i++)
+		agent_changed(node, agent_heard(&node->agent, &packet, clock_read().monotonic_ns));
+}
+
 /* The home agent has the probe's address now: it becomes the node's, or the node's is told again.
  */
 static void probe_answered(struct node *node)
@@ -177,7 +249,7 @@ static void probe_answered(struct node *node)
 	node->registration.nonce = boundary->probe.nonce;
 	node->registration.last_timestamp = boundary->probe.last_timestamp;
 	boundary_probe_end(boundary);
-	registration_care_of_changed(&node->registration, now, boundary_care_of(boundary));
+	care_of_again(node, now);
 	if (node->registration.care_of_address == before)
 		registration_refresh_wanted(&node->registration, now);
 }
@@ -191,6 +263,7 @@ static void signalling_received(void *context, const void *payload, size_t lengt
 		probe ? &node->boundary.probe : &node->registration, clock_read(), payload, length);
 	if (probe && !node->boundary.probe.pending)
 		probe_answered(node);
+	settle(node);
 }
 
 static void keepalive_due(struct node *node, struct clock_now now)
@@ -236,6 +309,8 @@ static bool places_read(struct node *node)
 	const struct ip_prefix *home = &node->registration.settings.home_prefix;
 
 	node->tunnel.inner_address = node->network.inner_address;
+	if (access != node->boundary.access)
+		agent_moved(&node->agent, access != 0, clock_read().monotonic_ns);
 	if (!boundary_changed(&node->boundary, access, node->network.inner_address))
 		return false;
 	if (!home->length || !ip_prefix_contains(home, &a))
@@ -253,16 +328,11 @@ static void access_changed(struct node *node)
 		return;
 	bool route_changed = node->network.route_changed;
 	node->network.route_changed = false;
-	const struct registration_output output = {.context = node,
-		.send = registration_send,
-		.event = probe_event,
-		.random = random_word};
+	const struct registration_output output = probe_output(node);
 	if (places_read(node))
 		boundary_probe(&node->boundary, &node->registration, &output, now);
-	be32 care_of_address = boundary_care_of(&node->boundary);
-	if (care_of_address != before)
-		registration_care_of_changed(&node->registration, now, care_of_address);
-	else if (route_changed)
+	care_of_again(node, now);
+	if (node->registration.care_of_address == before && route_changed)
 		registration_route_changed(&node->registration, now);
 }
 
@@ -288,6 +358,8 @@ static int loop_timeout_ms(const struct node *node)
 
 	if (boundary_deadline(&node->boundary) < deadline)
 		deadline = boundary_deadline(&node->boundary);
+	if (agent_deadline(&node->agent) < deadline)
+		deadline = agent_deadline(&node->agent);
 	if (keepalive_deadline(&node->keepalive) < deadline)
 		deadline = keepalive_deadline(&node->keepalive);
 	if (node->once_deadline < deadline)
@@ -308,6 +380,7 @@ static void loop_timers(struct node *node)
 
 	registration_timer(&node->registration, now);
 	boundary_timer(&node->boundary, now);
+	agent_changed(node, agent_timer(&node->agent, now.monotonic_ns));
 	keepalive_due(node, now);
 	if (now.monotonic_ns >= node->once_deadline)
 		node->done = true;
@@ -327,6 +400,8 @@ static void loop_run(struct node *node)
 				signal_received(node);
 			} else if (fd == network_fd(&node->network)) {
 				access_changed(node);
+			} else if (fd == node->link.fd) {
+				link_readable(node);
 			} else if (fd == node->tunnel.tun) {
 				uint64_t sent = node->tunnel.sent;
 				tunnel_tun_readable(&node->tunnel);
@@ -352,7 +427,7 @@ static void loop_run(struct node *node)
 static bool loop_watch(struct node *node)
 {
 	const int fds[] = {node->signals, network_fd(&node->network), node->tunnel.tun,
-		node->tunnel.udp, node->tunnel.raw};
+		node->tunnel.udp, node->tunnel.raw, node->link.fd};
 
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
@@ -384,6 +459,9 @@ static int node_open(struct node *node)
 		node->options.port, node->options.vpn.length, &what);
 	if (error)
 		return failed(what, error);
+	error = node->options.foreign_agents ? link_open(&node->link, node->options.access) : 0;
+	if (error)
+		return failed("packet socket on the access interface", error);
 	error = network_open(&node->network, access, &node->options.vpn);
 	if (error)
 		return failed("rtnetlink", error);
@@ -421,7 +499,7 @@ static void summary(struct node *node)
 
 int main(int argc, char **argv)
 {
-	static struct node node = {.once_deadline = CLOCK_NEVER};
+	static struct node node = {.once_deadline = CLOCK_NEVER, .link.fd = -1};
 	const struct registration_output output = {
 		.context = &node,
 		.send = registration_send,
@@ -444,6 +522,8 @@ int main(int argc, char **argv)
 		.hold_deadline = CLOCK_NEVER};
 	node.tunnel.home_agent = node.options.registration.home_agent;
 	node.tunnel.keepalive_identifier = (uint16_t)random_word(&node);
+	node.tunnel.link = &node.link;
+	node.tunnel.agent = &node.agent;
 	node.tunnel.context = &node;
 	node.tunnel.signalling = signalling_received;
 	if (node.options.once) {
@@ -456,9 +536,10 @@ int main(int argc, char **argv)
 	}
 	registration_init(&node.registration, &node.options.registration, &output);
 	secret_wipe(&node.options.registration.key, sizeof(node.options.registration.key));
+	node.boundary.has_vpn = node.options.vpn.length != 0;
+	agent_init(&node.agent, node.options.foreign_agents, node.options.foreign_agent);
 	(void)places_read(&node);
-	registration_care_of_changed(
-		&node.registration, clock_read(), boundary_care_of(&node.boundary));
+	care_of_again(&node, clock_read());
 	loop_run(&node);
 
 	place_withdraw(&node.place);
@@ -467,6 +548,7 @@ int main(int argc, char **argv)
 	boundary_probe_end(&node.boundary);
 	registration_fini(&node.registration);
 	network_close(&node.network);
+	link_close(&node.link);
 	tunnel_close(&node.tunnel);
 	return node.exit_code;
 }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #define BUFFER_SIZE 8192 /* what libmnl recommends for receiving */
@@ -269,6 +271,70 @@ int network_route_set(
 	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)ifindex);
 	if (add && source)
 		mnl_attr_put(message, RTA_PREFSRC, sizeof(source), &source);
+	return done_already(add, exchange(network, message, NULL));
+}
+
+/* A request to add or remove, its kind's header zeroed behind it. */
+static struct nlmsghdr *change_begin(char *buffer, bool add, uint16_t type, size_t header)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags =
+		(uint16_t)(NLM_F_REQUEST | NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0));
+	mnl_nlmsg_put_extra_header(message, header);
+	return message;
+}
+
+int network_neighbor_set(
+	struct network *network, bool add, int ifindex, be32 address, const uint8_t mac[6])
+{
+	char buffer[256];
+	struct nlmsghdr *message =
+		change_begin(buffer, add, add ? RTM_NEWNEIGH : RTM_DELNEIGH, sizeof(struct ndmsg));
+	struct ndmsg *body = mnl_nlmsg_get_payload(message);
+
+	body->ndm_family = AF_INET;
+	body->ndm_ifindex = ifindex;
+	body->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(message, NDA_DST, sizeof(address), &address);
+	if (add)
+		mnl_attr_put(message, NDA_LLADDR, 6, mac);
+	return done_already(add, exchange(network, message, NULL));
+}
+
+int network_rule_set(
+	struct network *network, bool add, const char *incoming, be32 source, uint32_t table)
+{
+	char buffer[256];
+	struct nlmsghdr *message = change_begin(
+		buffer, add, add ? RTM_NEWRULE : RTM_DELRULE, sizeof(struct fib_rule_hdr));
+	struct fib_rule_hdr *body = mnl_nlmsg_get_payload(message);
+
+	if (add)
+		message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	body->family = AF_INET;
+	body->src_len = 32;
+	body->action = FR_ACT_TO_TBL;
+	mnl_attr_put(message, FRA_SRC, sizeof(source), &source);
+	mnl_attr_put_strz(message, FRA_IIFNAME, incoming);
+	mnl_attr_put_u32(message, FRA_TABLE, table);
+	return done_already(add, exchange(network, message, NULL));
+}
+
+int network_table_set(struct network *network, bool add, int device, uint32_t table)
+{
+	char buffer[256];
+	struct nlmsghdr *message =
+		change_begin(buffer, add, add ? RTM_NEWROUTE : RTM_DELROUTE, sizeof(struct rtmsg));
+	struct rtmsg *body = mnl_nlmsg_get_payload(message);
+
+	body->rtm_family = AF_INET;
+	body->rtm_protocol = RTPROT_STATIC;
+	body->rtm_scope = RT_SCOPE_LINK;
+	body->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(message, RTA_TABLE, table);
+	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)device);
 	return done_already(add, exchange(network, message, NULL));
 }
 

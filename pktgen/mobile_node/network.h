@@ -50,6 +50,16 @@ int network_link_up(struct network *network, int ifindex, uint32_t mtu);
 int network_route_set(struct network *network, bool add, int ifindex,
 	const struct ip_prefix *prefix, be32 source);
 
+/*
+ * For a router that knows its hosts: `address` is at that hardware address, whatever ARP says; a
+ * host route to it; and what it sends goes by a table of its own, whose default route is `device`.
+ */
+int network_neighbor_set(
+	struct network *network, bool add, int ifindex, be32 address, const uint8_t mac[6]);
+int network_rule_set(
+	struct network *network, bool add, const char *incoming, be32 source, uint32_t table);
+int network_table_set(struct network *network, bool add, int device, uint32_t table);
+
 /* Strict reverse path filtering throws away what the home agent sends once routes point into the
  * tunnel. */
 bool network_reverse_path_strict(const char *access);

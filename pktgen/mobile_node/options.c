@@ -45,6 +45,9 @@ static const char help[] =
 	"  --vpn PREFIX           addresses that a VPN client gets (RFC 5266): outside the "
 	"trusted\n"
 	"                         network such an address is the care-of address\n"
+	"  --foreign-agent WHICH  any, or an address: uses its care-of address where it "
+	"advertises\n"
+	"                         itself, with --vpn in trusted networks only (RFC 5266 mode f)\n"
 	"\n"
 	"  --json                 one JSON object per event instead of key=value lines\n"
 	"  --once                 register once, print the outcome, exit: 0 accepted, 1 not\n"
@@ -158,6 +161,7 @@ enum option_name {
 	OPTION_ROUTE,
 	OPTION_NO_ROUTE,
 	OPTION_VPN,
+	OPTION_FOREIGN_AGENT,
 	OPTION_JSON,
 	OPTION_ONCE,
 	OPTION_HELP,
@@ -181,8 +185,9 @@ static const struct option long_options[] = {
 	{"port", required_argument, NULL, OPTION_PORT},
 	{"tun", required_argument, NULL, OPTION_TUN},
 	{"route", required_argument, NULL, OPTION_ROUTE},
-	{"vpn", required_argument, NULL, OPTION_VPN},
 	{"no-route", no_argument, NULL, OPTION_NO_ROUTE},
+	{"vpn", required_argument, NULL, OPTION_VPN},
+	{"foreign-agent", required_argument, NULL, OPTION_FOREIGN_AGENT},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"once", no_argument, NULL, OPTION_ONCE},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -226,6 +231,9 @@ static bool identity_option(struct options *o, int option, const char *value)
 		       prefix_read(value, &o->routes[o->route_count++]);
 	case OPTION_VPN:
 		return prefix_read(value, &o->vpn);
+	case OPTION_FOREIGN_AGENT:
+		o->foreign_agents = true;
+		return strcmp(value, "any") == 0 || address_read(value, &o->foreign_agent);
 	default:
 		return false;
 	}

@@ -18,6 +18,8 @@ struct options {
 	struct ip_prefix routes[OPTIONS_ROUTES_MAX];
 	unsigned route_count;
 	struct ip_prefix vpn; /* tunnel inner addresses (RFC 5266); length 0: no VPN */
+	bool foreign_agents;  /* used where there are some */
+	be32 foreign_agent;   /* the only one that is; 0: any */
 	uint16_t port;        /* local UDP port, 0 any */
 	uint16_t keepalive_s; /* 0: as the home agent says */
 	bool json;

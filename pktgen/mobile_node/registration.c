@@ -59,7 +59,9 @@ static void extensions_write(struct registration *r, struct writer *w)
 
 	if (nai_length)
 		mip4_nai_write(w, r->settings.nai, nai_length);
-	if (r->settings.tunnel != REGISTRATION_TUNNEL_IPIP && !deregistering(r)) {
+	/* The tunnel is the foreign agent's: so is asking for UDP (RFC 3519 4.3). */
+	if (r->settings.tunnel != REGISTRATION_TUNNEL_IPIP && !r->through_agent &&
+		!deregistering(r)) {
 		const struct mip4_udp_tunnel_request tunnel = {
 			.flags = r->settings.tunnel == REGISTRATION_TUNNEL_FORCED
 					 ? MIP4_UDP_TUNNEL_F
@@ -114,9 +116,11 @@ static void request_send(struct registration *r, struct clock_now now, bool retr
 	if (r->settings.replay == REGISTRATION_TIMESTAMP)
 		r->last_timestamp = r->identification;
 	r->requested_lifetime_s = deregistering(r) ? 0 : r->settings.lifetime_s;
+	if (r->requested_lifetime_s > r->lifetime_limit_s)
+		r->requested_lifetime_s = r->lifetime_limit_s;
 
 	const struct mip4_request request = {
-		.flags = MIP4_D | MIP4_T,
+		.flags = r->through_agent ? MIP4_T : MIP4_D | MIP4_T,
 		.lifetime_s = r->requested_lifetime_s,
 		.home_address = r->home_address,
 		.home_agent = r->settings.home_agent,
@@ -150,6 +154,7 @@ void registration_init(struct registration *r, const struct registration_setting
 	r->home_address = settings->home_address;
 	r->deadline = CLOCK_NEVER;
 	r->expiry = CLOCK_NEVER;
+	r->lifetime_limit_s = MIP4_LIFETIME_INFINITE;
 	r->nonce = output->random(output->context);
 	// RFC 5944 3.6.3: never wait longer than the lifetime that is asked for.
 	r->retransmission_max = RETRY_MAX;
@@ -175,13 +180,15 @@ static bool is_home(const struct registration *r, be32 care_of_address)
 	return r->settings.home_prefix.length && ip_prefix_contains(&r->settings.home_prefix, &a);
 }
 
-void registration_care_of_changed(
-	struct registration *r, struct clock_now now, be32 care_of_address)
+static void place_changed(struct registration *r, struct clock_now now, be32 care_of_address,
+	bool through_agent, uint16_t lifetime_limit_s)
 {
 	if (care_of_address == r->care_of_address || r->state == REGISTRATION_STOPPING ||
 		r->state == REGISTRATION_STOPPED)
 		return;
 	r->care_of_address = care_of_address;
+	r->through_agent = through_agent;
+	r->lifetime_limit_s = lifetime_limit_s;
 	r->announced = false;
 	r->resyncs = 0;
 	r->denials = 0;
@@ -191,7 +198,7 @@ void registration_care_of_changed(
 		tell(r, (struct registration_event){.type = REGISTRATION_EVENT_LOST});
 		return;
 	}
-	if (is_home(r, care_of_address)) {
+	if (!through_agent && is_home(r, care_of_address)) {
 		state_set(r, REGISTRATION_GOING_HOME);
 		tell(r, (struct registration_event){.type = REGISTRATION_EVENT_ARRIVED_HOME});
 	} else {
@@ -199,6 +206,18 @@ void registration_care_of_changed(
 		tell(r, (struct registration_event){.type = REGISTRATION_EVENT_MOVED});
 	}
 	request_send(r, now, false);
+}
+
+void registration_care_of_changed(
+	struct registration *r, struct clock_now now, be32 care_of_address)
+{
+	place_changed(r, now, care_of_address, false, MIP4_LIFETIME_INFINITE);
+}
+
+void registration_agent_changed(struct registration *r, struct clock_now now, be32 care_of_address,
+	uint16_t lifetime_limit_s)
+{
+	place_changed(r, now, care_of_address, true, lifetime_limit_s);
 }
 
 void registration_route_changed(struct registration *r, struct clock_now now)

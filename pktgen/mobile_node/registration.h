@@ -2,7 +2,7 @@
  * The mobile node's side of Mobile IPv4 registration, as a state machine without sockets, clocks or
  * randomness of its own: what happened goes in through functions, requests and events come out
  * through `struct registration_output`. So a day of roaming is a unit test. Co-located care-of
- * address only (RFC 5944 3.6 with D=1), RFC 3519 tunnels, RFC 5265 TNC.
+ * addresses (RFC 5944 3.6 with D=1), those of a foreign agent, RFC 3519 tunnels, RFC 5265 TNC.
  *
  *   searching    no care-of address
  *   registering  a request is out, not registered (or the binding is about a place where we no
@@ -89,8 +89,8 @@ struct registration_event {
 
 struct registration_output {
 	void *context;
-	/* Sends a UDP payload to the home agent's port 434 from `source`. Failure is a lost
-	 * message: it is sent again. */
+	/* Sends a UDP payload to the home agent's port 434 from `source`, or through the foreign
+	 * agent whose care-of address `source` is. Failure is a lost message: it is sent again. */
 	void (*send)(void *context, const void *payload, size_t length, be32 source);
 	void (*event)(void *context, const struct registration_event *event);
 	uint32_t (*random)(void *context); /* for nonces and the low bits of timestamps */
@@ -100,10 +100,12 @@ struct registration {
 	struct registration_settings settings;
 	struct registration_output output;
 	enum registration_state state;
-	be32 home_address;    /* in use; 0 until assigned */
-	be32 care_of_address; /* 0 when none */
-	monotonic deadline;   /* of the next registration_timer; CLOCK_NEVER */
-	monotonic expiry;     /* of the binding; CLOCK_NEVER */
+	be32 home_address;         /* in use; 0 until assigned */
+	be32 care_of_address;      /* 0 when none */
+	bool through_agent;        /* it is a foreign agent's */
+	uint16_t lifetime_limit_s; /* what the foreign agent advertises; else 0xffff */
+	monotonic deadline;        /* of the next registration_timer; CLOCK_NEVER */
+	monotonic expiry;          /* of the binding; CLOCK_NEVER */
 	/* the request that waits for its reply */
 	bool pending;
 	bool announced; /* REGISTERED was told for this care-of address */
@@ -129,6 +131,10 @@ void registration_fini(struct registration *r); /* wipes the key */
 /* The access interface has this address now; 0: none. The same address again does nothing. */
 void registration_care_of_changed(
 	struct registration *r, struct clock_now now, be32 care_of_address);
+/* The same with a foreign agent's care-of address, which takes no longer lifetimes than its limit.
+ */
+void registration_agent_changed(struct registration *r, struct clock_now now, be32 care_of_address,
+	uint16_t lifetime_limit_s);
 /* The way to the home agent may have come back: a waiting request goes out again at once. */
 void registration_route_changed(struct registration *r, struct clock_now now);
 /* Register now (SIGUSR1, NAT mapping lost). */

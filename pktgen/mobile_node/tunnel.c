@@ -3,68 +3,16 @@
 #include "lib/wire/icmp.h"
 #include "lib/wire/mip4.h"
 #include "lib/wire/tunnel.h"
+#include "pktgen/mobile_node/outside.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#include <linux/if_tun.h>
 
 #define PACKETS_AT_ONCE 64
 #define PACKET_SIZE_MAX 65535
-
-static int tun_open(struct tunnel *tunnel, const char *name)
-{
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-
-	tunnel->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (tunnel->tun < 0)
-		return -errno;
-	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-	if (ioctl(tunnel->tun, TUNSETIFF, &request) < 0)
-		return -errno;
-	memcpy(tunnel->tun_name, request.ifr_name, IFNAMSIZ);
-	tunnel->tun_ifindex = (int)if_nametoindex(tunnel->tun_name);
-	return tunnel->tun_ifindex ? 0 : -errno;
-}
-
-/*
- * DF stays clear on the outside (RFC 3519 and RFC 2003 leave it to us): the TUN device's MTU keeps
- * outer packets at 1500, and a narrower path fragments them instead of losing them.
- */
-static int outer_socket(int type, int protocol, const char *access)
-{
-	const int off = IP_PMTUDISC_DONT;
-	const int on = 1;
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-
-	if (fd < 0)
-		return -errno;
-	if ((access && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, access,
-			       (socklen_t)strlen(access)) < 0) ||
-		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &off, sizeof(off)) < 0 ||
-		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
-}
-
-static int udp_open(struct tunnel *tunnel, const char *access, uint16_t port)
-{
-	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	tunnel->udp = outer_socket(SOCK_DGRAM, 0, access);
-	if (tunnel->udp < 0)
-		return tunnel->udp;
-	return bind(tunnel->udp, (const struct sockaddr *)&any, sizeof(any)) < 0 ? -errno : 0;
-}
 
 int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access, uint16_t port,
 	bool vpn, const char **what)
@@ -74,15 +22,17 @@ int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access,
 	access = vpn ? NULL : access;
 	tunnel->tun = tunnel->udp = tunnel->raw = -1;
 	*what = "UDP socket on the access interface";
-	int error = udp_open(tunnel, access, port);
+	tunnel->udp = outside_udp_open(access, port);
+	int error = tunnel->udp < 0 ? tunnel->udp : 0;
 	if (error == 0) {
 		*what = "IP-in-IP socket on the access interface";
-		tunnel->raw = outer_socket(SOCK_RAW, IPPROTO_IPIP, access);
+		tunnel->raw = outside_ipip_open(access);
 		error = tunnel->raw < 0 && tunnel->raw != -EPERM ? tunnel->raw : 0;
 	}
 	if (error == 0) {
 		*what = "TUN device";
-		error = tun_open(tunnel, tun_name);
+		tunnel->tun = outside_tun_open(tun_name, tunnel->tun_name, &tunnel->tun_ifindex);
+		error = tunnel->tun < 0 ? tunnel->tun : 0;
 	}
 	if (error)
 		tunnel_close(tunnel);
@@ -104,34 +54,38 @@ void tunnel_close(struct tunnel *tunnel)
 static int outer_send(const struct tunnel *tunnel, int fd, be32 source, uint16_t port,
 	const struct iovec parts[2])
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = tunnel->home_agent};
-	union {
-		struct cmsghdr header;
-		uint8_t space[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	} control;
-	struct msghdr message = {.msg_name = &to,
-		.msg_namelen = sizeof(to),
-		.msg_iov = (struct iovec *)parts,
-		.msg_iovlen = 2,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	const struct in_pktinfo info = {.ipi_spec_dst.s_addr = source,
-		.ipi_ifindex = source == tunnel->inner_address ? 0 : tunnel->access_ifindex};
+	int ifindex = source == tunnel->inner_address ? 0 : tunnel->access_ifindex;
 
-	memset(&control, 0, sizeof(control));
-	control.header.cmsg_level = IPPROTO_IP;
-	control.header.cmsg_type = IP_PKTINFO;
-	control.header.cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
-	return sendmsg(fd, &message, 0) < 0 ? -errno : 0;
+	return outside_send(fd, source, ifindex, tunnel->home_agent, port, parts);
+}
+
+/* RFC 5944 3.6.1.1, RFC 3024 4.1.1: from the home address, TTL 255, by the hardware address that
+ * the agent's advertisement came from. */
+static int agent_signalling_send(const struct tunnel *tunnel, const void *payload, size_t length)
+{
+	struct sockaddr_in local = {0};
+	socklen_t size = sizeof(local);
+	const struct ipv4_header ip = {
+		.ttl = 255, .source = tunnel->home_address, .destination = tunnel->agent->address};
+
+	if (getsockname(tunnel->udp, (struct sockaddr *)&local, &size) < 0)
+		return -errno;
+	const uint16_t ports[2] = {ntohs(local.sin_port), MIP4_PORT};
+	return link_udp_send(tunnel->link, tunnel->agent->mac, &ip, ports, payload, length);
+}
+
+static bool is_agents(const struct tunnel *tunnel, be32 care_of_address)
+{
+	return tunnel->agent && care_of_address &&
+	       care_of_address == tunnel->agent->care_of_address;
 }
 
 int tunnel_signalling_send(struct tunnel *tunnel, const void *payload, size_t length, be32 source)
 {
 	const struct iovec parts[2] = {{(void *)payload, length}, {NULL, 0}};
 
+	if (is_agents(tunnel, source))
+		return agent_signalling_send(tunnel, payload, length);
 	return outer_send(tunnel, tunnel->udp, source, MIP4_PORT, parts);
 }
 
@@ -176,12 +130,18 @@ static void inner_send(struct tunnel *tunnel, const uint8_t *packet, size_t leng
 	int fd = tunnel->udp;
 	uint16_t port = MIP4_PORT;
 
+	int error;
+
 	if (tunnel->form == TUNNEL_IPIP) {
 		parts[0].iov_len = 0;
 		fd = tunnel->raw;
 		port = 0;
 	}
-	if (outer_send(tunnel, fd, tunnel->care_of_address, port, parts) != 0)
+	if (tunnel->form == TUNNEL_AGENT)
+		error = link_send(tunnel->link, tunnel->agent->mac, packet, length);
+	else
+		error = outer_send(tunnel, fd, tunnel->care_of_address, port, parts);
+	if (error)
 		tunnel->dropped[TUNNEL_DROP_SEND]++;
 	else
 		tunnel->sent++;
@@ -271,8 +231,11 @@ static void udp_received(struct tunnel *tunnel, const struct sockaddr_in *from,
 	const uint8_t *payload, size_t length)
 {
 	struct tunnel_mip data;
+	bool home = from->sin_addr.s_addr == tunnel->home_agent;
+	bool foreign = tunnel->agent && tunnel->agent->address &&
+		       from->sin_addr.s_addr == tunnel->agent->address;
 
-	if (from->sin_addr.s_addr != tunnel->home_agent || from->sin_port != htons(MIP4_PORT)) {
+	if ((!home && !foreign) || from->sin_port != htons(MIP4_PORT)) {
 		tunnel->dropped[TUNNEL_DROP_NOT_AGENT]++;
 		return;
 	}
@@ -280,7 +243,7 @@ static void udp_received(struct tunnel *tunnel, const struct sockaddr_in *from,
 		tunnel->signalling(tunnel->context, payload, length);
 		return;
 	}
-	if (!inbound_open(tunnel) || !tunnel_mip_parse(&data, payload, length) ||
+	if (!home || !inbound_open(tunnel) || !tunnel_mip_parse(&data, payload, length) ||
 		data.next_header != IP_PROTOCOL_IPV4) {
 		tunnel->dropped[TUNNEL_DROP_FORM]++;
 		return;

@@ -7,7 +7,7 @@
 #ifndef PKTGEN_MOBILE_NODE_TUNNEL_H
 #define PKTGEN_MOBILE_NODE_TUNNEL_H
 
-#include "lib/base/address.h"
+#include "pktgen/mobile_node/agent.h"
 
 #include <net/if.h>
 
@@ -15,6 +15,8 @@ enum tunnel_form {
 	TUNNEL_DOWN,
 	TUNNEL_UDP,
 	TUNNEL_IPIP,
+	TUNNEL_AGENT, /* the tunnel is the foreign agent's; as they are, to it by hardware address
+		       * (RFC 3024 5.1); what comes from it is the host's own business */
 };
 
 enum tunnel_drop {               /* why a packet of either direction went no further */
@@ -33,8 +35,10 @@ struct tunnel {
 	int tun_ifindex;
 	char tun_name[IF_NAMESIZE];
 	be32 home_agent, home_address, care_of_address;
-	be32 inner_address; /* of the VPN: from there, any interface; see tunnel_open */
-	int access_ifindex; /* 0: the sockets are bound to it */
+	const struct link *link;   /* of the access interface; NULL or closed: no foreign agents */
+	const struct agent *agent; /* borrowed */
+	be32 inner_address;        /* of the VPN: from there, any interface; see tunnel_open */
+	int access_ifindex;        /* 0: the sockets are bound to it */
 	enum tunnel_form form;
 	bool expecting; /* a request is out: the home agent may tunnel before we have read its reply
 			 */
@@ -56,7 +60,8 @@ int tunnel_open(struct tunnel *tunnel, const char *tun_name, const char *access,
 	bool vpn, const char **what);
 void tunnel_close(struct tunnel *tunnel);
 
-/* Signalling to the home agent's port 434 from `source`. 0 or -errno. */
+/* Signalling to the home agent's port 434 from `source`, or through the foreign agent when that is
+ * its care-of address. 0 or -errno. */
 int tunnel_signalling_send(struct tunnel *tunnel, const void *payload, size_t length, be32 source);
 void tunnel_up(
 	struct tunnel *tunnel, enum tunnel_form form, be32 home_address, be32 care_of_address);

@@ -20,6 +20,7 @@ BINARIES = {
 	"homeportctl": "control/ctl/homeportctl",
 	"homeport-pktgen": "pktgen/generator/homeport-pktgen",
 	"homeport-mobile-node": "pktgen/mobile_node/homeport-mobile-node",
+	"homeport-foreign-agent": "pktgen/foreign_agent/homeport-foreign-agent",
 }
 
 

@@ -28,6 +28,7 @@ MAY_INCLUDE = {
 	"control/strongswan": ["lib/base", "lib/ipc"],
 	"pktgen": ["lib/base", "lib/wire"],
 	"pktgen/mobile_node": ["lib/base", "lib/wire"],
+	"pktgen/foreign_agent": ["lib/base", "lib/wire", "pktgen/mobile_node"],
 	# The generator speaks ESP: it links the crypto library, which knows nothing of the dataplane (decisions/0080).
 	"pktgen/generator": ["lib/base", "lib/wire", "config", "dataplane/crypto", "pktgen/mobile_node"],
 	"pktgen/bench": ["lib/base", "lib/wire", "lib/ipc", "config", "dataplane", "dataplane/crypto", "control"],

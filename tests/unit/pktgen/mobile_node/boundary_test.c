@@ -141,6 +141,59 @@ static void a_move_ends_the_probe(void **state)
 	registration_fini(&node);
 }
 
+/* RFC 5266 3: an agent's care-of address only where the node knows that it is inside. */
+static void an_agent_is_asked_inside_only(void **state)
+{
+	struct boundary b = {.has_vpn = true};
+	struct registration node = node_of(inet_addr("10.20.0.10"));
+	be32 office = inet_addr("10.2.0.77"), agent = inet_addr("10.0.3.2");
+
+	sent = 0;
+	boundary_changed(&b, office, 0);
+	boundary_agent_changed(&b, agent, 300);
+	boundary_agent_probe(&b, &node, &output, start);
+	boundary_heard(&b, office, false);
+	boundary_agent_probe(&b, &node, &output, start);
+	assert_int_equal(sent, 0);
+	boundary_heard(&b, office, true);
+	boundary_agent_probe(&b, &node, &output, start);
+	assert_int_equal(sent, 1);
+	assert_int_equal(sent_from, agent);
+	assert_int_equal(b.probe.requested_lifetime_s, 300);
+	assert_int_equal(boundary_care_of(&b), office);
+	boundary_heard(&b, agent, true);
+	boundary_probe_end(&b);
+	assert_int_equal(boundary_care_of(&b), agent);
+	boundary_agent_changed(&b, 0, 0); /* its advertisements ended */
+	assert_int_equal(boundary_care_of(&b), office);
+	registration_fini(&node);
+}
+
+static void an_agent_that_refuses_is_left_alone_for_a_minute(void **state)
+{
+	struct boundary b = {0};
+	struct registration node = node_of(inet_addr("10.20.0.10"));
+	be32 access = inet_addr("198.51.100.2"), agent = inet_addr("10.0.3.2");
+
+	sent = 0;
+	boundary_changed(&b, access, 0);
+	boundary_agent_changed(&b, agent, 300);
+	boundary_heard(&b, access, false); /* no VPN: any answer will do */
+	boundary_agent_probe(&b, &node, &output, start);
+	boundary_probe_end(&b);
+	assert_int_equal(boundary_care_of(&b), access);
+	boundary_agent_probe(&b, &node, &output, after(59999));
+	assert_int_equal(sent, 1);
+	boundary_agent_probe(&b, &node, &output, after(60000));
+	assert_int_equal(sent, 2);
+	boundary_heard(&b, agent, false);
+	assert_int_equal(boundary_care_of(&b), agent);
+	boundary_changed(&b, inet_addr("192.168.1.23"), 0); /* gone with the network */
+	assert_int_equal(boundary_care_of(&b), inet_addr("192.168.1.23"));
+	assert_false(b.probing);
+	registration_fini(&node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +202,8 @@ int main(void)
 		cmocka_unit_test(inside_the_access_address_counts),
 		cmocka_unit_test(a_probe_asks_three_times),
 		cmocka_unit_test(a_move_ends_the_probe),
+		cmocka_unit_test(an_agent_is_asked_inside_only),
+		cmocka_unit_test(an_agent_that_refuses_is_left_alone_for_a_minute),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

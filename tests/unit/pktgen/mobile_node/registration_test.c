@@ -762,6 +762,27 @@ static void address_lost_and_found(void **state)
 	assert_int_equal(w.requests, before + 1);
 }
 
+/* RFC 5944 3.6.1.1: D clear; RFC 3519 4.3: asking for UDP is the agent's. */
+static void through_a_foreign_agent(void **state)
+{
+	struct world w;
+	struct registration_settings s = settings_default();
+
+	world_start(&w, &s);
+	registration_agent_changed(&w.node, w.now, v4("10.0.3.2"), 300);
+	assert_int_equal(w.parsed.request.flags, MIP4_T);
+	assert_int_equal(w.parsed.request.lifetime_s, 300);
+	assert_int_equal(w.parsed.request.care_of_address, v4("10.0.3.2"));
+	assert_int_equal(mip4_extension_find(&w.parsed, MIP4_EXT_UDP_TUNNEL_REQUEST, 0), -1);
+	answer_honestly(&w);
+	assert_int_equal(w.last.type, REGISTRATION_EVENT_REGISTERED);
+	assert_int_equal(w.last.lifetime_s, 300);
+	registration_care_of_changed(&w.node, w.now, v4("198.51.100.23"));
+	assert_int_equal(w.parsed.request.flags, MIP4_D | MIP4_T);
+	assert_int_equal(w.parsed.request.lifetime_s, 600);
+	registration_fini(&w.node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -792,6 +813,7 @@ int main(void)
 		cmocka_unit_test(stopping_does_not_wait_for_ever),
 		cmocka_unit_test(route_brings_a_waiting_request_forward),
 		cmocka_unit_test(address_lost_and_found),
+		cmocka_unit_test(through_a_foreign_agent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
