@@ -27,6 +27,7 @@
 enum config_zone { ZONE_EXTERNAL, ZONE_INTERNAL };
 enum config_roaming { ROAMING_ANY, ROAMING_EXTERNAL, ROAMING_INTERNAL };
 enum config_idle { IDLE_ADAPTIVE, IDLE_POLL };
+enum config_sa_sharing { SAS_SHARED, SAS_OWNED };
 enum config_role { ROLE_PLAIN, ROLE_INTERNAL_HA, ROLE_EXTERNAL_HA };
 enum config_algorithm {
 	ALGORITHM_HMAC_MD5,
@@ -75,7 +76,8 @@ struct config_dataplane {
 	uint32_t max_security_associations; /* slots of each direction: a power of two, or 0 */
 	uint32_t max_policies;
 	uint32_t max_replay_window; /* packets: 0, or 64..4096 */
-	uint32_t max_reassembly;    /* datagrams at once per worker */
+	enum config_sa_sharing sa_sharing;
+	uint32_t max_reassembly; /* datagrams at once per worker */
 	uint32_t reassembly_timeout_ms;
 	uint32_t punt_rate, punt_burst; /* Mobile IP messages per source address and second, before
 					   control's finer policing */

@@ -9,6 +9,7 @@
 
 static const char *const zone_words[] = {"external", "internal", NULL};
 static const char *const idle_words[] = {"adaptive", "poll", NULL};
+static const char *const sa_sharing_words[] = {"shared", "owned", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
 static const char *const algorithm_words[] = {
 	"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
@@ -85,6 +86,9 @@ static const struct setting dataplane_settings[] = {
 	{.name = "max_replay_window", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_replay_window),
 		.max = 4096, .fallback = "1024", .unit = "packets",
 		.help = "largest replay window of a security association, 64 or more (ESP-SEQ-12); 0: none is protected"},
+	{.name = "sa_sharing", .kind = SETTING_WORD, .restart = true, AT(config_dataplane, sa_sharing),
+		.words = sa_sharing_words, .fallback = "shared",
+		.help = "shared: any worker works on any security association; owned: each belongs to one worker, the others hand its packets over (MP-04)"},
 	{.name = "esp_ports", .kind = SETTING_NUMBERS, .restart = true, AT(config_dataplane, esp_ports), .min = 1, .max = 65535,
 		.fallback = "", .help = "UDP ports of ESP and IKE beside 4500, up to 8 (NAT-01)"},
 	{.name = "max_reassembly", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_reassembly), .min = 1,

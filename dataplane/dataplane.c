@@ -2,6 +2,7 @@
 
 #include "dataplane/conservation.h"
 #include "dataplane/crypto/engine.h"
+#include "dataplane/handover.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/exception.h"
 #include "dataplane/packet.h"
@@ -190,6 +191,22 @@ static int socket_open(struct dataplane *dataplane)
 	return 0;
 }
 
+/* With one worker there is nobody to share with. */
+static int owners_open(struct dataplane *dataplane)
+{
+	struct worker *workers[REGION_WORKERS_MAX];
+	struct sa_owner *owner;
+
+	if (dataplane->settings->sa_sharing != SAS_OWNED || dataplane->worker_count < 2 ||
+		dataplane->region.limits.sas == 0)
+		return 0;
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		workers[i] = &dataplane->workers[i];
+	owner = tables_sas_own(dataplane->tables, dataplane->worker_count);
+	int error = owner ? handover_open(workers, dataplane->worker_count, owner) : -errno;
+	return error ? refuse("dataplane.sa_sharing", error) : 0;
+}
+
 int dataplane_open(struct dataplane *dataplane, const struct config *config)
 {
 	struct port_queues queues[REGION_PORTS_MAX] = {0};
@@ -226,6 +243,8 @@ int dataplane_open(struct dataplane *dataplane, const struct config *config)
 	for (unsigned i = 0; !error && i < dataplane->port_count; i++)
 		port_assign(&dataplane->ports[i], &queues[i], dataplane->workers,
 			dataplane->worker_count);
+	if (!error)
+		error = owners_open(dataplane);
 	return error ? error : socket_open(dataplane);
 }
 
@@ -251,6 +270,8 @@ void dataplane_close(struct dataplane *dataplane)
 	for (unsigned i = 0; i < REGION_PORTS_MAX; i++)
 		if (dataplane->taps[i] >= 0)
 			close(dataplane->taps[i]);
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		handover_close(&dataplane->workers[i]);
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		worker_close(&dataplane->workers[i]);
 	for (unsigned i = 0; i < dataplane->port_count; i++)
@@ -280,7 +301,17 @@ int dataplane_start(struct dataplane *dataplane)
 
 void dataplane_join(struct dataplane *dataplane)
 {
+	const struct sa_owner *owner = tables_sas(dataplane->tables)->owner;
+	unsigned found;
+
 	rte_eal_mp_wait_lcore();
+	do { /* nobody receives any more: each round leaves less between them */
+		found = owner != NULL && owner->phase != SA_OWNER_RESTS;
+		tables_publish(dataplane->tables); /* ends a move */
+		for (unsigned i = 0; i < dataplane->worker_count; i++)
+			if (dataplane->workers[i].handover != NULL)
+				found += handover_poll(&dataplane->workers[i]);
+	} while (found > 0);
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		worker_drain(&dataplane->workers[i]);
 }
@@ -305,12 +336,13 @@ static void worker_report(const struct worker_counters *c, FILE *out)
 		",\"reassembled\":%" PRIu64 ",\"fragments_made\":%" PRIu64
 		",\"keepalives_answered\":%" PRIu64 ",\"proxy_arp_sent\":%" PRIu64
 		",\"icmp_sent\":%" PRIu64 ",\"busy_tsc\":%" PRIu64 ",\"idle_tsc\":%" PRIu64
-		",\"sleeps\":%" PRIu64 ",\"slept_ns\":%" PRIu64 ",\"drops\":{",
+		",\"sleeps\":%" PRIu64 ",\"slept_ns\":%" PRIu64 ",\"handed_over\":%" PRIu64
+		",\"taken_over\":%" PRIu64 ",\"drops\":{",
 		c->received_port, c->received_exception, c->received_inject, c->created,
 		c->sent_port, c->punted_control, c->punted_exception, c->joined, c->held_reassembly,
 		c->held_neighbor, c->encapsulated, c->decapsulated, c->reassembled,
 		c->fragments_made, c->keepalives_answered, c->proxy_arp_sent, c->icmp_sent,
-		c->busy_tsc, c->idle_tsc, c->sleeps, c->slept_ns);
+		c->busy_tsc, c->idle_tsc, c->sleeps, c->slept_ns, c->handed_over, c->taken_over);
 	const char *comma = "";
 	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++) {
 		if (c->drops[reason] == 0)

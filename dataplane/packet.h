@@ -59,8 +59,10 @@ enum packet_flag {
 				     IPv6 too (MTU-03, MTU-04) */
 	PACKET_NEEDS_PROTECTION = 1 << 19, /* tunnelled for a binding that demands IPsec: leaves in
 					      an SA or not at all (HA4-MODE-06) */
-	PACKET_DUMMY = 1 << 22, /* of control's making, leaves in p->sa_id with next header 59
-				   (ESP-FMT-12) */
+	PACKET_DUMMY = 1 << 22,      /* of control's making, leaves in p->sa_id with next header 59
+					(ESP-FMT-12) */
+	PACKET_HANDED_IN = 1 << 23,  /* handed to the worker that owns its SA (handover.h), */
+	PACKET_HANDED_OUT = 1 << 24, /* in either direction */
 	PACKET_TO_HOME_ADDRESS = 1 << 21, /* goes to p->tunnel's home address in a header of its own
 					     first (HA4-NEMO-07, HA4-BCM-03) */
 };

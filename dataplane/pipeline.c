@@ -59,6 +59,7 @@
 #include "dataplane/forward/fragment_state.h"
 #include "dataplane/forward/policy.h"
 #include "dataplane/forward/route.h"
+#include "dataplane/handover.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/input/arp.h"
 #include "dataplane/input/ether.h"
@@ -338,6 +339,8 @@ static void run(struct worker *worker)
 		run_burst(worker, packets, count, (enum step)step);
 	}
 	pipeline->disordered = false;
+	if (unlikely(worker->handover != NULL))
+		handover_flush(worker);
 }
 
 void pipeline_receive_burst(
@@ -492,6 +495,17 @@ void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, uns
 			next = inject_dummy(worker, packets[i], p);
 		p->order = (uint16_t)(i + 1);
 		go_on(worker, packets[i], next);
+	}
+	run(worker);
+}
+
+void pipeline_handover_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct packet *p = packet_get(packets[i]);
+		p->order = (uint16_t)(i + 1);
+		enqueue(worker, packets[i],
+			p->flags & PACKET_HANDED_IN ? STEP_DECAP_ESP : STEP_ENCAP_ESP);
 	}
 	run(worker);
 }

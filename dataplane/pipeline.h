@@ -26,6 +26,8 @@ void pipeline_exception_burst(struct worker *worker, struct rte_mbuf **packets, 
 /* What control injected (struct inject_record, copied into the mbuf's data; kind etc. in struct
  * packet). */
 void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count);
+/* What other workers handed over (handover.h): goes on before step DECAP_ESP or ENCAP_ESP. */
+void pipeline_handover_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count);
 /* Housekeeping between bursts: reassembly time-outs, neighbour queue; call at least every 10 ms
  * while awake. */
 void pipeline_tick(struct worker *worker);

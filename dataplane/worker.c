@@ -15,6 +15,7 @@
 #include "dataplane/worker.h"
 
 #include "dataplane/drop.h"
+#include "dataplane/handover.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/punt.h"
 #include "dataplane/pipeline.h"
@@ -190,6 +191,8 @@ static unsigned worker_turn(struct worker *worker)
 	struct rte_mbuf *packets[BURST_SIZE];
 	unsigned found = 0;
 
+	if (worker->handover != NULL) /* before what is younger */
+		found += handover_poll(worker);
 	for (unsigned i = 0; i < worker->rx_count; i++) {
 		const struct rx_queue *rx = &worker->rx[i];
 		uint16_t count = rte_eth_rx_burst(rx->ethdev, rx->queue, packets, BURST_SIZE);

@@ -36,6 +36,7 @@ struct port {            /* read-only for workers after start, but for `up` */
 };
 
 struct crypto_engine; /* dataplane/crypto/engine.h */
+struct handover;      /* dataplane/handover.h */
 struct worker;        /* fields below are public to dataplane/ */
 
 struct rx_queue {
@@ -60,6 +61,7 @@ struct worker {
 	struct tx_buffer *tx;         /* [ports], flushed at the end of a burst */
 	struct rte_mempool *pool;     /* for copies, fragments, own packets */
 	struct crypto_engine *crypto; /* its own; NULL when there are no security associations */
+	struct handover *handover;    /* NULL: SAs are shared by all workers */
 	bool lanes_off;               /* dataplane/lane: every packet takes the steps */
 	uint64_t lane_taken[WORKER_LANES]; /* packets, by enum lane_kind */
 	uint64_t now_tsc;                  /* read once a burst */

@@ -10,7 +10,7 @@ const struct counters_field counters_fields[COUNTERS_FIELDS] = {FIELD(received_p
 	FIELD(punted_exception), FIELD(joined), FIELD(icmp_sent), FIELD(icmp_suppressed),
 	FIELD(keepalives_answered), FIELD(proxy_arp_sent), FIELD(fragments_made),
 	FIELD(reassembled), FIELD(encapsulated), FIELD(decapsulated), FIELD(ecn_anomalies),
-	FIELD(udp_trailing), FIELD(events_lost)};
+	FIELD(udp_trailing), FIELD(events_lost), FIELD(handed_over), FIELD(taken_over)};
 const struct counters_field counters_gauges[COUNTERS_GAUGES] = {
 	FIELD(held_reassembly), FIELD(held_neighbor)};
 const struct counters_field counters_activity[COUNTERS_ACTIVITY] = {FIELD(bursts),

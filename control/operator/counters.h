@@ -12,7 +12,7 @@ struct counters_field {
 	size_t offset; /* in struct worker_counters */
 };
 
-#define COUNTERS_FIELDS   21
+#define COUNTERS_FIELDS   23
 #define COUNTERS_GAUGES   2
 #define COUNTERS_ACTIVITY 6
 

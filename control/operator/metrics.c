@@ -143,8 +143,9 @@ static void page_workers(FILE *out, const struct provider *provider)
 	}
 	if (!workers)
 		return;
-	sample(out, "held_packets", "gauge", "Packets in reassembly or waiting for a neighbour.",
-		sum.held_reassembly + sum.held_neighbor);
+	sample(out, "held_packets", "gauge",
+		"Packets in reassembly, waiting for a neighbour or between workers.",
+		sum.held_reassembly + sum.held_neighbor + (sum.handed_over - sum.taken_over));
 	family(out, "dropped_packets_total", "counter", "Packets dropped, by the step and reason.");
 	for (unsigned reason = 1; reason < DROP_REASON_COUNT; reason++)
 		fprintf(out, "homeport_dropped_packets_total{step=\"%s\",reason=\"%s\"} %llu\n",

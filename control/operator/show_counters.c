@@ -71,7 +71,8 @@ static void write_conservation(struct writer *out, const struct worker_counters 
 	uint64_t received = sum->received_port + sum->received_exception + sum->received_inject;
 	uint64_t punted = sum->punted_control + sum->punted_exception,
 		 dropped = counters_dropped(sum);
-	uint64_t held = sum->held_reassembly + sum->held_neighbor;
+	uint64_t held =
+		sum->held_reassembly + sum->held_neighbor + (sum->handed_over - sum->taken_over);
 	uint64_t in = received + sum->created,
 		 gone = sum->sent_port + dropped + punted + sum->joined + held;
 

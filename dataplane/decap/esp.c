@@ -7,6 +7,7 @@
 #include "dataplane/decap/outer.h"
 #include "dataplane/decap/tos.h"
 #include "dataplane/esp_cipher.h"
+#include "dataplane/handover.h"
 #include "dataplane/header.h"
 #include "dataplane/sa_event.h"
 
@@ -518,6 +519,16 @@ static void find_all(const struct sa_table *sas, struct esp_work *works, unsigne
 	}
 }
 
+/* MP-04 */
+static bool hand_over(struct worker *worker, const struct sa_table *sas, const struct esp_work *w)
+{
+	const struct sa_inbound *sa = packet_pull(w->packet, w->at + 4u)
+					      ? sa_inbound_lookup(sas, spi_at(w->packet, w->at))
+					      : NULL;
+
+	return sa != NULL && handover_take(worker, w->packet, SA_INBOUND, sa->sa_id);
+}
+
 /* As the other direction does. */
 static void key_prefetch(const struct esp_work *w, uint32_t place)
 {
@@ -547,6 +558,10 @@ void esp_decap_burst(
 		struct esp_work *w = &works[used];
 		if (used != i)
 			*w = works[i];
+		if (unlikely(worker->handover != NULL) && hand_over(worker, sas, w)) {
+			next[i] = STEP_DONE;
+			continue;
+		}
 		if (!admit(worker, sas, &packets[i], w, &next[i]))
 			continue;
 		if (used++ == 0 || w[-1].sa != w->sa)

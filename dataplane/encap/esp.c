@@ -4,6 +4,7 @@
 #include "dataplane/encap/esp_path.h"
 #include "dataplane/encap/outer.h"
 #include "dataplane/esp_cipher.h"
+#include "dataplane/handover.h"
 #include "dataplane/header.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/sa_event.h"
@@ -537,6 +538,11 @@ void esp_encap_burst(
 		w->sa = found[i];
 		w->index = (uint8_t)i;
 		w->cut = false;
+		if (unlikely(worker->handover != NULL) && found[i] != NULL &&
+			handover_take(worker, packets[i], SA_OUTBOUND, found[i]->sa_id)) {
+			next[i] = STEP_DONE;
+			continue;
+		}
 		if (!admit(worker, &packets[i], w, &next[i]))
 			continue;
 		if (used++ == 0 || w[-1].sa != w->sa)

@@ -3,6 +3,7 @@
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/decap/ecn.h"
 #include "dataplane/decap/esp.h"
+#include "dataplane/handover.h"
 #include "dataplane/header.h"
 #include "dataplane/input/esp_port.h"
 
@@ -241,6 +242,8 @@ static bool admit(struct lane *lane, struct candidate *c)
 		__atomic_load_n(&sa->state, __ATOMIC_ACQUIRE) != SA_STATE_LIVE ||
 		sa->vrf != lane->port->vrf || sa->flags & SA_TRANSPORT || sa->host == 0 ||
 		!is_from_peer(c, sa) || !is_ours(lane, c->destination))
+		return false;
+	if (!handover_is_here(lane->worker, SA_INBOUND, sa->sa_id)) /* MP-04 */
 		return false;
 	fixed = ESP_HEADER_LENGTH + sa->iv_length + sa->icv_length;
 	if (c->work.text < fixed + sa->alignment || (c->work.text - fixed) & (sa->alignment - 1u) ||

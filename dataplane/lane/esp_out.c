@@ -3,6 +3,7 @@
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/encap/outer.h"
+#include "dataplane/handover.h"
 #include "dataplane/header.h"
 #include "dataplane/table/policy_entry.h"
 #include "dataplane/table/sa_sequence.h"
@@ -196,6 +197,7 @@ static inline bool is_open_for(struct lane_burst *burst, struct work *w, const s
 		return true;
 	}
 	if (sa->ip_length != sizeof(struct rte_ipv4_hdr) ||
+		!handover_is_here(burst->worker, SA_OUTBOUND, sa->sa_id) || /* MP-04 */
 		!is_far(burst->worker, tables_sas(burst->worker->tables), sa))
 		return false;
 	if (unlikely(atomic_load_explicit(&w->policy->ground, memory_order_relaxed) !=

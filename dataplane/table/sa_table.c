@@ -65,6 +65,7 @@ void sa_table_fini(struct sa_table *table)
 		secret_wipe(
 			table->keys.objects, (size_t)table->keys.fresh * table->keys.object_size);
 	secret_wipe(&table->staging, sizeof(table->staging));
+	sa_owner_free(table->owner);
 	slab_fini(&table->inbound);
 	slab_fini(&table->outbound);
 	slab_fini(&table->selectors);
@@ -83,6 +84,15 @@ void sa_table_attach(
 {
 	table->region = *region;
 	table->library = library;
+}
+
+int sa_table_own(struct sa_table *table, uint32_t workers, struct rte_rcu_qsbr *qsbr)
+{
+	table->owner = sa_owner_new(table->count, workers, qsbr);
+	if (!table->owner)
+		return -errno;
+	table->shared = false;
+	return 0;
 }
 
 uint64_t sa_table_objects(const struct sa_table *table)
@@ -659,6 +669,11 @@ int sa_table_apply(struct sa_table *table, const struct command *c, const struct
 		if (is_live(table, c->sa.direction, c->sa.sa_id))
 			remove_one(table, c->sa.direction, c->sa.sa_id, clock);
 		return 0;
+	case COMMAND_SA_OWNER:
+		if (!table->owner)
+			return -ENOTSUP;
+		return sa_owner_move(
+			table->owner, c->sa_owner.direction, c->sa_owner.sa_id, c->sa_owner.worker);
 	default:
 		return -EINVAL;
 	}

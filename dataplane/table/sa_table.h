@@ -26,6 +26,7 @@
 #define DATAPLANE_TABLE_SA_TABLE_H
 
 #include "dataplane/table/replay_window.h"
+#include "dataplane/table/sa_owner.h"
 #include "dataplane/table/slab.h"
 #include "dataplane/table/slot_table.h"
 
@@ -182,7 +183,8 @@ struct sa_table {
 	struct sa_region region;
 	uint32_t count; /* slots of each direction: a power of two, or 0 */
 	uint32_t window_words;
-	bool shared; /* more than one worker */
+	bool shared;            /* several workers at once may work on an SA */
+	struct sa_owner *owner; /* NULL: SAs belong to no worker */
 	/* main lcore */
 	struct slab keys; /* struct crypto_key; kept out of core dumps */
 	struct crypto_library *library;
@@ -204,6 +206,8 @@ void sa_table_fini(struct sa_table *table);
  * table. Before any SA is set. */
 void sa_table_attach(
 	struct sa_table *table, const struct sa_region *region, struct crypto_library *library);
+/* From now on each SA is one worker's (sa_owner.h). 0 or -ENOMEM. Before any worker runs. */
+int sa_table_own(struct sa_table *table, uint32_t workers, struct rte_rcu_qsbr *qsbr);
 /* Objects that may wait for a grace period at once. */
 uint64_t sa_table_objects(const struct sa_table *table);
 

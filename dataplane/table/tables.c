@@ -143,6 +143,16 @@ void tables_sas_attach(
 	sa_table_attach(&tables->sas, region, library);
 }
 
+struct sa_owner *tables_sas_own(struct tables *tables, uint32_t workers)
+{
+	int error = sa_table_own(&tables->sas, workers, tables->qsbr);
+
+	if (!error)
+		return tables->sas.owner;
+	errno = -error;
+	return NULL;
+}
+
 uint32_t tables_sas_age(struct tables *tables, monotonic now, const struct sa_ager *ager)
 {
 	return tables->syncing ? 0 : sa_table_age(&tables->sas, now, &tables->clock, ager);

@@ -137,6 +137,10 @@ struct rte_rcu_qsbr *tables_qsbr(struct tables *tables);
 void tables_sas_attach(
 	struct tables *tables, const struct sa_region *region, struct crypto_library *library);
 
+/* Each SA belongs to one worker from now on (sa_owner.h): who that is, or NULL with errno. Before
+ * any worker runs. */
+struct sa_owner *tables_sas_own(struct tables *tables, uint32_t workers);
+
 /*
  * Main lcore: checks and applies one command; 0 or a positive errno (EINVAL, ENOSPC, ENOENT for an
  * agent that is not known, EEXIST for a binding id in use; EAGAIN when so many replaced objects

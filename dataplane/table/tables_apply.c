@@ -381,6 +381,7 @@ static int apply_one(struct tables *tables, const struct command *c)
 	case COMMAND_SA_SELECTOR:
 	case COMMAND_SA_SET:
 	case COMMAND_SA_REMOVE:
+	case COMMAND_SA_OWNER:
 		return sa_table_apply(
 			&tables->sas, c, &tables->clock, tables->generation, tables->syncing);
 	default:
@@ -457,6 +458,8 @@ uint64_t tables_publish(struct tables *tables)
 {
 	binding_table_age(&tables->bindings, rte_rdtsc(), agent_released, tables);
 	policy_table_collect(&tables->policies);
+	if (tables->sas.owner)
+		sa_owner_step(tables->sas.owner);
 	uint64_t token = retirement_publish(&tables->retirement);
 	retirement_collect(&tables->retirement);
 	return token;

@@ -48,6 +48,7 @@ enum command_type {
 	COMMAND_POLICY_SET,    /* staged until POLICY_COMMIT */
 	COMMAND_POLICY_REMOVE, /* staged until POLICY_COMMIT */
 	COMMAND_POLICY_COMMIT, /* all staged policy changes become visible as one step (SPD-22) */
+	COMMAND_SA_OWNER,      /* moves an SA to another worker, where SAs are owned (MP-05) */
 	COMMAND_TYPE_COUNT
 };
 
@@ -307,6 +308,14 @@ struct sa_command {
 	uint8_t reserved[1];
 };
 
+/* ENOTSUP where SAs are shared by all workers; applied when the worker has it. */
+struct sa_owner_command {
+	uint32_t sa_id;
+	uint8_t direction; /* enum sa_direction */
+	uint8_t reserved[3];
+	uint32_t worker;
+};
+
 enum policy_action { POLICY_DISCARD, POLICY_BYPASS, POLICY_PROTECT };
 enum policy_flag {
 	POLICY_MIP_SIGNALLING =
@@ -349,6 +358,7 @@ struct command {
 		struct sa_limits_command sa_limits;
 		struct sa_selector_command sa_selector;
 		struct sa_command sa;
+		struct sa_owner_command sa_owner;
 		struct policy_command policy;
 		uint8_t payload[112];
 	};

@@ -7,6 +7,9 @@
  *
  *   received + created == sent + dropped + punted + joined + held
  *
+ * of all workers; of one, handed_over stands on the right as well and taken_over on the left: what
+ * lies in a ring between workers is held.
+ *
  *   received = received_port + received_exception + received_inject
  *   created  = copies (simultaneous bindings), fragments beyond the first, ICMP errors and replies
  * of our own sent     = sent_port                        punted = punted_control + punted_exception
@@ -47,7 +50,8 @@ struct worker_counters {
 	uint64_t ipsec_outer_mismatch; /* from elsewhere, or in the other encapsulation (NAT-12) */
 	uint64_t ipsec_ptb_reject;     /* "too big" about no SA of ours (MTU-08) */
 	uint64_t audits_held_back;     /* too many of one kind (AUD-05) */
-	uint64_t reserved[5];
+	uint64_t handed_over, taken_over; /* between workers, where SAs are owned */
+	uint64_t reserved[3];
 	uint64_t drops[COUNTERS_DROPS_MAX]; /* by enum drop_reason */
 };
 

@@ -116,6 +116,7 @@
 	X(punt_policed, link, "too many Mobile IP messages from one source") \
 	X(exception_full, link, "kernel side slow: exception ring full") \
 	X(exception_none, link, "for the kernel, but the port has no exception TAP") \
+	X(ipsec_handover_full, link, "the worker that owns the SA is slow: ring between workers full") \
 	X(inject_bad, link, "control asked to send something malformed") \
 	X(no_buffer, link, "no packet buffer left")
 /* clang-format on */

@@ -4,6 +4,10 @@
  * packets, and each is given every ESP packet that either of them sent, so that of every number two
  * copies race for the window. Each packet carries its own identity inside: it must come out once.
  *
+ * Once with the SA shared by both, once owned by one of them, which the other hands its packets to
+ * (MP-04), and once with the SA moving to and fro meanwhile (MP-05). An inner packet's length says
+ * which worker received it and its place among eight, so that the numbers show the order.
+ *
  * The threads meet after each round, so that no number can be left of the window: then every drop
  * is known in advance, and a late one is an error. The last test has a small window instead.
  *
@@ -21,12 +25,14 @@
 #include "dataplane/conservation.h"
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/library.h"
+#include "dataplane/handover.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/punt.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/table/sa_table.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <rte_cycles.h>
@@ -34,6 +40,7 @@
 #include <rte_ether.h>
 #include <rte_rcu_qsbr.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define WORKERS     2
 #define PORTS       3
@@ -48,7 +55,8 @@
 #define SPI         0xc0000001u
 #define POOL_MBUFS  8191
 #define WIRE_SLOTS  4096
-#define TEXT_LENGTH 64 /* octets of an inner packet */
+#define TEXT_LENGTH 64 /* octets of an inner packet, at least */
+#define PLACES      8
 #define SERVER      0xc0000281u
 #define CLIENT      0xcb0071c1u
 
@@ -75,8 +83,18 @@ static cpu_set_t processors; /* before EAL bound us to one */
 static _Atomic uint8_t numbers[PACKETS + 1], identities[PACKETS];
 static uint64_t number_before; /* what the SA had sent before */
 static uint16_t replay_window = WINDOW;
+static bool owned;
+static uint16_t lengths[PACKETS + 1]; /* of the inner packet with a number */
+static _Atomic unsigned running, arrivals;
 
 /* ---- what leaves ---- */
+
+static uint16_t length_of(uint32_t identity)
+{
+	unsigned from = identity / (PACKETS / WORKERS);
+
+	return (uint16_t)(TEXT_LENGTH + 4 * (from * PLACES + identity % PLACES));
+}
 
 static void to_wire(struct side *side, struct rte_mbuf *packet)
 {
@@ -102,6 +120,8 @@ static void take_encrypted(struct side *side, struct rte_mbuf *packet)
 		side->strangers++;
 	else if (atomic_fetch_add(&numbers[number], 1) != 0)
 		side->numbers_twice++;
+	else
+		lengths[number] = (uint16_t)(rte_pktmbuf_pkt_len(packet) - 14 - 20 - 16 - 4 - 16);
 	side->encrypted++;
 	to_wire(side, packet);
 }
@@ -111,7 +131,7 @@ static void take_decrypted(struct side *side, struct rte_mbuf *packet)
 	uint32_t identity;
 
 	memcpy(&identity, rte_pktmbuf_mtod_offset(packet, char *, 14 + 20), sizeof(identity));
-	if (rte_pktmbuf_pkt_len(packet) != 14 + TEXT_LENGTH || identity >= PACKETS)
+	if (identity >= PACKETS || rte_pktmbuf_pkt_len(packet) != 14u + length_of(identity))
 		side->strangers++;
 	else if (atomic_fetch_add(&identities[identity], 1) != 0)
 		side->identities_twice++;
@@ -145,19 +165,20 @@ static struct rte_mbuf *clear_packet(uint32_t identity)
 	struct rte_mbuf *packet = rte_pktmbuf_alloc(pool);
 	struct rte_ether_hdr *ether;
 	struct rte_ipv4_hdr *ip;
+	uint16_t length = length_of(identity);
 
 	if (packet == NULL)
 		abort(); /* the pool holds every packet of a round */
-	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(packet, 14 + TEXT_LENGTH);
+	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(packet, 14 + length);
 	if (ether == NULL)
 		abort();
-	memset(ether, 0, 14 + TEXT_LENGTH);
+	memset(ether, 0, 14 + length);
 	ether->dst_addr = (struct rte_ether_addr){{2, 0, 0, 0, 2, 1}};
 	ether->src_addr = (struct rte_ether_addr){{2, 0, 0, 0, 0xee, 5}};
 	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
 	ip = (struct rte_ipv4_hdr *)(ether + 1);
 	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
-		.total_length = RTE_BE16(TEXT_LENGTH),
+		.total_length = rte_cpu_to_be_16(length),
 		.time_to_live = 63,
 		.next_proto_id = 253,
 		.src_addr = RTE_BE32(SERVER),
@@ -191,6 +212,32 @@ static bool receive_wire(struct side *side)
 	return count > 0;
 }
 
+/* The other threads' turn: there may be fewer processors than threads. */
+static void rest(void)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+
+	nanosleep(&moment, NULL);
+}
+
+static bool take_over(struct side *side)
+{
+	return owned && handover_poll(&side->worker) > 0;
+}
+
+/* Until all of the round is through: every buffer is back. */
+static void meet(struct side *side)
+{
+	unsigned all = (atomic_fetch_add(&arrivals, 1) / WORKERS + 1) * WORKERS;
+
+	while (atomic_load(&arrivals) < all || rte_mempool_avail_count(pool) < POOL_MBUFS) {
+		if (!take_over(side) && !receive_wire(side))
+			rest();
+		rte_rcu_qsbr_quiescent(tables_qsbr(tables), side->worker.index);
+	}
+	pthread_barrier_wait(&barrier);
+}
+
 static void *run(void *argument)
 {
 	struct side *side = argument;
@@ -200,14 +247,18 @@ static void *run(void *argument)
 	rte_rcu_qsbr_thread_online(qsbr, side->worker.index);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < BURSTS; i++) {
+			take_over(side);
 			send_clear(side);
 			receive_wire(side);
 			rte_rcu_qsbr_quiescent(qsbr, side->worker.index);
 		}
-		pthread_barrier_wait(&barrier); /* all of the round is on the wire */
-		while (receive_wire(side))
-			;
-		pthread_barrier_wait(&barrier);
+		meet(side);
+	}
+	atomic_fetch_sub(&running, 1);
+	while (atomic_load(&running) > 0) { /* a move may be under way */
+		if (!take_over(side))
+			rest();
+		rte_rcu_qsbr_quiescent(qsbr, side->worker.index);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, side->worker.index);
 	return NULL;
@@ -393,14 +444,15 @@ static void side_free(struct side *side)
 	pipeline_worker_fini(worker);
 	punt_worker_fini(worker);
 	event_worker_fini(worker);
+	handover_close(worker);
 	crypto_engine_free(worker->crypto);
 	rte_ring_free(worker->exception_out);
 	rte_ring_free(side->wire);
 }
 
-static void race(uint32_t flags, uint64_t before)
+static void sides_make(uint32_t flags, uint64_t before)
 {
-	pthread_t threads[WORKERS];
+	struct worker *workers[WORKERS] = {&sides[0].worker, &sides[1].worker};
 
 	number_before = before;
 	memset((void *)numbers, 0, sizeof(numbers));
@@ -416,12 +468,57 @@ static void race(uint32_t flags, uint64_t before)
 	tables_make(flags);
 	for (unsigned i = 0; i < WORKERS; i++)
 		side_make(i);
+	if (owned)
+		assert_int_equal(
+			handover_open(workers, WORKERS, tables_sas_own(tables, WORKERS)), 0);
+}
+
+/* How often it had to be asked. */
+static unsigned move(uint8_t direction, uint32_t id, uint32_t worker)
+{
+	const struct command command = {.type = COMMAND_SA_OWNER,
+		.sa_owner = {.sa_id = id, .direction = direction, .worker = worker}};
+	unsigned asked = 1;
+	int error;
+
+	while ((error = tables_apply(tables, &command)) == EAGAIN) {
+		tables_publish(tables);
+		rest();
+		asked++;
+	}
+	assert_int_equal(error, 0);
+	return asked;
+}
+
+static void race_moving(uint32_t flags, uint64_t before, bool moving)
+{
+	pthread_t threads[WORKERS];
+	unsigned moves = 0;
+
+	sides_make(flags, before);
+	atomic_store(&running, WORKERS + moving);
+	atomic_store(&arrivals, 0);
 	assert_int_equal(pthread_barrier_init(&barrier, NULL, WORKERS), 0);
 	for (unsigned i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, run, &sides[i]), 0);
+	pthread_setaffinity_np(pthread_self(), sizeof(processors), &processors);
+	for (; moving && atomic_load(&running) > 1; moves++) {
+		move(SA_OUTBOUND, SA_OUT, moves % WORKERS);
+		move(SA_INBOUND, SA_IN, (moves + 1) % WORKERS);
+	}
+	if (moving) {
+		print_message("# %u moves of each direction\n", moves);
+		assert_true(moves > WORKERS);
+		atomic_fetch_sub(&running, 1);
+	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&barrier);
+}
+
+static void race(uint32_t flags, uint64_t before)
+{
+	race_moving(flags, before, false);
 }
 
 static uint64_t drops(enum drop_reason reason)
@@ -437,7 +534,7 @@ static void finish(void)
 		assert_int_equal(side->lost + side->strangers, 0);
 		assert_int_equal(side->numbers_twice, 0);
 		assert_int_equal(side->identities_twice, 0);
-		assert_true(side->delivered > 0); /* both took part */
+		assert_true(owned || side->delivered > 0); /* both took part */
 		side_free(&sides[i]);
 	}
 	assert_int_equal(rte_mempool_avail_count(pool), POOL_MBUFS);
@@ -519,7 +616,7 @@ static void one_sa_late(void **state)
 	delivered = sides[0].delivered + sides[1].delivered;
 	for (unsigned i = 0; i < PACKETS; i++)
 		twice += identities[i] > 1;
-	print_message("%llu of %u passed, %llu copies were late\n", (unsigned long long)delivered,
+	print_message("# %llu of %u passed, %llu copies were late\n", (unsigned long long)delivered,
 		PACKETS, (unsigned long long)drops(DROP_ipsec_replay_late));
 	assert_int_equal(twice, 0);
 	assert_true(drops(DROP_ipsec_replay_late) > PACKETS / 100);
@@ -533,6 +630,88 @@ static void one_sa_late(void **state)
 	finish();
 }
 
+/* In the order of the numbers, each worker's packets are in the order in which it received them. */
+static void check_order(uint64_t sent)
+{
+	uint16_t next[WORKERS] = {0};
+	uint64_t wrong = 0;
+
+	for (uint64_t i = 1; i <= sent; i++) {
+		unsigned place = (unsigned)(lengths[i] - TEXT_LENGTH) / 4, from = place / PLACES;
+		assert_true(from < WORKERS);
+		wrong += place % PLACES != next[from] % PLACES;
+		next[from] = (uint16_t)(place + 1);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void check_handed(void)
+{
+	uint64_t handed = sides[0].counters.handed_over + sides[1].counters.handed_over;
+
+	assert_int_equal(handed, sides[0].counters.taken_over + sides[1].counters.taken_over);
+	assert_true(handed > PACKETS / 4);
+	assert_int_equal(drops(DROP_ipsec_handover_full), 0);
+	print_message("# %llu handed over\n", (unsigned long long)handed);
+}
+
+// MP-04, MP-01, MP-03: worker 1 owns both directions
+static void one_sa_owned(void **state)
+{
+	(void)state;
+	owned = true;
+	race(0, 0);
+	check(PACKETS);
+	check_order(PACKETS);
+	check_handed();
+	assert_int_equal(sides[1].counters.esp_encrypted, PACKETS);
+	assert_int_equal(sides[1].counters.esp_decrypted, PACKETS);
+	assert_int_equal(sides[0].counters.taken_over, 0);
+	finish();
+	owned = false;
+}
+
+// MP-05: numbers, window and counters go with it, and order stays
+static void one_sa_moves(void **state)
+{
+	(void)state;
+	owned = true;
+	race_moving(SA_ESN, (UINT64_C(1) << 32) - PACKETS / 2, true);
+	check(PACKETS);
+	check_order(PACKETS);
+	check_handed();
+	assert_true(sides[0].counters.esp_encrypted > 0 && sides[1].counters.esp_encrypted > 0);
+	assert_true(sides[0].counters.esp_decrypted > 0 && sides[1].counters.esp_decrypted > 0);
+	finish();
+	owned = false;
+}
+
+// MP-04: the owner does not look; what finds no room is counted, the rest arrives
+static void ring_full(void **state)
+{
+	const unsigned bursts = HANDOVER_SLOTS / BURST_SIZE + 2, room = HANDOVER_SLOTS - 1;
+	const unsigned sent = bursts * BURST_SIZE;
+	(void)state;
+
+	owned = true;
+	sides_make(0, 0);
+	for (unsigned i = 0; i < bursts; i++)
+		send_clear(&sides[0]);
+	assert_int_equal(sides[0].counters.handed_over, room);
+	assert_int_equal(sides[0].counters.drops[DROP_ipsec_handover_full], sent - room);
+	while (take_over(&sides[1]))
+		;
+	assert_int_equal(sides[1].counters.taken_over, room);
+	assert_int_equal(sides[1].encrypted, room);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct rte_mbuf *packet;
+		while (rte_ring_sc_dequeue(sides[i].wire, (void **)&packet) == 0)
+			rte_pktmbuf_free(packet);
+	}
+	finish();
+	owned = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -540,6 +719,9 @@ int main(void)
 		cmocka_unit_test(one_sa_extended),
 		cmocka_unit_test(one_sa_ends),
 		cmocka_unit_test(one_sa_late),
+		cmocka_unit_test(one_sa_owned),
+		cmocka_unit_test(one_sa_moves),
+		cmocka_unit_test(ring_full),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

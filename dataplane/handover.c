@@ -1,0 +1,141 @@
+#include "dataplane/handover.h"
+
+#include "dataplane/drop.h"
+#include "dataplane/pipeline.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint32_t flag_of(enum sa_direction direction)
+{
+	return direction == SA_INBOUND ? PACKET_HANDED_IN : PACKET_HANDED_OUT;
+}
+
+static int ring_open(struct worker *const *workers, unsigned from, unsigned to)
+{
+	char name[32];
+	struct rte_ring *ring;
+
+	snprintf(name, sizeof(name), "handover_%u_%u", from, to);
+	ring = rte_ring_create(name, HANDOVER_SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	workers[from]->handover->out[to] = workers[to]->handover->in[from] = ring;
+	return ring ? 0 : -rte_errno;
+}
+
+int handover_open(struct worker *const *workers, unsigned count, struct sa_owner *owner)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		workers[i]->handover = calloc(1, sizeof(*workers[i]->handover));
+		if (!workers[i]->handover)
+			return -ENOMEM;
+		workers[i]->handover->owner = owner;
+		workers[i]->handover->workers = count;
+		workers[i]->handover->self = workers[i]->index;
+	}
+	for (unsigned from = 0; from < count && !error; from++)
+		for (unsigned to = 0; to < count && !error; to++)
+			error = ring_open(workers, from, to);
+	return error;
+}
+
+void handover_close(struct worker *worker)
+{
+	struct handover *h = worker->handover;
+
+	for (unsigned from = 0; h != NULL && from < h->workers; from++)
+		rte_ring_free(h->in[from]);
+	free(h);
+	worker->handover = NULL;
+}
+
+static void batch_send(struct worker *worker, unsigned to)
+{
+	struct handover *h = worker->handover;
+	struct handover_batch *batch = &h->batches[to];
+	unsigned sent = rte_ring_sp_enqueue_burst(
+		h->out[to], (void *const *)batch->packets, batch->count, NULL);
+
+	worker->counters->handed_over += sent;
+	for (unsigned i = sent; i < batch->count; i++)
+		drop_packet(worker, batch->packets[i], DROP_ipsec_handover_full);
+	batch->count = 0;
+	h->waiting &= ~(1u << to);
+}
+
+void handover_flush(struct worker *worker)
+{
+	struct handover *h = worker->handover;
+
+	while (h->waiting != 0)
+		batch_send(worker, (unsigned)__builtin_ctz(h->waiting));
+}
+
+bool handover_take(
+	struct worker *worker, struct rte_mbuf *packet, enum sa_direction direction, uint32_t sa_id)
+{
+	struct handover *h = worker->handover;
+	struct packet *p = packet_get(packet);
+	uint32_t flag = flag_of(direction);
+	bool came = p->flags & flag;
+	unsigned to;
+
+	p->flags &= ~flag;
+	/* What was handed to the owner is the owner's, also when what follows goes elsewhere. */
+	if (came ? sa_owner_of(h->owner, (uint8_t)direction, sa_id) == h->self
+		 : handover_is_here(worker, direction, sa_id))
+		return false;
+	to = sa_owner_next(h->owner, (uint8_t)direction, sa_id);
+	p->flags |= flag;
+	/* Table entries may go before it does. */
+	p->tunnel = p->nested = p->origin = NULL;
+	p->route = NULL;
+	if (h->batches[to].count == BURST_SIZE)
+		batch_send(worker, to);
+	h->batches[to].packets[h->batches[to].count++] = packet;
+	h->waiting |= 1u << to;
+	return true;
+}
+
+/* Up to `most` packets of one ring. */
+static unsigned ring_run(struct worker *worker, struct rte_ring *ring, unsigned most)
+{
+	struct rte_mbuf *packets[BURST_SIZE];
+	unsigned done = 0, count;
+
+	while (done < most) {
+		count = rte_ring_sc_dequeue_burst(
+			ring, (void **)packets, RTE_MIN(most - done, (unsigned)BURST_SIZE), NULL);
+		if (count == 0)
+			break;
+		worker->counters->taken_over += count;
+		pipeline_handover_burst(worker, packets, count);
+		worker_flush(worker);
+		done += count;
+	}
+	return done;
+}
+
+unsigned handover_poll(struct worker *worker)
+{
+	struct handover *h = worker->handover;
+	uint32_t arriving = atomic_load_explicit(&h->owner->arriving, memory_order_acquire);
+	unsigned found;
+
+	if (unlikely(arriving == h->self)) /* what came for it waits until it is ours */
+		return 0;
+	found = ring_run(worker, h->in[h->self], rte_ring_count(h->in[h->self]));
+	for (unsigned from = 0; from < h->workers; from++) {
+		bool all = unlikely(arriving != SA_OWNER_NONE);
+		if (from != h->self && !rte_ring_empty(h->in[from]))
+			found += ring_run(worker, h->in[from],
+				all ? rte_ring_count(h->in[from]) : BURST_SIZE);
+	}
+	if (unlikely(arriving != SA_OWNER_NONE)) /* pairs with sa_owner.c's acquire */
+		atomic_fetch_add_explicit(&h->owner->looks[h->self].count, 1, memory_order_release);
+	return found;
+}
