@@ -396,16 +396,36 @@ void policy_stack_del(struct charon *c, const struct keying_policy *policy, stru
 		(void)verdict_refuse(verdict, KEYING_NOT_FOUND, "there is no such policy");
 }
 
-bool policy_stack_hits(const struct charon *c, const struct keying_policy *policy, uint64_t *hits)
+/* A packet passes by a policy into or out of the SAs that its stack names, old and new. */
+static monotonic last_use(const struct charon *c, const struct stack *stack)
+{
+	const struct sa_database *associations = ipsec_associations(c->ipsec);
+	monotonic last = 0;
+
+	for (const struct entry *e = stack->top; e; e = e->next) {
+		uint64_t handle = e->policy.handle;
+		const struct sa *sa =
+			stack->key.direction == SA_OUTBOUND
+				? map_get_pointer(c->handles, &handle)
+				: sa_database_inbound(associations, ntohl(e->policy.spi));
+		monotonic use = sa ? ipsec_query_sa(c->ipsec, sa).last_use_ns : 0;
+		last = use > last ? use : last;
+	}
+	return last;
+}
+
+bool policy_stack_state(const struct charon *c, const struct keying_policy *policy,
+	struct keying_policy_state *state)
 {
 	const struct entry *entry = find_entry(c, policy);
 	const struct attachment *attachment = ipsec_attachment(c->ipsec);
 
-	*hits = 0;
+	memset(state, 0, sizeof(*state));
 	if (!entry)
 		return false;
 	if (entry->stack->policy && attachment)
-		*hits = attach_policy_hits(attachment, entry->stack->policy->ids[0]);
+		state->hits = attach_policy_hits(attachment, entry->stack->policy->ids[0]);
+	state->last_use_s = last_use(c, entry->stack) / CLOCK_NS_PER_S;
 	return true;
 }
 

@@ -19,7 +19,8 @@ uint64_t policy_stack_add(
 void policy_stack_del(
 	struct charon *c, const struct keying_policy *policy, struct verdict *verdict);
 /* False: there is none. */
-bool policy_stack_hits(const struct charon *c, const struct keying_policy *policy, uint64_t *hits);
+bool policy_stack_state(const struct charon *c, const struct keying_policy *policy,
+	struct keying_policy_state *state);
 /* TRN-13: the SA moved; the host selectors of its policies that were its ends are so still. charon
  * goes on to name them by what they were. */
 void policy_stack_follow(struct charon *c, const struct sa *sa, const struct sa_command *former);

@@ -124,12 +124,9 @@ static bool on_add_policy(struct charon *c, struct turn *t)
 
 static bool on_query_policy(struct charon *c, struct turn *t)
 {
-	uint64_t hits;
-
-	if (!policy_stack_hits(c, &t->request->policy, &hits))
+	if (!policy_stack_state(c, &t->request->policy, &t->answer->policy_state))
 		return verdict_refuse(&t->verdict, KEYING_NOT_FOUND, "there is no such policy");
 	t->answer->header.type = KEYING_POLICY_STATE;
-	t->answer->policy_state.hits = hits;
 	return true;
 }
 

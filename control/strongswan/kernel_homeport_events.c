@@ -16,18 +16,6 @@
 #include "kernel_homeport_convert.h"
 
 #include <daemon.h>
-#include <processing/jobs/callback_job.h>
-
-/** charon has long registered a CHILD_SA by then, in seconds */
-#define GIVE_UP_DELAY 1
-
-/**
- * An SA charon is to give up
- */
-typedef struct {
-	uint32_t spi;
-	host_t *dst;
-} given_up_t;
 
 /**
  * EXPIRE: LIFE-02, LIFE-04, KIF-40
@@ -124,39 +112,4 @@ void kernel_homeport_events_raise(const struct keying_message *event)
 				 keying_type_name(event->header.type));
 			break;
 	}
-}
-
-/**
- * Destroy a given_up_t
- */
-static void given_up_destroy(given_up_t *this)
-{
-	this->dst->destroy(this->dst);
-	free(this);
-}
-
-/**
- * Tell charon, in a worker thread
- */
-static job_requeue_t tell(given_up_t *this)
-{
-	charon->kernel->expire(charon->kernel, IPPROTO_ESP, this->spi, this->dst,
-						   TRUE);
-	return JOB_REQUEUE_NONE;
-}
-
-/*
- * see header file
- */
-void kernel_homeport_events_give_up(uint32_t spi, host_t *dst)
-{
-	given_up_t *this;
-
-	INIT(this,
-		.spi = spi,
-		.dst = dst,
-	);
-	lib->scheduler->schedule_job(lib->scheduler,
-		(job_t*)callback_job_create((callback_job_cb_t)tell, this,
-				(callback_job_cleanup_t)given_up_destroy, NULL), GIVE_UP_DELAY);
 }

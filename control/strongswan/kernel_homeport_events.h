@@ -32,13 +32,4 @@
  */
 void kernel_homeport_events_raise(const struct keying_message *event);
 
-/**
- * Have charon delete the CHILD_SA of an SA that could not be installed. In a
- * moment: charon may still be busy with setting it up.
- *
- * @param spi			SPI, network order
- * @param dst			destination, adopted
- */
-void kernel_homeport_events_give_up(uint32_t spi, host_t *dst);
-
 #endif /** KERNEL_HOMEPORT_EVENTS_H_ @}*/

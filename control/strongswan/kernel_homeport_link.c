@@ -13,19 +13,16 @@
  */
 
 #include "kernel_homeport_link.h"
+#include "kernel_homeport_connect.h"
+#include "kernel_homeport_requests.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <collections/linked_list.h>
-#include <threading/condvar.h>
-#include <threading/mutex.h>
 #include <threading/thread.h>
 #include <utils/debug.h>
 
@@ -36,11 +33,7 @@
 /** time for the greeting */
 #define GREETING_TIMEOUT 2000
 
-/** unanswered requests besides those of a replay */
-#define UNANSWERED_MAX 16384
-
 typedef struct private_kernel_homeport_link_t private_kernel_homeport_link_t;
-typedef struct request_t request_t;
 
 /**
  * private data of the link
@@ -56,11 +49,6 @@ struct private_kernel_homeport_link_t {
 	 * path of control's socket
 	 */
 	char *path;
-
-	/**
-	 * time-out in ms
-	 */
-	u_int timeout;
 
 	/**
 	 * number of this process
@@ -83,86 +71,19 @@ struct private_kernel_homeport_link_t {
 	int wakeup;
 
 	/**
-	 * socket, -1 if there is none; of our thread alone
+	 * socket, -1 if there is none; opened and closed by our thread alone
 	 */
 	int fd;
 
 	/**
-	 * locks all below
+	 * what was asked and not answered
 	 */
-	mutex_t *mutex;
-
-	/**
-	 * signals answers, and that there won't be any
-	 */
-	condvar_t *condvar;
+	kernel_homeport_requests_t *requests;
 
 	/**
 	 * TRUE to end
 	 */
-	bool stop;
-
-	/**
-	 * TRUE from the greeting on
-	 */
-	bool up;
-
-	/**
-	 * TRUE if too much is unanswered: our thread ends the connection
-	 */
-	bool overflow;
-
-	/**
-	 * last id given to a request
-	 */
-	uint64_t id;
-
-	/**
-	 * encoded requests to send, as chunk_t*
-	 */
-	linked_list_t *queue;
-
-	/**
-	 * requests without an answer, as request_t*, oldest first
-	 */
-	linked_list_t *unanswered;
-
-	/**
-	 * requests that somebody waits for and that have what they will get
-	 */
-	linked_list_t *answered;
-
-	/**
-	 * how many the last replay left unanswered at first
-	 */
-	u_int replayed;
-};
-
-/**
- * A request that was queued
- */
-struct request_t {
-
-	/** its id */
-	uint64_t id;
-
-	/** its type */
-	uint16_t type;
-
-	/** for the handler */
-	uint64_t context;
-
-	/** when it was queued, in ms */
-	uint64_t queued;
-
-	/** somebody waits for it */
-	bool waited;
-
-	/** nobody waits anymore */
-	bool abandoned;
-
-	/** the answer, for who waits; NULL if there won't be one */
-	struct keying_message *answer;
+	refcount_t stop;
 };
 
 /**
@@ -174,15 +95,6 @@ static uint64_t now_ms()
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/**
- * Free an encoded request; it may hold keys
- */
-static void destroy_encoded(chunk_t *encoded)
-{
-	chunk_clear(encoded);
-	free(encoded);
 }
 
 /**
@@ -198,148 +110,29 @@ static void wake(private_kernel_homeport_link_t *this)
 METHOD(kernel_homeport_link_t, get_state, kernel_homeport_state_t,
 	private_kernel_homeport_link_t *this)
 {
-	kernel_homeport_state_t state = LINK_DOWN;
-	request_t *oldest;
-
-	this->mutex->lock(this->mutex);
-	if (this->up && !this->overflow)
-	{
-		state = LINK_UP;
-		if (this->unanswered->get_first(this->unanswered,
-										(void**)&oldest) == SUCCESS &&
-			now_ms() - oldest->queued > this->timeout)
-		{
-			state = LINK_STALLED;
-		}
-	}
-	this->mutex->unlock(this->mutex);
-	return state;
+	return this->requests->get_state(this->requests);
 }
 
 METHOD(kernel_homeport_link_t, send_, uint64_t,
 	private_kernel_homeport_link_t *this, struct keying_message *request,
 	uint64_t context, bool wait)
 {
-	uint8_t octets[KEYING_MESSAGE_MAX];
-	chunk_t *encoded = NULL;
-	request_t *entry;
-	size_t length;
-	uint64_t id = 0;
+	uint64_t id;
+	bool stuck;
 
-	this->mutex->lock(this->mutex);
-	if (this->up && !this->overflow)
-	{
-		request->header.id = this->id + 1;
-		length = keying_encode(request, octets);
-		if (!length)
-		{
-			DBG1(DBG_KNL, "homeport: %s request cannot be encoded",
-				 keying_type_name(request->header.type));
-		}
-		else
-		{
-			id = ++this->id;
-			INIT(encoded);
-			*encoded = chunk_clone(chunk_create(octets, length));
-			INIT(entry,
-				.id = id,
-				.type = request->header.type,
-				.context = context,
-				.queued = now_ms(),
-				.waited = wait,
-			);
-			this->queue->insert_last(this->queue, encoded);
-			this->unanswered->insert_last(this->unanswered, entry);
-			if (this->unanswered->get_count(this->unanswered) >
-												UNANSWERED_MAX + this->replayed)
-			{
-				this->overflow = TRUE;
-			}
-		}
-		memwipe(octets, sizeof(octets));
-	}
-	this->mutex->unlock(this->mutex);
-	if (id)
+	id = this->requests->send(this->requests, request, context, wait, &stuck);
+	if (stuck)
 	{
 		wake(this);
 	}
 	return id;
 }
 
-/**
- * Find a request by its id; lock is held
- */
-static request_t *find(linked_list_t *list, uint64_t id, bool remove)
-{
-	enumerator_t *enumerator;
-	request_t *entry, *found = NULL;
-
-	/* answers come about in order, so this ends early */
-	enumerator = list->create_enumerator(list);
-	while (enumerator->enumerate(enumerator, &entry))
-	{
-		if (entry->id == id)
-		{
-			found = entry;
-			if (remove)
-			{
-				list->remove_at(list, enumerator);
-			}
-			break;
-		}
-	}
-	enumerator->destroy(enumerator);
-	return found;
-}
-
 METHOD(kernel_homeport_link_t, wait_, bool,
 	private_kernel_homeport_link_t *this, uint64_t id,
 	struct keying_message *answer)
 {
-	request_t *entry;
-	uint64_t deadline, now;
-
-	if (!id)
-	{
-		return FALSE;
-	}
-	deadline = now_ms() + this->timeout;
-	this->mutex->lock(this->mutex);
-	while (TRUE)
-	{
-		entry = find(this->answered, id, TRUE);
-		if (entry)
-		{
-			break;
-		}
-		now = now_ms();
-		if (now >= deadline)
-		{	/* it stays in the list, a sign of how late control is */
-			entry = find(this->unanswered, id, FALSE);
-			if (entry)
-			{
-				entry->waited = FALSE;
-				entry->abandoned = TRUE;
-				entry = NULL;
-			}
-			break;
-		}
-		this->condvar->timed_wait(this->condvar, this->mutex, deadline - now);
-	}
-	this->mutex->unlock(this->mutex);
-	if (!entry)
-	{
-		return FALSE;
-	}
-	if (entry->answer)
-	{
-		*answer = *entry->answer;
-		free(entry->answer);
-		free(entry);
-		return TRUE;
-	}
-	free(entry);
-	return FALSE;
+	return this->requests->wait(this->requests, id, answer);
 }
 
 /**
@@ -347,122 +140,12 @@ METHOD(kernel_homeport_link_t, wait_, bool,
  */
 static void disconnect(private_kernel_homeport_link_t *this)
 {
-	request_t *entry;
-	chunk_t *encoded;
-
+	this->requests->close(this->requests);
 	if (this->fd >= 0)
 	{
 		close(this->fd);
 		this->fd = -1;
 	}
-	this->mutex->lock(this->mutex);
-	this->up = FALSE;
-	this->overflow = FALSE;
-	while (this->queue->remove_first(this->queue, (void**)&encoded) == SUCCESS)
-	{
-		destroy_encoded(encoded);
-	}
-	while (this->unanswered->remove_first(this->unanswered,
-										  (void**)&entry) == SUCCESS)
-	{
-		if (entry->waited)
-		{
-			this->answered->insert_last(this->answered, entry);
-		}
-		else
-		{
-			free(entry);
-		}
-	}
-	this->condvar->broadcast(this->condvar);
-	this->mutex->unlock(this->mutex);
-}
-
-/**
- * Only who owns the socket, root or ourselves get to see keys (KIF-52).
- */
-static bool trusted(private_kernel_homeport_link_t *this, int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	struct stat st;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-		stat(this->path, &st) < 0)
-	{
-		return FALSE;
-	}
-	if (st.st_mode & S_IWOTH)
-	{
-		DBG1(DBG_KNL, "homeport: everybody may write to %s, not used",
-			 this->path);
-		return FALSE;
-	}
-	if (peer.uid != 0 && peer.uid != geteuid() && peer.uid != st.st_uid)
-	{
-		DBG1(DBG_KNL, "homeport: user %u listens on %s, which is not its own",
-			 (u_int)peer.uid, this->path);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-/**
- * Connect and say hello; quiet, but for the first time that it fails
- */
-static bool connect_to_control(private_kernel_homeport_link_t *this,
-							   bool *told)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct keying_message hello = {
-		.header.type = KEYING_HELLO,
-		.header.id = 1,
-		.hello = {
-			.magic = KEYING_MAGIC,
-			.instance = this->instance,
-		},
-	};
-	uint8_t octets[KEYING_MESSAGE_MAX];
-	size_t length;
-	int fd;
-
-	snprintf(hello.hello.agent, sizeof(hello.hello.agent), "strongSwan %s",
-			 HOMEPORT_STRONGSWAN_VERSION);
-	length = keying_encode(&hello, octets);
-	if (!length || strlen(this->path) >= sizeof(sun.sun_path))
-	{
-		if (!*told)
-		{
-			DBG1(DBG_KNL, "homeport: '%s' is no path of a socket", this->path);
-			*told = TRUE;
-		}
-		return FALSE;
-	}
-	strcpy(sun.sun_path, this->path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 ||
-		connect(fd, (struct sockaddr*)&sun, sizeof(sun)) < 0)
-	{
-		if (!*told)
-		{
-			DBG1(DBG_KNL, "homeport: no homeport-control at %s: %s, trying on",
-				 this->path, strerror(errno));
-			*told = TRUE;
-		}
-		if (fd >= 0)
-		{
-			close(fd);
-		}
-		return FALSE;
-	}
-	if (!trusted(this, fd) ||
-		send(fd, octets, length, MSG_NOSIGNAL) != (ssize_t)length)
-	{
-		close(fd);
-		return FALSE;
-	}
-	this->fd = fd;
-	return TRUE;
 }
 
 /**
@@ -509,25 +192,13 @@ static int receive(private_kernel_homeport_link_t *this,
 static void process_answer(private_kernel_homeport_link_t *this,
 						   const struct keying_message *message)
 {
-	request_t *entry;
+	uint64_t context;
+	uint16_t type;
 
-	this->mutex->lock(this->mutex);
-	entry = find(this->unanswered, message->header.id, TRUE);
-	if (entry && entry->waited)
+	if (this->requests->answer(this->requests, message, &type, &context))
 	{
-		entry->answer = malloc_thing(struct keying_message);
-		*entry->answer = *message;
-		this->answered->insert_last(this->answered, entry);
-		this->condvar->broadcast(this->condvar);
-		entry = NULL;
+		this->handler->answer(this->handler, type, context, message);
 	}
-	this->mutex->unlock(this->mutex);
-	if (entry && !entry->abandoned)
-	{
-		this->handler->answer(this->handler, entry->type, entry->context,
-							  message);
-	}
-	free(entry);
 }
 
 /**
@@ -539,18 +210,9 @@ static bool process_greeting(private_kernel_homeport_link_t *this,
 	switch (message->header.type)
 	{
 		case KEYING_WELCOME:
-			this->mutex->lock(this->mutex);
-			this->up = TRUE;
-			this->id = message->header.id;
-			/* no bound for a replay */
-			this->replayed = UINT_MAX - UNANSWERED_MAX;
-			this->mutex->unlock(this->mutex);
-
+			this->requests->open(this->requests, this->fd);
 			this->handler->replay(this->handler, &message->welcome);
-
-			this->mutex->lock(this->mutex);
-			this->replayed = this->unanswered->get_count(this->unanswered);
-			this->mutex->unlock(this->mutex);
+			this->requests->opened(this->requests);
 			return TRUE;
 		case KEYING_STATUS:
 			DBG1(DBG_KNL, "homeport: homeport-control does not take us: %s: %s",
@@ -604,53 +266,6 @@ static bool receive_all(private_kernel_homeport_link_t *this, bool *greeted)
 }
 
 /**
- * Send what the socket takes.
- *
- * @param left		whether there is more
- * @return			FALSE if the connection is at its end
- */
-static bool send_all(private_kernel_homeport_link_t *this, bool *left)
-{
-	chunk_t *encoded;
-	ssize_t sent;
-
-	while (TRUE)
-	{
-		this->mutex->lock(this->mutex);
-		if (this->queue->remove_first(this->queue,
-									  (void**)&encoded) != SUCCESS)
-		{
-			encoded = NULL;
-		}
-		this->mutex->unlock(this->mutex);
-		if (!encoded)
-		{
-			*left = FALSE;
-			return TRUE;
-		}
-		sent = send(this->fd, encoded->ptr, encoded->len,
-					MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent == (ssize_t)encoded->len)
-		{
-			destroy_encoded(encoded);
-			continue;
-		}
-		if (sent < 0 && (errno == EAGAIN || errno == EINTR ||
-						 errno == ENOBUFS))
-		{
-			this->mutex->lock(this->mutex);
-			this->queue->insert_first(this->queue, encoded);
-			this->mutex->unlock(this->mutex);
-			*left = TRUE;
-			return TRUE;
-		}
-		DBG1(DBG_KNL, "homeport: lost homeport-control: %s", strerror(errno));
-		destroy_encoded(encoded);
-		return FALSE;
-	}
-}
-
-/**
  * Wait for the socket, a wakeup or the time given.
  *
  * @return			events of the socket
@@ -676,34 +291,20 @@ static int wait_for_events(private_kernel_homeport_link_t *this, int events,
 }
 
 /**
- * Whether to end the thread, or the connection
- */
-static bool ends(private_kernel_homeport_link_t *this, bool *overflow)
-{
-	bool stop;
-
-	this->mutex->lock(this->mutex);
-	stop = this->stop;
-	*overflow = this->overflow;
-	this->mutex->unlock(this->mutex);
-	return stop;
-}
-
-/**
  * One connection, from the greeting to its end
  */
 static void serve(private_kernel_homeport_link_t *this, bool *greeted)
 {
 	uint64_t deadline = now_ms() + GREETING_TIMEOUT;
-	bool left = FALSE, overflow;
+	bool left = FALSE;
 	int events;
 
-	while (!ends(this, &overflow))
+	while (!ref_cur(&this->stop))
 	{
-		if (overflow)
+		if (this->requests->is_overflown(this->requests))
 		{
 			DBG1(DBG_KNL, "homeport: homeport-control left %d requests "
-				 "unanswered, connecting anew", UNANSWERED_MAX);
+				 "unanswered, connecting anew", KERNEL_HOMEPORT_UNANSWERED_MAX);
 			return;
 		}
 		if (!*greeted && now_ms() > deadline)
@@ -717,7 +318,7 @@ static void serve(private_kernel_homeport_link_t *this, bool *greeted)
 		{
 			return;
 		}
-		if (*greeted && !send_all(this, &left))
+		if (*greeted && !this->requests->flush(this->requests, &left))
 		{
 			return;
 		}
@@ -730,14 +331,15 @@ static void serve(private_kernel_homeport_link_t *this, bool *greeted)
 static void *run(private_kernel_homeport_link_t *this)
 {
 	u_int pause = RECONNECT_MIN;
-	bool told = FALSE, greeted, overflow;
+	bool told = FALSE, greeted;
 
 	/* ends by itself */
 	thread_cancelability(FALSE);
-	while (!ends(this, &overflow))
+	while (!ref_cur(&this->stop))
 	{
 		greeted = FALSE;
-		if (connect_to_control(this, &told))
+		this->fd = kernel_homeport_connect(this->path, this->instance, &told);
+		if (this->fd >= 0)
 		{
 			serve(this, &greeted);
 			disconnect(this);
@@ -747,7 +349,7 @@ static void *run(private_kernel_homeport_link_t *this)
 			pause = RECONNECT_MIN;
 			told = FALSE;
 		}
-		if (!ends(this, &overflow))
+		if (!ref_cur(&this->stop))
 		{
 			wait_for_events(this, 0, pause);
 			pause = min(pause * 2, RECONNECT_MAX);
@@ -769,9 +371,7 @@ METHOD(kernel_homeport_link_t, start, void,
 METHOD(kernel_homeport_link_t, stop, void,
 	private_kernel_homeport_link_t *this)
 {
-	this->mutex->lock(this->mutex);
-	this->stop = TRUE;
-	this->mutex->unlock(this->mutex);
+	ref_get(&this->stop);
 	wake(this);
 	if (this->thread)
 	{
@@ -781,25 +381,11 @@ METHOD(kernel_homeport_link_t, stop, void,
 	disconnect(this);
 }
 
-/**
- * Free a request
- */
-static void request_destroy(request_t *entry)
-{
-	free(entry->answer);
-	free(entry);
-}
-
 METHOD(kernel_homeport_link_t, destroy, void,
 	private_kernel_homeport_link_t *this)
 {
 	stop(this);
-	this->queue->destroy(this->queue);
-	this->unanswered->destroy_function(this->unanswered,
-									   (void*)request_destroy);
-	this->answered->destroy_function(this->answered, (void*)request_destroy);
-	this->condvar->destroy(this->condvar);
-	this->mutex->destroy(this->mutex);
+	this->requests->destroy(this->requests);
 	if (this->wakeup >= 0)
 	{
 		close(this->wakeup);
@@ -827,16 +413,11 @@ kernel_homeport_link_t *kernel_homeport_link_create(char *path, u_int timeout,
 			.destroy = _destroy,
 		},
 		.path = strdup(path),
-		.timeout = timeout,
 		.instance = instance,
 		.handler = handler,
 		.wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.fd = -1,
-		.mutex = mutex_create(MUTEX_TYPE_DEFAULT),
-		.condvar = condvar_create(CONDVAR_TYPE_DEFAULT),
-		.queue = linked_list_create(),
-		.unanswered = linked_list_create(),
-		.answered = linked_list_create(),
+		.requests = kernel_homeport_requests_create(timeout),
 	);
 	if (this->wakeup < 0)
 	{

@@ -112,9 +112,10 @@ plugin_t *kernel_homeport_plugin_create()
 
 	if (!made_for_this_charon())
 	{
-		DBG1(DBG_KNL, "kernel-homeport was built for strongSwan %s, and this "
-			 "program is not of that release: not loaded",
-			 HOMEPORT_STRONGSWAN_VERSION);
+		/* not by charon's bus, whose place in it may be another */
+		dbg(DBG_KNL, 1, "kernel-homeport was built for strongSwan %s, and this "
+			"program is not of that release: not loaded",
+			HOMEPORT_STRONGSWAN_VERSION);
 		return NULL;
 	}
 	INIT(this,

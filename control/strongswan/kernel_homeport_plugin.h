@@ -24,14 +24,21 @@
  * The files, from charon's calls down to the socket:
  *
  *   kernel_homeport_plugin   loaded by charon; checks that it fits
- *   kernel_homeport_ipsec    kernel_ipsec_t: each callback of charon, each
- *                            event to it
+ *   kernel_homeport_ipsec    kernel_ipsec_t: SPIs, the replay, and who does
+ *                            what of the rest:
+ *   kernel_homeport_add_sa   a new SA
+ *   kernel_homeport_sas      moving, looking at and deleting one
+ *   kernel_homeport_policies policies
+ *   kernel_homeport_core     what these share; late answers
+ *   kernel_homeport_events   events, to charon
  *   kernel_homeport_sad      what charon wants: associations, reserved SPIs
  *   kernel_homeport_spd      what charon wants: policies
  *   kernel_homeport_convert  charon's objects <-> the keying protocol's structs
  *   kernel_homeport_peer     who the peer of the IKE_SA at hand is
- *   kernel_homeport_link     one thread, one socket to homeport-control,
- *                            requests and their answers
+ *   kernel_homeport_spis     SPIs at hand before charon asks for one
+ *   kernel_homeport_link     one thread, one socket to homeport-control
+ *   kernel_homeport_connect  how it is reached
+ *   kernel_homeport_requests requests, and who waits for their answers
  *
  * charon's worker threads call with an IKE_SA checked out, so no call waits
  * longer than `timeout` (150 ms); once control is known not to answer, calls
@@ -39,8 +46,8 @@
  * back, or the plugin loses it, everything is told again (REPLAY_BEGIN ...
  * REPLAY_END of lib/ipc/keying.h).
  *
- * Two locks, taken in this order: that of kernel_homeport_ipsec around tables
- * and the order of requests, that of kernel_homeport_link around its queue.
+ * Two locks, taken in this order: that of kernel_homeport_core around tables
+ * and the order of requests, that of kernel_homeport_requests around its queue.
  * Neither is held while charon is called.
  */
 

@@ -85,6 +85,7 @@ METHOD(kernel_homeport_sad_t, reserve, void,
 	INIT(sa,
 		.spi = spi,
 		.inbound = TRUE,
+		.reserved = TRUE,
 	);
 	insert(this, sa);
 }
@@ -214,6 +215,7 @@ METHOD(kernel_homeport_sad_t, set, kernel_homeport_sa_t*,
 		insert(this, fresh);
 	}
 	sa->handle = data->handle;
+	sa->refused = KEYING_OK;
 	sa->proxy = data->mode == KEYING_TRANSPORT && !data->source.port &&
 				!data->destination.port;
 	sa->added = time_monotonic(NULL);

@@ -60,6 +60,12 @@ struct kernel_homeport_sa_t {
 	/** a soft limit was told of already */
 	bool soft_expired;
 
+	/** its SPI was handed out by get_spi(): it stays charon's without keys */
+	bool reserved;
+
+	/** why it has no keys, enum keying_status; 0 if none were refused */
+	uint32_t refused;
+
 	/** encoded ADD_SA, as it is now */
 	chunk_t message;
 

@@ -38,6 +38,11 @@ struct private_kernel_homeport_spd_t {
 	 * all entries, oldest first
 	 */
 	entry_t *first, *last;
+
+	/**
+	 * number of the newest one
+	 */
+	uint64_t number;
 };
 
 /**
@@ -47,6 +52,9 @@ struct entry_t {
 
 	/** as it was added */
 	struct keying_policy policy;
+
+	/** rises from one to the next */
+	uint64_t number;
 
 	/** the one that was added before, of the same selectors */
 	entry_t *older;
@@ -80,13 +88,14 @@ static bool equals(entry_t *a, entry_t *b)
 				 sizeof(a->policy.destination_ts));
 }
 
-METHOD(kernel_homeport_spd_t, add, void,
+METHOD(kernel_homeport_spd_t, add, uint64_t,
 	private_kernel_homeport_spd_t *this, const struct keying_policy *policy)
 {
 	entry_t *entry;
 
 	INIT(entry,
 		.policy = *policy,
+		.number = ++this->number,
 		.before = this->last,
 	);
 	if (this->last)
@@ -100,6 +109,20 @@ METHOD(kernel_homeport_spd_t, add, void,
 	this->last = entry;
 	entry->older = this->by_selectors->remove(this->by_selectors, entry);
 	this->by_selectors->put(this->by_selectors, entry, entry);
+	return entry->number;
+}
+
+METHOD(kernel_homeport_spd_t, newest, bool,
+	private_kernel_homeport_spd_t *this, struct keying_policy *policy)
+{
+	entry_t key = { .policy = *policy }, *entry;
+
+	entry = this->by_selectors->get(this->by_selectors, &key);
+	if (entry)
+	{
+		*policy = entry->policy;
+	}
+	return entry != NULL;
 }
 
 /**
@@ -131,15 +154,19 @@ static void unlink_entry(private_kernel_homeport_spd_t *this, entry_t *entry)
 	free(entry);
 }
 
-METHOD(kernel_homeport_spd_t, remove_, bool,
-	private_kernel_homeport_spd_t *this, struct keying_policy *policy)
+/**
+ * Take out the entry that charon means or, if there is a number, that one
+ */
+static bool take_out(private_kernel_homeport_spd_t *this,
+					 struct keying_policy *policy, uint64_t number)
 {
 	entry_t key = { .policy = *policy }, *newest, *entry, **link;
 
 	newest = this->by_selectors->remove(this->by_selectors, &key);
 	for (link = &newest; *link; link = &(*link)->older)
 	{
-		if (is_meant(&(*link)->policy, policy))
+		if (number ? (*link)->number == number
+				   : is_meant(&(*link)->policy, policy))
 		{
 			break;
 		}
@@ -160,6 +187,30 @@ METHOD(kernel_homeport_spd_t, remove_, bool,
 	*policy = entry->policy;
 	unlink_entry(this, entry);
 	return TRUE;
+}
+
+METHOD(kernel_homeport_spd_t, remove_, bool,
+	private_kernel_homeport_spd_t *this, struct keying_policy *policy)
+{
+	return take_out(this, policy, 0);
+}
+
+METHOD(kernel_homeport_spd_t, remove_number, bool,
+	private_kernel_homeport_spd_t *this, uint64_t number,
+	struct keying_policy *policy)
+{
+	entry_t *entry;
+
+	/* newest first: that is where one is that was just refused */
+	for (entry = this->last; entry; entry = entry->before)
+	{
+		if (entry->number == number)
+		{
+			*policy = entry->policy;
+			return take_out(this, policy, number);
+		}
+	}
+	return FALSE;
 }
 
 METHOD(kernel_homeport_spd_t, flush, void,
@@ -192,7 +243,7 @@ METHOD(kernel_homeport_spd_t, replay, u_int,
 			.header.type = KEYING_ADD_POLICY,
 			.policy = entry->policy,
 		};
-		link->send(link, &message, 0, FALSE);
+		link->send(link, &message, entry->number, FALSE);
 		count++;
 	}
 	return count;
@@ -216,7 +267,9 @@ kernel_homeport_spd_t *kernel_homeport_spd_create()
 	INIT(this,
 		.public = {
 			.add = _add,
+			.newest = _newest,
 			.remove = _remove_,
+			.remove_number = _remove_number,
 			.flush = _flush,
 			.replay = _replay,
 			.destroy = _destroy,

@@ -36,9 +36,18 @@ struct kernel_homeport_spd_t {
 	 * Add an entry.
 	 *
 	 * @param policy	the entry, copied
+	 * @return			its number
 	 */
-	void (*add)(kernel_homeport_spd_t *this,
-				const struct keying_policy *policy);
+	uint64_t (*add)(kernel_homeport_spd_t *this,
+					const struct keying_policy *policy);
+
+	/**
+	 * Find the entry of these selectors and direction that was added last.
+	 *
+	 * @param policy	selectors and direction, replaced by the entry
+	 * @return			FALSE if there is none
+	 */
+	bool (*newest)(kernel_homeport_spd_t *this, struct keying_policy *policy);
 
 	/**
 	 * Remove the entry that charon means. Its addresses may be those after an
@@ -48,6 +57,15 @@ struct kernel_homeport_spd_t {
 	 * @return			FALSE if there is none
 	 */
 	bool (*remove)(kernel_homeport_spd_t *this, struct keying_policy *policy);
+
+	/**
+	 * Remove the entry of that number.
+	 *
+	 * @param policy	set to what was added
+	 * @return			FALSE if there is none
+	 */
+	bool (*remove_number)(kernel_homeport_spd_t *this, uint64_t number,
+						  struct keying_policy *policy);
 
 	/**
 	 * Remove all.

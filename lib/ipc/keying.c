@@ -290,6 +290,7 @@ static void sa_state(struct walk *w, struct keying_message *m)
 static void policy_state(struct walk *w, struct keying_message *m)
 {
 	u64(w, &m->policy_state.hits);
+	u64(w, &m->policy_state.last_use_s);
 }
 
 static void expire(struct walk *w, struct keying_message *m)

@@ -53,7 +53,7 @@
 
 #include <assert.h>
 
-#define KEYING_VERSION       1
+#define KEYING_VERSION       2
 #define KEYING_MAGIC         0x686b6579u /* "hkey" */
 #define KEYING_HEADER_SIZE   16
 #define KEYING_MESSAGE_MAX   4096
@@ -256,7 +256,8 @@ struct keying_sa_state { /* none of these ever goes back (LIFE-12) */
 };
 
 struct keying_policy_state {
-	uint64_t hits; /* packets */
+	uint64_t hits;       /* packets */
+	uint64_t last_use_s; /* CLOCK_MONOTONIC, 0 never: of the SAs under these selectors */
 };
 
 struct keying_expire { /* KIF-40 */

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-VERSION = 1
+VERSION = 2
 MAGIC = 0x686B6579
 REQUESTS = ("hello lease_spis claim_spi add_sa update_sa query_sa del_sa flush_sas add_policy query_policy del_policy "
             "flush_policies replay_begin replay_end udp_port").split()
@@ -126,7 +126,7 @@ def read(octets):
     elif kind == "sa_state":
         answer.update(zip(("packets", "bytes", "last_use_s", "sequence"), struct.unpack("!4Q", body)))
     elif kind == "policy_state":
-        answer.update(hits=struct.unpack("!Q", body)[0])
+        answer.update(zip(("hits", "last_use_s"), struct.unpack("!QQ", body)))
     elif kind == "expire":
         answer.update(read_sa_id(body[:16]), hard=bool(struct.unpack("!I", body[16:20])[0]),
                       destination=address_text(body[24:40]), cause=text_of(body[40:]))

@@ -250,7 +250,7 @@ def test_malformed_messages_end_the_connection_alone(bed):
 	answer = client.ask("query_sa", one.id(True))
 	assert answer["status"] == "wrong_state" and client.closed_by_peer(), answer
 	client = keying.KeyingClient(bed.keying_path, greet=False)
-	client.socket.send(keying.pack("hello", 1, keying.hello(5), version=2))
+	client.socket.send(keying.pack("hello", 1, keying.hello(5), version=keying.VERSION + 1))
 	answer = client.answer(1)
 	assert answer["status"] == "wrong_version" and "version" in answer["text"] and client.closed_by_peer(), answer
 	both_ways(bed, one)  # nobody's tunnel was hurt

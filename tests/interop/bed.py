@@ -51,10 +51,10 @@ class Bed:
 			self.network.sysctl(where, f"net.ipv6.conf.{interface}.disable_ipv6", 0)
 			self.network.ip(where, f"-6 addr add {address} dev {interface} nodad")
 
-	def gateway_of(self, where, name, outer, inner, sas=2048, policies=8192, more="", **settings):
+	def gateway_of(self, where, name, outer, inner, sas=2048, policies=8192, more="", dataplane="", **settings):
 		gateway = programs.Gateway(self.network, where, self.build, agent="10.99.0.1", name=name, virtual=["10.99.0.0/16"],
 			ports=[("ext", "external", "hpext", f"{outer}/24", None), ("int", "internal", "hpint", f"{inner}/16", None)],
-			nodes=[], dataplane=LARGE.format(sas=sas, policies=policies),
+			nodes=[], dataplane=LARGE.format(sas=sas, policies=policies) + dataplane,
 			more=f'keying = {{ socket = "{self.network.path(f"keying{name}.sock")}"; {more} }};', **settings)
 		self.gateways.append(gateway)
 		return gateway
@@ -138,7 +138,7 @@ class Road(Bed):
 	CLIENT_CHILD = dict(remote_ts="10.1.0.0/16", esp="aes128gcm16")
 
 	def __init__(self, build, gateway_connection="", client_connection="", gateway_child="", client_child="", gateway_esp=None,
-			client_esp=None, gateway_settings="", client_settings="", sas=2048, policies=8192):
+			client_esp=None, gateway_settings="", client_settings="", **gateway):
 		super().__init__(build, "hp-road")
 		n = self.network
 		n.namespace("host", "gateway", "client")
@@ -154,8 +154,7 @@ class Road(Bed):
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
 		self.attach("a")
-		self.gateway = self.gateway_of("gateway", "", GATEWAY, "10.1.0.1", sas=sas, policies=policies,
-			routes=["default via 192.0.2.254 dev hpext"])
+		self.gateway = self.gateway_of("gateway", "", GATEWAY, "10.1.0.1", routes=["default via 192.0.2.254 dev hpext"], **gateway)
 		self.server = self.charon_of("gateway", "server", "", connection("rw", GATEWAY, None,
 			child("net", "10.1.0.0/16", None, gateway_esp or self.GATEWAY_CHILD["esp"], gateway_child), "auth = psk\nid = gw.example",
 			"auth = psk\nid = %any", "pools = pool4\n" + gateway_connection), pools="pool4 {\naddrs = 10.9.0.0/16\n}",

@@ -31,7 +31,7 @@ static const struct size_row { /* header included; what tests/e2e/keying_client.
 	{KEYING_STATUS, 16 + 196},
 	{KEYING_SPIS, 16 + 8},
 	{KEYING_SA_STATE, 16 + 32},
-	{KEYING_POLICY_STATE, 16 + 8},
+	{KEYING_POLICY_STATE, 16 + 16},
 	{KEYING_EXPIRE, 16 + 104},
 	{KEYING_MAPPING, 16 + 56},
 	{KEYING_ACQUIRE, 16 + 88},
@@ -163,9 +163,9 @@ static void every_type_reads_back(void **state)
 
 static void octets_are_as_documented(void **state)
 {
-	static const uint8_t start[] = {0, 1, 0, 4, 0, 0, 1, 0xe8, 0x11, 0x22, 0x33, 0x44, 0x55,
-		0x66, 0x77, 0x88, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0xff, 0xee, 0x01, 0, 0, 0, 7, 0, 0,
-		0, 0x11, 0, 2, 0, 20, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0};
+	static const uint8_t start[] = {0, KEYING_VERSION, 0, 4, 0, 0, 1, 0xe8, 0x11, 0x22, 0x33,
+		0x44, 0x55, 0x66, 0x77, 0x88, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0xff, 0xee, 0x01, 0, 0,
+		0, 7, 0, 0, 0, 0x11, 0, 2, 0, 20, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0};
 	static const uint8_t peer[] = {
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100, 9, 0x9c, 0x41, 0, 0};
 	struct keying_message m = example(KEYING_ADD_SA);

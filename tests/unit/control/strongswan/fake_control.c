@@ -75,6 +75,11 @@ static void answer(const struct keying_message *request)
 			.packets = fake.packets,
 			.last_use_s = fake.last_use_s};
 		break;
+	case KEYING_QUERY_POLICY:
+		out.header.type = KEYING_POLICY_STATE;
+		out.policy_state = (struct keying_policy_state){
+			.hits = fake.packets, .last_use_s = fake.last_use_s};
+		break;
 	default:
 		out.status.status = status_for(request);
 		if (out.status.status != KEYING_OK && out.status.status != KEYING_ACCEPTED)

@@ -374,18 +374,80 @@ static void a_refusal_leaves_nothing_but_the_spi(void **state) // KIF-09
 	const struct keying_message *request;
 	uint32_t spi = get_spi();
 
+	// charon adds both directions at once: the answer to the second tells of the first.
 	fake_control_mood(FAKE_REFUSES, KEYING_BAD_ALGORITHM);
-	assert_int_equal(add_sa(spi, TRUE), NOT_SUPPORTED);
-	fake_control_mood(FAKE_REFUSES, KEYING_NO_ROOM);
-	assert_int_equal(add_sa(SPI_PEER, FALSE), FAILED);
+	assert_int_equal(add_sa(spi, TRUE), SUCCESS);
+	assert_non_null(fake_control_request(KEYING_ADD_SA, 0));
 	fake_control_mood(FAKE_OK, KEYING_OK);
+	assert_int_equal(add_sa(SPI_PEER, FALSE), NOT_SUPPORTED);
+	request = fake_control_request(KEYING_DEL_SA, 0); // what was taken of the second
+	assert_non_null(request);
+	assert_int_equal(request->sa.spi, SPI_PEER);
 	assert_int_equal(del_sa(SPI_PEER, FALSE), NOT_FOUND);
 	assert_int_equal(del_sa(spi, TRUE), SUCCESS); // the lease goes back
-	request = fake_control_request(KEYING_DEL_SA, 0);
+	request = fake_control_request(KEYING_DEL_SA, 1);
 	assert_non_null(request);
 	assert_int_equal(request->sa.handle, 0);
 	assert_int_equal(request->sa.spi, spi);
 	assert_int_equal(del_sa(spi, TRUE), NOT_FOUND);
+
+	fake_control_mood(FAKE_REFUSES, KEYING_NO_ROOM);
+	assert_int_equal(add_sa(SPI_PEER, FALSE), FAILED);
+	fake_control_mood(FAKE_OK, KEYING_OK);
+	assert_int_equal(del_sa(SPI_PEER, FALSE), NOT_FOUND);
+	assert_int_equal(add_sa(SPI_PEER, FALSE), SUCCESS); // no old refusal is held against it
+	assert_int_equal(counted(&heard.expires), 0);
+}
+
+static void a_refused_policy_ends_its_sa(void **state)
+{
+	uint32_t spi = get_spi();
+
+	assert_int_equal(add_sa(spi, TRUE), SUCCESS);
+	assert_int_equal(add_sa(SPI_PEER, FALSE), SUCCESS);
+	fake_control_mood(FAKE_REFUSES, KEYING_NO_ROOM);
+	assert_int_equal(
+		policy(ADD, POLICY_OUT, POLICY_IPSEC, POLICY_PRIORITY_DEFAULT, 7, SPI_PEER, PEER),
+		SUCCESS);
+	wait_until(counted(&heard.expires) == 1);
+	assert_true(heard.hard);
+	assert_int_equal(heard.spi, SPI_PEER);
+	fake_control_mood(FAKE_OK, KEYING_OK);
+	assert_int_equal(policy(DELETE, POLICY_OUT, POLICY_IPSEC, POLICY_PRIORITY_DEFAULT, 7,
+				 SPI_PEER, PEER),
+		NOT_FOUND);
+
+	// Who sets up a trap is told at once.
+	fake_control_mood(FAKE_REFUSES, KEYING_NO_ROOM);
+	assert_int_equal(
+		policy(ADD, POLICY_OUT, POLICY_IPSEC, POLICY_PRIORITY_ROUTED, 9, 0, PEER), FAILED);
+}
+
+static void a_policy_tells_when_it_was_used(void **state)
+{
+	kernel_ipsec_query_policy_t query = {};
+	kernel_ipsec_policy_id_t id = {.dir = POLICY_OUT,
+		.src_ts = traffic_selector_create_from_cidr("10.1.0.0/16", 0, 0, 65535),
+		.dst_ts = traffic_selector_create_from_cidr("10.9.0.1/32", 0, 0, 65535)};
+	const struct keying_message *request;
+	time_t last = 1;
+
+	assert_int_equal(
+		charon->kernel->query_policy(charon->kernel, &id, &query, &last), NOT_FOUND);
+	assert_int_equal(
+		policy(ADD, POLICY_OUT, POLICY_IPSEC, POLICY_PRIORITY_DEFAULT, 7, SPI_PEER, PEER),
+		SUCCESS);
+	fake_control_usage(1000, 10, 77);
+	assert_int_equal(charon->kernel->query_policy(charon->kernel, &id, &query, &last), SUCCESS);
+	assert_int_equal(last, 77);
+	request = fake_control_request(KEYING_QUERY_POLICY, 0);
+	assert_int_equal(request->policy.spi, SPI_PEER);
+	assert_int_equal(request->policy.direction, KEYING_OUT);
+	id.if_id = 3;
+	assert_int_equal(
+		charon->kernel->query_policy(charon->kernel, &id, &query, &last), NOT_SUPPORTED);
+	id.src_ts->destroy(id.src_ts);
+	id.dst_ts->destroy(id.dst_ts);
 }
 
 static void the_same_sa_twice_has_one_handle(void **state) // KIF-10
@@ -615,8 +677,9 @@ static void calls_do_not_wait_for_a_control_that_is_stopped(void **state) // KIF
 
 	assert_int_equal(add_sa(SPI_PEER, FALSE), SUCCESS);
 	fake_control_mood(FAKE_DEAF, KEYING_OK);
+	assert_int_equal(add_sa(spi, TRUE), SUCCESS); // the other direction will tell
 	begin = now_ms();
-	assert_int_equal(add_sa(spi, TRUE), FAILED);
+	assert_int_equal(add_sa(htonl(0x22000000), FALSE), FAILED);
 	each = now_ms() - begin;
 	assert_in_range(each, TIMEOUT_MS - 20, 2 * TIMEOUT_MS);
 	begin = now_ms();
@@ -731,6 +794,8 @@ int main(int argc, char **argv)
 		test(an_sa_arrives_as_charon_said_it),
 		test(what_homeport_lacks_is_refused_and_never_sent),
 		test(a_refusal_leaves_nothing_but_the_spi),
+		test(a_refused_policy_ends_its_sa),
+		test(a_policy_tells_when_it_was_used),
 		test(the_same_sa_twice_has_one_handle),
 		test(peers_of_one_nat_may_have_one_spi),
 		test(a_move_keeps_the_handle_and_is_never_unsupported),
