@@ -8,9 +8,10 @@ static inline void make_nonce(
 	const struct crypto_operation *operation, bool encrypt, uint8_t nonce[16])
 {
 	uint64_t iv = engine_counter_iv(operation, encrypt);
+	uint32_t salt;
 
-	memcpy(nonce, operation->key->salt, 4);
-	memcpy(nonce + 4, &iv, sizeof(iv));
+	memcpy(&salt, operation->key->salt, sizeof(salt));
+	*(engine_block *)nonce = (engine_block){salt | iv << 32, iv >> 32};
 }
 
 static inline void cipher_one(
@@ -40,6 +41,10 @@ static inline void cipher_one(
 static inline void cipher_burst(struct crypto_engine *engine, struct crypto_operation *operations,
 	unsigned count, unsigned ahead, bool encrypt)
 {
+	/* Before all calls: they read header and IV in one piece, see engine_block. */
+	for (unsigned i = 0; encrypt && i < count; i++)
+		if (operations[i].status == CRYPTO_DONE)
+			engine_counter_iv_write(&operations[i]);
 	for (unsigned i = 0; i < count; i++) {
 		engine_prefetch(operations, i + ENGINE_AHEAD, ahead);
 		if (operations[i].status == CRYPTO_DONE)
@@ -73,6 +78,8 @@ static inline void gmac_one(
 	const uint8_t *additional = engine_additional(operation, buffer, &length);
 	const uint8_t *rest = operation->esp + ESP_HEADER_LENGTH;
 
+	if (encrypt)
+		engine_counter_iv_write(operation);
 	make_nonce(operation, encrypt, nonce);
 	engine->gmac_init[key](schedule, &engine->context, nonce, 12);
 	if (operation->flags & CRYPTO_ESN)
@@ -114,6 +121,8 @@ static void start_segments(
 	uint64_t length;
 	const uint8_t *additional = engine_additional(operation, buffer, &length);
 
+	if (encrypt)
+		engine_counter_iv_write(operation);
 	make_nonce(operation, encrypt, nonce);
 	engine->gcm_init[engine_key_index(operation->suite)](
 		&operation->key->gcm, &engine->context, nonce, additional, length);

@@ -81,6 +81,8 @@ static void set_cipher(struct crypto_engine *engine, struct crypto_operation *op
 		break;
 	}
 	iv = engine_counter_iv(operation, encrypt);
+	if (encrypt)
+		engine_counter_iv_write(operation);
 	memcpy(slot->nonce, key->salt, salt);
 	memcpy(slot->nonce + salt, &iv, sizeof(iv));
 }
