@@ -53,6 +53,7 @@
 #include "dataplane/encap/ipip.h"
 #include "dataplane/encap/minimal.h"
 #include "dataplane/encap/mtu_check.h"
+#include "dataplane/encap/outer.h"
 #include "dataplane/encap/udp.h"
 #include "dataplane/forward/binding.h"
 #include "dataplane/forward/destination.h"
@@ -153,6 +154,7 @@ int pipeline_worker_init(struct worker *worker)
 		s != NULL ? s->icmp_source_rate : ICMP_SOURCE_RATE, worker->tsc_hz);
 	worker->neighbor_queue = neighbor_queue_new();
 	worker->fragment_state = fragment_state_new();
+	worker->outer_identifications = outer_identifications_new(worker);
 	worker->ike_police =
 		ike_police_new(s != NULL ? s->ike_rate : 0, s != NULL ? s->ike_source_rate : 0,
 			s != NULL ? s->ike_begin_rate : 0, worker->tsc_hz);
@@ -160,7 +162,8 @@ int pipeline_worker_init(struct worker *worker)
 		pipeline->limiter = limiter_new(LIMITER_SLOTS);
 	if (pipeline == NULL || pipeline->limiter == NULL || worker->reassembly == NULL ||
 		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL ||
-		worker->fragment_state == NULL || worker->ike_police == NULL) {
+		worker->fragment_state == NULL || worker->ike_police == NULL ||
+		worker->outer_identifications == NULL) {
 		pipeline_worker_fini(worker);
 		return -ENOMEM;
 	}
@@ -176,6 +179,7 @@ void pipeline_worker_fini(struct worker *worker)
 	icmp_error_limiter_free(worker->icmp_limiter);
 	fragment_state_free(worker->fragment_state);
 	ike_police_free(worker->ike_police);
+	free(worker->outer_identifications);
 	if (pipeline != NULL)
 		limiter_free(pipeline->limiter);
 	free(pipeline);
@@ -184,6 +188,7 @@ void pipeline_worker_fini(struct worker *worker)
 	worker->icmp_limiter = NULL;
 	worker->fragment_state = NULL;
 	worker->ike_police = NULL;
+	worker->outer_identifications = NULL;
 	worker->step_state = NULL;
 }
 

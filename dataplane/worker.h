@@ -77,14 +77,15 @@ struct worker {
 		inject_in; /* mbufs control injected, metadata set (struct packet, inject fields) */
 	struct rte_ring *event_out; /* elements are struct event, see link/event */
 
-	struct reassembly *reassembly;         /* input/reassembly.c */
-	struct icmp_limiter *icmp_limiter;     /* icmp_error.c */
-	struct neighbor_queue *neighbor_queue; /* output/neighbor.c */
-	struct ike_police *ike_police;         /* input/ike.c */
-	struct fragment_state *fragment_state; /* forward/fragment_state.c */
-	struct punt_police *punt_police;       /* link/punt.c */
-	struct event_limiter *event_limiter;   /* link/event.c */
-	void *step_state;                      /* room for a step that needs more */
+	struct reassembly *reassembly;                       /* input/reassembly.c */
+	struct icmp_limiter *icmp_limiter;                   /* icmp_error.c */
+	struct neighbor_queue *neighbor_queue;               /* output/neighbor.c */
+	struct ike_police *ike_police;                       /* input/ike.c */
+	struct fragment_state *fragment_state;               /* forward/fragment_state.c */
+	struct punt_police *punt_police;                     /* link/punt.c */
+	struct outer_identifications *outer_identifications; /* encap/outer.h */
+	struct event_limiter *event_limiter;                 /* link/event.c */
+	void *step_state;                                    /* room for a step that needs more */
 
 	/* The loop's own (worker.c); a test that calls the pipeline as a function leaves them zero.
 	 */

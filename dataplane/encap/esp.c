@@ -416,7 +416,7 @@ static void finish_ipv4(struct worker *worker, const struct work *w, struct pack
 	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(w->packet));
 	ip->fragment_offset = outer_df(w) ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	ip->packet_id = outer_df(w) ? 0 /* TUN-07 */
-				    : rte_cpu_to_be_16(outer_identification(ip->dst_addr));
+				    : rte_cpu_to_be_16(outer_identification(worker, ip->dst_addr));
 	p->source = ip_address_from_v4(ip->src_addr);
 	p->destination = ip_address_from_v4(ip->dst_addr);
 	p->flags &= ~(uint32_t)PACKET_IPV6;

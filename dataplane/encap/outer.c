@@ -4,20 +4,21 @@
 #include "dataplane/header.h"
 
 #include <rte_ether.h>
+#include <rte_rcu_qsbr.h>
 
-#include <stdatomic.h>
+#include <stdlib.h>
 
-#define COUNTERS 4096
-
-/* Shared by the workers, so that two of them never use one number for one destination at a time.
- * Only touched when DF is 0. */
-static _Atomic uint16_t identifications[COUNTERS];
-
-uint16_t outer_identification(be32 destination)
+struct outer_identifications *outer_identifications_new(const struct worker *worker)
 {
-	uint32_t slot = destination * 0x9e3779b1u >> 20;
-	return atomic_fetch_add_explicit(
-		&identifications[slot % COUNTERS], 1, memory_order_relaxed);
+	struct outer_identifications *made = calloc(1, sizeof(*made));
+	uint32_t workers = tables_qsbr(worker->tables)->max_threads;
+
+	if (made == NULL)
+		return NULL;
+	while (UINT32_C(1) << made->shift < workers)
+		made->shift++;
+	made->worker = (uint16_t)(worker->index & ((UINT32_C(1) << made->shift) - 1));
+	return made;
 }
 
 /* HA4-FWD-06, -07: ECN copied unless the far end is an old one, DSCP copied or fixed by the
@@ -48,8 +49,8 @@ void outer_checksum(struct worker *worker, struct rte_mbuf *packet)
 }
 
 /* All but the checksum. */
-static inline void fill_ipv4(struct rte_mbuf *packet, struct rte_ipv4_hdr *ip,
-	const struct agent *agent, const struct inner *inner)
+static inline void fill_ipv4(const struct worker *worker, struct rte_mbuf *packet,
+	struct rte_ipv4_hdr *ip, const struct agent *agent, const struct inner *inner)
 {
 	struct packet *p = packet_get(packet);
 
@@ -59,7 +60,7 @@ static inline void fill_ipv4(struct rte_mbuf *packet, struct rte_ipv4_hdr *ip,
 		ip->fragment_offset |= RTE_BE16(RTE_IPV4_HDR_DF_FLAG); /* HA4-FWD-08 */
 	ip->packet_id = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)
 				? 0
-				: rte_cpu_to_be_16(outer_identification(ip->dst_addr));
+				: rte_cpu_to_be_16(outer_identification(worker, ip->dst_addr));
 }
 
 /* struct packet says what the header at the data start says. */
@@ -78,7 +79,7 @@ static void finish_ipv4(struct worker *worker, struct rte_mbuf *packet, const st
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 
-	fill_ipv4(packet, ip, agent, inner);
+	fill_ipv4(worker, packet, ip, agent, inner);
 	outer_checksum(worker, packet);
 	note_ipv4(packet_get(packet), ip);
 }
@@ -156,7 +157,7 @@ bool outer_home(struct worker *worker, struct rte_mbuf *packet)
 		return false;
 	ip->next_proto_id = inner.is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	ip->dst_addr = ip_address_v4(&t->home_address);
-	fill_ipv4(packet, ip, tables_agent_of(worker->tables, t), &inner);
+	fill_ipv4(worker, packet, ip, tables_agent_of(worker->tables, t), &inner);
 	ipv4_checksum_set(ip); /* a device finishes the outermost header alone */
 	note_ipv4(p, ip);
 	p->flags &= ~(uint32_t)(PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_TO_HOME_ADDRESS);

@@ -88,8 +88,25 @@ step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet);
  * headroom. */
 bool outer_home(struct worker *worker, struct rte_mbuf *packet);
 
-/* Identification of a datagram that may be fragmented: one counter a destination for all workers
- * (HA4-FWD-09). */
-uint16_t outer_identification(be32 destination);
+/*
+ * Identifications of datagrams that may be fragmented: a counter for each destination's hash, the
+ * low bits are the worker's number. So two workers never give one number to one destination, and
+ * need no shared counter for it, which would be a locked add in every packet (HA4-FWD-09, TUN-07).
+ */
+#define OUTER_IDENTIFICATIONS 4096
+struct outer_identifications {
+	uint16_t shift, worker; /* bits of the worker's number, and it */
+	uint16_t next[OUTER_IDENTIFICATIONS];
+};
+/* NULL without memory; free() it. Main lcore. */
+struct outer_identifications *outer_identifications_new(const struct worker *worker);
+
+static inline uint16_t outer_identification(const struct worker *worker, be32 destination)
+{
+	struct outer_identifications *ids = worker->outer_identifications;
+	uint32_t slot = (destination * 0x9e3779b1u >> 20) % OUTER_IDENTIFICATIONS;
+
+	return (uint16_t)(ids->next[slot]++ << ids->shift | ids->worker);
+}
 
 #endif

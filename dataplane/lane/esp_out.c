@@ -301,7 +301,7 @@ static inline uint8_t outer_tos(const struct sa_outbound *sa, uint8_t inner)
 }
 
 /* What changes with each packet in the outer IPv4 header. `length`: of the outer datagram. */
-static inline void outer_fill(const struct port *port, const struct work *w,
+static inline void outer_fill(const struct worker *worker, const struct work *w,
 	struct rte_ipv4_hdr *outer, const struct rte_ipv4_hdr *inner, uint16_t length)
 {
 	bool df = w->sa->flags & SA_DF_SET || /* TUN-06 */
@@ -312,8 +312,9 @@ static inline void outer_fill(const struct port *port, const struct work *w,
 	outer->total_length = rte_cpu_to_be_16(length);
 	outer->fragment_offset = df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	outer->packet_id =
-		df ? 0 : rte_cpu_to_be_16(outer_identification(outer->dst_addr)); /* TUN-07 */
-	if (likely(!port->tx_ipv4_checksum)) {
+		df ? 0
+		   : rte_cpu_to_be_16(outer_identification(worker, outer->dst_addr)); /* TUN-07 */
+	if (likely(!worker->ports[w->neighbor->port].tx_ipv4_checksum)) {
 		ipv4_checksum_set(outer);
 		return;
 	}
@@ -347,7 +348,7 @@ static inline uint8_t *seal(const struct worker *worker, const struct work *w)
 	end[pad] = (uint8_t)pad;
 	end[pad + 1] = ESP_NEXT_HEADER_IPV4;
 	ipv4_ttl_decrement(inner);
-	outer_fill(port, w, (struct rte_ipv4_hdr *)outer, inner, length);
+	outer_fill(worker, w, (struct rte_ipv4_hdr *)outer, inner, length);
 	if (sa->flags & SA_UDP) {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(outer + 20);
 		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20)); /* NAT-04, -06 */
