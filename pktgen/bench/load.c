@@ -145,6 +145,22 @@ struct schedule {
 	double from, taken;
 };
 
+static void loss_count(struct load *load, struct load_phase *phase, uint64_t lost)
+{
+	uint64_t in_gaps = (uint64_t)RTE_MIN(load->gap_packets, (double)lost);
+
+	phase->lost += lost;
+	phase->lost_in_gaps += in_gaps;
+	load->gap_packets -= (double)in_gaps;
+}
+
+static void gap_count(struct load *load, struct load_phase *phase, double seconds)
+{
+	phase->gaps++;
+	phase->gap_seconds += seconds;
+	load->gap_packets += seconds * load->rate;
+}
+
 static void turn(struct load *load, struct schedule *schedule, unsigned *next, double *now)
 {
 	struct load_phase *phase = &load->phases[load->phase];
@@ -154,9 +170,11 @@ static void turn(struct load *load, struct schedule *schedule, unsigned *next, d
 
 	if (load->rate > 0 && due > LOAD_QUEUE) {
 		uint64_t lost = (uint64_t)(due - LOAD_QUEUE);
-		phase->lost += lost;
+		loss_count(load, phase, lost);
 		schedule->taken += (double)lost;
 	}
+	if (due < BURST_SIZE) /* it has caught up */
+		load->gap_packets = 0;
 	if (count > 0)
 		burst_run(load->worker, next, count);
 	double end = now_s();
@@ -169,6 +187,8 @@ static void turn(struct load *load, struct schedule *schedule, unsigned *next, d
 		phase->busy_seconds += end - *now;
 		phase->blocked_max_s = RTE_MAX(phase->blocked_max_s, end - *now);
 	}
+	if (end - *now > LOAD_GAP_S)
+		gap_count(load, phase, end - *now);
 	*now = end;
 }
 
@@ -255,7 +275,7 @@ double load_without_loss(struct worker *worker, uint32_t stable, double seconds)
 		load->phase = 1;
 		load_wait(load, 1, seconds / 2);
 		load_end(load);
-		if (load->phases[1].lost == 0)
+		if (load->phases[1].lost == load->phases[1].lost_in_gaps)
 			break;
 	}
 	free(load);

@@ -8,6 +8,11 @@
  * process does not: its clock stands still. A worker that sleeps on a lock would not show; it may
  * not, and is counted (`switches`).
  *
+ * A burst that takes more than LOAD_GAP_S, many times what its packets can cost, is a gap: the
+ * machine took the processor away where the thread's clock does not see it (another guest, an
+ * interrupt), or somebody held the worker up. What is lost because of a gap is counted apart, and
+ * so are gaps: whoever compares phases with and without changes can tell which it was.
+ *
  * Half of the packets go to bindings (IP-in-IP), half to pairs of SAs (ESP, AES-128-GCM), 64
  * octets, random among the first `stable` of each, which stay while others change.
  */
@@ -23,9 +28,12 @@
 #define LOAD_PHASES 8
 #define LOAD_BINS   4096 /* of LOAD_BIN_NS */
 #define LOAD_BIN_NS 250
+#define LOAD_GAP_S  100e-6
 
 struct load_phase {
 	uint64_t packets, lost;
+	uint64_t gaps, lost_in_gaps; /* the latter are among `lost` */
+	double gap_seconds;
 	double seconds, busy_seconds; /* of processor time; busy: with packets */
 	double blocked_max_s;         /* longest time for one burst */
 	uint64_t latencies[LOAD_BINS];
@@ -38,7 +46,8 @@ struct load {
 	_Atomic unsigned phase; /* which of `phases` counts; the main thread sets it */
 	_Atomic bool stop, online;
 	struct load_phase phases[LOAD_PHASES];
-	uint64_t switches; /* the thread gave its processor up by itself */
+	uint64_t switches;  /* the thread gave its processor up by itself */
+	double gap_packets; /* that came due in gaps and still wait */
 	pthread_t thread;
 };
 
@@ -57,7 +66,7 @@ void load_end(struct load *load);
 /* Packets a second with nothing else to do, over so many seconds. */
 double load_most(struct worker *worker, uint32_t stable, double seconds);
 /* NDR: the first rate, from there down in steps of 5 %, at which half as long a trial loses
- * nothing. */
+ * nothing but in gaps. */
 double load_without_loss(struct worker *worker, uint32_t stable, double seconds);
 /* Nanoseconds that `share` of the phase's packets did not exceed. */
 double load_latency(const struct load_phase *phase, double share);

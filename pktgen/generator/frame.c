@@ -10,6 +10,8 @@
 #define HOPS    64
 #define UDP_IKE 4500 /* RFC 3948 2.1 */
 
+static const uint8_t gre_header[4] = {0, 0, ETHERNET_IPV4 >> 8, ETHERNET_IPV4 & 0xff};
+
 static uint16_t ip_header_size(const struct ip_address *address)
 {
 	return ip_address_is_v4(address) ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
@@ -143,6 +145,12 @@ static uint16_t outer_write(const struct population *population, const struct fr
 	case PROFILE_IPIP:
 		ip.protocol = IP_PROTOCOL_IPV4;
 		length = inner_write(population, plan, payload);
+		break;
+	case PROFILE_GRE: // RFC 2784 2.1: no checksum, IPv4 inside
+		ip.protocol = IP_PROTOCOL_GRE;
+		memcpy(payload, gre_header, sizeof(gre_header));
+		length = (uint16_t)(sizeof(gre_header) +
+				    inner_write(population, plan, payload + sizeof(gre_header)));
 		break;
 	case PROFILE_MIP_UDP: // RFC 3519 3.3; no checksum: the inner one covers what matters
 		length = (uint16_t)(UDP_HEADER_SIZE + TUNNEL_MIP_SIZE);

@@ -54,7 +54,7 @@ static uint32_t frame_max(const struct profile *profile)
 			longest = traffic->sizes[i];
 	if (longest > traffic->size_max)
 		longest = traffic->size_max;
-	longest += FRAME_OVERHEAD_MAX;
+	longest += FRAME_OVERHEAD_MAX + ETHERNET_VLAN_SIZE;
 	return longest < RTE_ETHER_MAX_LEN ? RTE_ETHER_MAX_LEN : longest;
 }
 

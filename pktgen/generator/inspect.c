@@ -172,6 +172,7 @@ enum inspect_kind inspect_packet(
 	const uint8_t *data, uint32_t length, uint16_t magic, struct inspected *out)
 {
 	struct packet packet;
+	struct tunnel_gre gre;
 
 	for (unsigned depth = 0; depth < LAYERS_MAX; depth++) {
 		const uint8_t *inner = NULL;
@@ -193,6 +194,13 @@ enum inspect_kind inspect_packet(
 			layer(out, INSPECT_LAYER_IPIP, &end);
 			inner = packet.payload;
 			inner_length = packet.payload_length;
+			break;
+		case IP_PROTOCOL_GRE:
+			if (tunnel_gre_parse(&gre, packet.payload, packet.payload_length))
+				return INSPECT_MALFORMED;
+			layer(out, INSPECT_LAYER_GRE, &end);
+			inner = packet.payload + gre.header_length;
+			inner_length = packet.payload_length - gre.header_length;
 			break;
 		case IP_PROTOCOL_ESP:
 			layer(out, INSPECT_LAYER_ESP, &end);

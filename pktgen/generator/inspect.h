@@ -28,8 +28,9 @@ enum inspect_layer { /* what was around the inner packet */
 	INSPECT_LAYER_IPIP = 1 << 0,
 	INSPECT_LAYER_MIP_UDP = 1 << 1,
 	INSPECT_LAYER_ESP = 1 << 2,
-	INSPECT_LAYER_UDP = 1 << 3,    /* of ESP */
-	INSPECT_LAYER_SECOND = 1 << 4, /* one of them twice */
+	INSPECT_LAYER_UDP = 1 << 3, /* of ESP */
+	INSPECT_LAYER_GRE = 1 << 4,
+	INSPECT_LAYER_SECOND = 1 << 5, /* one of them twice */
 };
 
 struct inspect_end {

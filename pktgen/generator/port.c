@@ -137,3 +137,18 @@ bool port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_
 		rte_delay_us_sleep(10000);
 	}
 }
+
+bool port_tag(const struct port *port, struct rte_mbuf *mbuf)
+{
+	if (!port->settings->vlan)
+		return true;
+	mbuf->vlan_tci = (uint16_t)port->settings->vlan;
+	return rte_vlan_insert(&mbuf) == 0;
+}
+
+bool port_untag(const struct port *port, struct rte_mbuf *mbuf)
+{
+	uint32_t vlan = port->settings->vlan;
+
+	return !vlan || (rte_vlan_strip(mbuf) == 0 && (mbuf->vlan_tci & 0xfff) == vlan);
+}

@@ -27,4 +27,9 @@ void port_close_all(struct port *ports, unsigned count);
 /* Waits until all links are up, at most `timeout_ms`; those that say nothing count as up. */
 bool port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms);
 
+/* The port's VLAN tag, before a frame leaves; false without room for it. A frame that comes must
+ * have it, and loses it. */
+bool port_tag(const struct port *port, struct rte_mbuf *mbuf);
+bool port_untag(const struct port *port, struct rte_mbuf *mbuf);
+
 #endif

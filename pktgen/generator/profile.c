@@ -56,6 +56,7 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 	static const char *const names[] = {
 		[PROFILE_PLAIN] = "plain",
 		[PROFILE_IPIP] = "ipip",
+		[PROFILE_GRE] = "gre",
 		[PROFILE_MIP_UDP] = "mip-udp",
 		[PROFILE_ESP] = "esp",
 		[PROFILE_ESP_UDP] = "esp-udp",

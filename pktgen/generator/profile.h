@@ -31,6 +31,7 @@
 enum profile_encapsulation {
 	PROFILE_PLAIN,
 	PROFILE_IPIP,    /* Mobile IP, RFC 2003 */
+	PROFILE_GRE,     /* Mobile IP, RFC 2784 */
 	PROFILE_MIP_UDP, /* Mobile IP, RFC 3519 */
 	PROFILE_ESP,     /* tunnel mode, RFC 4303 */
 	PROFILE_ESP_UDP, /* RFC 3948 */
@@ -46,6 +47,7 @@ struct profile_port { /* the n-th DPDK port */
 	struct ip_address gateway, gateway6; /* whose MAC is asked for; unspecified: gateway_mac */
 	bool has_gateway_mac, has_mac;
 	uint8_t gateway_mac[6], mac[6]; /* mac: instead of the device's */
+	uint32_t vlan;                  /* IEEE 802.1Q; 0: untagged */
 };
 
 struct profile_registration { /* of Mobile IP groups */
@@ -152,7 +154,8 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 
 static inline bool profile_is_mobile_ip(const struct profile_group *group)
 {
-	return group->encapsulation == PROFILE_IPIP || group->encapsulation == PROFILE_MIP_UDP;
+	return group->encapsulation == PROFILE_IPIP || group->encapsulation == PROFILE_GRE ||
+	       group->encapsulation == PROFILE_MIP_UDP;
 }
 
 static inline bool profile_is_esp(const struct profile_group *group)

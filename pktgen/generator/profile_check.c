@@ -126,7 +126,7 @@ static int check_outer(struct loader *loader, struct profile_group *group)
 	if (group->care_of_count && !profile_is_udp(group) && profile_is_mobile_ip(group) == 0)
 		return fail(loader, group, "care_of_count",
 			"nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
-			"foreign agent (ipip)");
+			"foreign agent (ipip, gre)");
 	if (group->care_of_count == 0)
 		group->care_of_count = group->nodes;
 	uint32_t sharing = (group->nodes + group->care_of_count - 1) / group->care_of_count;
@@ -157,7 +157,7 @@ static int check_group(
 	if (group->encapsulation != PROFILE_PLAIN && check_outer(loader, group))
 		return -EINVAL;
 	if (!profile_is_mobile_ip(group) && loader_mentions(loader, group, "registration"))
-		return fail(loader, group, "registration", "only ipip and mip-udp register");
+		return fail(loader, group, "registration", "only ipip, gre and mip-udp register");
 	if (!profile_is_esp(group) && loader_mentions(loader, group, "security"))
 		return fail(loader, group, "security", "only esp and esp-udp have security");
 	if (profile_is_esp(group) && check_security(loader, profile, group))

@@ -10,7 +10,7 @@
 	static const struct section id = {title, sizeof(struct type), rows, COUNT(rows)}
 
 static const char *const encapsulation_words[] = {
-	"plain", "ipip", "mip-udp", "esp", "esp-udp", NULL};
+	"plain", "ipip", "gre", "mip-udp", "esp", "esp-udp", NULL};
 static const char *const direction_words[] = {"both", "up", "down", NULL};
 static const char *const size_words[] = {"list", "imix", NULL};
 static const char *const order_words[] = {"sequential", "random", NULL};
@@ -32,6 +32,8 @@ static const struct setting port_settings[] = {
 		.fallback = "", .help = "Ethernet address that frames go to"},
 	{.name = "mac", .kind = SETTING_MAC, AT(profile_port, mac), .second = offsetof(struct profile_port, has_mac), .fallback = "",
 		.help = "Ethernet address instead of the device's own"},
+	{.name = "vlan", .kind = SETTING_INTEGER, AT(profile_port, vlan), .max = 4094, .fallback = "0",
+		.help = "IEEE 802.1Q tag of all frames, expected of all that come; 0: none. The device only carries it"},
 };
 SECTION(port_section, "port", profile_port, port_settings);
 
@@ -111,7 +113,7 @@ static const struct setting group_settings[] = {
 	{.name = "dont_fragment", .kind = SETTING_BOOLEAN, AT(profile_group, dont_fragment), .fallback = "true",
 		.help = "the DF bit of inner IPv4 packets"},
 	{.name = "registration", .kind = SETTING_GROUP, AT(profile_group, registration), .fallback = "", .section = &registration_section,
-		.help = "of ipip and mip-udp"},
+		.help = "of ipip, gre and mip-udp"},
 	{.name = "security", .kind = SETTING_GROUP, AT(profile_group, security), .fallback = "", .section = &security_section,
 		.help = "of esp and esp-udp"},
 };

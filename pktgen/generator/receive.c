@@ -71,6 +71,7 @@ static uint8_t layers_expected(const struct receiver *r, const struct population
 	static const uint8_t layers[] = {
 		[PROFILE_PLAIN] = 0,
 		[PROFILE_IPIP] = INSPECT_LAYER_IPIP,
+		[PROFILE_GRE] = INSPECT_LAYER_GRE,
 		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
 		[PROFILE_ESP] = INSPECT_LAYER_ESP,
 		[PROFILE_ESP_UDP] = INSPECT_LAYER_ESP | INSPECT_LAYER_UDP,
@@ -352,6 +353,11 @@ static unsigned port_poll(struct receiver *r, unsigned index)
 		const void *frame = rte_pktmbuf_mtod(mbufs[i], void *);
 		if (r->capture)
 			capture_write(r->capture, frame, mbufs[i]->data_len, clock_read().wall_ns);
+		if (!port_untag(&r->ports[index], mbufs[i])) {
+			fault(r, TALLY_ENCAPSULATION);
+			continue;
+		}
+		frame = rte_pktmbuf_mtod(mbufs[i], void *);
 		if (mbufs[i]->nb_segs == 1)
 			frame_judge(r, &burst, frame, mbufs[i]->data_len);
 		else /* longer than anything that was sent */

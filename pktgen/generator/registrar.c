@@ -135,7 +135,8 @@ static size_t message_write(struct group *own, uint32_t index, uint8_t *out, siz
 	uint8_t length = authenticator_size(own->algorithm);
 	struct writer w = writer_make(out, size);
 	const struct mip4_request request = {
-		.flags = MIP4_D | MIP4_T,
+		.flags = (uint8_t)(MIP4_D | MIP4_T |
+				   (settings->encapsulation == PROFILE_GRE ? MIP4_G : 0)),
 		.lifetime_s = (uint16_t)settings->registration.lifetime_s,
 		.home_address = ip_address_v4(&home),
 		.home_agent = ip_address_v4(&settings->agent),

@@ -149,6 +149,9 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		frame_build(t->population, &plan, &t->ports[port_index].link, frame, &esp);
 	mbuf->data_len = length;
 	mbuf->pkt_len = length;
+	/* Only addresses move: what is behind them stays where it is. */
+	if (port_tag(&t->ports[port_index], mbuf))
+		length = mbuf->data_len;
 	queue->items[queue->count++] = (struct transmit_item){mbuf, item->size,
 		(uint16_t)(length + WIRE_EXTRA), (uint8_t)group->index, (uint8_t)!item->up};
 	if (esp.offset)
@@ -212,6 +215,7 @@ bool transmit_frame(struct transmitter *t, unsigned port, const void *frame, uin
 		return false;
 	}
 	memcpy(data, frame, length);
+	port_tag(&t->ports[port], mbuf);
 	capture_item(t, mbuf);
 	if (rte_eth_tx_burst(t->ports[port].ethdev, 0, &mbuf, 1) == 1)
 		return true;

@@ -175,6 +175,8 @@ def part(context):
 	"""Rows, and whether all of them were measured; what could not be is said."""
 	if context.smoke:
 		return measure(context, (1, 100), (64,), (False,))
+	if context.quick:
+		return measure(context, (1, 1000, 100000), (64, 1400), (False,))
 	return measure(context, ENTRIES, SIZES, (False, True))
 
 

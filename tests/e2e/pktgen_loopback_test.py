@@ -25,8 +25,8 @@ def loopback(groups, packets, more="", sizes=(64, 101, 1400)):
 
 def test_plain_and_mobile_ip(bed):
 	report = bed.run(loopback([group("plain", 1), group("ipip", 2, encapsulation="ipip"), group("mip", 3, encapsulation="mip-udp"),
-		group("nat", 4, encapsulation="mip-udp", nodes=9, care_of_count=2)], 4000), RING)
-	bed.perfect(report, 4000)
+		group("nat", 4, encapsulation="mip-udp", nodes=9, care_of_count=2), group("gre", 5, encapsulation="gre")], 5000), RING)
+	bed.perfect(report, 5000)
 	for row in report["trials"][0]["groups"]:
 		assert row["up"]["sent"] == row["up"]["received"] == 500, row
 		assert row["down"]["sent"] == row["down"]["received"] == 500, row
@@ -57,6 +57,20 @@ def test_numbers_pass_the_end_of_32_bits(bed):  # ESP-SEQ-06
 	groups = [group("late", 1, encapsulation="esp", direction="up", nodes=1,
 		security=dict(spi_up=0x1000, spi_down=0x2000, sequence_first=0xffffff00))]
 	bed.perfect(bed.run(loopback(groups, 1000), RING), 1000)
+
+
+def test_vlan_tags(bed):
+	"""Every frame has the tag, tshark says; one that comes without it is a fault."""
+	groups = [group("plain", 1), group("esp", 2, encapsulation="esp", security=dict(esn=False))]
+	text = loopback(groups, 400).replace('{ name = "a"; }', '{ name = "a"; vlan = 42; }')
+	bed.perfect(bed.run(text, RING, "--capture-received", bed.path("vlan.pcap")), 400)
+	bed.write_keys(text)
+	rows = bed.tshark("vlan.pcap", "-e", "vlan.id", "-e", "esp.icv_good")
+	assert len(rows) == 400 and all(row[0] == "42" for row in rows) and sum(row[1] == "1" for row in rows) == 100, rows[:4]
+	bed.run(loopback(groups[:1], 50), RING, "--capture-transmitted", bed.path("untagged.pcap"))
+	report = bed.run(text, [f"--vdev=net_pcap0,rx_pcap={bed.path('untagged.pcap')},tx_pcap={bed.path('nowhere.pcap')}"], strict=False)
+	trial = report["trials"][0]
+	assert trial["received"] == 0 and trial["faults"]["encapsulation"] == 50, trial["faults"]
 
 
 def test_the_same_seed_makes_the_same_packets(bed):

@@ -113,6 +113,7 @@ static void test_round_trips_in_clear(void **state)
 		{V6, 0, 0},
 		{V4 OUT4 "encapsulation = \"ipip\";", INSPECT_LAYER_IPIP, 20},
 		{V4 OUT4 "encapsulation = \"mip-udp\";", INSPECT_LAYER_MIP_UDP, 32},
+		{V4 OUT4 "encapsulation = \"gre\";", INSPECT_LAYER_GRE, 24},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
