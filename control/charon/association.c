@@ -239,11 +239,15 @@ static bool add_again(struct charon *c, struct sa *sa, const struct model *model
 	sa->round = c->round;
 	if (sa->state == SA_IS_EXPIRED)
 		return verdict_refuse(verdict, KEYING_STALE, "its hard limit was reached");
-	settings.local = wanted->local;
-	settings.remote = wanted->remote;
-	settings.local_port = wanted->local_port;
-	settings.remote_port = wanted->remote_port;
-	settings.flags = (settings.flags & ~(uint32_t)SA_UDP) | (wanted->flags & SA_UDP);
+	/* TRN-13: such a one is named with its first ends, and its move comes behind the policies.
+	 */
+	if (!sa->selectors_moved) {
+		settings.local = wanted->local;
+		settings.remote = wanted->remote;
+		settings.local_port = wanted->local_port;
+		settings.remote_port = wanted->remote_port;
+		settings.flags = (settings.flags & ~(uint32_t)SA_UDP) | (wanted->flags & SA_UDP);
+	}
 	settings.reqid = wanted->reqid;
 	if (memcmp(&settings, &sa->command, sizeof(settings)) != 0)
 		(void)ipsec_update_sa(c->ipsec, sa, &settings, false, now);

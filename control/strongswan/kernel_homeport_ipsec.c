@@ -240,6 +240,7 @@ static void handle_replay(kernel_homeport_handler_t *handler,
 	send_bare(this, KEYING_REPLAY_BEGIN);
 	sas = this->core.sad->replay(this->core.sad, this->core.link);
 	policies = this->core.spd->replay(this->core.spd, this->core.link);
+	this->core.sad->replay_moves(this->core.sad, this->core.link);
 	this->core.replayed = send_bare(this, KEYING_REPLAY_END);
 	for (i = 0; i < array_count(this->ports); i++)
 	{

@@ -219,6 +219,8 @@ METHOD(kernel_homeport_sad_t, set, kernel_homeport_sa_t*,
 	sa->proxy = data->mode == KEYING_TRANSPORT && !data->source.port &&
 				!data->destination.port;
 	sa->added = time_monotonic(NULL);
+	sa->moved = FALSE;
+	sa->update.reqid = 0;
 	set_host(&sa->src, src);
 	set_host(&sa->dst, dst);
 	this->by_handle->put(this->by_handle, handle_key(sa->handle), sa);
@@ -236,6 +238,43 @@ METHOD(kernel_homeport_sad_t, unset, void,
 	sa->src = sa->dst = NULL;
 }
 
+/**
+ * Whether one of the selectors is an end alone
+ */
+static bool has_end(const struct keying_selectors *selectors,
+					const struct ip_address *end)
+{
+	u_int i;
+
+	for (i = 0; i < selectors->count; i++)
+	{
+		if (ip_address_equal(&selectors->of[i].first, end) &&
+			ip_address_equal(&selectors->of[i].last, end))
+		{
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/**
+ * TRN-13: charon calls such an SA and its policies by the selectors that they
+ * had at first, whatever their ends are now. So the first ADD_SA is kept.
+ */
+static bool keep_move(kernel_homeport_sa_t *sa,
+					  const struct keying_add_sa *add_sa,
+					  const struct keying_update_sa *update)
+{
+	uint32_t reqid = update->reqid ? update->reqid : sa->update.reqid;
+
+	sa->moved = sa->moved ||
+				has_end(&add_sa->source_ts, &add_sa->source.address) ||
+				has_end(&add_sa->destination_ts, &add_sa->destination.address);
+	sa->update = *update;
+	sa->update.reqid = reqid;
+	return sa->moved;
+}
+
 METHOD(kernel_homeport_sad_t, move, void,
 	private_kernel_homeport_sad_t *this, kernel_homeport_sa_t *sa,
 	const struct keying_update_sa *update, host_t *src, host_t *dst)
@@ -244,7 +283,8 @@ METHOD(kernel_homeport_sad_t, move, void,
 	const char *reason;
 
 	if (keying_decode(sa->message.ptr, sa->message.len, &message,
-					  &reason) == KEYING_OK)
+					  &reason) == KEYING_OK &&
+		!keep_move(sa, &message.add_sa, update))
 	{
 		message.add_sa.source = update->source;
 		message.add_sa.destination = update->destination;
@@ -377,6 +417,28 @@ METHOD(kernel_homeport_sad_t, replay, u_int,
 	return count;
 }
 
+METHOD(kernel_homeport_sad_t, replay_moves, void,
+	private_kernel_homeport_sad_t *this, kernel_homeport_link_t *link)
+{
+	enumerator_t *enumerator;
+	kernel_homeport_sa_t *sa;
+	void *key;
+
+	enumerator = this->by_handle->create_enumerator(this->by_handle);
+	while (enumerator->enumerate(enumerator, &key, &sa))
+	{
+		if (sa->moved)
+		{
+			struct keying_message message = {
+				.header.type = KEYING_UPDATE_SA,
+				.update_sa = sa->update,
+			};
+			link->send(link, &message, sa->handle, FALSE);
+		}
+	}
+	enumerator->destroy(enumerator);
+}
+
 METHOD(kernel_homeport_sad_t, destroy, void,
 	private_kernel_homeport_sad_t *this)
 {
@@ -406,6 +468,7 @@ kernel_homeport_sad_t *kernel_homeport_sad_create()
 			.remove = _remove_,
 			.flush = _flush,
 			.replay = _replay,
+			.replay_moves = _replay_moves,
 			.destroy = _destroy,
 		},
 		.by_spi = hashtable_create(hashtable_hash_ptr, hashtable_equals_ptr,

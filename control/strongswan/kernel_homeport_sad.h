@@ -66,8 +66,12 @@ struct kernel_homeport_sa_t {
 	/** why it has no keys, enum keying_status; 0 if none were refused */
 	uint32_t refused;
 
-	/** encoded ADD_SA, as it is now */
+	/** encoded ADD_SA, as it is now; with `moved`, as it was at first */
 	chunk_t message;
+
+	/** TRUE if its selectors are its ends: what moved it last */
+	bool moved;
+	struct keying_update_sa update;
 
 	/** next with this SPI */
 	kernel_homeport_sa_t *next;
@@ -153,6 +157,14 @@ struct kernel_homeport_sad_t {
 	 * @return			number of entries
 	 */
 	u_int (*replay)(kernel_homeport_sad_t *this, kernel_homeport_link_t *link);
+
+	/**
+	 * Send UPDATE_SA for those whose selectors follow their ends: control
+	 * moves both, and policies, from where charon left them (TRN-13). After
+	 * the policies.
+	 */
+	void (*replay_moves)(kernel_homeport_sad_t *this,
+						 kernel_homeport_link_t *link);
 
 	/**
 	 * Destroy a kernel_homeport_sad_t.

@@ -53,6 +53,29 @@ def test_transport_mode_ends_where_it_may(bed):  # TRN-11 BAD-58
 	listed.delete()
 
 
+def restarted(bed, tunnel, first):
+	"""Control dies. What the plugin says to the next one: the SA with its first ends and selectors, its policies, where it is now."""
+	def replay():
+		updates = [("update_sa", keying.update_sa(handle, spi, inbound, *tunnel.ends(inbound))) for inbound, handle, spi in
+			((True, tunnel.handle_in, tunnel.sa.spi_in), (False, tunnel.handle_out, tunnel.sa.spi_out))]
+		now, tunnel.sa.remote = tunnel.sa.remote, first
+		messages = replay_of(tunnel)
+		tunnel.sa.remote = now
+		bed.client.replay(*messages, *updates)
+	instance, handles = bed.client.instance, bed.client.handles
+	bed.gateway.control.kill()
+	bed.start_control()
+	bed.connect(instance, replay=False)
+	bed.client.handles = handles
+	replay()
+	drops = bed.drops()
+	bed.connect(instance, replay=False)  # the socket alone was lost: control knows all of it, and nothing moves back
+	bed.client.handles = handles
+	replay()
+	net.wait_for(lambda: bed.live(tunnel), "the SA", 5)
+	bed.drops_only({}, drops, "the second replay")
+
+
 def test_transport_mode_moves_with_its_peer(bed):  # TRN-13 GAP-07
 	moved = transport(bed, "moved", "198.51.100.41", "router@test")
 	old = list(moved.policies)
@@ -61,6 +84,9 @@ def test_transport_mode_moves_with_its_peer(bed):  # TRN-13 GAP-07
 	rows = {row["direction"]: row for row in bed.live(moved)}
 	assert rows["in"]["selectors"][0]["remote"] == "198.51.100.42", rows["in"]["selectors"]
 	assert echo(bed, moved) == "198.51.100.42"
+	restarted(bed, moved, "198.51.100.41")
+	assert echo(bed, moved) == "198.51.100.42"
+	assert {row["selectors"][0]["remote"] for row in bed.live(moved)} == {"198.51.100.42"}
 	for row in old:  # charon names them by the old selectors
 		bed.client.want("del_policy", row)
 	bed.client.expect("not_found", "del_policy", old[0])

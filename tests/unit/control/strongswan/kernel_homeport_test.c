@@ -722,6 +722,42 @@ static void ten_thousand_sas_for_a_dataplane_that_is_stopped(void **state) // KI
 	wait_until(add_sa(htonl(0x30000002), FALSE) == FAILED);
 }
 
+static void selectors_that_follow_are_replayed_from_their_start(void **state) // TRN-13
+{
+	const struct keying_message *add, *rule, *move, *end;
+	struct sa sa;
+	uint32_t spi = get_spi();
+
+	sa_init(&sa, spi, TRUE);
+	sa.data.mode = MODE_TRANSPORT;
+	sa.data.src_ts->destroy_offset(sa.data.src_ts, offsetof(traffic_selector_t, destroy));
+	sa.data.src_ts = selectors(PEER "/32");
+	assert_int_equal(charon->kernel->add_sa(charon->kernel, &sa.id, &sa.data), SUCCESS);
+	sa_fini(&sa);
+	assert_int_equal(policy(ADD, POLICY_OUT, POLICY_IPSEC, POLICY_PRIORITY_DEFAULT, 7, 5, PEER),
+		SUCCESS);
+	assert_int_equal(update_sa(spi, TRUE, "198.51.100.9", 4501), SUCCESS);
+	assert_int_equal(update_sa(spi, TRUE, "198.51.100.10", 4502), SUCCESS);
+	fake_control_stop();
+	wait_until(!connected());
+	fake_control_forget();
+	fake_control_start(path);
+
+	end = fake_control_request(KEYING_REPLAY_END, 0);
+	add = fake_control_request(KEYING_ADD_SA, 0);
+	rule = fake_control_request(KEYING_ADD_POLICY, 0);
+	move = fake_control_request(KEYING_UPDATE_SA, 0);
+	assert_true(end && add && rule && move);
+	assert_int_equal(add->add_sa.source.address.words[3], inet_addr(PEER));
+	assert_int_equal(add->add_sa.source.port, htons(40001));
+	assert_int_equal(move->update_sa.source.address.words[3], inet_addr("198.51.100.10"));
+	assert_int_equal(move->update_sa.source.port, htons(4502));
+	assert_int_equal(fake_control_count_of(KEYING_UPDATE_SA), 1);
+	assert_true(fake_control_place(add) < fake_control_place(rule));
+	assert_true(fake_control_place(rule) < fake_control_place(move));
+	assert_true(fake_control_place(move) < fake_control_place(end));
+}
+
 static void a_control_that_comes_back_is_told_everything(void **state) // KIF-51, HA-07
 {
 	const struct keying_message *begin, *sa, *claim, *one, *two, *end;
@@ -808,6 +844,7 @@ int main(int argc, char **argv)
 		test(calls_do_not_wait_for_a_control_that_is_stopped),
 		test(ten_thousand_sas_for_a_dataplane_that_is_stopped),
 		test(a_control_that_comes_back_is_told_everything),
+		test(selectors_that_follow_are_replayed_from_their_start),
 		test(an_sa_whose_numbers_are_lost_ends),
 		test(a_message_that_is_none_ends_the_connection),
 	};
