@@ -222,6 +222,18 @@ static const struct port_counters *get_ports(void *context, unsigned *count)
 	return attachment ? attachment->port_counters : NULL;
 }
 
+static bool drop_trace(void *context, struct provider_drop_trace *out)
+{
+	const struct attachment *attachment = dataplane_link_attachment(process_of(context)->link);
+	if (!attachment)
+		return false;
+	*out = (struct provider_drop_trace){.mode = &attachment->header->drop_trace,
+		.count = &attachment->header->drop_trace_count,
+		.traces = attachment->drop_traces,
+		.workers = attachment->limits.workers};
+	return true;
+}
+
 static bool violation(void *context, unsigned index, struct provider_violation *out)
 {
 	/* The text of one entry at a time: borrowed until the next turn, copied by the caller
@@ -388,6 +400,7 @@ void provider_fill(struct provider *provider, struct process *process)
 		.counter = counter,
 		.workers = get_workers,
 		.ports = get_ports,
+		.drop_trace = drop_trace,
 		.violation = violation,
 		.pool = pool,
 		.node_next = node_next,

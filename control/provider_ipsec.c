@@ -74,6 +74,14 @@ static bool sa_next(void *context, uint64_t *cursor, struct provider_sa *out)
 	return false;
 }
 
+static const char *sa_name(void *context, bool inbound, uint32_t sa_id)
+{
+	const struct process *p = context;
+	const struct sa *sa = sa_database_slot(
+		ipsec_associations(p->ipsec), inbound ? SA_INBOUND : SA_OUTBOUND, sa_id);
+	return sa ? sa->name : NULL;
+}
+
 static bool sa_find(void *context, const char *name, bool inbound, struct provider_sa *out)
 {
 	const struct process *p = context;
@@ -235,6 +243,7 @@ void provider_ipsec_fill(struct provider *provider)
 {
 	provider->sa_next = sa_next;
 	provider->sa_find = sa_find;
+	provider->sa_name = sa_name;
 	provider->policy_at = policy_at;
 	provider->policy_find = policy_find;
 	provider->sa_add = sa_add;

@@ -116,6 +116,8 @@ static int worker_open(struct dataplane *dataplane, unsigned index)
 
 	worker->index = index;
 	worker->counters = &dataplane->region.worker_counters[index];
+	worker->drop_switch = &dataplane->region.header->drop_trace;
+	worker->drop_trace = &dataplane->region.drop_traces[index];
 	worker->binding_counters = dataplane->region.binding_counters +
 				   (size_t)index * dataplane->region.limits.bindings;
 	worker->policy_hits =

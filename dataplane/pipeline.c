@@ -141,6 +141,7 @@ struct pipeline {       /* worker->step_state */
 
 int pipeline_worker_init(struct worker *worker)
 {
+	static const _Atomic uint32_t drop_trace_off;
 	const struct config_dataplane *s = worker->settings;
 	uint32_t datagrams =
 		s != NULL && s->max_reassembly ? s->max_reassembly : REASSEMBLY_DATAGRAMS;
@@ -148,6 +149,8 @@ int pipeline_worker_init(struct worker *worker)
 								    : REASSEMBLY_TIMEOUT_MS;
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
 
+	if (worker->drop_switch == NULL)
+		worker->drop_switch = &drop_trace_off;
 	worker->step_state = pipeline;
 	worker->reassembly = reassembly_new(datagrams, timeout_ms * worker->tsc_hz / 1000);
 	worker->icmp_limiter = icmp_error_limiter_new(s != NULL ? s->icmp_rate : ICMP_RATE,

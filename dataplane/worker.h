@@ -53,7 +53,10 @@ struct worker {
 	unsigned index;
 	unsigned lcore;
 	struct tables *tables;
-	struct worker_counters *counters;          /* in the region */
+	struct worker_counters *counters;    /* in the region */
+	const _Atomic uint32_t *drop_switch; /* of lib/ipc/drop_trace.h; NULL until worker_init:
+						off */
+	struct drop_trace *drop_trace;       /* in the region, both */
 	struct binding_counters *binding_counters; /* [bindings], in the region */
 	uint64_t *policy_hits; /* [policies], in the region; NULL: not counted */
 	struct port *ports;

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define SAVE "save to" /* among the arguments, until the request is made: no argument's name */
+
 /* Words of the row that the first `count` of `words` name, each whole or cut; 0 when they do not.
  * `exact`: none was cut. */
 static int match_words(const char *row_words, int count, char **words, bool *exact)
@@ -129,7 +131,9 @@ static int take_argument(const struct operator_command_row *row, int count, char
 		}
 		if (argument->kind == OPERATOR_KEY_FILE || argument->kind == OPERATOR_KEY_FD)
 			return take_key(row, argument, words[1], given, error, size) ? 2 : 0;
-		json_object_set_new(given, argument->name, json_string(words[1]));
+		json_object_set_new(given,
+			argument->kind == OPERATOR_OUT_FILE ? SAVE : argument->name,
+			json_string(words[1]));
 		return 2;
 	}
 	argument = dashed ? NULL : next_positional(row, given);
@@ -170,6 +174,10 @@ json_t *arguments_request(int count, char **words, const struct operator_command
 	}
 	json_t *request = json_object();
 	json_object_set_new(request, "command", json_string((*row)->words));
+	if (json_object_get(given, SAVE)) {
+		json_object_set(request, "save", json_object_get(given, SAVE));
+		json_object_del(given, SAVE);
+	}
 	json_object_set_new(request, "arguments", given);
 	if ((*row)->paged)
 		json_object_set_new(request, "limit", json_integer(OPERATOR_LIMIT_MAX));

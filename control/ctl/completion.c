@@ -16,6 +16,7 @@ static const char *value_name(const struct operator_argument *argument)
 	case OPERATOR_SELECTORS:
 		return "SELECTOR,...";
 	case OPERATOR_KEY_FILE:
+	case OPERATOR_OUT_FILE:
 		return "FILE";
 	case OPERATOR_WORDS:
 		return argument->words;

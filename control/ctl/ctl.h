@@ -32,7 +32,8 @@ char *key_text_fd(const char *descriptor, char *error, size_t error_size);
 void key_text_free(char *text);
 
 /*
- * arguments.c: command line words to a request. NULL with a sentence in error. Words may be cut
+ * arguments.c: command line words to a request; what an OPERATOR_OUT_FILE names is its member
+ * "save", which is not to be sent. NULL with a sentence in error. Words may be cut
  * while they stay unique; arguments may be written with two dashes before them.
  */
 json_t *arguments_request(int count, char **words, const struct operator_command_row **row,
@@ -52,9 +53,15 @@ bool split_rows(const char *line, size_t length, struct split *split);
 /* The next row, not NUL-terminated; NULL after the last. */
 const char *split_next(struct split *split, size_t *length);
 
+/* capture.c: a pcapng file of dropped packets. NULL with errno; never over an existing file. */
+FILE *capture_open(const char *path);
+bool capture_row(FILE *file, const json_t *row);
+
 /* print.c */
 struct printer {
 	const struct operator_command_row *row;
+	FILE *capture; /* rows go there instead; NULL: none */
+	bool capture_failed;
 	bool as_json;
 	unsigned long long rows, count; /* printed; as the pages told it */
 	bool header;

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static void print_error(bool as_json, const char *code, const char *text)
 {
@@ -99,17 +100,46 @@ static int watch(struct connection *connection, bool as_json)
 	return lost(as_json);
 }
 
+/* Rows go to what the request's "save" names, which is taken out of the request. */
+static bool capture_begin(const char *path, struct printer *printer)
+{
+	char text[320];
+
+	printer->capture = capture_open(path);
+	if (!printer->capture) {
+		snprintf(text, sizeof(text), "%s: %s", path, strerror(errno));
+		print_error(printer->as_json, "failed", text);
+	}
+	return printer->capture;
+}
+
+static int capture_end(struct printer *printer, const char *path, int status)
+{
+	bool failed = fclose(printer->capture) || printer->capture_failed;
+
+	if (status || failed)
+		unlink(path);
+	if (status)
+		return status;
+	if (failed) {
+		print_error(printer->as_json, "failed", "the file could not be written");
+		return EX_IOERR;
+	}
+	if (!printer->as_json)
+		printf("%llu packets in %s\n", printer->rows, path);
+	return EXIT_SUCCESS;
+}
+
 /* Asks page after page. With -j every row is one line, and the last line is the answer without its
  * rows. */
-static int run(struct connection *connection, json_t *request,
-	const struct operator_command_row *row, bool as_json)
+static int run_pages(struct connection *connection, json_t *request, struct printer *printer)
 {
-	struct printer printer = {.row = row, .as_json = as_json};
+	const bool as_json = printer->as_json;
 
 	for (;;) {
 		if (connection_send(connection, request))
 			return lost(as_json);
-		json_t *answer = read_answer(connection, &printer);
+		json_t *answer = read_answer(connection, printer);
 		if (!answer)
 			return lost(as_json);
 		if (!json_is_true(json_object_get(answer, "ok"))) {
@@ -117,12 +147,12 @@ static int run(struct connection *connection, json_t *request,
 			json_decref(answer);
 			return status;
 		}
-		if (strcmp(row->words, "watch events") == 0) {
+		if (strcmp(printer->row->words, "watch events") == 0) {
 			json_decref(answer);
 			return watch(connection, as_json);
 		}
 		json_t *cursor = json_incref(json_object_get(answer, "cursor"));
-		print_answer(&printer, answer);
+		print_answer(printer, answer);
 		json_decref(answer);
 		if (!json_is_integer(cursor)) {
 			json_decref(cursor);
@@ -130,8 +160,25 @@ static int run(struct connection *connection, json_t *request,
 		}
 		json_object_set_new(request, "cursor", cursor);
 	}
-	print_end(&printer);
+	print_end(printer);
 	return EXIT_SUCCESS;
+}
+
+static int run(struct connection *connection, json_t *request,
+	const struct operator_command_row *row, bool as_json)
+{
+	struct printer printer = {.row = row, .as_json = as_json};
+	json_t *save = json_incref(json_object_get(request, "save"));
+	const char *path = json_string_value(save);
+	int status = EX_CANTCREAT;
+
+	json_object_del(request, "save");
+	if (!path || capture_begin(path, &printer))
+		status = run_pages(connection, request, &printer);
+	if (printer.capture)
+		status = capture_end(&printer, path, status);
+	json_decref(save);
+	return status;
 }
 
 /* 0, or the exit status. */

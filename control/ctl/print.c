@@ -62,6 +62,11 @@ static const struct {
 				{"action", "ACTION", 8}, {"security_association", "SA", 14},
 				{"hits_out", "HITS OUT", 12}, {"hits_in", "HITS IN", 12},
 				{"local_ts", "LOCAL", 20}, {"remote_ts", "REMOTE", 0}}},
+	{"trace drop show", {{"time", "TIME", 27}, {"worker", "WORKER", 6}, {"port", "PORT", 8},
+				    {"reason", "REASON", 24}, {"source", "SOURCE", 15},
+				    {"destination", "DESTINATION", 15}, {"protocol", "PROTOCOL", 8},
+				    {"spi", "SPI", 10}, {"sequence", "SEQUENCE", 8},
+				    {"sa", "SA", 12}, {"length", "OCTETS", 0}}},
 	{"help", {{"command", "COMMAND", 18}, {"role", "ROLE", 10}, {"help", "", 0}}},
 };
 
@@ -171,12 +176,17 @@ void print_row(struct printer *printer, const char *row, size_t length)
 	const struct column *columns = columns_of(printer->row->words);
 
 	printer->rows++;
-	if (printer->as_json) {
+	if (printer->as_json && !printer->capture) {
 		fwrite(row, 1, length, stdout);
 		putchar('\n');
 		return;
 	}
 	json_t *parsed = json_loadb(row, length, 0, NULL);
+	if (printer->capture) {
+		printer->capture_failed |= !capture_row(printer->capture, parsed);
+		json_decref(parsed);
+		return;
+	}
 	if (columns && !printer->header)
 		print_header(columns);
 	printer->header = true;

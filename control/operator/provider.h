@@ -150,6 +150,12 @@ struct provider_move { /* of "sa update": NULL and negative stay */
 	int local_port, remote_port, encap, follow_mapping, path_mtu;
 };
 
+struct provider_drop_trace { /* in the region (lib/ipc/drop_trace.h) */
+	_Atomic uint32_t *mode, *count;
+	const struct drop_trace *traces; /* [workers] */
+	unsigned workers;
+};
+
 struct provider_ipsec {                       /* for the metrics */
 	uint64_t live[2], expired[2], larval; /* by direction: inbound, outbound */
 	uint64_t slots, policies, policy_entries, policy_entries_max;
@@ -181,6 +187,11 @@ struct provider {
 	/* The region's arrays; NULL and 0 while detached. */
 	const struct worker_counters *(*workers)(void *context, unsigned *count);
 	const struct port_counters *(*ports)(void *context, unsigned *count);
+
+	/* False while detached. */
+	bool (*drop_trace)(void *context, struct provider_drop_trace *out);
+	/* The name of the SA in a slot of the dataplane's; NULL when there is none. */
+	const char *(*sa_name)(void *context, bool inbound, uint32_t sa_id);
 
 	bool (*violation)(void *context, unsigned index, struct provider_violation *out);
 	bool (*pool)(void *context, unsigned index, struct provider_pool *out);

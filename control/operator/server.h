@@ -70,6 +70,12 @@ void act_clear_bindings(
 void act_clear_counters(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void act_revoke(struct operator_server *server, const struct request *request, struct writer *out);
+void drop_trace_on(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void drop_trace_off(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void drop_trace_show(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void act_trace(struct operator_server *server, const struct request *request, struct writer *out);
 void act_drain(struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_charon_show(

@@ -333,6 +333,7 @@ static int map_region(struct attachment *a, int fd, const struct attach_hello *h
 		error = ring_attach_consumer(&a->punt[i], base + copy.punt_ring[i].offset,
 			copy.punt_ring[i].size, a->limits.punt_slots, sizeof(struct punt_record));
 	a->worker_counters = (const void *)(base + copy.worker_counters.offset);
+	a->drop_traces = (const void *)(base + copy.drop_traces.offset);
 	a->port_counters = (const void *)(base + copy.port_counters.offset);
 	a->binding_counters = (const void *)(base + copy.binding_counters.offset);
 	a->sa_inbound = (void *)(base + copy.sa_inbound.offset);

@@ -35,6 +35,7 @@ struct region { /* the owner's view */
 	struct ring command, event, inject;        /* consumer, producer, consumer */
 	struct ring punt[REGION_WORKERS_MAX];      /* producer, one worker each */
 	struct worker_counters *worker_counters;   /* [workers] */
+	struct drop_trace *drop_traces;            /* [workers] */
 	struct port_counters *port_counters;       /* [ports] */
 	struct binding_counters *binding_counters; /* [workers][bindings], worker-major */
 	struct sa_inbound_state *sa_inbound;       /* [sas] */
@@ -78,6 +79,7 @@ struct attachment {
 	struct ring command, event, inject;   /* producer, consumer, producer */
 	struct ring punt[REGION_WORKERS_MAX]; /* consumer */
 	const struct worker_counters *worker_counters;
+	const struct drop_trace *drop_traces; /* [workers] */
 	const struct port_counters *port_counters;
 	const struct binding_counters *binding_counters;
 	/* Control writes them only to hand over the state of an older region (sa_state.h). */

@@ -58,6 +58,9 @@ enum operator_command {
 	OPERATOR_POLICY_SHOW,
 	OPERATOR_POLICY_ADD,
 	OPERATOR_POLICY_DEL,
+	OPERATOR_TRACE_DROP_ON,
+	OPERATOR_TRACE_DROP_OFF,
+	OPERATOR_TRACE_DROP_SHOW,
 	OPERATOR_TRACE,
 	OPERATOR_WATCH_EVENTS,
 	OPERATOR_HELP,
@@ -76,7 +79,8 @@ enum operator_argument_kind {
 	OPERATOR_SELECTORS, /* traffic selectors (lib/base/traffic_selector.h), commas between */
 	OPERATOR_SECRET,    /* in JSON alone, never in a log or an answer: the text of a key file */
 	OPERATOR_KEY_FILE,  /* on the command line alone: whose content is sent as the secret */
-	OPERATOR_KEY_FD     /* the same from an open descriptor */
+	OPERATOR_KEY_FD,    /* the same from an open descriptor */
+	OPERATOR_OUT_FILE   /* on the command line alone: where homeportctl writes the rows */
 };
 
 struct operator_argument {

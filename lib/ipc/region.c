@@ -76,6 +76,8 @@ int region_layout(struct region_header *header, const struct region_limits *limi
 	}
 	header->worker_counters =
 		span_after(&end, (uint64_t)limits->workers * sizeof(struct worker_counters));
+	header->drop_traces =
+		span_after(&end, (uint64_t)limits->workers * sizeof(struct drop_trace));
 	header->port_counters =
 		span_after(&end, (uint64_t)limits->ports * sizeof(struct port_counters));
 	header->binding_counters = span_after(&end,
@@ -107,6 +109,7 @@ int region_check(const struct region_header *copy, uint64_t size)
 		    span_equal(&copy->event_ring, &expected.event_ring) &&
 		    span_equal(&copy->inject_ring, &expected.inject_ring) &&
 		    span_equal(&copy->worker_counters, &expected.worker_counters) &&
+		    span_equal(&copy->drop_traces, &expected.drop_traces) &&
 		    span_equal(&copy->port_counters, &expected.port_counters) &&
 		    span_equal(&copy->binding_counters, &expected.binding_counters) &&
 		    span_equal(&copy->sa_inbound, &expected.sa_inbound) &&
@@ -159,6 +162,7 @@ static int attach_rings(struct region *region)
 		error = ring_attach_producer(&region->punt[i], base + h->punt_ring[i].offset,
 			h->punt_ring[i].size, limits->punt_slots, sizeof(struct punt_record));
 	region->worker_counters = (void *)(base + h->worker_counters.offset);
+	region->drop_traces = (void *)(base + h->drop_traces.offset);
 	region->port_counters = (void *)(base + h->port_counters.offset);
 	region->binding_counters = (void *)(base + h->binding_counters.offset);
 	region->sa_inbound = (void *)(base + h->sa_inbound.offset);

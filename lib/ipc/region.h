@@ -4,8 +4,9 @@
  * pointers.
  *
  *   header | command ring | event ring | inject ring | punt ring per worker | worker counters |
- * port counters | binding counters [worker][binding] | inbound SA state [sa] | outbound SA state
- * [sa] | replay windows [sa][sa_window_words] | policy hits [worker][policy]
+ * drop trace per worker | port counters | binding counters [worker][binding] | inbound SA state
+ * [sa] | outbound SA state [sa] | replay windows [sa][sa_window_words] | policy hits
+ * [worker][policy]
  *
  * Trust: each side copies what it needs of the directory once (control checks it against the sealed
  * size; the dataplane keeps its own), copies each record out before it reads it twice, and masks
@@ -17,13 +18,14 @@
 
 #include "lib/ipc/command.h"
 #include "lib/ipc/counters.h"
+#include "lib/ipc/drop_trace.h"
 #include "lib/ipc/event.h"
 #include "lib/ipc/packet_record.h"
 
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 12u
+#define REGION_LAYOUT_VERSION 13u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
 #define REGION_WINDOW_MAX     4096
@@ -55,7 +57,7 @@ struct region_header {
 	uint64_t session; /* rises with each attach */
 	struct region_limits limits;
 	struct region_span command_ring, event_ring, inject_ring, punt_ring[REGION_WORKERS_MAX];
-	struct region_span worker_counters, port_counters, binding_counters;
+	struct region_span worker_counters, drop_traces, port_counters, binding_counters;
 	struct region_span sa_inbound, sa_outbound, sa_windows; /* sa_state.h; [limits.sas] each */
 	struct region_span sa_notes;                            /* [2 * limits.sas] */
 	struct region_span policy_hits; /* [workers][policies], 64 bits each */
@@ -68,6 +70,8 @@ struct region_header {
 		buffers_total, sas_used, policies_used;
 	char crypto[64]; /* "AVX512 VAES, IPsec-MB 1.3.0, private copies"; empty without any */
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
+	_Atomic uint32_t drop_trace;       /* control writes: the switch of drop_trace.h */
+	_Atomic uint32_t drop_trace_count; /* control's own: how many are to be shown */
 };
 
 /*

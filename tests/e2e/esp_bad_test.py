@@ -261,6 +261,41 @@ def test_discard_may_tell_the_sender(bed):  # SPD-25 AUD-09
 	bed.ctl("policy", "del", "told")
 
 
+def test_the_drop_trace(bed):  # AUD-16
+	"""What an operator sees of packets that die, in rows and in Wireshark; nothing that was decrypted unless asked for."""
+	secret = udp4("10.100.9.9", CORRESPONDENT, 200)  # not the client's address
+	forged = GCM.outer(flipped(GCM.esp(inner(GCM)), 40))
+	refused(bed, forged, "ipsec_bad_icv", "before the trace is on")
+	bed.ctl("trace", "drop", "on", "count", "10")
+	refused(bed, GCM.outer(flipped(GCM.esp(inner(GCM)), 40)), "ipsec_bad_icv", "a forgery")
+	number = GCM.number
+	refused(bed, CBC.protect(secret), "ipsec_selector_mismatch", "another's address")
+	rows = bed.gateway.ask("trace", "drop", "show")
+	assert [(row["reason"], row["sa"], row["sa_direction"], row["port"]) for row in rows] == [
+		("ipsec_bad_icv", "gcm", "in", "ext"), ("ipsec_selector_mismatch", "cbc", "in", "ext")], rows
+	first, second = rows
+	assert (first["source"], first["destination"], first["protocol"]) == (PEER, AGENT, "esp"), first
+	assert (int(first["spi"], 16), first["sequence"], first["length"]) == (GCM.spi_in, number, len(forged)), first
+	assert (second["protocol"], second["source_port"], second["destination_port"]) == ("esp-udp", 40002, 4500), second
+	assert len(first["header"]) == 2 * 28 and len(second["header"]) == 2 * 36, rows  # up to the ESP header
+	assert not any("plaintext" in row for row in rows)
+	path = bed.network.path("drops.pcapng")
+	bed.ctl("trace", "drop", "show", "pcap", path)
+	read = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", "-e", "ip.src", "-e", "esp.spi", "-e", "frame.len", "-e", "frame.comment"],
+		capture_output=True, text=True, check=True).stdout.splitlines()
+	assert len(read) == 2 and read[0].split("\t") == [
+		PEER, f"0x{GCM.spi_in:08x}", str(len(forged)), "dropped: ipsec_bad_icv, port ext, worker 0, SA gcm"], read
+	assert bed.gateway.ctl("trace", "drop", "show", "pcap", path).returncode != 0  # never over a file
+	bed.ctl("trace", "drop", "on", "reason", "ipsec_selector_mismatch", "plaintext")
+	refused(bed, GCM.outer(flipped(GCM.esp(inner(GCM)), 40)), "ipsec_bad_icv", "not the reason that is traced")
+	refused(bed, CBC.protect(secret), "ipsec_selector_mismatch", "another's address again")
+	rows = bed.gateway.ask("trace", "drop", "show")
+	assert [row["reason"] for row in rows] == ["ipsec_selector_mismatch"] and rows[0]["plaintext"] == bytes(secret)[:64].hex(), rows
+	bed.ctl("trace", "drop", "off")
+	refused(bed, CBC.protect(secret), "ipsec_selector_mismatch", "when it is off")
+	assert len(bed.gateway.ask("trace", "drop", "show")) == 1
+
+
 def test_a_change_under_load_is_one_step(bed):  # SPD-22 LIFE-08 MP-06
 	"""From one pair to another and back while packets pass: each leaves under the one or the other, none in clear, none is lost."""
 	other = bed.add(Sa("other", "aes256gcm16", 21, remote_ts=GCM.remote_ts))

@@ -91,6 +91,10 @@ def add(g):
         case("esp-in-" + name, links(vector_sa(v)), "ECN-03, ECN-08").ip(0, packet_of(bytes.fromhex(v["packet"]))).out(
             2, less(fresh(inner)), dst="02:00:00:00:ee:05").count(esp_decrypted=1)
 
+    v = by_name["gcm128-tunnel-v4v4"]
+    case("esp-in-port-down", links(vector_sa(v), {"port": {"index": 2, "up": 0}}), "AUD-16: decrypted, and then no way out").ip(
+        0, packet_of(bytes.fromhex(v["packet"]))).drop("port_down").count(esp_decrypted=1)
+
     # ---- and outbound: the peer's side of the same packets; CBC's IV is not to be foreseen ----
     def out_links(*more, **policy):
         return links(*more, g.policy(7, IN, BYPASS, order=99), g.policy(8, OUT, BYPASS, order=99),

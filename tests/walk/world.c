@@ -124,6 +124,8 @@ struct world *world_new(void)
 	world->settings.max_reassembly = 64;
 	worker->tables = world->tables;
 	worker->counters = &world->counters;
+	worker->drop_switch = &world->drop_switch;
+	worker->drop_trace = &world->drop_trace;
 	worker->binding_counters = world->bindings;
 	worker->policy_hits = world->policy_hits;
 	worker->ports = world->ports;

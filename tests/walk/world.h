@@ -11,6 +11,7 @@
 #include "dataplane/table/sa_table.h"
 #include "dataplane/worker.h"
 
+#include "lib/ipc/drop_trace.h"
 #include "lib/ipc/event.h"
 #include "lib/ipc/packet_record.h"
 
@@ -31,6 +32,8 @@ struct world {
 	struct tables *tables;
 	struct worker worker;
 	struct worker_counters counters;
+	_Atomic uint32_t drop_switch;
+	struct drop_trace drop_trace;
 	struct binding_counters bindings[WORLD_BINDINGS];
 	struct sa_region sas; /* run-time state: zero at first, [WORLD_SAS] each */
 	uint64_t policy_hits[WORLD_POLICIES];
