@@ -102,10 +102,10 @@ static void key_default(const struct profile *profile, struct profile_group *gro
 	if (group->registration.key.length)
 		return;
 	group->registration.key.length = 16;
-	for (unsigned half = 0; half < 2; half++) {
+	for (uint32_t half = 0; half < 2; half++) {
 		const uint32_t what[2] = {(uint32_t)(group - profile->groups), half};
 		uint64_t part = hash_bytes(&seed, what, sizeof(what));
-		memcpy(group->registration.key.bytes + 8 * half, &part, 8);
+		memcpy(&group->registration.key.bytes[half * sizeof(part)], &part, sizeof(part));
 	}
 }
 

@@ -16,7 +16,7 @@ static uint64_t next_random(uint64_t *state)
 
 static uint32_t *permutation_new(uint32_t count, uint64_t seed)
 {
-	uint32_t *order = malloc(count * sizeof(*order));
+	uint32_t *order = calloc(count, sizeof(*order));
 	uint64_t state = seed ^ 0x9e3779b97f4a7c15ull;
 
 	for (uint32_t i = 0; order && i < count; i++) {
