@@ -31,7 +31,7 @@ def test_out_of_there_the_vpn_takes_over(b):  # HA4-MODE-03 -14, HA4-TNC-02
 	net.wait_for(lambda: b.node.output()[b.said:].count("event=request") >= 2, "two requests in clear from the cafe", 15, 0.05)
 	assert b.seen_by_agent() == before and b.binding()["care_of_address"] == operator.FOREIGN_AGENT, "a request in clear from outside counted"
 	b.client.initiate("inner")
-	b.bound("10.30.0.")
+	assert b.bound("10.30.0.")["encapsulation"] == "ipip"  # IP-in-IP inside ESP: nothing translated the inner address
 	b.moved_to(operator.CAFE_A.outside)
 	b.ping("mn", bed.HOST, source=HOME)
 
