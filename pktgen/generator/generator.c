@@ -90,7 +90,7 @@ static int crypto_open(struct generator *g)
 static int halves_open(struct generator *g, const struct generator_files *files)
 {
 	struct transmitter *t = &g->transmitter;
-	struct receiver *r = &g->receiver;
+	struct receiver *r = &g->receivers.own;
 	int result = capture_open(g, files->transmitted, files->limit, &t->capture);
 
 	if (!result)
@@ -106,10 +106,9 @@ static int halves_open(struct generator *g, const struct generator_files *files)
 	r->context = g;
 	r->message = message;
 	result = transmit_init(t);
-	if (!result)
-		result = receive_init(r);
 	if (result)
 		return refuse(g, result, "no memory for the flows");
+	g->receivers.pool = g->pool;
 	receive_begin(r, 0, g->tally);
 	transmit_begin(t, UINT64_MAX, 0, 0, g->tally);
 	t->started = 0;
@@ -127,6 +126,20 @@ static int registrar_open(struct generator *g)
 		return 0;
 	g->registrar = registrar_new(g->population, &output, clock_read());
 	return g->registrar ? 0 : refuse(g, -ENOMEM, "no memory for the registrations");
+}
+
+/* The last of all: further lcores begin at once. */
+static int receivers_start(struct generator *g)
+{
+	char why[LIBRARY_ERROR_SIZE] = "";
+	int result;
+
+	if (g->receivers.own.capture && g->profile->port_count > 1 && rte_lcore_count() > 2)
+		return refuse(g, -ENOTSUP,
+			"one file of received frames has one writer: at most 2 lcores with "
+			"--capture-received");
+	result = receivers_open(&g->receivers, why);
+	return result ? refuse(g, result, why[0] ? why : "no memory for the flows") : 0;
 }
 
 int generator_open(struct generator *g, const struct profile *profile,
@@ -159,6 +172,8 @@ int generator_open(struct generator *g, const struct profile *profile,
 		result = halves_open(g, files);
 	if (!result)
 		result = registrar_open(g);
+	if (!result)
+		result = receivers_start(g);
 	g->opening_s = (double)(rte_rdtsc() - start) / (double)g->hz;
 	return result;
 }
@@ -170,12 +185,12 @@ int generator_close(struct generator *g)
 	registrar_free(g->registrar);
 	if (g->transmitter.sequences)
 		transmit_fini(&g->transmitter);
-	receive_fini(&g->receiver);
+	receivers_close(&g->receivers);
 	if (g->open)
 		port_close_all(g->ports, g->profile->port_count);
 	if (capture_free(g->transmitter.capture))
 		result = -EIO;
-	if (capture_free(g->receiver.capture))
+	if (capture_free(g->receivers.own.capture))
 		result = -EIO;
 	security_engine_free(g->engine);
 	if (g->population)
@@ -192,7 +207,7 @@ unsigned generator_turn(struct generator *g, uint64_t now)
 {
 	unsigned moved = transmit_poll(&g->transmitter, now);
 
-	moved += receive_poll(&g->receiver);
+	moved += receivers_poll(&g->receivers);
 	if (g->registrar && now >= g->registrar_next) {
 		registrar_poll(g->registrar, clock_read());
 		g->registrar_next = now + g->hz / 1000000 * REGISTRAR_INTERVAL_US;
@@ -271,7 +286,7 @@ static int settle(struct generator *g)
 	while (rte_rdtsc() < end) {
 		if (*g->stop)
 			return -EINTR;
-		if (receive_poll(&g->receiver) == 0)
+		if (receivers_poll(&g->receivers) == 0)
 			rte_delay_us_sleep(1000);
 	}
 	return 0;
@@ -299,7 +314,7 @@ int generator_resolve(struct generator *g, uint32_t timeout_ms)
 			ask(g);
 			next = now + g->hz / 1000 * ARP_INTERVAL_MS;
 		}
-		if (receive_poll(&g->receiver) == 0)
+		if (receivers_poll(&g->receivers) == 0)
 			rte_delay_us_sleep(100);
 	}
 	return 0;

@@ -2,13 +2,13 @@
  * The whole generator, once a profile is read and the EAL runs: ports, nodes, keys, the sending and
  * the receiving half. trial.h drives it, report.h tells about it.
  *
- * Everything happens on the main lcore in one loop: send what is due, take what has come, see to
- * ARP and registrations.
+ * The main lcore has one loop: send what is due, take what has come (or further lcores do,
+ * receivers.h), see to ARP and registrations.
  */
 #ifndef PKTGEN_GENERATOR_GENERATOR_H
 #define PKTGEN_GENERATOR_GENERATOR_H
 
-#include "pktgen/generator/receive.h"
+#include "pktgen/generator/receivers.h"
 #include "pktgen/generator/registrar.h"
 #include "pktgen/generator/transmit.h"
 
@@ -28,7 +28,7 @@ struct generator {
 	struct port ports[PROFILE_PORTS_MAX];
 	bool open; /* the ports are */
 	struct transmitter transmitter;
-	struct receiver receiver;
+	struct receivers receivers;
 	struct registrar *registrar; /* NULL: nobody registers */
 	uint64_t registrar_next;     /* cycles */
 	double opening_s;            /* how long nodes, keys and ports took to be there */

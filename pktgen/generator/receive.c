@@ -213,6 +213,10 @@ static void esp_queue(struct receiver *r, struct burst *burst, const struct insp
 		return;
 	}
 	const struct population_group *group = opening->peer.group;
+	if (burst->port != group->settings->access_port) {
+		fault(r, TALLY_PORT);
+		return;
+	}
 	const struct security_group *own = &r->security->groups[group->index];
 	if (esp_codec_check_length(own->suite, what->part_length) != ESP_ACCEPT) {
 		fault(r, TALLY_ESP);
@@ -372,7 +376,8 @@ unsigned receive_poll(struct receiver *r)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < r->population->profile->port_count; i++)
+	for (unsigned i = r->port_first; i < r->population->profile->port_count;
+		i += r->port_step ? r->port_step : 1)
 		count += port_poll(r, i);
 	return count;
 }

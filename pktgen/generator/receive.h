@@ -18,7 +18,8 @@ struct receiver {
 	struct security_engine *engine;
 	struct port *ports;
 	struct capture *capture;
-	struct window *flows; /* of each flow */
+	struct window *flows;           /* of each flow */
+	unsigned port_first, port_step; /* which of the ports; step 0 counts as 1 */
 	/* ARP and Mobile IP messages. NULL: ignored. */
 	void *context;
 	void (*message)(void *context, unsigned port, enum inspect_kind kind,
@@ -35,7 +36,7 @@ void receive_fini(struct receiver *receiver);
 /* Forgets what each flow received: before a trial. */
 void receive_forget(struct receiver *receiver);
 void receive_begin(struct receiver *receiver, uint64_t begin, struct tally *tally);
-/* A burst from each port; how many frames there were. */
+/* A burst from each of its ports; how many frames there were. */
 unsigned receive_poll(struct receiver *receiver);
 
 #endif

@@ -52,7 +52,7 @@ static void turns(struct generator *g, const struct capture_file *file, struct r
 		uint64_t before = replay->sent;
 		if (replay->sent < replay->wanted)
 			burst_send(g, file, replay, pace_due(&pace, now));
-		unsigned received = receive_poll(&g->receiver);
+		unsigned received = receivers_poll(&g->receivers);
 		replay->received += received;
 		now = rte_rdtsc();
 		if (received || replay->sent != before)
@@ -90,9 +90,9 @@ int replay_run(struct generator *g, struct replay *replay)
 	*replay = (struct replay){
 		.frames = file.frame_count, .wanted = (uint64_t)file.frame_count * settings->loops};
 	tally_clear(&replay->tally);
-	receive_begin(&g->receiver, 0, &replay->tally);
+	receivers_begin(&g->receivers, 0, &replay->tally, false);
 	turns(g, &file, replay);
-	receive_begin(&g->receiver, 0, g->tally);
+	receivers_begin(&g->receivers, 0, g->tally, false);
 	capture_unload(&file);
 	return *g->stop ? -EINTR : 0;
 }

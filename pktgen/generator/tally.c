@@ -10,6 +10,29 @@ void tally_clear(struct tally *tally)
 			histogram_clear(&tally->received[i][k].latency);
 }
 
+static void received_merge(struct tally_received *to, const struct tally_received *from)
+{
+	to->packets += from->packets;
+	to->octets += from->octets;
+	to->duplicates += from->duplicates;
+	to->reordered += from->reordered;
+	to->beyond += from->beyond;
+	to->late += from->late;
+	if (from->latency.count)
+		histogram_merge(&to->latency, &from->latency);
+}
+
+void tally_merge(struct tally *to, const struct tally *from)
+{
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		for (unsigned k = 0; k < 2; k++)
+			received_merge(&to->received[i][k], &from->received[i][k]);
+	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
+		to->faults[i] += from->faults[i];
+	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
+		to->others[i] += from->others[i];
+}
+
 uint64_t tally_sent_packets(const struct tally *tally)
 {
 	uint64_t sum = 0;

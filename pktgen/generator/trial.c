@@ -17,7 +17,7 @@ static void progress_tell(
 	if (!progress->interval || now < progress->next)
 		return;
 	uint64_t sent = tally_sent_packets(&trial->tally);
-	uint64_t received = tally_received_packets(&trial->tally);
+	uint64_t received = receivers_packets(&g->receivers);
 	double span = (double)(now - progress->next + progress->interval) / (double)g->hz;
 	fprintf(stderr,
 		"%s: %.1f s, sent %.0f/s, received %.0f/s, under way or lost %" PRId64
@@ -25,7 +25,7 @@ static void progress_tell(
 		trial->settings.name, (double)(now - progress->start) / (double)g->hz,
 		(double)(sent - progress->sent) / span,
 		(double)(received - progress->received) / span, (int64_t)(sent - received),
-		tally_fault_count(&trial->tally));
+		receivers_faults(&g->receivers));
 	progress->sent = sent;
 	progress->received = received;
 	progress->next = now + progress->interval;
@@ -85,7 +85,7 @@ static void drain(struct generator *g, struct trial *trial)
 
 	while (now - last < quiet && !*g->stop) {
 		rest(g, generator_turn(g, now));
-		uint64_t count = tally_received_packets(&trial->tally);
+		uint64_t count = receivers_packets(&g->receivers);
 		now = rte_rdtsc();
 		if (count != received) {
 			received = count;
@@ -124,7 +124,7 @@ static void flows_judge(const struct generator *g, struct trial *trial)
 	trial->flows_active = trial->flows_lossy = trial->flows_doubled = 0;
 	trial->flows_reordered = trial->worst_count = 0;
 	for (uint32_t i = 0; i < g->population->flow_count; i++) {
-		const struct window *window = &g->receiver.flows[i];
+		const struct window *window = &g->receivers.own.flows[i];
 		const struct trial_flow flow = {i,
 			g->transmitter.sequences[i] - g->transmitter.begun[i], window->received,
 			window->duplicates, window->reordered};
@@ -143,9 +143,8 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 	trial->stopped = false;
 	trial->wanted = packets_wanted(settings);
 	tally_clear(&trial->tally);
-	receive_forget(&g->receiver);
 	uint64_t start = rte_rdtsc() + g->hz / 1000;
-	receive_begin(&g->receiver, start, &trial->tally);
+	receivers_begin(&g->receivers, start, &trial->tally, true);
 	transmit_begin(&g->transmitter, start, settings->rate,
 		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
 	if (g->registrar)
@@ -154,6 +153,7 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 	if (g->registrar)
 		registrar_trial(g->registrar, clock_read(), false);
 	drain(g, trial);
+	receivers_collect(&g->receivers);
 	trial->sent = tally_sent_packets(&trial->tally);
 	trial->received = tally_received_packets(&trial->tally);
 	if (!settings->rate && !settings->packets)
@@ -164,7 +164,7 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 			: 0;
 	trial->stopped = *g->stop;
 	flows_judge(g, trial);
-	receive_begin(&g->receiver, 0, g->tally);
+	receivers_begin(&g->receivers, 0, g->tally, false);
 	transmit_begin(&g->transmitter, UINT64_MAX, 0, 0, g->tally);
 	return trial->stopped ? -EINTR : 0;
 }

@@ -52,15 +52,17 @@ class PktgenBed:
 			file.write(text)
 		return self.path(name)
 
-	def command(self, devices, *own, memory=256):
+	def command(self, devices, *own, memory=256, lcores=1):
+		"""With more lcores than one the first sends and the others receive."""
 		self.runs += 1
-		return [self.program, "-l", str(self.runs % (os.cpu_count() or 1)), "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
+		places = ",".join(f"{lcore}@{(self.runs + lcore) % (os.cpu_count() or 1)}" for lcore in range(lcores))
+		return [self.program, "--lcores", places, "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
 			"--log-level=lib.eal:error", f"--file-prefix={self.network.prefix}-{self.runs}", *devices, "--", *own]
 
-	def run(self, text, devices, *own, strict=True, where=None, seconds=120, status=0):
+	def run(self, text, devices, *own, strict=True, where=None, seconds=120, status=0, lcores=1):
 		"""The report of a run that must end with `status`."""
 		report = self.path(f"report-{self.runs}.json")
-		command = self.command(devices, "--profile", self.write(text), "--report", report, *(["--strict"] if strict else []), *own)
+		command = self.command(devices, "--profile", self.write(text), "--report", report, *(["--strict"] if strict else []), *own, lcores=lcores)
 		if where:
 			command = ["ip", "netns", "exec", self.network.full(where), *command]
 		result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
@@ -91,12 +93,15 @@ class PktgenBed:
 		assert result.returncode == status, f"status {result.returncode}, not {status}: {result.stderr.strip()[-400:]}"
 		return result
 
+	def stderr_of(self, text, devices, *own, lcores=1):
+		return subprocess.run(self.command(devices, "--profile", self.write(text), *own, lcores=lcores), stdin=subprocess.DEVNULL,
+			capture_output=True, text=True, timeout=60).stderr
+
 	def refused(self, text, status, message, devices=None):
 		if devices is None:
 			stderr = self.offline(text, "--check", status=status).stderr
 		else:
-			stderr = subprocess.run(self.command(devices, "--profile", self.write(text)), stdin=subprocess.DEVNULL, capture_output=True,
-				text=True, timeout=60).stderr
+			stderr = self.stderr_of(text, devices)
 		assert re.search(message, stderr), stderr[-400:]
 
 	# ---- the second reader

@@ -59,6 +59,20 @@ def test_numbers_pass_the_end_of_32_bits(bed):  # ESP-SEQ-06
 	bed.perfect(bed.run(loopback(groups, 1000), RING), 1000)
 
 
+def test_receiving_lcores(bed):
+	"""Two ports, two receiving lcores and a sending one: every packet and every wrong one is counted once."""
+	groups = [group("plain", 1), group("esp", 2, encapsulation="esp-udp"), group("other", 3, encapsulation="esp", access="b", core="b",
+		security=dict(spi_up=0x100, spi_down=0x200))]
+	text = loopback(groups, 6000, more="trials = 2;").replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }')
+	rings = ["--vdev=net_ring0", "--vdev=net_ring1"]
+	for lcores in (2, 3):
+		report = bed.run(text, rings, lcores=lcores)
+		bed.perfect(report, 6000)
+		assert report["receiving_lcores"] == lcores - 1
+		assert [row["up"]["received"] for row in report["trials"][1]["groups"]] == [1000] * 3, report["trials"][1]["groups"]
+	assert "one writer" in bed.stderr_of(text, rings, "--capture-received", bed.path("many.pcap"), lcores=3)
+
+
 def test_vlan_tags(bed):
 	"""Every frame has the tag, tshark says; one that comes without it is a fault."""
 	groups = [group("plain", 1), group("esp", 2, encapsulation="esp", security=dict(esn=False))]
