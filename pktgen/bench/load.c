@@ -93,7 +93,7 @@ void load_tables(struct worker *worker, uint32_t stable)
 	}
 	esp_pairs_policy_commit();
 	tables_synced(worker->tables, tables_publish(worker->tables));
-	for (unsigned i = 0; i < LOAD_FRAMES; i++)
+	for (unsigned i = 0; i < LOAD_FRAMES && stable; i++)
 		frame_make(i, stable);
 }
 
@@ -269,7 +269,7 @@ double load_without_loss(struct worker *worker, uint32_t stable, double seconds)
 	struct load *load = malloc(sizeof(*load));
 	double rate = load_most(worker, stable, seconds);
 
-	for (unsigned tries = 0; load && tries < (seconds < 0.5 ? 2 : 40); tries++, rate *= 0.95) {
+	for (unsigned tries = 0; load && tries < (seconds < 0.5 ? 2 : 40); tries++) {
 		load_start(load, worker, stable, rate);
 		load_wait(load, 0, seconds / 4);
 		load->phase = 1;
@@ -277,6 +277,7 @@ double load_without_loss(struct worker *worker, uint32_t stable, double seconds)
 		load_end(load);
 		if (load->phases[1].lost == load->phases[1].lost_in_gaps)
 			break;
+		rate *= 0.95;
 	}
 	free(load);
 	return rate;
