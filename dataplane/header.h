@@ -32,10 +32,11 @@ static inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint1
  * TTL is not 0. */
 static inline void ipv4_ttl_decrement(struct rte_ipv4_hdr *ip)
 {
-	uint32_t sum = (uint16_t)~ip->hdr_checksum + (uint32_t)rte_cpu_to_be_16(0xfeff);
+	const uint32_t one = rte_cpu_to_be_16(0x0100);
+	uint32_t sum = ip->hdr_checksum + one;
 
 	ip->time_to_live--;
-	ip->hdr_checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+	ip->hdr_checksum = (uint16_t)(sum + (sum >= UINT16_MAX));
 }
 
 static inline void ipv4_tos_set(struct rte_ipv4_hdr *ip, uint8_t tos)
@@ -96,6 +97,15 @@ static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 /* True when all octets of the header sum to ones. */
 static inline bool ipv4_checksum_right(const struct rte_ipv4_hdr *ip)
 {
+	uint32_t words[5];
+	uint64_t sum;
+
+	if (likely(ip->version_ihl == 0x45)) {
+		/* Not folded: 2^16 is 1 modulo 2^16 - 1. A sum of 0 there is none. */
+		memcpy(words, ip, sizeof(words));
+		sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+		return sum % UINT16_MAX == 0;
+	}
 	return ipv4_header_sum(ip) == 0xffff;
 }
 

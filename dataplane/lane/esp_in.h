@@ -5,11 +5,17 @@
  *
  *   parse    up to the SPI                                         fetches the SPI's slot
  *   find     the SA                                                fetches it and its state
- *   admit    decap/esp's questions before the cipher               fetches window, key, trailer
- *   decrypt  one burst
- *   open     trailer, inner header, selectors, ECN, destination    reads only
- *   way      route, neighbour, MTU                                 once for a run of packets
- *   finish   window, counters, TTL, Ethernet header, transmit
+ *   admit    decap/esp's questions before the cipher               fetches window and key
+ *   open     decipher, one call each for AES-GCM, else one burst
+ *   finish   trailer, inner header, selectors, ECN, destination    reads only
+ *            route, neighbour, MTU                                 once for a run of packets
+ *            window, counters, TTL, Ethernet header, transmit
+ *
+ *   esp_in.c parse      esp_in_admit.c find, admit      esp_in_open.c      esp_in_finish.c
+ *
+ * What an SA's usual packet shows outside (addresses, SPI, port, vrf) lies in two words at the
+ * beginning of the SA (sa_inbound.usual), and as two words in the packet: one SA costs the lane a
+ * line, beside its state, the word of its window, and its key.
  *
  * Before the cipher nothing is changed: a frame that is not the usual one stays in the burst, as it
  * came, for the steps. After it there is no way back to the beginning, so what turns out unusual

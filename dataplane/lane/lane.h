@@ -110,18 +110,22 @@ static inline bool lane_is_awaited(struct lane_burst *burst, const struct neighb
 	return false;
 }
 
-/* As output/transmit: a finished frame for the port, its data start the Ethernet header. */
+/* A finished frame for a port that is up, its data start the Ethernet header. */
+static inline void lane_put(struct worker *worker, struct tx_buffer *tx, struct rte_mbuf *frame)
+{
+	if (unlikely(tx->count == RTE_DIM(tx->packets)))
+		worker_flush(worker);
+	tx->packets[tx->count++] = frame;
+}
+
+/* As output/transmit. */
 static inline void lane_send(struct worker *worker, uint16_t port, struct rte_mbuf *frame)
 {
-	struct tx_buffer *tx = &worker->tx[port];
-
 	if (unlikely(!atomic_load_explicit(&worker->ports[port].up, memory_order_relaxed))) {
 		drop_packet(worker, frame, DROP_port_down);
 		return;
 	}
-	if (unlikely(tx->count == RTE_DIM(tx->packets)))
-		worker_flush(worker);
-	tx->packets[tx->count++] = frame;
+	lane_put(worker, &worker->tx[port], frame);
 }
 
 #endif

@@ -295,10 +295,8 @@ static bool selectors_build(struct sa_table *table, struct sa_inbound *sa)
 		sa_table_build_selector(selector, &s->selectors[i]);
 		selector->next = next;
 		next = slot;
-		if (i == 0) {
-			sa->selector_count = s->selector_count;
+		if (i == 0)
 			return true;
-		}
 	}
 	while (next != 0) {
 		uint32_t after = ((struct sa_selector *)slab_at(&table->selectors, next))->next;
@@ -445,13 +443,13 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
 	if (!fresh) {
 		sa->selector = from->selector;
-		sa->selector_count = from->selector_count;
 	} else if (suite && !selectors_build(table, sa)) {
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
 	if (sa->selector.host)
 		sa->host = host_of(&sa->selector);
+	sa_table_build_usual(sa);
 	if (from)
 		sa_table_inbound_prove(sa, from);
 	sa_table_watch_set(

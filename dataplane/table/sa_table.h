@@ -4,7 +4,7 @@
  * first when the command is applied.
  *
  *   commands SA_KEY, SA_LIMITS, SA_SELECTOR   staged here (one SA at a time)
- *   command SA_SET        -> struct sa_inbound | struct sa_outbound   two cache lines that are hot
+ *   command SA_SET        -> struct sa_inbound | struct sa_outbound   one or two hot cache lines
  *                            key memory of crypto/                    wiped when it is given back
  *                            struct sa_selector                       the first one in the object
  *   region (sa_state.h)   -> numbers, window, packets, bytes, last use: a line a direction
@@ -115,29 +115,37 @@ struct sa_selector {
 };
 
 struct sa_inbound {
-	/* line 0: checks before the cipher */
-	be32 spi;
-	uint32_t sa_id;
+	/* line 0: all that the usual packet asks for, first what it shows outside */
+	union {
+		struct {
+			be32 outer_remote, outer_local; /* IPv4; remote 0, which nothing comes from:
+							   the SA has no usual packets */
+			be32 spi;
+			be16 remote_port; /* 0 without UDP */
+			uint8_t vrf;
+			_Atomic bool proved; /* something authentic came from remote (MOB-12);
+						workers */
+		};
+		uint64_t usual[2]; /* the same to compare: sa_usual_word */
+	};
 	be32 host; /* the one inner IPv4 source that is right whatever else the packet is; 0 none */
-	uint16_t flags; /* enum sa_flag */
-	uint16_t vrf;
 	uint8_t state; /* enum sa_state; stored by the main lcore in place */
 	uint8_t iv_length, icv_length, alignment;
-	uint16_t window;      /* W, packets; 0 off */
-	uint16_t window_mask; /* words of its bitmap - 1 */
-	const struct suite *suite;
+	uint16_t flags;            /* enum sa_flag */
+	uint16_t window;           /* W, packets; 0 off */
+	uint8_t window_mask;       /* words of its bitmap - 1 */
+	uint8_t gcm_key;           /* octets of an AES-GCM key whose IVs are on the wire; else 0 */
+	_Atomic uint16_t failures; /* ICV failures in a row (AUD-14); workers */
 	struct crypto_key *key;
 	struct sa_watch watch;
-	/* line 1: checks after it */
-	_Alignas(64) struct ip_address local; /* outer addresses of now */
+	/* line 1 */
+	_Alignas(64) const struct suite *suite;
+	struct ip_address local; /* outer addresses of now */
 	struct ip_address remote;
-	be16 local_port, remote_port;
-	uint32_t selector_count;
-	uint64_t removed_until_tsc;        /* SA_STATE_REMOVED */
-	_Atomic uint64_t mapping_told_tsc; /* EVENT_SA_MAPPING was sent (NAT-10); workers */
+	uint32_t sa_id;
 	_Atomic uint32_t mapping_told_to;  /* a hash of the address and port; workers */
-	_Atomic uint16_t failures;         /* ICV failures in a row (AUD-14); workers */
-	_Atomic bool proved; /* something authentic came from remote (MOB-12); workers */
+	_Atomic uint64_t mapping_told_tsc; /* EVENT_SA_MAPPING was sent (NAT-10); workers */
+	uint64_t removed_until_tsc;        /* SA_STATE_REMOVED */
 	/* lines 2 and 3 */
 	_Alignas(64) struct sa_selector selector; /* the first one */
 	struct sa_limits limits;
@@ -145,8 +153,11 @@ struct sa_inbound {
 
 _Static_assert(sizeof(struct sa_outbound) == 192 && offsetof(struct sa_outbound, suite) == 64,
 	"two hot cache lines");
-_Static_assert(sizeof(struct sa_inbound) == 256 && offsetof(struct sa_inbound, local) == 64,
-	"two hot cache lines");
+_Static_assert(sizeof(struct sa_inbound) == 256 && offsetof(struct sa_inbound, suite) == 64 &&
+		       offsetof(struct sa_inbound, selector) == 128,
+	"one hot cache line, another one that the steps read");
+_Static_assert(offsetof(struct sa_inbound, spi) == 8 && offsetof(struct sa_inbound, proved) == 15,
+	"usual[1] as sa_usual_word has it");
 
 /* The region's arrays, [sas]; windows [sas][window_words]. */
 struct sa_region {
@@ -321,16 +332,36 @@ static inline struct sa_inbound_state *sa_inbound_state(
 	return &table->region.inbound[sa_id & (table->count - 1)];
 }
 
-static inline struct replay_window sa_inbound_window(
-	const struct sa_table *table, const struct sa_inbound *sa)
+/* `slot`: sa->sa_id, for who knows it already. */
+static inline struct replay_window sa_inbound_window_at(
+	const struct sa_table *table, const struct sa_inbound *sa, uint32_t slot)
 {
-	return (struct replay_window){.highest = &sa_inbound_state(table, sa->sa_id)->highest,
-		.words = table->region.windows +
-			 (size_t)(sa->sa_id & (table->count - 1)) * table->window_words,
+	slot &= table->count - 1;
+	return (struct replay_window){.highest = &table->region.inbound[slot].highest,
+		.words = table->region.windows + (size_t)slot * table->window_words,
 		.mask = sa->window_mask,
 		.size = sa->window,
 		.extended = sa->flags & SA_ESN,
 		.shared = table->shared};
+}
+
+static inline struct replay_window sa_inbound_window(
+	const struct sa_table *table, const struct sa_inbound *sa)
+{
+	return sa_inbound_window_at(table, sa, sa->sa_id);
+}
+
+/* usual[1] of the SA whose usual packet this is; `port` is where it comes from, 0 without UDP. On
+ * processors that begin with the lowest octet, as IPsec-MB's do. */
+static inline uint64_t sa_usual_word(be32 spi, be16 port, uint16_t vrf)
+{
+	return spi | (uint64_t)port << 32 | (uint64_t)vrf << 48 | UINT64_C(1) << 56;
+}
+
+static inline bool sa_is_usual(const struct sa_inbound *sa, const uint64_t words[2])
+{
+	return __atomic_load_n(&sa->usual[0], __ATOMIC_RELAXED) == words[0] &&
+	       __atomic_load_n(&sa->usual[1], __ATOMIC_RELAXED) == words[1];
 }
 
 /*
@@ -399,6 +430,8 @@ void sa_table_build_outbound(struct sa_outbound *sa, const struct sa_command *co
 /* The ends and ports that are in its header. */
 struct sa_peer sa_table_build_peer(const struct sa_outbound *sa);
 void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *command);
+/* Makes the SA known to lane/esp_in; suite, selectors and all else are set already. */
+void sa_table_build_usual(struct sa_inbound *sa);
 void sa_table_build_selector(struct sa_selector *selector, const struct selector *command);
 struct sa_limits sa_table_build_limits(
 	const struct sa_limits_command *command, const struct tsc_clock *clock);

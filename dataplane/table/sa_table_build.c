@@ -1,4 +1,6 @@
 /* What a worker needs of an SA, made from what control configured. */
+#include "dataplane/crypto/suite.h"
+#include "dataplane/header.h"
 #include "dataplane/table/sa_table.h"
 #include "dataplane/tsc_clock.h"
 
@@ -148,13 +150,25 @@ void sa_table_build_inbound(struct sa_inbound *sa, const struct sa_command *c)
 	sa->spi = c->spi;
 	sa->sa_id = c->sa_id;
 	sa->flags = (uint16_t)c->flags;
-	sa->vrf = c->vrf;
+	sa->vrf = (uint8_t)c->vrf;
 	sa->window = c->replay_window;
-	sa->window_mask = (uint16_t)(sa_window_words(c->replay_window) - 1);
+	sa->window_mask = (uint8_t)(sa_window_words(c->replay_window) - 1);
 	sa->local = c->local;
 	sa->remote = c->remote;
-	sa->local_port = c->local_port;
-	sa->remote_port = c->remote_port;
+	sa->remote_port = c->flags & SA_UDP ? c->remote_port : 0;
+}
+
+void sa_table_build_usual(struct sa_inbound *sa)
+{
+	const struct suite *suite = sa->suite;
+
+	if (suite == NULL || sa->flags & SA_TRANSPORT || !ipv4_is_plain(sa->host) ||
+		!ip_address_is_v4(&sa->remote))
+		return;
+	sa->outer_remote = ip_address_v4(&sa->remote);
+	sa->outer_local = ip_address_v4(&sa->local);
+	if (suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV))
+		sa->gcm_key = suite->cipher_key_length;
 }
 
 void sa_table_build_selector(struct sa_selector *selector, const struct selector *c)

@@ -187,6 +187,11 @@ static inline unsigned tables_near_v4(const struct tables *t, uint16_t vrf, be32
 {
 	return vicinity_of_v4((const struct vicinity *)(const void *)t, vrf, address);
 }
+/* For many addresses of one vrf: vicinity_part_v4 tells of each. NULL: no vrf of ours. */
+static inline const uint8_t *tables_near_v4_parts(const struct tables *t, uint16_t vrf)
+{
+	return vicinity_parts_v4((const struct vicinity *)(const void *)t, vrf);
+}
 const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 	const struct ip_address *home); /* exact home address */
 /* The same for a burst, prefetched: out[i] may be NULL. */

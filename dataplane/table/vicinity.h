@@ -47,16 +47,27 @@ static inline unsigned vicinity_of(
 		__ATOMIC_RELAXED);
 }
 
-/* The same of an IPv4 address. */
-static inline unsigned vicinity_of_v4(const struct vicinity *vicinity, uint16_t vrf, be32 address)
+/* For many IPv4 addresses of one vrf: the parts, NULL when nothing is near any of them, and the
+ * bits of one. */
+static inline const uint8_t *vicinity_parts_v4(const struct vicinity *vicinity, uint16_t vrf)
+{
+	return vrf < vicinity->vrf_count ? &vicinity->parts[(size_t)vrf * 2 * VICINITY_PARTS]
+					 : NULL;
+}
+
+static inline unsigned vicinity_part_v4(const uint8_t *parts, be32 address)
 {
 	const uint8_t *key = (const uint8_t *)&address;
-	size_t part = (size_t)key[0] << 8 | key[1];
 
-	if (vrf >= vicinity->vrf_count)
-		return 0;
-	return __atomic_load_n(
-		&vicinity->parts[(size_t)vrf * 2 * VICINITY_PARTS + part], __ATOMIC_RELAXED);
+	return __atomic_load_n(&parts[key[0] << 8 | key[1]], __ATOMIC_RELAXED);
+}
+
+/* Bits of enum vicinity_bit for an IPv4 address. */
+static inline unsigned vicinity_of_v4(const struct vicinity *vicinity, uint16_t vrf, be32 address)
+{
+	const uint8_t *parts = vicinity_parts_v4(vicinity, vrf);
+
+	return parts != NULL ? vicinity_part_v4(parts, address) : 0;
 }
 
 #endif

@@ -1,0 +1,324 @@
+/* After the cipher: what is usual inside leaves, everything else is judged by the steps. */
+#include "dataplane/decap/ecn.h"
+#include "dataplane/header.h"
+#include "dataplane/lane/esp_in_private.h"
+
+#define ETHER    ESP_IN_ETHER
+#define IPV4     ESP_IN_IPV4
+#define FRAGMENT RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
+#define PLAIN    6 /* octets of padding: AES-GCM and the like pad by up to 3 */
+
+/* Where frames go and what they begin with. */
+struct way {
+	const struct route *route;
+	be32 destination; /* of the packet that it was found for */
+	uint16_t mtu;     /* 0: not a way for the lane */
+	bool on_link;
+	struct rte_ether_hdr ether;
+	struct tx_buffer *tx;
+};
+
+struct opened {
+	struct rte_ipv4_hdr *ip; /* NULL: not the usual thing */
+	const struct way *way;
+	uint16_t length;
+	uint8_t tos;
+};
+
+struct finish { /* one burst */
+	const struct esp_in *lane;
+	be32 first, differ; /* a destination, and how the others differ from it */
+	unsigned way_count;
+	unsigned sent;
+	struct way ways[BURST_SIZE];
+	struct opened opened[BURST_SIZE];
+};
+
+/* The usual trailer as the last eight octets of the text: little padding, which is right, around an
+ * IPv4 packet. What is before the padding is shifted out. */
+static inline bool is_plain_trailer(const uint8_t *end)
+{
+	const uint64_t padding = UINT64_C(0x060504030201);
+	unsigned count = end[-2], before;
+	uint64_t word, right;
+
+	if (unlikely(count > PLAIN))
+		return false;
+	before = 8 * (PLAIN - count);
+	memcpy(&word, end - sizeof(word), sizeof(word));
+	right = (uint64_t)ESP_NEXT_HEADER_IPV4 << 56 | (uint64_t)count << 48 |
+		(padding << before & UINT64_C(0xffffffffffff));
+	return (rte_le_to_cpu_64(word) ^ right) >> before == 0;
+}
+
+/* RFC 6040: the inner field stays, or becomes what is no reason to count or drop anything. */
+static inline bool tos_of(const struct sa_inbound *sa, uint8_t inner, uint8_t outer, uint8_t *tos)
+{
+	uint8_t ecn = (uint8_t)(inner & ECN_MASK), outer_ecn = (uint8_t)(outer & ECN_MASK);
+
+	*tos = inner;
+	if (likely(!(sa->flags & SA_DSCP_COPY_IN) &&
+		    (outer_ecn == ECN_NOT_ECT || outer_ecn == ecn)))
+		return true;
+	if (sa->flags & SA_DSCP_COPY_IN)
+		*tos = outer;
+	ecn = ecn_decapsulate(inner, outer);
+	*tos = (uint8_t)((*tos & ~ECN_MASK) | ecn);
+	return ecn != ECN_DROP && !ecn_is_anomalous(inner, outer);
+}
+
+/* What esp_inner and destination ask of an IPv4 packet, when the answer is that it is forwarded
+ * along a route. */
+static inline bool open_usual(struct finish *f, const struct arrival *a, struct opened *o)
+{
+	const struct sa_inbound *sa = a->work.sa;
+	uint8_t *text = (uint8_t *)a->outer + esp_in_text_at(&a->work);
+	const uint8_t *end = text + a->work.text;
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)text;
+
+	if (unlikely(a->work.text < IPV4 + ESP_TRAILER_LENGTH || !is_plain_trailer(end)))
+		return false;
+	o->length = rte_be_to_cpu_16(ip->total_length);
+	if (unlikely(ip->version_ihl != 0x45 || o->length < IPV4 ||
+		     (uint32_t)o->length + ESP_TRAILER_LENGTH + end[-2] > a->work.text ||
+		     !ipv4_checksum_right(ip) || ip->fragment_offset & FRAGMENT ||
+		     ip->src_addr != sa->host || ip->time_to_live <= 1 ||
+		     vicinity_part_v4(f->lane->near, sa->host) & VICINITY_LOCAL ||
+		     !tos_of(sa, ip->type_of_service, a->outer->type_of_service, &o->tos)))
+		return false;
+	if (ip->dst_addr != f->first) {
+		if (!ipv4_is_plain(ip->dst_addr) ||
+			vicinity_part_v4(f->lane->near, ip->dst_addr) != 0)
+			return false;
+		if (f->first == 0)
+			f->first = ip->dst_addr;
+		f->differ |= ip->dst_addr ^ f->first;
+	}
+	o->ip = ip;
+	return true;
+}
+
+static void open_all(struct finish *f)
+{
+	const struct esp_in *lane = f->lane;
+
+	for (unsigned i = 0; i < lane->count; i++)
+		if (unlikely(lane->status[i] != CRYPTO_DONE ||
+			     !open_usual(f, &lane->arrivals[i], &f->opened[i])))
+			f->opened[i].ip = NULL;
+}
+
+/* ---- the way on ---- */
+
+/* forward/route, link_mtu and neighbor, when nothing is in the way. */
+static void way_find(
+	const struct esp_in *lane, struct way *way, const struct route *route, be32 destination)
+{
+	struct worker *worker = lane->worker;
+	const struct neighbor *neighbor;
+	struct rte_ether_hdr *ether = &way->ether;
+	struct ip_address next_hop;
+	const struct port *port;
+
+	*way = (struct way){.route = route, .destination = destination};
+	if (route == NULL || route->flags != 0 || route->port >= worker->port_count)
+		return;
+	port = &worker->ports[route->port];
+	way->on_link = ip_address_is_unspecified(&route->next_hop);
+	next_hop = way->on_link ? ip_address_from_v4(destination) : route->next_hop;
+	if (!ip_address_is_v4(&next_hop) || !ipv4_is_plain(ip_address_v4(&next_hop)))
+		return;
+	neighbor = tables_neighbor_lookup(worker->tables, route->port, &next_hop);
+	if (neighbor == NULL || lane_is_awaited(lane->burst, neighbor) ||
+		!atomic_load_explicit(&port->up, memory_order_relaxed) ||
+		(port->zone == ZONE_EXTERNAL &&
+			tables_policies_used(worker->tables, lane->port->vrf)))
+		return;
+	memcpy(ether->dst_addr.addr_bytes, neighbor->mac, 6);
+	memcpy(ether->src_addr.addr_bytes, port->mac, 6);
+	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	way->tx = &worker->tx[route->port];
+	way->mtu = route->mtu != 0 && route->mtu < port->mtu ? route->mtu : port->mtu;
+}
+
+static inline const struct way *way_of(
+	struct finish *f, const struct route *route, be32 destination)
+{
+	struct way *way = &f->ways[f->way_count];
+
+	if (f->way_count > 0 && way[-1].route == route &&
+		(!way[-1].on_link || way[-1].destination == destination))
+		return &way[-1];
+	way_find(f->lane, way, route, destination);
+	f->way_count++;
+	return way;
+}
+
+/* Destinations that differ. */
+static __attribute__((noinline)) void ways_find_burst(struct finish *f)
+{
+	const struct worker *worker = f->lane->worker;
+	struct ip_address destinations[BURST_SIZE];
+	const struct ip_address *places[BURST_SIZE];
+	const struct route *routes[BURST_SIZE];
+	uint16_t vrfs[BURST_SIZE];
+
+	for (unsigned i = 0; i < f->lane->count; i++) {
+		const struct opened *o = &f->opened[i];
+		destinations[i] = ip_address_from_v4(o->ip != NULL ? o->ip->dst_addr : 0);
+		places[i] = &destinations[i];
+		vrfs[i] = f->lane->port->vrf;
+	}
+	tables_route_lookup_burst(worker->tables, vrfs, places, f->lane->count, routes);
+	for (unsigned i = 0; i < f->lane->count; i++)
+		if (f->opened[i].ip != NULL)
+			f->opened[i].way = way_of(f, routes[i], f->opened[i].ip->dst_addr);
+}
+
+static void ways_find(struct finish *f)
+{
+	const struct ip_address only = ip_address_from_v4(f->first);
+	const struct way *way;
+
+	if (f->differ != 0) {
+		ways_find_burst(f);
+		return;
+	}
+	if (f->first == 0)
+		return;
+	way = way_of(f, tables_route_lookup(f->lane->worker->tables, f->lane->port->vrf, &only),
+		f->first);
+	for (unsigned i = 0; i < f->lane->count; i++)
+		f->opened[i].way = way;
+}
+
+/* ---- the end ---- */
+
+static inline void count_use(const struct esp_in *lane, const struct arrival *a)
+{
+	struct sa_inbound *sa = (struct sa_inbound *)a->work.sa; /* soft state alone */
+	struct sa_inbound_state *state = sa_inbound_state(lane->sas, a->slot);
+
+	if (unlikely(atomic_load_explicit(&sa->failures, memory_order_relaxed) != 0))
+		atomic_store_explicit(&sa->failures, 0, memory_order_relaxed);
+	if (lane->sas->shared) {
+		atomic_fetch_add_explicit(&state->packets, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&state->bytes, a->work.text, memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&state->packets,
+			atomic_load_explicit(&state->packets, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		atomic_store_explicit(&state->bytes,
+			atomic_load_explicit(&state->bytes, memory_order_relaxed) + a->work.text,
+			memory_order_relaxed);
+	}
+	atomic_store_explicit(&state->last_use_ns, lane->worker->now_ns, memory_order_relaxed);
+}
+
+/* The inner packet as a frame. */
+static inline void frame_make(struct rte_mbuf *packet, const struct opened *o)
+{
+	uint8_t *ether = (uint8_t *)o->ip - ETHER;
+
+	if (unlikely(o->tos != o->ip->type_of_service))
+		ipv4_tos_set(o->ip, o->tos);
+	ipv4_ttl_decrement(o->ip);
+	memcpy(ether, &o->way->ether, ETHER);
+	packet->data_off = (uint16_t)(ether - (uint8_t *)packet->buf_addr);
+	packet->data_len = (uint16_t)(ETHER + o->length);
+	packet->pkt_len = packet->data_len;
+	/* ESP-IN-16: what the device said was about the outer packet. */
+	packet->ol_flags = 0;
+	packet->packet_type = 0;
+}
+
+/* The packet as decap/esp would have met it. */
+static void describe(const struct esp_in *lane, const struct esp_work *w)
+{
+	struct rte_mbuf *packet = w->packet;
+	struct packet *p = packet_init(packet, lane->port);
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ether + 1);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+
+	p->order = (uint16_t)(w->index + 1);
+	memcpy(p->source_mac, ether->src_addr.addr_bytes, 6);
+	p->link_length = sizeof(*ether);
+	p->flags |= PACKET_AS_IT_CAME;
+	rte_pktmbuf_adj(packet, sizeof(*ether));
+	packet_note_ipv4(p, ip);
+	if (w->udp) {
+		p->source_port = udp->src_port;
+		p->destination_port = udp->dst_port;
+		p->flags |= PACKET_UDP_ZERO_CHECKSUM;
+	}
+	packet_trim(packet,
+		w->at + esp_codec_text_offset(w->sa->suite) + w->text + w->sa->suite->icv_length);
+}
+
+static __attribute__((noinline)) void judge(
+	const struct esp_in *lane, const struct esp_work *w, uint8_t status)
+{
+	describe(lane, w);
+	pipeline_emit(lane->worker, w->packet,
+		esp_decap_judge(lane->worker, w, (enum crypto_status)status));
+}
+
+static __attribute__((noinline)) void refuse(
+	const struct esp_in *lane, const struct esp_work *w, enum replay_verdict verdict)
+{
+	describe(lane, w);
+	pipeline_emit(lane->worker, w->packet, esp_decap_replayed(lane->worker, w, verdict));
+}
+
+static inline enum replay_verdict commit(const struct esp_in *lane, const struct arrival *a)
+{
+	const struct replay_window window = sa_inbound_window_at(lane->sas, a->work.sa, a->slot);
+	bool newest;
+
+	return likely(replay_window_advance(&window, a->work.number))
+		       ? REPLAY_NEW
+		       : replay_window_commit(&window, a->work.number, &newest);
+}
+
+static void finish_all(struct finish *f)
+{
+	const struct esp_in *lane = f->lane;
+	uint64_t judged = 0;
+
+	for (unsigned i = 0; i < lane->count; i++) {
+		const struct arrival *a = &lane->arrivals[i];
+		const struct opened *o = &f->opened[i];
+		enum replay_verdict verdict;
+
+		if (unlikely(o->ip == NULL || o->length > o->way->mtu ||
+			     judged & esp_in_bar(a->slot) ||
+			     (lane->sas->shared && !esp_in_is_far_from_limits(lane, a)))) {
+			judged |= esp_in_bar(a->slot);
+			judge(lane, &a->work, lane->status[i]);
+			continue;
+		}
+		verdict = commit(lane, a);
+		if (unlikely(verdict != REPLAY_NEW)) {
+			refuse(lane, &a->work, verdict);
+			continue;
+		}
+		count_use(lane, a);
+		frame_make(a->work.packet, o);
+		lane_put(lane->worker, o->way->tx, a->work.packet);
+		f->sent++;
+	}
+	lane->worker->counters->esp_decrypted += f->sent;
+}
+
+void esp_in_finish(struct esp_in *lane)
+{
+	struct finish f;
+
+	f.lane = lane;
+	f.first = f.differ = 0;
+	f.way_count = f.sent = 0;
+	open_all(&f);
+	ways_find(&f);
+	finish_all(&f);
+}

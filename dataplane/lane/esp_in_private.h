@@ -1,0 +1,71 @@
+/* What the files of the inbound ESP lane share: one burst of it. */
+#ifndef DATAPLANE_LANE_ESP_IN_PRIVATE_H
+#define DATAPLANE_LANE_ESP_IN_PRIVATE_H
+
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/decap/esp.h"
+#include "dataplane/lane/lane.h"
+
+#include <rte_udp.h>
+
+#define ESP_IN_ETHER ((uint16_t)sizeof(struct rte_ether_hdr))
+#define ESP_IN_IPV4  ((uint16_t)sizeof(struct rte_ipv4_hdr))
+#define ESP_IN_UDP   ((uint16_t)sizeof(struct rte_udp_hdr))
+
+/* A packet that may be inbound ESP, and then is. */
+struct arrival {
+	struct esp_work work;
+	struct rte_ipv4_hdr *outer;
+	uint64_t usual[2]; /* what its SA shows when it is a usual packet */
+	uint32_t slot;     /* of the SA table */
+	uint32_t low;      /* half of its number */
+};
+static_assert(sizeof(struct arrival) == 64, "a line each");
+
+struct esp_in {
+	struct lane_burst *burst;
+	struct worker *worker;
+	const struct sa_table *sas;
+	const struct port *port;
+	const uint8_t *near;               /* tables_near_v4_parts */
+	const struct sa_inbound *admitted; /* the last one, asked what is the same for a burst */
+	be32 ours;                         /* an outer destination that is an address of ours */
+	uint64_t barred; /* SAs that the lane leaves alone in this burst: sa_bar */
+	bool direct;     /* all packets are for gcm_direct */
+	unsigned count;  /* of arrivals */
+	struct arrival arrivals[BURST_SIZE];
+	uint8_t status[BURST_SIZE]; /* enum crypto_status */
+};
+
+static inline uint64_t esp_in_bar(uint32_t slot)
+{
+	return UINT64_C(1) << (slot & 63);
+}
+
+/* No packet of this burst comes near what is to be told or stopped. */
+static inline bool esp_in_is_far_from_limits(const struct esp_in *lane, const struct arrival *a)
+{
+	const struct sa_inbound_state *state = sa_inbound_state(lane->sas, a->slot);
+	const struct sa_use use = {
+		.packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + BURST_SIZE,
+		.bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) +
+			 BURST_SIZE * UINT16_MAX,
+		.now_tsc = lane->worker->now_tsc};
+
+	return !sa_watch_passed(&a->work.sa->watch, &use);
+}
+
+/* Octets before the text. */
+static inline uint16_t esp_in_text_at(const struct esp_work *w)
+{
+	return (uint16_t)(w->at + ESP_HEADER_LENGTH + w->sa->iv_length);
+}
+
+/* esp_in_admit.c: the arrivals whose answers before the cipher are all the usual ones. */
+void esp_in_admit(struct esp_in *lane);
+/* esp_in_open.c: deciphers them and sets their status. */
+void esp_in_open(struct esp_in *lane);
+/* esp_in_finish.c: sends them, or hands them to the steps. */
+void esp_in_finish(struct esp_in *lane);
+
+#endif
