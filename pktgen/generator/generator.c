@@ -25,9 +25,11 @@ static void message(void *context, unsigned port, enum inspect_kind kind,
 
 	if (kind == INSPECT_REGISTRATION && g->registrar)
 		registrar_receive(g->registrar, clock_read(), what);
-	if (kind == INSPECT_ARP && neighbor_receive(g->population, g->ports, port, what->part,
-					   what->part_length, answer))
-		transmit_frame(&g->transmitter, port, answer, sizeof(answer));
+	if (!neighbor_is_message(kind, what))
+		return;
+	uint32_t length = neighbor_receive(g->population, g->ports, port, what, frame, answer);
+	if (length)
+		transmit_frame(&g->transmitter, port, answer, length);
 }
 
 static bool registration_send(void *context, unsigned port, uint8_t *frame, uint32_t length)
@@ -273,8 +275,7 @@ static void ask(struct generator *g)
 	for (unsigned i = 0; i < g->profile->port_count; i++) {
 		if (g->ports[i].resolved)
 			continue;
-		neighbor_request(&g->ports[i], frame);
-		transmit_frame(&g->transmitter, i, frame, sizeof(frame));
+		transmit_frame(&g->transmitter, i, frame, neighbor_request(&g->ports[i], frame));
 	}
 }
 
@@ -305,7 +306,7 @@ int generator_resolve(struct generator *g, uint32_t timeout_ms)
 			return -EINTR;
 		if (now > deadline) {
 			snprintf(g->error, sizeof(g->error),
-				"port \"%s\": nobody answers ARP for the gateway's address "
+				"port \"%s\": nobody answers for the gateway's address "
 				"(set gateway_mac?)",
 				port_unresolved(g)->settings->name);
 			return -ETIMEDOUT;

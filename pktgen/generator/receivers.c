@@ -1,5 +1,7 @@
 #include "pktgen/generator/receivers.h"
 
+#include "pktgen/generator/neighbor.h"
+
 #include <errno.h>
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -31,7 +33,7 @@ static void post(void *context, unsigned port, enum inspect_kind kind, const str
 	uint32_t length = (uint32_t)(what->part - (const uint8_t *)frame) + what->part_length;
 	struct rte_mbuf *copy;
 
-	if (kind != INSPECT_REGISTRATION && kind != INSPECT_ARP)
+	if (kind != INSPECT_REGISTRATION && !neighbor_is_message(kind, what))
 		return;
 	copy = rte_pktmbuf_alloc(own->all->pool);
 	char *data = copy ? rte_pktmbuf_append(copy, (uint16_t)length) : NULL;
