@@ -40,7 +40,7 @@ be32 reader_be32(struct reader *r)
 struct reader reader_nested(struct reader *r, size_t length)
 {
 	const uint8_t *p = reader_take(r, length);
-	struct reader nested = reader_make(p, p ? length : 0);
+	struct reader nested = reader_make(p ? p : r->at, p ? length : 0);
 	nested.short_read = !p;
 	return nested;
 }

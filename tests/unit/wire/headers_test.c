@@ -310,7 +310,45 @@ static void agent_advertisement(void **state)
 	memset(buffer + 2, 0, 2);
 	assert_memory_equal(buffer, expected, sizeof(expected));
 	assert_int_equal(icmp_agent_sequence_next(0), 1);
+	struct icmp_agent_advertisement heard;
+	assert_true(icmp_agent_advertisement_parse(&heard, &icmp));
+	assert_int_equal(heard.code, 16);
+	assert_int_equal(heard.router_lifetime_s, 1800);
+	assert_int_equal(heard.sequence, 5);
+	assert_int_equal(heard.registration_lifetime_s, 36000);
+	assert_int_equal(heard.flags, advertisement.flags);
+	assert_int_equal(heard.care_of_address, 0);
+	for (size_t cut = 0; cut < 16; cut++) { /* nothing but the whole extension will do */
+		icmp.data_length = cut;
+		assert_false(icmp_agent_advertisement_parse(&heard, &icmp));
+	}
 	assert_int_equal(icmp_agent_sequence_next(0xffff), 256);
+}
+
+// RFC 5944 2.1.1
+static void foreign_agent_advertisement(void **state)
+{
+	static const uint8_t expected[] = {
+		9, 0, 0, 0, 0, 2, 0, 9, 16, 10, 0, 7, 0x07, 0x08, 0x91, 0, 10, 0, 3, 2};
+	struct writer w = writer_make(buffer, sizeof(buffer));
+	struct icmp_agent_advertisement heard;
+	struct icmp_message icmp;
+	const struct icmp_agent_advertisement advertisement = {.router_lifetime_s = 9,
+		.sequence = 7,
+		.registration_lifetime_s = 1800,
+		.flags = ICMP_AGENT_R | ICMP_AGENT_F | ICMP_AGENT_T,
+		.care_of_address = v4("10.0.3.2")};
+
+	icmp_agent_advertisement_write(&w, &advertisement);
+	assert_int_equal(writer_length(&w), sizeof(expected));
+	assert_true(icmp_parse(&icmp, buffer, sizeof(expected)));
+	assert_true(icmp_agent_advertisement_parse(&heard, &icmp));
+	assert_int_equal(heard.care_of_address, v4("10.0.3.2"));
+	assert_int_equal(heard.flags, advertisement.flags);
+	icmp.type = ICMP_ROUTER_SOLICITATION;
+	assert_false(icmp_agent_advertisement_parse(&heard, &icmp));
+	memset(buffer + 2, 0, 2);
+	assert_memory_equal(buffer, expected, sizeof(expected));
 }
 
 static void icmpv6_messages(void **state)
@@ -428,6 +466,7 @@ int main(void)
 		cmocka_unit_test(udp_checksum_zero_is_sent_as_ones),
 		cmocka_unit_test(icmp_messages),
 		cmocka_unit_test(agent_advertisement),
+		cmocka_unit_test(foreign_agent_advertisement),
 		cmocka_unit_test(icmpv6_messages),
 		cmocka_unit_test(gre_headers),
 		cmocka_unit_test(minimal_headers),
