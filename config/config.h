@@ -27,6 +27,7 @@
 enum config_zone { ZONE_EXTERNAL, ZONE_INTERNAL };
 enum config_roaming { ROAMING_ANY, ROAMING_EXTERNAL, ROAMING_INTERNAL };
 enum config_idle { IDLE_ADAPTIVE, IDLE_POLL };
+enum config_ipsec_role { ROLE_ACTIVE, ROLE_STANDBY };
 enum config_sa_sharing { SAS_SHARED, SAS_OWNED };
 enum config_role { ROLE_PLAIN, ROLE_INTERNAL_HA, ROLE_EXTERNAL_HA };
 enum config_algorithm {
@@ -96,6 +97,7 @@ struct config_control {
 	char store[CONFIG_PATH_SIZE]; /* directory; "" = keep nothing over a restart */
 	char metrics[64];             /* "127.0.0.1:9464", "" = off */
 	char log_level[16];
+	enum config_ipsec_role ipsec_role;   /* at start */
 	bool kernel_mirror;                  /* routes and neighbours from the TAPs over netlink */
 	char (*audit_off)[CONFIG_NAME_SIZE]; /* drop reasons whose audit records are not wanted */
 	unsigned audit_off_count;

@@ -9,6 +9,7 @@
 
 static const char *const zone_words[] = {"external", "internal", NULL};
 static const char *const idle_words[] = {"adaptive", "poll", NULL};
+static const char *const ipsec_role_words[] = {"active", "standby", NULL};
 static const char *const sa_sharing_words[] = {"shared", "owned", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
 static const char *const algorithm_words[] = {
@@ -134,6 +135,8 @@ static const struct setting control_settings[] = {
 		.help = "loopback address and TCP port of the Prometheus page, \"127.0.0.1:9464\"; empty: off"},
 	{.name = "log_level", .kind = SETTING_TEXT, AT(config_control, log_level), .words = log_level_words, .fallback = "info",
 		.help = "the least important line that is logged"},
+	{.name = "ipsec_role", .kind = SETTING_WORD, .restart = true, AT(config_control, ipsec_role), .words = ipsec_role_words,
+		.fallback = "active", .help = "standby: another gateway has the same security associations; here they rest until homeportctl sa takeover (HA-04)"},
 	{.name = "kernel_mirror", .kind = SETTING_BOOLEAN, .restart = true, AT(config_control, kernel_mirror), .fallback = "true",
 		.help = "take routes and neighbours of the exception TAPs from the kernel"},
 	{.name = "audit_off", .kind = SETTING_NAMES, LIST(config_control, audit_off, audit_off_count), .max = 64, .fallback = "",

@@ -1,8 +1,12 @@
 /* What operators see and do of IPsec: the provider's part over control/ipsec. */
+#include "control/ipsec/sa_export.h"
 #include "control/ipsec/selector.h"
 #include "control/process.h"
 
+#include "lib/base/log.h"
+
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 
 static const char *const state_names[] = {"larval", "live", "expired"};
@@ -162,6 +166,67 @@ static int sa_dummy(void *context, const char *name, unsigned count, unsigned le
 	return ipsec_dummy(p->ipsec, name, count, length, error);
 }
 
+static int sa_move(void *context, uint32_t spi, uint64_t worker, struct config_error *error)
+{
+	struct process *p = context;
+	const struct config_dataplane *d = &p->config->dataplane;
+	int result = 0;
+	if (d->sa_sharing != SAS_OWNED)
+		result = -ENOTSUP;
+	else if (worker >= d->workers)
+		result = -EINVAL;
+	else
+		result = ipsec_own(p->ipsec, spi, (unsigned)worker);
+	if (result)
+		snprintf(error->text, sizeof(error->text), "%s",
+			result == -ENOTSUP  ? "every worker works on every association "
+					      "(dataplane.sa_sharing)"
+			: result == -EINVAL ? "there is no such worker"
+					    : "no association has that SPI");
+	return result;
+}
+
+static int sa_takeover(
+	void *context, const char *path, struct provider_takeover *out, struct config_error *error)
+{
+	struct process *p = context;
+	struct sa_export export;
+	struct ipsec_takeover took;
+	char reason[SA_EXPORT_ERROR_SIZE];
+	int result = path[0] == '/' ? sa_export_read(path, &export, reason) : -EINVAL;
+	if (result) {
+		snprintf(error->text, sizeof(error->text), "%.200s: %s", path,
+			path[0] == '/' ? reason : "not an absolute path");
+		return result;
+	}
+	result = ipsec_takeover(p->ipsec, &export, clock_read(), &took, error);
+	sa_export_fini(&export);
+	if (result)
+		return result;
+	*out = (struct provider_takeover){took.known, took.unknown, took.gap_ms};
+	log_notice("takeover", "known=%u unknown=%u gap_ms=%llu", took.known, took.unknown,
+		(unsigned long long)took.gap_ms);
+	return 0;
+}
+
+static void sa_release(void *context)
+{
+	struct process *p = context;
+	ipsec_release(p->ipsec);
+	log_notice("released", "role=standby");
+}
+
+static unsigned sa_bitmap(
+	void *context, uint32_t sa_id, uint32_t window, const _Atomic uint64_t **words)
+{
+	const struct process *p = context;
+	const struct attachment *a = ipsec_attachment(p->ipsec);
+	if (!a || sa_id >= a->limits.sas || window > a->limits.replay_window)
+		return 0;
+	*words = a->sa_windows + (size_t)sa_id * sa_window_words(a->limits.replay_window);
+	return sa_window_words(window);
+}
+
 static int policy_add(void *context, const struct config_policy *policy, struct config_error *error)
 {
 	struct process *p = context;
@@ -250,6 +315,10 @@ void provider_ipsec_fill(struct provider *provider)
 	provider->sa_update = sa_update;
 	provider->sa_del = sa_del;
 	provider->sa_dummy = sa_dummy;
+	provider->sa_move = sa_move;
+	provider->sa_takeover = sa_takeover;
+	provider->sa_release = sa_release;
+	provider->sa_bitmap = sa_bitmap;
 	provider->policy_add = policy_add;
 	provider->policy_del = policy_del;
 	provider->ipsec = summary;

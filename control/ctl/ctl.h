@@ -74,6 +74,12 @@ void print_answer(struct printer *printer, json_t *answer);
 void print_end(struct printer *printer);
 void print_event(const char *line, size_t length);
 
+/*
+ * export.c: the request is `sa export` with all its arguments; it is asked once, or again and again
+ * until something fails. 0 or -errno; -EACCES: *refusal is what the daemon said, the caller's.
+ */
+int export_run(struct connection *connection, json_t *request, json_t **refusal);
+
 /* completion.c */
 void completion_usage(FILE *out);
 /* "bash" or "markdown"; -EINVAL for other formats. */

@@ -6,6 +6,7 @@
  *
  *   arguments.c  words to a request    connection.c  socket, lines    split.c  rows of an answer
  *   print.c      tables                completion.c  bash, help, Markdown
+ *   export.c     `sa export` to a file
  *
  * Exit status: 0 done; 1 the daemon said no; 64 usage; 69 no daemon or connection lost; 77 not
  * allowed.
@@ -130,12 +131,30 @@ static int capture_end(struct printer *printer, const char *path, int status)
 	return EXIT_SUCCESS;
 }
 
+static int export(struct connection *connection, json_t *request, bool as_json)
+{
+	json_t *refusal = NULL;
+	int result = export_run(connection, request, &refusal);
+	int status = result ? EXIT_FAILURE : EXIT_SUCCESS;
+
+	if (refusal)
+		status = refused(as_json, refusal);
+	else if (result == -EPIPE)
+		status = lost(as_json);
+	else if (result)
+		print_error(as_json, "failed", strerror(-result));
+	json_decref(refusal);
+	return status;
+}
+
 /* Asks page after page. With -j every row is one line, and the last line is the answer without its
  * rows. */
 static int run_pages(struct connection *connection, json_t *request, struct printer *printer)
 {
 	const bool as_json = printer->as_json;
 
+	if (strcmp(printer->row->words, "sa export") == 0)
+		return export(connection, request, as_json);
 	for (;;) {
 		if (connection_send(connection, request))
 			return lost(as_json);

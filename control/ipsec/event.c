@@ -117,7 +117,7 @@ static void acquire(struct ipsec *ipsec, const struct event *event)
 			       .destination_port = (uint16_t)event->value});
 }
 
-static void rejected(struct ipsec *ipsec, const struct event *event)
+static void rejected(struct ipsec *ipsec, const struct event *event, monotonic now)
 {
 	uint64_t reason = event->value >> 32;
 	enum sa_direction direction =
@@ -132,6 +132,9 @@ static void rejected(struct ipsec *ipsec, const struct event *event)
 				  .cause = reason < DROP_REASON_COUNT
 						   ? drop_reason_name((enum drop_reason)reason)
 						   : NULL});
+	if (reason == DROP_ipsec_no_sa)
+		ipsec_liveness_hint(
+			ipsec, &event->address, &event->address2, (uint32_t)event->value, now);
 }
 
 bool ipsec_event(struct ipsec *ipsec, const struct event *event, monotonic now)
@@ -144,7 +147,7 @@ bool ipsec_event(struct ipsec *ipsec, const struct event *event, monotonic now)
 		mapping(ipsec, event, now);
 		return true;
 	case EVENT_SA_REJECTED:
-		rejected(ipsec, event);
+		rejected(ipsec, event, now);
 		return true;
 	case EVENT_ACQUIRE:
 		acquire(ipsec, event);

@@ -67,7 +67,8 @@ static unsigned expand_sa(struct ipsec *ipsec, const struct sa *sa, bool told, s
 	sa_handover_note(ipsec->handover, sa);
 	out[count].type = COMMAND_SA_SET;
 	out[count].sa = sa->command;
-	out[count].sa.flags |= (resume ? SA_RESUME : 0u) | (sa->keys ? 0u : SA_LARVAL);
+	out[count].sa.flags |= (resume ? SA_RESUME : 0u) | (sa->keys ? 0u : SA_LARVAL) |
+			       (ipsec->standby && sa->keys ? SA_STANDBY : 0u);
 	return count + 1;
 }
 

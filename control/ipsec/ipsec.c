@@ -23,6 +23,7 @@ struct ipsec *ipsec_new(const struct config *config, const struct ipsec_ops *ops
 		return NULL;
 	ipsec->ops = *ops;
 	ipsec->larval_due_ns = CLOCK_NEVER;
+	ipsec->standby = config->control.ipsec_role == ROLE_STANDBY;
 	ipsec->associations = sa_database_new(config->dataplane.max_security_associations);
 	ipsec->policies = policy_database_new(config->dataplane.max_policies);
 	ipsec->handover = sa_handover_new(config->dataplane.max_security_associations);
@@ -256,6 +257,7 @@ void ipsec_attached(struct ipsec *ipsec, const struct attachment *attachment, mo
 	ipsec->attachment = attachment;
 	sa_handover_attached(ipsec->handover, attachment);
 	ipsec->placed = true;
+	ipsec_role_attached(ipsec, first);
 	if (first)
 		place_all(ipsec, now);
 }
@@ -463,7 +465,7 @@ const char *ipsec_event_name(enum ipsec_event_type type)
 {
 	static const char *const names[] = {"sa_added", "sa_removed", "sa_soft_expired",
 		"sa_hard_expired", "sa_moved", "sa_mapping", "acquire", "ipsec_audit",
-		"ipsec_refused"};
+		"ipsec_refused", "liveness_hint"};
 
 	return names[type];
 }

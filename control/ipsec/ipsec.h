@@ -40,6 +40,7 @@ enum ipsec_event_type {
 	IPSEC_EVENT_ACQUIRE,  /* a policy asks for an SA that is not there */
 	IPSEC_EVENT_REJECTED, /* audit (AUD-02) */
 	IPSEC_EVENT_REFUSED,  /* the dataplane did not take an SA or a policy */
+	IPSEC_EVENT_LIVENESS, /* after a takeover: a peer uses an SA that is not here (HA-06) */
 	IPSEC_EVENT_TYPE_COUNT
 };
 
@@ -181,6 +182,25 @@ int ipsec_dummy(struct ipsec *ipsec, const char *name, unsigned count, unsigned 
 int ipsec_manual_policy_add(struct ipsec *ipsec, const struct config *config,
 	const struct config_policy *policy, struct config_error *error);
 int ipsec_manual_policy_del(struct ipsec *ipsec, const char *name, struct config_error *error);
+
+/* ---- one of two gateways: ipsec_takeover.c ---- */
+
+struct sa_export; /* sa_export.h */
+struct ipsec_takeover {
+	uint32_t known, unknown; /* SAs that the file told of, and did not */
+	uint64_t gap_ms;         /* that was estimated over */
+};
+/* Of the SAs that nothing is sent and taken in, until a takeover. */
+bool ipsec_is_standby(const struct ipsec *ipsec);
+/* From standby to active, with the numbers of the file. 0; or -errno, a sentence, and nothing
+ * changed: EALREADY active, ENOTCONN, EAGAIN, ESTALE the file is older than what runs (HA-05). */
+int ipsec_takeover(struct ipsec *ipsec, const struct sa_export *export, struct clock_now now,
+	struct ipsec_takeover *result, struct config_error *error);
+/* To standby; the dataplane stops with its next bursts. */
+void ipsec_release(struct ipsec *ipsec);
+/* The SAs with this SPI (host order) go to another worker, where they are owned (MP-05). 0 or
+ * -ENOENT. */
+int ipsec_own(struct ipsec *ipsec, uint32_t spi, unsigned worker);
 
 /* ---- looking ---- */
 

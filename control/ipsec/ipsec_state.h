@@ -15,6 +15,9 @@ struct ipsec {
 	bool held;           /* some of the region's lines belong to SAs that are not named yet */
 	uint32_t held_slots; /* those below were looked at */
 	uint32_t policy_versions;
+	bool standby;      /* another gateway is active (ipsec_takeover.c) */
+	uint64_t taken_ms; /* when the file of the last takeover was written */
+	monotonic hints_until_ns, hint_due_ns;
 	monotonic larval_due_ns; /* the first of them ends */
 	struct map *tickets;     /* ticket -> what it was about */
 	struct ipsec_counters counters;
@@ -37,6 +40,12 @@ struct policy *ipsec_add_policy(
 uint32_t ipsec_policy_version(struct ipsec *ipsec);
 /* A slot for an SA that has none. */
 void ipsec_place(struct ipsec *ipsec, struct sa *sa, monotonic now);
+
+/* ipsec_takeover.c: a dataplane is there; `first` of this control: it remembers what we were. */
+void ipsec_role_attached(struct ipsec *ipsec, bool first);
+/* HA-06: a packet of an SA that nobody knows, after a takeover. */
+void ipsec_liveness_hint(struct ipsec *ipsec, const struct ip_address *peer,
+	const struct ip_address *local, uint32_t spi, monotonic now);
 
 /* pair.c: the two directions of a configured pair, as models; selectors in `selectors`. */
 struct pair_models {

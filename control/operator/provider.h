@@ -162,6 +162,11 @@ struct provider_ipsec {                       /* for the metrics */
 	uint64_t states_copied, states_adopted, moves_limited, dummies;
 };
 
+struct provider_takeover {
+	uint32_t known, unknown; /* SAs that the file told of, and did not */
+	uint64_t gap_ms;
+};
+
 struct provider_charon {
 	bool connected, replayed, awaited; /* awaited: the dataplane goes on with what it has */
 	const char *agent;                 /* of the last one; "" none yet */
@@ -224,6 +229,15 @@ struct provider {
 	/* `count` dummy packets of `length` octets (ESP-FMT-12). */
 	int (*sa_dummy)(void *context, const char *name, unsigned count, unsigned length,
 		struct config_error *error);
+	/* ipsec_takeover.c of control/ipsec. -ENOENT no such SPI, -ENOTSUP SAs are shared, -EINVAL.
+	 */
+	int (*sa_move)(void *context, uint32_t spi, uint64_t worker, struct config_error *error);
+	int (*sa_takeover)(void *context, const char *path, struct provider_takeover *out,
+		struct config_error *error);
+	void (*sa_release)(void *context);
+	/* The bitmap of the last provider_sa, an inbound one; how many words there are. */
+	unsigned (*sa_bitmap)(
+		void *context, uint32_t sa_id, uint32_t window, const _Atomic uint64_t **words);
 	int (*policy_add)(
 		void *context, const struct config_policy *policy, struct config_error *error);
 	int (*policy_del)(void *context, const char *name, struct config_error *error);

@@ -90,6 +90,14 @@ void ipsec_sa_del(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_sa_dummy(
 	struct operator_server *server, const struct request *request, struct writer *out);
+void takeover_sa_move(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void takeover_sa_export(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void takeover_sa_takeover(
+	struct operator_server *server, const struct request *request, struct writer *out);
+void takeover_sa_release(
+	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_policy_show(
 	struct operator_server *server, const struct request *request, struct writer *out);
 void ipsec_policy_add(

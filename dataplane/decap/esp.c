@@ -55,8 +55,8 @@ static enum drop_reason replay_reason(
 static enum drop_reason check_state(struct worker *worker, const struct sa_inbound *sa)
 {
 	switch (__atomic_load_n(&sa->state, __ATOMIC_ACQUIRE)) {
-	case SA_STATE_LIVE:
-		return DROP_NONE;
+	case SA_STATE_LIVE: /* HA-04 */
+		return unlikely(sa->flags & SA_STANDBY) ? DROP_ipsec_standby : DROP_NONE;
 	case SA_STATE_LARVAL:
 		return DROP_ipsec_sa_larval;
 	case SA_STATE_REMOVED:

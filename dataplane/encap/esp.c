@@ -153,6 +153,8 @@ static bool admit(
 
 	if (sa == NULL)
 		reason = DROP_policy_no_sa;
+	else if (unlikely(sa->flags & SA_STANDBY)) /* HA-04 */
+		reason = DROP_ipsec_standby;
 	else if (p->tunnel_count >= DEPTH_MAX)
 		reason = DROP_ipsec_nesting;
 	else if (source_route_is_there(*packet, p))

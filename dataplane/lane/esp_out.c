@@ -65,7 +65,7 @@ static uint32_t way_of(const struct worker *worker, const struct sa_outbound *sa
 	const struct route *route;
 	const struct port *port;
 
-	if (sa->flags & SA_TRANSPORT || sa->tfc != 0 ||
+	if (sa->flags & (SA_TRANSPORT | SA_STANDBY) || sa->tfc != 0 ||
 		tables_near(worker->tables, sa->vrf, &peer) & (VICINITY_HOME | VICINITY_PREFIX))
 		return 0;
 	route = tables_route_lookup(worker->tables, sa->vrf, &peer);

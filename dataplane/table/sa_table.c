@@ -607,6 +607,14 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 	return 0;
 }
 
+/* MP-05; a worker that is not there any more was wished in vain. */
+static int own(struct sa_table *table, const struct sa_command *c)
+{
+	if (!table->owner || c->worker == 0 || c->worker > table->owner->workers)
+		return 0;
+	return sa_owner_move(table->owner, c->direction, c->sa_id, c->worker - 1u);
+}
+
 static int set(struct sa_table *table, const struct sa_command *c, const struct tsc_clock *clock,
 	uint32_t generation, bool syncing)
 {
@@ -614,6 +622,8 @@ static int set(struct sa_table *table, const struct sa_command *c, const struct 
 	struct sa_staging *s;
 	int error = table->region.inbound ? sa_table_check(table, c) : -EINVAL;
 
+	if (!error)
+		error = own(table, c);
 	if (error)
 		return error;
 	s = staging_for(table, c->direction, c->sa_id);
@@ -667,11 +677,6 @@ int sa_table_apply(struct sa_table *table, const struct command *c, const struct
 		if (is_live(table, c->sa.direction, c->sa.sa_id))
 			remove_one(table, c->sa.direction, c->sa.sa_id, clock);
 		return 0;
-	case COMMAND_SA_OWNER:
-		if (!table->owner)
-			return -ENOTSUP;
-		return sa_owner_move(
-			table->owner, c->sa_owner.direction, c->sa_owner.sa_id, c->sa_owner.worker);
 	default:
 		return -EINVAL;
 	}

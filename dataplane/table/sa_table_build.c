@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#define FLAGS_KNOWN   (SA_UDP_ZERO_CHECKSUM * 2u - 1)
+#define FLAGS_KNOWN   (SA_STANDBY * 2u - 1)
 #define SPI_FIRST     256 /* ESP-FMT-16 */
 #define WINDOW_MIN    32
 #define PATH_MTU_MIN  68
@@ -162,7 +162,7 @@ void sa_table_build_usual(struct sa_inbound *sa)
 {
 	const struct suite *suite = sa->suite;
 
-	if (suite == NULL || sa->flags & SA_TRANSPORT || !ipv4_is_plain(sa->host) ||
+	if (suite == NULL || sa->flags & (SA_TRANSPORT | SA_STANDBY) || !ipv4_is_plain(sa->host) ||
 		!ip_address_is_v4(&sa->remote))
 		return;
 	sa->outer_remote = ip_address_v4(&sa->remote);

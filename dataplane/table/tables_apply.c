@@ -381,7 +381,6 @@ static int apply_one(struct tables *tables, const struct command *c)
 	case COMMAND_SA_SELECTOR:
 	case COMMAND_SA_SET:
 	case COMMAND_SA_REMOVE:
-	case COMMAND_SA_OWNER:
 		return sa_table_apply(
 			&tables->sas, c, &tables->clock, tables->generation, tables->syncing);
 	default:

@@ -173,7 +173,6 @@ int tables_check(const struct region_limits *limits, const struct command *c)
 	case COMMAND_SA_SELECTOR:
 	case COMMAND_SA_SET:
 	case COMMAND_SA_REMOVE:
-	case COMMAND_SA_OWNER:
 		return 0;
 	case COMMAND_NONE:
 	case COMMAND_TYPE_COUNT:

@@ -48,7 +48,6 @@ enum command_type {
 	COMMAND_POLICY_SET,    /* staged until POLICY_COMMIT */
 	COMMAND_POLICY_REMOVE, /* staged until POLICY_COMMIT */
 	COMMAND_POLICY_COMMIT, /* all staged policy changes become visible as one step (SPD-22) */
-	COMMAND_SA_OWNER,      /* moves an SA to another worker, where SAs are owned (MP-05) */
 	COMMAND_TYPE_COUNT
 };
 
@@ -218,6 +217,8 @@ enum sa_flag {
 				the same id and SPI without this flag (SAD-05) */
 	SA_UDP_ZERO_CHECKSUM = 1 << 13, /* over IPv6: sent so, and taken so from the SA's own ends
 					   (NAT-06, RFC 6936) */
+	SA_STANDBY = 1 << 14, /* neither sent nor taken, its state lies still: another gateway is
+				 active (HA-04) */
 };
 
 /* Values are IKEv2 transform ids of type 1 and 3 (IANA), as charon hands them over. */
@@ -305,15 +306,7 @@ struct sa_command {
 	uint8_t direction;              /* enum sa_direction */
 	uint8_t tunnel_ttl;             /* outer TTL or hop limit, 1..255 */
 	uint8_t dscp;                   /* 0..63 fixed, or DSCP_COPY */
-	uint8_t reserved[1];
-};
-
-/* ENOTSUP where SAs are shared by all workers; applied when the worker has it. */
-struct sa_owner_command {
-	uint32_t sa_id;
-	uint8_t direction; /* enum sa_direction */
-	uint8_t reserved[3];
-	uint32_t worker;
+	uint8_t worker; /* + 1: the one that is to own it, where SAs are owned (MP-05); 0 any */
 };
 
 enum policy_action { POLICY_DISCARD, POLICY_BYPASS, POLICY_PROTECT };
@@ -358,7 +351,6 @@ struct command {
 		struct sa_limits_command sa_limits;
 		struct sa_selector_command sa_selector;
 		struct sa_command sa;
-		struct sa_owner_command sa_owner;
 		struct policy_command policy;
 		uint8_t payload[112];
 	};

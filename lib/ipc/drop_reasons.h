@@ -61,6 +61,7 @@
 	X(ipsec_ecn_ce_not_ect, decap, "outer CE over inner Not-ECT of a tunnel SA (RFC 6040 4.2)") \
 	X(ipsec_no_tunnel, decap, "transport SA carried a tunnel that nobody here ends (RFC 3884)") \
 	X(ipsec_nesting, decap, "ESP in ESP deeper than three, or a tunnel that leads into itself") \
+	X(ipsec_standby, decap, "this gateway is on standby: the SA is another one's until takeover (RFC 6311)") \
 	X(ipsec_crypto_error, decap, "the cryptographic library refused the packet") \
 	X(rt_no_binding, decap, "tunnel packet whose inner source, outer addresses or ports match no binding") \
 	X(rt_encap_mismatch, decap, "tunnel packet in another encapsulation than the binding's") \

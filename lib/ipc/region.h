@@ -25,7 +25,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 13u
+#define REGION_LAYOUT_VERSION 14u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
 #define REGION_WINDOW_MAX     4096
@@ -43,6 +43,9 @@ struct region_limits { /* chosen by the dataplane's configuration */
 	uint32_t command_slots, event_slots, inject_slots, punt_slots; /* powers of two */
 	uint32_t reserved;
 };
+
+/* Which of two gateways is it (HA-04)? What an operator said lasts as long as the dataplane. */
+enum region_role { REGION_ROLE_CONFIGURED, REGION_ROLE_ACTIVE, REGION_ROLE_STANDBY };
 
 struct region_span {
 	uint64_t offset, size;
@@ -72,6 +75,7 @@ struct region_header {
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
 	_Atomic uint32_t drop_trace;       /* control writes: the switch of drop_trace.h */
 	_Atomic uint32_t drop_trace_count; /* control's own: how many are to be shown */
+	_Atomic uint32_t control_role; /* enum region_role, for a control that comes after it */
 };
 
 /*

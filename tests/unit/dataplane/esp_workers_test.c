@@ -319,18 +319,11 @@ static struct selector any_selector(void)
 		.remote_port_last = 65535};
 }
 
-static void sa(uint8_t direction, uint32_t id, uint32_t flags)
+static struct command sa_set(uint8_t direction, uint32_t id, uint32_t flags, uint8_t worker)
 {
 	bool out = direction == SA_OUTBOUND;
 
-	apply((struct command){.type = COMMAND_SA_KEY,
-		.sa_key = {.sa_id = id,
-			.direction = direction,
-			.encryption_length = 20,
-			.encryption_key = {1, 2, 3}}});
-	apply((struct command){.type = COMMAND_SA_SELECTOR,
-		.sa_selector = {.sa_id = id, .direction = direction, .selector = any_selector()}});
-	apply((struct command){.type = COMMAND_SA_SET,
+	return (struct command){.type = COMMAND_SA_SET,
 		.sa = {.local = address(out ? "192.0.2.1" : "198.51.100.2"),
 			.remote = address(out ? "198.51.100.2" : "192.0.2.1"),
 			.sa_id = id,
@@ -342,7 +335,20 @@ static void sa(uint8_t direction, uint32_t id, uint32_t flags)
 			.vrf = !out,
 			.direction = direction,
 			.tunnel_ttl = 64,
-			.dscp = DSCP_COPY}});
+			.dscp = DSCP_COPY,
+			.worker = worker}};
+}
+
+static void sa(uint8_t direction, uint32_t id, uint32_t flags)
+{
+	apply((struct command){.type = COMMAND_SA_KEY,
+		.sa_key = {.sa_id = id,
+			.direction = direction,
+			.encryption_length = 20,
+			.encryption_key = {1, 2, 3}}});
+	apply((struct command){.type = COMMAND_SA_SELECTOR,
+		.sa_selector = {.sa_id = id, .direction = direction, .selector = any_selector()}});
+	apply(sa_set(direction, id, flags, 0));
 }
 
 static void route(const char *to, uint16_t vrf, uint16_t port)
@@ -474,10 +480,9 @@ static void sides_make(uint32_t flags, uint64_t before)
 }
 
 /* How often it had to be asked. */
-static unsigned move(uint8_t direction, uint32_t id, uint32_t worker)
+static unsigned move(uint8_t direction, uint32_t id, uint32_t flags, uint32_t worker)
 {
-	const struct command command = {.type = COMMAND_SA_OWNER,
-		.sa_owner = {.sa_id = id, .direction = direction, .worker = worker}};
+	const struct command command = sa_set(direction, id, flags, (uint8_t)(worker + 1));
 	unsigned asked = 1;
 	int error;
 
@@ -503,8 +508,8 @@ static void race_moving(uint32_t flags, uint64_t before, bool moving)
 		assert_int_equal(pthread_create(&threads[i], NULL, run, &sides[i]), 0);
 	pthread_setaffinity_np(pthread_self(), sizeof(processors), &processors);
 	for (; moving && atomic_load(&running) > 1; moves++) {
-		move(SA_OUTBOUND, SA_OUT, moves % WORKERS);
-		move(SA_INBOUND, SA_IN, (moves + 1) % WORKERS);
+		move(SA_OUTBOUND, SA_OUT, flags, moves % WORKERS);
+		move(SA_INBOUND, SA_IN, flags, (moves + 1) % WORKERS);
 	}
 	if (moving) {
 		print_message("# %u moves of each direction\n", moves);
