@@ -263,17 +263,26 @@ def promises(rows, chosen):
 	return kept
 
 
-def run(names, context):
+def keep(rows, path):
+	"""Appends the rows to the JSON file: after each bench, so that what was measured is there whatever happens later."""
+	if path:
+		with open(path, "a") as file:
+			for row in rows:
+				file.write(json.dumps({"time": int(time.time()), **row}) + "\n")
+
+
+def run(names, context, path):
 	"""All rows, and whether every part ended well."""
 	rows, good = [], True
 	for name in names:
 		text, parts = BENCHES[name]
 		print(f"{name}: {text}", flush=True)
-		start = time.monotonic()
+		start, before = time.monotonic(), len(rows)
 		for part in parts:
 			figures, well = part(context)
 			good = good and well
 			rows += [complete(name, figure, context.hz) for figure in figures]
+		keep(rows[before:], path)
 		print(f"  {name} took {time.monotonic() - start:.0f} s", flush=True)
 	return rows, good
 
@@ -311,12 +320,8 @@ def main():
 		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
 		peers.Worker.patient = not arguments.smoke
 		length = (1, 0.1) if arguments.smoke else (3, 1.0) if arguments.quick else (5, 2.0)
-		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, arguments.smoke, *length))
+		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, arguments.smoke, *length), arguments.json)
 	table(rows)
-	if arguments.json:
-		with open(arguments.json, "a") as file:
-			for row in rows:
-				file.write(json.dumps({"time": int(time.time()), **row}) + "\n")
 	if arguments.smoke:
 		return 0 if good else 1
 	kept = promises(rows, names)
