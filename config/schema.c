@@ -9,7 +9,11 @@
 
 static const char *const zone_words[] = {"external", "internal", NULL};
 static const char *const idle_words[] = {"adaptive", "poll", NULL};
+<<<<<<< HEAD
 static const char *const ipsec_role_words[] = {"active", "standby", NULL};
+=======
+static const char *const unmatched_words[] = {"discard", "local", "bypass", NULL};
+>>>>>>> 91bb411 (charon: overlaps, moves over restarts, MIGRATE, the unmatched packet)
 static const char *const sa_sharing_words[] = {"shared", "owned", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
 static const char *const algorithm_words[] = {
@@ -84,6 +88,9 @@ static const struct setting dataplane_settings[] = {
 		.help = "security associations of each direction held at once: a power of two, or 0 for no IPsec (SAD-09)"},
 	{.name = "max_policies", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_policies), .max = 4194304,
 		.fallback = "131072", .help = "entries of the security policy database, both directions"},
+	{.name = "unmatched", .kind = SETTING_WORD, .restart = true, AT(config_dataplane, unmatched), .words = unmatched_words,
+		.fallback = "local", .help = "outside packets that no policy names, once there are any (SPD-15): dropped; or dropped but for those to the "
+			"gateway's own system, which its firewall judges (not Mobile IP, nor tunnels); or passed in clear"},
 	{.name = "max_replay_window", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_replay_window),
 		.max = 4096, .fallback = "1024", .unit = "packets",
 		.help = "largest replay window of a security association, 64 or more (ESP-SEQ-12); 0: none is protected"},

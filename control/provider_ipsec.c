@@ -150,6 +150,9 @@ static int sa_update(void *context, const char *name, const struct provider_move
 		.encap = move->encap,
 		.follow_mapping = move->follow_mapping,
 		.path_mtu = move->path_mtu};
+	const struct sa *sa = sa_database_named(ipsec_associations(p->ipsec), SA_OUTBOUND, name);
+	if (sa && sa->origin == SA_FROM_IKE && p->charon)
+		return charon_migrate(p->charon, sa, &m, error);
 	return ipsec_manual_update(p->ipsec, name, &m, error, clock_read().monotonic_ns);
 }
 

@@ -201,7 +201,7 @@ void charon_done(struct charon *charon, uint64_t ticket, int error, monotonic no
 monotonic charon_tick(struct charon *charon, monotonic now)
 {
 	struct charon *c = charon;
-	monotonic next = pending_tick(c, now), move = association_tick(c, now);
+	monotonic next = pending_tick(c, now), move = move_tick(c, now);
 
 	if (c->held && c->grace_until_ns <= now) {
 		log_warning("charon_missing",
@@ -255,9 +255,12 @@ static const struct {
 	[CHARON_EXPIRES] = {"expires", "Expiries told."},
 	[CHARON_MAPPINGS] = {"mappings", "NAT mappings told."},
 	[CHARON_ACQUIRES] = {"acquires", "Acquires told."},
+	[CHARON_MIGRATES] = {"migrates", "Moves asked for."},
 	[CHARON_EVENTS_LOST] = {"events_lost", "Events while charon was away."},
 	[CHARON_MOVES_DELAYED] = {"moves_delayed", "Updates of associations that moved too often."},
 	[CHARON_CONFLICTS] = {"conflicts", "Inner addresses or policies of another peer's."},
+	[CHARON_OVERLAPS] = {"overlaps",
+		"Inner addresses inside of another peer's, or around them."},
 	[CHARON_UNAUTHORISED] = {"unauthorised",
 		"Transport mode to an end that is not the peer's."},
 };

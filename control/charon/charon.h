@@ -1,11 +1,12 @@
 /*
  * The keying server: what charon's plugin asks for (lib/ipc/keying.h), applied to control/ipsec.
  *
- *   socket -> connection.c -> request.c -+-> association.c -> authorise.c, inner.c -> control/ipsec
- *                                        +-> policy_stack.c ------------------------> control/ipsec
+ *   socket -> connection.c -> request.c -+-> association.c -> model.c -> authorise.c, inner.c
+ *                                        +-> move.c, migrate.c
+ *                                        +-> policy_stack.c
  *                                        +-> replay.c
- *   mirror's tickets -> pending.c -> answers              control/ipsec's events -> tell.c ->
- * events
+ *   all of these -> control/ipsec -> mirror's tickets -> pending.c -> answers
+ *                   control/ipsec's events -> tell.c -> events
  *
  * Every request is checked whole before anything changes, and answered once: when the dataplane has
  * it, or after CHARON_WAIT_NS as accepted (pending.c). What the dataplane refuses is taken back.
@@ -58,9 +59,11 @@ enum charon_counter {
 	CHARON_EXPIRES,
 	CHARON_MAPPINGS,
 	CHARON_ACQUIRES,
+	CHARON_MIGRATES,
 	CHARON_EVENTS_LOST,   /* nobody was connected */
 	CHARON_MOVES_DELAYED, /* MOB-17 */
 	CHARON_CONFLICTS,     /* BAD-57 */
+	CHARON_OVERLAPS,      /* SPD-20 */
 	CHARON_UNAUTHORISED,  /* BAD-58 */
 	CHARON_COUNTER_COUNT
 };
@@ -90,6 +93,13 @@ void charon_attached(struct charon *charon, uint64_t session, monotonic now);
 void charon_detached(struct charon *charon);
 /* A ticket of the mirror is done, whosever it is; in order. Before ipsec_done. */
 void charon_done(struct charon *charon, uint64_t ticket, int error, monotonic now);
+/*
+ * Asks charon to move the IKE association and, in place, both directions of its outbound one to
+ * other addresses (KIF-44). 0 when it was asked; -ENOTCONN; -EINVAL what charon 5.9.8 cannot do: an
+ * association in UDP, ports, one between home addresses.
+ */
+int charon_migrate(struct charon *charon, const struct sa *outbound, const struct ipsec_move *move,
+	struct config_error *error);
 /* What control/ipsec tells (struct ipsec_ops). */
 void charon_tell(struct charon *charon, const struct ipsec_event *event);
 /* Late answers, delayed moves, the grace. When to call again. */

@@ -5,6 +5,7 @@
 #include "control/charon/charon.h"
 #include "control/charon/connection.h"
 #include "control/charon/pending.h"
+#include "control/ipsec/sa_database.h"
 #include "lib/base/hash.h"
 #include "lib/base/map.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 
 struct policy_stacks;
+struct inner_key;
 
 struct delayed_move { /* MOB-17: the latest of an SA that moved too often */
 	struct keying_update_sa update;
@@ -26,9 +28,12 @@ struct charon {
 	struct charon_ops ops;
 	struct connection *connection;
 	struct hash_key hash;
-	struct map *handles;  /* of the present instance -> struct sa */
-	struct map *unpaired; /* (reqid, direction) -> handle that has no partner yet */
-	struct map *inner;    /* remote selectors -> whose (inner.c) */
+	struct map *handles;         /* of the present instance -> struct sa */
+	struct map *unpaired;        /* (reqid, direction) -> handle that has no partner yet */
+	struct map *inner;           /* remote selectors -> whose (inner.c) */
+	uint32_t inner_lengths[129]; /* how many prefixes of each are in it, in bits */
+	struct inner_key *odds;      /* what is in it and no prefix */
+	uint32_t odd_count;
 	struct policy_stacks *policies;
 	struct pending_queue pending;
 	struct delayed_move delayed[DELAYED_MOVES_MAX];
@@ -59,17 +64,25 @@ __attribute__((format(printf, 3, 4))) static inline bool verdict_refuse(
 	return false;
 }
 
+/* model.c */
+struct model {
+	struct sa sa;
+	struct sa_keys keys;
+	struct selector selectors[CONFIG_SELECTORS_MAX];
+};
+/* False with a verdict. Wipe it after use. */
+bool model_make(const struct charon *c, const struct keying_add_sa *add, struct model *model,
+	struct verdict *verdict);
+bool model_ends_are_good(const struct charon *c, const struct keying_endpoint *a,
+	const struct keying_endpoint *b, uint32_t flags, struct verdict *verdict);
+void model_set_ends(struct sa_command *command, const struct keying_endpoint *source,
+	const struct keying_endpoint *destination);
+
 /* association.c */
 void association_add(
 	struct charon *c, const struct keying_add_sa *add, struct verdict *verdict, monotonic now);
-/* `former`: the settings before. */
-void association_update(struct charon *c, const struct keying_update_sa *update,
-	struct sa_command *former, struct verdict *verdict, monotonic now);
 void association_del(
 	struct charon *c, const struct keying_sa_id *id, struct verdict *verdict, monotonic now);
-/* A host range that is `former` becomes `now`, of the same family; whether it did. */
-bool association_follow(struct ip_address *first, struct ip_address *last,
-	const struct ip_address *former, const struct ip_address *now);
 /* NULL when the handle is not that SA's. */
 struct sa *association_find(const struct charon *c, const struct keying_sa_id *id);
 /* Takes an SA of charon out without telling it. */
@@ -79,7 +92,15 @@ unsigned association_drop_all(struct charon *c,
 	bool (*unwanted)(const struct charon *c, const struct sa *sa), monotonic now);
 /* The SA leaves the databases. */
 void association_gone(struct charon *c, struct sa *sa);
-monotonic association_tick(struct charon *c, monotonic now);
+
+/* move.c */
+/* `former`: the settings before. */
+void move_update(struct charon *c, const struct keying_update_sa *update, struct sa_command *former,
+	struct verdict *verdict, monotonic now);
+/* A host range that is `former` becomes `now`, of the same family; whether it did. */
+bool move_address(struct ip_address *first, struct ip_address *last,
+	const struct ip_address *former, const struct ip_address *now);
+monotonic move_tick(struct charon *c, monotonic now);
 
 /* authorise.c: whether the SA may be; both ends are of one family. */
 bool authorise_sa(const struct charon *c, const struct keying_add_sa *add, const struct sa *model,
@@ -94,7 +115,7 @@ bool authorise_is_proxy(const struct sa *sa);
 
 /* inner.c: SPD-20, BAD-57 */
 uint64_t inner_peer(const struct charon *c, const char *identity);
-bool inner_free(const struct charon *c, const struct sa *model, struct verdict *verdict);
+bool inner_free(struct charon *c, const struct sa *model, struct verdict *verdict);
 void inner_take(struct charon *c, const struct sa *sa, const char *identity);
 /* Whose the SA's addresses are; "" nobody's. */
 void inner_identity(const struct charon *c, const struct sa *sa, char out[KEYING_NAME_SIZE]);
@@ -108,6 +129,8 @@ void replay_end(struct charon *c, struct verdict *verdict, monotonic now);
 void replay_release(struct charon *c);
 
 /* tell.c */
+/* Numbers an event, sends and counts it; false when nobody hears. */
+bool tell_event(struct charon *c, struct keying_message *m, enum charon_counter counter);
 bool tell_expire(struct charon *c, struct sa *sa, bool hard, const char *cause);
 /* What the client missed while it was away. */
 void tell_missed(struct charon *c);

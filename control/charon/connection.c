@@ -1,13 +1,12 @@
 #include "control/charon/connection.h"
 
+#include "control/listen.h"
 #include "lib/base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define READ_PER_EVENT 64u
@@ -29,7 +28,7 @@ struct connection {
 	uint32_t number, behind;
 	bool ending;
 	struct waiting *first, **last;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char path[LISTEN_PATH_SIZE];
 	uint8_t octets[KEYING_MESSAGE_MAX + 1];
 };
 
@@ -214,46 +213,6 @@ static void listen_ready(void *context, uint32_t events, const struct clock_now 
 	c->callbacks.opened(c->callbacks.context);
 }
 
-/* A socket that nobody listens on is a leftover. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), result = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		result = -EADDRINUSE;
-	else if (errno == ECONNREFUSED)
-		unlink(address->sun_path);
-	close(fd);
-	return result;
-}
-
-static int open_socket(struct connection *c, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	int result = remove_stale(&address);
-	if (result)
-		return result;
-	c->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->listen_fd < 0)
-		return -errno;
-	mode_t mask = umask(0177); // KIF-52
-	result =
-		bind(c->listen_fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
-	umask(mask);
-	if (result)
-		return result;
-	memcpy(c->path, path, strlen(path) + 1);
-	if (c->owner != (uid_t)-1 && chown(path, c->owner, (gid_t)-1))
-		return -errno;
-	return listen(c->listen_fd, 8) ? -errno : 0;
-}
-
 int connection_listen(struct loop *loop, const char *path, uid_t owner,
 	const struct connection_callbacks *callbacks, struct connection **out)
 {
@@ -267,8 +226,14 @@ int connection_listen(struct loop *loop, const char *path, uid_t owner,
 	c->owner = owner;
 	c->listen_fd = c->fd = -1;
 	c->last = &c->first;
-	int result = open_socket(c, path);
-	if (!result)
+	const struct listen_settings settings = {.path = path,
+		.type = SOCK_SEQPACKET,
+		.mode = 0600, // KIF-52
+		.owner = owner,
+		.group = (gid_t)-1};
+	int result = listen_open(&settings, c->path);
+	c->listen_fd = result < 0 ? -1 : result;
+	if (result >= 0)
 		result = loop_source_add(
 			loop, &c->listening, c->listen_fd, EPOLLIN, listen_ready, c);
 	if (result) {

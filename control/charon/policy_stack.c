@@ -182,6 +182,16 @@ static int apply(struct charon *c, struct stack *stack)
 	return 0;
 }
 
+/* The SA that the entry names, NULL none. */
+static const struct sa *sa_of(const struct charon *c, const struct entry *e)
+{
+	uint64_t handle = e->policy.handle;
+
+	return e->stack->key.direction == SA_OUTBOUND
+		       ? map_get_pointer(c->handles, &handle)
+		       : sa_database_inbound(ipsec_associations(c->ipsec), ntohl(e->policy.spi));
+}
+
 static struct stack *make_stack(struct policy_stacks *s, const struct stack_key *key)
 {
 	struct stack *stack = map_get_pointer(s->by_key, key);
@@ -399,15 +409,10 @@ void policy_stack_del(struct charon *c, const struct keying_policy *policy, stru
 /* A packet passes by a policy into or out of the SAs that its stack names, old and new. */
 static monotonic last_use(const struct charon *c, const struct stack *stack)
 {
-	const struct sa_database *associations = ipsec_associations(c->ipsec);
 	monotonic last = 0;
 
 	for (const struct entry *e = stack->top; e; e = e->next) {
-		uint64_t handle = e->policy.handle;
-		const struct sa *sa =
-			stack->key.direction == SA_OUTBOUND
-				? map_get_pointer(c->handles, &handle)
-				: sa_database_inbound(associations, ntohl(e->policy.spi));
+		const struct sa *sa = sa_of(c, e);
 		monotonic use = sa ? ipsec_query_sa(c->ipsec, sa).last_use_ns : 0;
 		last = use > last ? use : last;
 	}
@@ -449,9 +454,9 @@ void policy_stack_follow(struct charon *c, const struct sa *sa, const struct sa_
 		struct stack *stack = c->policies->all[i];
 		if (!stack->policy || !names(stack, sa))
 			continue;
-		bool moved = association_follow(
+		bool moved = move_address(
 			&stack->local.first, &stack->local.last, &former->local, &now->local);
-		moved |= association_follow(
+		moved |= move_address(
 			&stack->remote.first, &stack->remote.last, &former->remote, &now->remote);
 		if (!moved)
 			continue;

@@ -76,7 +76,7 @@ static bool on_update_sa(struct charon *c, struct turn *t)
 {
 	t->kind = PENDING_UPDATE_SA;
 	t->about = t->request->update_sa.sa.handle;
-	association_update(c, &t->request->update_sa, &t->former, &t->verdict, t->now);
+	move_update(c, &t->request->update_sa, &t->former, &t->verdict, t->now);
 	return false;
 }
 

@@ -11,7 +11,7 @@
 
 #define HARD_EXPIRIES 0xf0u /* of enum sa_expiry, as bits */
 
-static bool send_event(struct charon *c, struct keying_message *m, enum charon_counter counter)
+bool tell_event(struct charon *c, struct keying_message *m, enum charon_counter counter)
 {
 	m->header.id = ++c->events;
 	if (!c->greeted || !connection_send(c->connection, m)) {
@@ -40,7 +40,7 @@ bool tell_expire(struct charon *c, struct sa *sa, bool hard, const char *cause)
 		.hard = hard,
 		.destination = inbound ? sa->command.local : sa->command.remote}; // LIFE-04
 	snprintf(m.expire.cause, sizeof(m.expire.cause), "%s", cause ? cause : "");
-	if (!send_event(c, &m, CHARON_EXPIRES))
+	if (!tell_event(c, &m, CHARON_EXPIRES))
 		return false;
 	sa->told |= hard ? sa->expired : sa->expired & (uint8_t)~HARD_EXPIRIES;
 	return true;
@@ -57,7 +57,7 @@ static void tell_mapping(struct charon *c, const struct ipsec_event *event)
 	m.mapping.local = (struct keying_endpoint){
 		.address = sa->command.local, .port = sa->command.local_port};
 	m.mapping.remote = (struct keying_endpoint){.address = event->source, .port = event->port};
-	(void)send_event(c, &m, CHARON_MAPPINGS);
+	(void)tell_event(c, &m, CHARON_MAPPINGS);
 }
 
 static struct traffic_selector packet_side(
@@ -85,7 +85,7 @@ static void tell_acquire(struct charon *c, const struct ipsec_event *event)
 	m.acquire.destination =
 		packet_side(&event->destination, event->protocol, event->destination_port);
 	if (m.acquire.reqid)
-		(void)send_event(c, &m, CHARON_ACQUIRES);
+		(void)tell_event(c, &m, CHARON_ACQUIRES);
 }
 
 void charon_tell(struct charon *charon, const struct ipsec_event *event)

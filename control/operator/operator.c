@@ -1,5 +1,6 @@
 #include "control/operator/operator.h"
 
+#include "control/listen.h"
 #include "control/operator/server.h"
 #include "lib/base/log.h"
 #include "lib/base/secret.h"
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define OUTPUT_MAX       (16u << 20)  /* one reply */
@@ -278,46 +277,6 @@ static void server_ready(void *context, uint32_t events, const struct clock_now 
 		client_new(server, fd, (enum operator_role)role, uid);
 }
 
-/* A socket that nobody listens on is a leftover. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int result = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		result = -EADDRINUSE;
-	else if (errno == ECONNREFUSED)
-		unlink(address->sun_path);
-	close(fd);
-	return result;
-}
-
-static int server_listen(struct operator_server *server, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	int result = remove_stale(&address);
-	if (result)
-		return result;
-	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->fd < 0)
-		return -errno;
-	mode_t mask = umask(0117);
-	result = bind(server->fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
-	umask(mask);
-	if (result)
-		return result;
-	memcpy(server->path, path, strlen(path) + 1);
-	if (server->group != (gid_t)-1 && chown(path, (uid_t)-1, server->group))
-		return -errno;
-	return listen(server->fd, 16) ? -errno : 0;
-}
-
 int operator_new(struct loop *loop, const char *path, const char *group,
 	const struct provider *provider, struct operator_server **out)
 {
@@ -334,8 +293,15 @@ int operator_new(struct loop *loop, const char *path, const char *group,
 	server->group = entry ? entry->gr_gid : (gid_t)-1;
 	if (group[0] && !entry)
 		result = -ENOENT;
-	if (!result)
-		result = server_listen(server, path);
+	const struct listen_settings settings = {.path = path,
+		.type = SOCK_STREAM,
+		.mode = 0660,
+		.owner = (uid_t)-1,
+		.group = server->group};
+	if (!result) {
+		server->fd = listen_open(&settings, server->path);
+		result = server->fd < 0 ? server->fd : 0;
+	}
 	if (!result)
 		result = loop_source_add(
 			loop, &server->source, server->fd, EPOLLIN, server_ready, server);

@@ -127,8 +127,25 @@ static step_result discard(struct worker *worker, struct rte_mbuf *packet,
 	return STEP_DROP(reason);
 }
 
-static step_result inbound_decide(
-	struct worker *worker, struct rte_mbuf *packet, const struct policy_verdict *verdict)
+static bool is_tunnel(uint8_t protocol)
+{
+	return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE ||
+	       protocol == ENCAPSULATION_MINIMAL;
+}
+
+/* SPD-15: the last policy is a setting's. What is for the gateway's own system is judged there,
+ * Mobile IP and tunnels are not its. */
+static bool unmatched_passes(
+	const struct worker *worker, const struct packet *p, const struct policy_key *key)
+{
+	if (worker->settings->unmatched != UNMATCHED_LOCAL)
+		return worker->settings->unmatched == UNMATCHED_BYPASS;
+	return p->after_policy == STEP_LOCAL_DEMUX && !is_tunnel(p->protocol) &&
+	       !(p->protocol == IPPROTO_UDP && key->local_port == MOBILE_IP_PORT);
+}
+
+static step_result inbound_decide(struct worker *worker, struct rte_mbuf *packet,
+	const struct policy_key *key, const struct policy_verdict *verdict)
 {
 	struct packet *p = packet_get(packet);
 
@@ -140,7 +157,10 @@ static step_result inbound_decide(
 	case POLICY_PROTECT:
 		return discard(worker, packet, SA_INBOUND, DROP_policy_cleartext); /* SPD-14, -16 */
 	case POLICY_DISCARD:
-		break;
+		if (verdict->policy_id != POLICY_NONE || !unmatched_passes(worker, p, key))
+			break;
+		p->flags |= PACKET_POLICY_PASSED;
+		return p->after_policy;
 	}
 	return discard(worker, packet, SA_INBOUND, discard_reason(packet_get(packet), verdict));
 }
@@ -211,6 +231,9 @@ static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packe
 		return STEP_DROP(DROP_policy_no_sa);
 	case POLICY_DISCARD:
 		if (verdict->policy_id == POLICY_NONE &&
+			worker->settings->unmatched == UNMATCHED_BYPASS)
+			return STEP_LINK_MTU;
+		if (verdict->policy_id == POLICY_NONE &&
 			icmp_quoted_is_error(packet, packet_get(packet)))
 			return error_decide(worker, packet);
 		if (verdict->flags & POLICY_HIT_ICMP)
@@ -253,7 +276,7 @@ void policy_inbound_burst(
 	tables_policy_lookup_burst(worker->tables, keys, count, verdicts);
 	fragments_judge(worker, packets, count, SA_INBOUND, verdicts);
 	for (unsigned i = 0; i < count; i++)
-		next[i] = inbound_decide(worker, packets[i], &verdicts[i]);
+		next[i] = inbound_decide(worker, packets[i], &keys[i], &verdicts[i]);
 }
 
 void policy_outbound_burst(

@@ -14,9 +14,11 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -76,6 +78,10 @@ class Process:
 	def last_lines(self, count=10):
 		return " | ".join(self.output().strip().splitlines()[-count:])
 
+	def terminate(self):
+		if self.running():
+			self.process.terminate()
+
 	def kill(self):
 		self.process.kill()
 		self.process.wait()
@@ -101,7 +107,7 @@ class Network:
 		self.keep = False
 		self.closed = False
 		atexit.register(self.close)
-		for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+		for number in SIGNALS:
 			signal.signal(number, self.interrupted)
 
 	def interrupted(self, number, frame):
@@ -113,6 +119,11 @@ class Network:
 		if self.closed or os.getpid() != int(self.prefix.rsplit("-", 1)[1]):
 			return
 		self.closed = True
+		if threading.current_thread() is threading.main_thread():
+			for number in SIGNALS:  # one more must not leave half of it behind
+				signal.signal(number, signal.SIG_IGN)
+		for process in self.processes:
+			process.terminate()
 		for part in multiprocessing.active_children():
 			part.kill()
 			part.join()

@@ -110,6 +110,25 @@ def test_a_move_of_one_end_keeps_spi_and_numbers(b):  # MOB-01..03, MOB-05, KIF-
 	b.ping("host-b", bed.HOST)
 
 
+def test_an_operator_has_charon_move_it(b):  # KIF-44: MIGRATE, and charon's update_sa
+	before, mark = a_pair(b), b.sides["a"].mark()
+	further = "203.0.113.9"
+	b.network.ip("gateway-b", f"addr add {further}/24 dev hpext")
+	done = b.a.ctl("sa", "update", before["out"]["name"], "remote", further)
+	assert done.returncode == 0, done.stderr
+	b.sides["a"].expect("creating migrate job for policy", 5, mark)
+	net.wait_for(lambda: {row["remote"] for row in a_pair(b).values()} == {further}, "both directions to be moved", 5, 0.05)
+	after = a_pair(b)
+	assert all(after[way]["spi"] == before[way]["spi"] for way in ("in", "out")), (before, after)
+	b.ping("host-a", bed.HOST_B)
+	wrong = b.a.ctl("sa", "update", before["out"]["name"], "encap", "yes")
+	assert wrong.returncode and "charon is asked for other addresses alone" in wrong.stderr, wrong.stderr
+	assert b.a.ctl("sa", "update", before["out"]["name"], "remote", bed.GATEWAY_B).returncode == 0
+	net.wait_for(lambda: {row["remote"] for row in a_pair(b).values()} == {bed.GATEWAY_B}, "both directions to be moved back", 5, 0.05)
+	b.network.ip("gateway-b", f"addr del {further}/24 dev hpext")
+	b.ping("host-b", bed.HOST)
+
+
 def test_a_deleted_tunnel_is_asked_for_again(b):  # close_action, LIFE-10
 	b.sides["b"].terminate("--child", "lan")
 	net.wait_for(lambda: not b.rows(b.a) and not b.rows(b.b), "the SAs to go", 10, 0.1)
@@ -166,6 +185,19 @@ def test_a_hard_limit_in_octets_ends_the_tunnel(b):  # LIFE-02, LIFE-03, KIF-40
 	net.wait_for(lambda: charon.children("lan") and charon.child("lan")["spi-in"] != spi, "charon to make another one", 10, 0.1)
 	b.sides["a"].write()
 	b.sides["a"].load()
+	b.end()
+
+
+def test_a_tunnel_without_traffic_ends(b):  # query_policy: charon's inactivity is the dataplane's use time
+	charon = with_limits(b, "inactivity = 3s")
+	charon.initiate("lan")
+	spi, mark = charon.child("lan")["spi-in"], charon.mark()
+	b.ping("host-a", bed.HOST_B, count=25, interval=0.25)
+	assert charon.child("lan")["spi-in"] == spi and not charon.said("deleting CHILD_SA after", mark), "it ended under traffic"
+	charon.expect(r"deleting CHILD_SA after \d+ seconds of inactivity", 12, mark)
+	net.wait_for(lambda: not b.rows(b.a), "the SAs to go", 10, 0.1)
+	charon.write()
+	charon.load()
 	b.end()
 
 

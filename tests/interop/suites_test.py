@@ -39,6 +39,7 @@ def test_a_suite_that_homeport_lacks_is_refused_by_name(b):  # ESP-ALG-07, KIF-1
 	result = b.client.initiate("net", check=False, seconds=8)
 	b.server.expect(r"homeport: inbound SA \w+ refused: bad_algorithm", 10, mark)
 	assert "completed successfully" not in result
+	assert "keying_refused request=add_sa status=bad_algorithm" in b.gateway.control.output()
 	b.client.terminate("--ike", "home")
 	net.wait_for(lambda: not b.rows() and not b.server.associations(), "nothing left of it", 15, 0.1)
 	b.client.connections = b.client.connections.replace("esp_proposals = 3des-sha1\n", "esp_proposals = aes128gcm16\n")

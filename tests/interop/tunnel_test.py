@@ -41,6 +41,18 @@ def test_a_psk_tunnel_comes_up_and_carries_pings_and_tcp(b):  # KIF-07..09, KIF-
 	b.tcp("client", b.vip, "host", bed.HOST)
 
 
+def test_nobody_is_cut_off_by_the_first_tunnel(b):  # SPD-15: the gateway's own system, from outside and in clear
+	assert b.gateway.ask("policy", "show")
+	b.ping("internet", bed.GATEWAY)
+	b.ping("client", bed.GATEWAY, bed.CLIENT_A)
+	b.ping("gateway", "192.0.2.254")
+	drops = b.drops(b.gateway).get("policy_none", 0)
+	b.network.ip("internet", f"route add 10.1.0.0/16 via {bed.GATEWAY}")
+	assert not b.reaches("internet", bed.HOST)  # what is behind it is another matter
+	b.network.ip("internet", f"route del 10.1.0.0/16 via {bed.GATEWAY}")
+	assert b.drops(b.gateway)["policy_none"] > drops
+
+
 def test_both_sides_show_the_same_association(b):  # KIF-23
 	ours, theirs = b.server.child("net"), b.client.child("net")
 	assert (ours["spi-in"], ours["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])

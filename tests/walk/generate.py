@@ -1206,6 +1206,23 @@ case("policy-neighbor-discovery", base(out_all, policy(1, IN, BYPASS)), "SPD-15:
 case("policy-neighbor-discovery-far", base(out_all, policy(1, IN, BYPASS)), "RFC 4861 6.1: a hop limit of less than 255 came from elsewhere").receive(
     0, asks(64)).denied("policy_none", asks(64).payload, IN)
 
+# SPD-15: what no policy names, by dataplane.unmatched
+LOCALLY, IN_CLEAR = {"unmatched": 1}, {"unmatched": 2}
+login = fresh(IP(src="203.0.113.50", dst=HA) / TCP(sport=4000, dport=22, flags="S"))
+c = case("policy-unmatched-local", base(LOCALLY, out_all, policy(1, IN, PROTECT, remote="203.0.113.99/32"), binding()),
+         "SPD-15: to the gateway's own system").ip(0, login).to_kernel(0, Ether(dst=PORT[0], src=ROUTER) / login)
+c.ip(0, data(src="203.0.113.50", dst=CN)).denied("policy_none", data(src="203.0.113.50", dst=CN), IN)
+c.ip(0, vector("V22")).denied("policy_none", vector("V22"), IN).ip(0, vector("V01")).denied("policy_none", vector("V01"), IN)
+secret = fresh(IP(src="203.0.113.99", dst=HA) / TCP(sport=4000, dport=22, flags="S"))
+c.ip(0, secret).denied("policy_cleartext", secret, IN)
+case("policy-unmatched-local-out", base(LOCALLY, in_all), "what is forwarded is not the system's").ip(2, away).denied("policy_none", away, OUT_)
+c = case("policy-unmatched-bypass", base(IN_CLEAR, policy(1, IN, PROTECT, remote="203.0.113.99/32"), policy(2, OUT_, DISCARD, remote="203.0.113.99/32")),
+         "SPD-15, SPD-16: all in clear but what a policy names")
+c.ip(2, away).out(0, less(away)).ip(0, back).out(2, less(back)).ip(0, secret).denied("policy_cleartext", secret, IN)
+named = data(src=CN, dst="203.0.113.99")
+c.ip(2, named).denied("policy_discard", named, OUT_)
+case("policy-unmatched-bypass-fragment", base(IN_CLEAR, ported), "SPD-17: and later fragments, which show no port").ip(2, pieces[2]).out(0, less(pieces[2]))
+
 # ---- corners of each step ----
 
 tagged = lambda tci, body: Ether(dst=PORT[2], src=CNMAC, type=0x8100) / Raw(tci.to_bytes(2, "big") + b"\x08\0" + bytes(fresh(body)))

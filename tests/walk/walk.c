@@ -6,8 +6,8 @@
  *
  *   "steps":    in order: {"agent": {...}}, {"local": ...}, {"home_network": ...}, {"binding":
  * ...}, {"prefix": ...}, {"route": ...},
- *               {"neighbor": ...}, {"policy": ...}, {"port": ...}, {"esp_port": n}; {"receive":
- * port, "pcap": file, "times": each frame},
+ *               {"neighbor": ...}, {"policy": ...}, {"port": ...}, {"esp_port": n}, {"unmatched":
+ * n}; {"receive": port, "pcap": file, "times": each frame},
  * {"burst": port,
  * ...}: at once, {"kernel": port, "pcap": file}, {"inject": kind,
  *               {"advance_ms": n}, and any setup command
@@ -155,6 +155,11 @@ static void feed_burst(struct world *world, const char *folder, const json_t *st
 static void set_esp_port(struct world *world, const json_t *step)
 {
 	world->settings.esp_ports[1] = (uint16_t)number(step, "esp_port", 0);
+}
+
+static void set_unmatched(struct world *world, const json_t *step)
+{
+	world->settings.unmatched = (enum config_unmatched)number(step, "unmatched", 0);
 }
 
 static void set_port(struct world *world, const json_t *o)
@@ -342,6 +347,8 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 		set_port(world, o);
 	else if (json_object_get(step, "esp_port"))
 		set_esp_port(world, step);
+	else if (json_object_get(step, "unmatched"))
+		set_unmatched(world, step);
 	else
 		abort();
 }

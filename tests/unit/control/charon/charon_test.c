@@ -469,6 +469,51 @@ static void inner_addresses_are_one_peers(void **state)
 	assert_non_null(esp_dataplane_find(dataplane, SA_INBOUND, 0x1003));
 }
 
+/* Of a gateway or a host behind it; "" the settled identity. */
+static uint32_t status_of(uint64_t handle, uint32_t spi, const char *inner, const char *identity)
+{
+	struct keying_message sa = sa_of(handle, spi, true, inner);
+
+	snprintf(sa.add_sa.identity, sizeof(sa.add_sa.identity), "%s", identity);
+	if (!ask(&sa)) {
+		settle();
+		return KEYING_OK;
+	}
+	return answer.status.status;
+}
+
+/* SPD-20: ranges of two peers that cross are refused, one in the other is told. */
+static void inner_ranges_do_not_cross(void **state)
+{
+	struct keying_message del = {.header = {.type = KEYING_DEL_SA, .id = 9}};
+
+	ready();
+	assert_int_equal(status_of(1, 0x1001, "10.9.0.0-10.9.1.0", "carol"), KEYING_OK);
+	assert_int_equal(charon_counter(charon, CHARON_OVERLAPS), 0);
+	assert_int_equal(status_of(2, 0x1002, "10.9.0.128-10.9.2.0", "dave"), KEYING_CONFLICT);
+	assert_string_equal(
+		answer.status.text, "inner addresses from 10.9.0.128 on are in part carol's now");
+	assert_int_equal(status_of(2, 0x1002, "10.8.0.0-10.9.0.5", "dave"), KEYING_CONFLICT);
+	assert_int_equal(charon_counter(charon, CHARON_CONFLICTS), 2);
+	assert_int_equal(charon_counter(charon, CHARON_OVERLAPS), 0);
+	/* her own may cross */
+	assert_int_equal(status_of(3, 0x1003, "10.9.0.128-10.9.2.0", "carol"), KEYING_OK);
+	/* a host in it, and a range around it */
+	assert_int_equal(status_of(4, 0x1004, "10.9.0.7", "dave"), KEYING_OK);
+	assert_int_equal(charon_counter(charon, CHARON_OVERLAPS), 1);
+	assert_int_equal(status_of(5, 0x1005, "10.0.0.0/8", "erin"), KEYING_OK);
+	assert_int_equal(charon_counter(charon, CHARON_OVERLAPS), 2);
+	/* what is gone is in nobody's way */
+	del.sa = (struct keying_sa_id){1, htonl(0x1001), KEYING_SA_INBOUND};
+	(void)ask(&del);
+	del.sa = (struct keying_sa_id){3, htonl(0x1003), KEYING_SA_INBOUND};
+	(void)ask(&del);
+	del.sa = (struct keying_sa_id){5, htonl(0x1005), KEYING_SA_INBOUND};
+	(void)ask(&del);
+	assert_int_equal(status_of(6, 0x1006, "10.9.0.0-10.9.0.200", "frank"), KEYING_OK);
+	assert_int_equal(charon_counter(charon, CHARON_OVERLAPS), 3);
+}
+
 /* HA-07: until the replay, a new control neither gives up nor overwrites what it does not know. */
 static void a_new_control_holds_what_is_there(void **state)
 {
@@ -601,6 +646,7 @@ int main(void)
 		TEST(a_refused_policy_is_taken_back),
 		TEST(the_policy_names_the_sa),
 		TEST(inner_addresses_are_one_peers),
+		TEST(inner_ranges_do_not_cross),
 		TEST(a_new_control_holds_what_is_there),
 		TEST(nobody_comes_back),
 		TEST(numbers_are_never_begun_anew),
