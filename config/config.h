@@ -27,12 +27,9 @@
 enum config_zone { ZONE_EXTERNAL, ZONE_INTERNAL };
 enum config_roaming { ROAMING_ANY, ROAMING_EXTERNAL, ROAMING_INTERNAL };
 enum config_idle { IDLE_ADAPTIVE, IDLE_POLL };
-<<<<<<< HEAD
 enum config_ipsec_role { ROLE_ACTIVE, ROLE_STANDBY };
-=======
 /* Of packets that no policy names, in a vrf that has policies (SPD-15). */
 enum config_unmatched { UNMATCHED_DISCARD, UNMATCHED_LOCAL, UNMATCHED_BYPASS };
->>>>>>> 91bb411 (charon: overlaps, moves over restarts, MIGRATE, the unmatched packet)
 enum config_sa_sharing { SAS_SHARED, SAS_OWNED };
 enum config_role { ROLE_PLAIN, ROLE_INTERNAL_HA, ROLE_EXTERNAL_HA };
 enum config_algorithm {

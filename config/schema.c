@@ -9,11 +9,8 @@
 
 static const char *const zone_words[] = {"external", "internal", NULL};
 static const char *const idle_words[] = {"adaptive", "poll", NULL};
-<<<<<<< HEAD
 static const char *const ipsec_role_words[] = {"active", "standby", NULL};
-=======
 static const char *const unmatched_words[] = {"discard", "local", "bypass", NULL};
->>>>>>> 91bb411 (charon: overlaps, moves over restarts, MIGRATE, the unmatched packet)
 static const char *const sa_sharing_words[] = {"shared", "owned", NULL};
 static const char *const role_words[] = {"plain", "i-HA", "x-HA", NULL};
 static const char *const algorithm_words[] = {
