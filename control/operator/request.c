@@ -72,9 +72,11 @@ static int parse_value(const struct operator_argument *argument, const char *tex
 	struct ip_address address;
 	bool prefix = argument->kind == OPERATOR_PREFIX && strchr(text, '/');
 
-	if (argument->kind == OPERATOR_KEY_FILE || argument->kind == OPERATOR_KEY_FD ||
-		argument->kind == OPERATOR_OUT_FILE)
-		return refuse(error, "bad_argument", "%s is homeportctl's own: it is not sent",
+	if (argument->kind == OPERATOR_KEY_FILE || argument->kind == OPERATOR_KEY_FD)
+		return refuse(error, "bad_argument", "%s is read by homeportctl: send its text",
+			argument->name);
+	if (argument->kind == OPERATOR_OUT_FILE)
+		return refuse(error, "bad_argument", "%s is written by homeportctl: leave it out",
 			argument->name);
 	if (!text[0] || strlen(text) >= sizeof(out->text))
 		return refuse(error, "bad_argument", "%s is empty or too long", argument->name);
