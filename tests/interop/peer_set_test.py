@@ -23,6 +23,7 @@ class TwoAddresses(bed.Site):
 			gateway.start()
 		self.network.ip("gateway-b", f"addr add {FURTHER}/24 dev hpext")
 		self.network.ip("gateway-b", f"addr add {UNTOLD}/32 dev hpint")
+		self.sides["b"].connections = self.sides["b"].connections.replace("%any", bed.GATEWAY, 1)  # either may begin
 		for charon in self.sides.values():
 			charon.start()
 
@@ -37,6 +38,14 @@ def protected(b, count=3):
 	after = b.transport_rows(b.a)
 	moved = [after[d]["packets"] - before[d]["packets"] for d in ("in", "out")]
 	assert moved == [count, count], (before, after)
+
+
+def test_the_set_is_known_within_ike_auth(b):  # TRN-11, as initiator and as responder
+	for side in ("a", "b"):
+		b.sides[side].initiate("further")
+		b.settle()
+		protected(b)
+		b.end()
 
 
 def test_a_further_address_of_the_peer_may(b):  # TRN-11 -12
