@@ -192,10 +192,12 @@ def nodes_one(context, count, seconds):
 
 def nodes(context):
 	"""Rows, and whether all were measured."""
-	rows, good = [], True
+	rows, good, rate = [], True, 2000
 	for count in (2000,) if context.smoke else (10000, 100000) if context.quick else (10000, 100000, 1000000):
 		try:
-			rows += nodes_one(context, count, 4 if context.smoke else 5 + count / 8000)
+			# Long enough for the storm at the rate that the smaller number had.
+			found = nodes_one(context, count, 4 if context.smoke else 5 + 1.5 * count / rate)
+			rows, rate = rows + found, found[0]["value"]
 		except (peers.Failure, OSError, ValueError) as error:
 			print(f"  {count} nodes: not measured: {error}", flush=True)
 			good = False
