@@ -75,7 +75,7 @@ struct region_header {
 	_Alignas(64) _Atomic uint64_t control_heartbeat; /* control writes */
 	_Atomic uint32_t drop_trace;       /* control writes: the switch of drop_trace.h */
 	_Atomic uint32_t drop_trace_count; /* control's own: how many are to be shown */
-	_Atomic uint32_t control_role; /* enum region_role, for a control that comes after it */
+	_Atomic uint32_t control_role;     /* enum region_role, for a control that comes after it */
 };
 
 /*
