@@ -94,6 +94,24 @@ static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 	ip->hdr_checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
+/* The first eight octets of a header without options, as a word of memory. Host order. */
+static inline uint64_t ipv4_first_word(
+	uint8_t tos, uint16_t length, uint16_t identification, uint16_t fragment)
+{
+	return rte_cpu_to_be_64(UINT64_C(0x45) << 56 | (uint64_t)tos << 48 |
+				(uint64_t)length << 32 | (uint32_t)identification << 16 | fragment);
+}
+
+/* The checksum of a header that begins with this word; `rest` is the sum of what follows it. */
+static inline uint16_t ipv4_checksum_of(uint64_t first_word, uint16_t rest)
+{
+	uint64_t sum = (first_word & UINT32_MAX) + (first_word >> 32) + rest;
+
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+}
+
 /* True when all octets of the header sum to ones. */
 static inline bool ipv4_checksum_right(const struct rte_ipv4_hdr *ip)
 {

@@ -5,7 +5,7 @@
 #include "dataplane/encap/outer.h"
 #include "dataplane/handover.h"
 #include "dataplane/header.h"
-#include "dataplane/table/policy_entry.h"
+#include "dataplane/table/policy_host.h"
 #include "dataplane/table/sa_sequence.h"
 #include "dataplane/table/sa_table.h"
 
@@ -18,10 +18,10 @@
 
 struct work { /* a packet that may be taken */
 	struct rte_mbuf *frame;
-	const struct sa_outbound *sa;
+	uint64_t hash; /* of its destination, for the policy */
 	struct policy_entry *policy;
+	const struct sa_outbound *sa;
 	const struct neighbor *neighbor;
-	uint64_t number;
 	uint32_t text;    /* octets given to the cipher */
 	uint32_t mtu;     /* of the outer datagram */
 	uint16_t payload; /* octets of the packet */
@@ -96,47 +96,64 @@ static __attribute__((noinline)) void learn_way(
 
 /* ---- look up and fetch ---- */
 
-static void policies_find(const struct lane_burst *burst, struct works *works)
+/* Two packets of one destination in a row have one hash, and so one policy. */
+static void works_begin(
+	const struct lane_burst *burst, const struct policy_hosts *hosts, struct works *works)
 {
-	be32 sources[BURST_SIZE], destinations[BURST_SIZE];
-	struct policy_entry *found[BURST_SIZE];
+	be32 before = 0; /* no packet's */
 
-	for (unsigned i = 0; i < works->count; i++) {
-		const struct rte_ipv4_hdr *ip = lane_ip(works->of[i].frame);
-		sources[i] = ip->src_addr;
-		destinations[i] = ip->dst_addr;
-	}
-	tables_policy_host_burst(burst->worker->tables, burst->from->vrf, sources, destinations,
-		works->count, found);
-	for (unsigned i = 0; i < works->count; i++)
-		works->of[i].policy = found[i];
-}
+	works->count = 0;
+	for (uint32_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
+		struct work *w = &works->of[works->count++];
+		be32 destination;
 
-static void sas_find(const struct lane_burst *burst, struct works *works)
-{
-	const struct worker *worker = burst->worker;
-	const struct sa_table *sas = tables_sas(worker->tables);
-
-	for (unsigned i = 0; i < works->count; i++) {
-		const struct policy_entry *policy = works->of[i].policy;
-		if (policy == NULL || (i > 0 && policy == works->of[i - 1].policy))
-			continue;
-		if (policy->action != POLICY_PROTECT || policy->sa_id >= sas->count) {
-			works->of[i].policy = NULL;
-			continue;
-		}
-		rte_prefetch0(&sas->outbound_of[policy->sa_id]);
-		rte_prefetch0(sa_outbound_state(sas, policy->sa_id));
-		if (worker->policy_hits != NULL)
-			rte_prefetch0(&worker->policy_hits[policy->policy_id]);
+		w->index = (uint8_t)__builtin_ctz(bits);
+		w->frame = burst->frames[w->index];
+		destination = lane_ip(w->frame)->dst_addr;
+		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
+		before = destination;
 	}
 	for (unsigned i = 0; i < works->count; i++) {
 		struct work *w = &works->of[i];
-		w->sa = w->policy != NULL ? sa_outbound_get(sas, w->policy->sa_id) : NULL;
-		if (w->sa == NULL || (i > 0 && w->sa == works->of[i - 1].sa))
+		w->policy = i > 0 && w->hash == w[-1].hash ? w[-1].policy
+							   : policy_host_entry(hosts, w->hash);
+	}
+}
+
+static void sa_prefetch(const struct worker *worker, const struct policy_entry *policy)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+	const struct sa_outbound *sa =
+		sa_outbound_at(sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
+
+	rte_prefetch0(&sas->outbound_of[policy->sa_id]);
+	rte_prefetch0(sa_outbound_state(sas, policy->sa_id));
+	rte_prefetch0(sa);
+	rte_prefetch0(&sa->suite);
+	if (worker->policy_hits != NULL)
+		rte_prefetch0(&worker->policy_hits[policy->policy_id]);
+}
+
+/* Leaves a policy only to those that it sends through an SA, whatever else is in the packet. */
+static void policies_judge(
+	const struct lane_burst *burst, const struct policy_hosts *hosts, struct works *works)
+{
+	uint32_t sas = tables_sas(burst->worker->tables)->count;
+
+	for (unsigned i = 0; i < works->count; i++) {
+		struct work *w = &works->of[i];
+		const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
+		const struct policy_entry *policy = w->policy;
+		bool again = i > 0 && policy == w[-1].policy;
+
+		if (policy == NULL ||
+			(again && policy->any && lane_ip(w[-1].frame)->dst_addr == ip->dst_addr))
 			continue;
-		rte_prefetch0(w->sa);
-		rte_prefetch0(&w->sa->suite);
+		if (!policy_host_decides(hosts, policy, ip->src_addr, ip->dst_addr) ||
+			policy->action != POLICY_PROTECT || policy->sa_id >= sas)
+			w->policy = NULL;
+		else if (!again)
+			sa_prefetch(burst->worker, policy);
 	}
 }
 
@@ -184,21 +201,33 @@ static inline bool has_way(struct lane_burst *burst, struct work *w)
 	return !lane_is_awaited(burst, w->neighbor);
 }
 
+/* The policy's SA; its object is noted, to be fetched before its number is known. */
+static inline const struct sa_outbound *sa_of(
+	const struct sa_table *sas, struct policy_entry *policy)
+{
+	uint32_t number = sa_outbound_number(sas, policy->sa_id);
+
+	if (unlikely(atomic_load_explicit(&policy->sa_object, memory_order_relaxed) != number))
+		atomic_store_explicit(&policy->sa_object, number, memory_order_relaxed);
+	return number != 0 ? sa_outbound_at(sas, number) : NULL;
+}
+
 /* What is the same for all packets of one policy in a burst. `before`: the last one taken. */
 static inline bool is_open_for(struct lane_burst *burst, struct work *w, const struct work *before)
 {
-	const struct sa_outbound *sa = w->sa;
+	const struct worker *worker = burst->worker;
+	const struct sa_table *sas = tables_sas(worker->tables);
 
-	if (sa == NULL)
-		return false;
-	if (before != NULL && before->policy == w->policy && before->sa == sa) {
+	if (before != NULL && before->policy == w->policy) {
+		w->sa = before->sa;
 		w->mtu = before->mtu;
 		w->neighbor = before->neighbor;
 		return true;
 	}
-	if (sa->ip_length != sizeof(struct rte_ipv4_hdr) ||
-		!handover_is_here(burst->worker, SA_OUTBOUND, sa->sa_id) || /* MP-04 */
-		!is_far(burst->worker, tables_sas(burst->worker->tables), sa))
+	w->sa = sa_of(sas, w->policy);
+	if (w->sa == NULL || w->sa->ip_length != sizeof(struct rte_ipv4_hdr) ||
+		!handover_is_here(worker, SA_OUTBOUND, w->sa->sa_id) || /* MP-04 */
+		!is_far(worker, sas, w->sa))
 		return false;
 	if (unlikely(atomic_load_explicit(&w->policy->ground, memory_order_relaxed) !=
 		     burst->ground) &&
@@ -210,12 +239,13 @@ static inline bool is_open_for(struct lane_burst *burst, struct work *w, const s
 static inline bool is_straight(
 	struct lane_burst *burst, struct work *w, const struct work *before, uint32_t asked)
 {
-	const struct sa_outbound *sa = w->sa;
 	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
+	const struct sa_outbound *sa;
 	uint32_t head, tail;
 
-	if (ip->time_to_live <= 1 || !is_open_for(burst, w, before))
+	if (w->policy == NULL || ip->time_to_live <= 1 || !is_open_for(burst, w, before))
 		return false;
+	sa = w->sa;
 	if (unlikely(asked != 0)) { /* HA4-REV-17 */
 		struct ip_address source = ip_address_from_v4(ip->src_addr);
 		if (tables_near(burst->worker->tables, burst->from->vrf, &source) & VICINITY_HOME)
@@ -235,19 +265,18 @@ static void check_all(struct lane_burst *burst, struct works *works)
 {
 	uint32_t asked = tables_agent_flags(burst->worker->tables) &
 			 (AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG);
+	uint32_t others =
+		~(burst->usual | burst->taken) & (uint32_t)((UINT64_C(1) << burst->count) - 1);
 	struct lane_left left = {0};
-	unsigned kept = 0, next = 0;
+	unsigned kept = 0;
 
-	for (unsigned i = 0; i < burst->count; i++) {
-		struct work *w = &works->of[next];
+	for (unsigned i = 0; i < works->count; i++) {
+		struct work *w = &works->of[i];
 		const struct work *before = kept > 0 ? &works->of[kept - 1] : NULL;
+		uint32_t place = UINT32_C(1) << w->index;
 
-		if (next == works->count || w->index != i) {
-			if (!(burst->taken >> i & 1))
-				lane_leave(&left, burst->frames[i]);
-			continue;
-		}
-		next++;
+		for (; unlikely((others & (place - 1)) != 0); others &= others - 1)
+			lane_leave(&left, burst->frames[__builtin_ctz(others)]);
 		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr)) ||
 			unlikely(!is_straight(burst, w, before, asked))) {
 			lane_leave(&left, w->frame);
@@ -255,41 +284,14 @@ static void check_all(struct lane_burst *burst, struct works *works)
 		}
 		if (kept < KEY_FIRST && (before == NULL || before->sa != w->sa))
 			crypto_key_prefetch(w->sa->suite, w->sa->key, w->text);
-		burst->taken |= UINT32_C(1) << i;
-		if (w != &works->of[kept])
-			works->of[kept] = *w;
-		kept++;
+		burst->taken |= place;
+		if (kept++ != i)
+			works->of[kept - 1] = *w;
 	}
 	works->count = kept;
 }
 
 /* ---- number, headers ---- */
-
-/* A run of packets of one policy takes its numbers together. They are far from any end: all get
- * one. */
-static void number_all(const struct lane_burst *burst, struct works *works)
-{
-	const struct sa_table *sas = tables_sas(burst->worker->tables);
-	uint64_t *hits = burst->worker->policy_hits;
-	unsigned run;
-
-	for (unsigned i = 0; i < works->count; i += run) {
-		struct work *w = &works->of[i];
-		struct sa_outbound_state *state = sa_outbound_state(sas, w->sa->sa_id);
-		uint64_t bytes = 0, first = 0;
-
-		for (run = 0; i + run < works->count && w[run].policy == w->policy; run++)
-			bytes += w[run].text;
-		if (hits != NULL)
-			hits[w->policy->policy_id] += run;
-		sa_sequence_take(state, run,
-			w->sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST,
-			sas->shared, &first);
-		sa_sequence_count(state, run, bytes, burst->worker->now_ns, sas->shared);
-		for (unsigned k = 0; k < run; k++)
-			w[k].number = first + k;
-	}
-}
 
 /* ECN-01, -02, -08. */
 static inline uint8_t outer_tos(const struct sa_outbound *sa, uint8_t inner)
@@ -300,55 +302,59 @@ static inline uint8_t outer_tos(const struct sa_outbound *sa, uint8_t inner)
 	return (uint8_t)(dscp | (sa->flags & SA_ECN_OFF ? ECN_NOT_ECT : inner & ECN_MASK));
 }
 
-/* What changes with each packet in the outer IPv4 header. `length`: of the outer datagram. */
-static inline void outer_fill(const struct worker *worker, const struct work *w,
-	struct rte_ipv4_hdr *outer, const struct rte_ipv4_hdr *inner, uint16_t length)
+/*
+ * The outer IPv4 header around a packet of `inner`. Its first eight octets are all that changes
+ * from packet to packet: one word, whose halves are added to what the SA has summed of the rest.
+ */
+static inline void outer_write(const struct worker *worker, const struct work *w, uint8_t *outer,
+	const struct rte_ipv4_hdr *inner, uint16_t length)
 {
-	bool df = w->sa->flags & SA_DF_SET || /* TUN-06 */
+	const struct sa_outbound *sa = w->sa;
+	const struct rte_ipv4_hdr *template = (const void *)sa->header;
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)outer;
+	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
 		  (inner->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) &&
-			  !(w->sa->flags & SA_DF_CLEAR));
+			  !(sa->flags & SA_DF_CLEAR));
+	uint64_t word = ipv4_first_word(outer_tos(sa, inner->type_of_service), length,
+		df ? 0 : outer_identification(worker, template->dst_addr), /* TUN-07 */
+		df ? RTE_IPV4_HDR_DF_FLAG : 0);
 
-	outer->type_of_service = outer_tos(w->sa, inner->type_of_service);
-	outer->total_length = rte_cpu_to_be_16(length);
-	outer->fragment_offset = df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
-	outer->packet_id =
-		df ? 0
-		   : rte_cpu_to_be_16(outer_identification(worker, outer->dst_addr)); /* TUN-07 */
+	memcpy(outer, &word, sizeof(word));
+	memcpy(outer + sizeof(word), sa->header + sizeof(word), 16);
+	if (sa->header_length > 24)
+		memcpy(outer + 24, sa->header + 24, 8);
 	if (likely(!worker->ports[w->neighbor->port].tx_ipv4_checksum)) {
-		ipv4_checksum_set(outer);
+		ip->hdr_checksum = ipv4_checksum_of(word, template->hdr_checksum);
 		return;
 	}
-	outer->hdr_checksum = 0;
+	ip->hdr_checksum = 0;
 	w->frame->l2_len = sizeof(struct rte_ether_hdr);
-	w->frame->l3_len = sizeof(*outer);
+	w->frame->l3_len = sizeof(*inner);
 	w->frame->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 }
 
 /* Headers before the packet, trailer behind it; returns where ESP begins. */
-static inline uint8_t *seal(const struct worker *worker, const struct work *w)
+static inline uint8_t *seal(const struct worker *worker, const struct work *w, uint64_t number)
 {
 	static const uint8_t padding[TAIL_ROOM] = {
 		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 	const struct sa_outbound *sa = w->sa;
 	const struct port *port = &worker->ports[w->neighbor->port];
 	struct rte_ipv4_hdr *inner = lane_ip(w->frame);
-	uint16_t added = (uint16_t)(sa->header_length + 4 + sa->iv_length);
+	uint32_t added = sa->header_length + 4u + sa->iv_length;
 	uint8_t *outer = (uint8_t *)inner - added, *esp = outer + sa->header_length - 4;
 	uint8_t *end = (uint8_t *)inner + w->payload;
 	uint32_t pad = w->text - w->payload - ESP_TRAILER_LENGTH;
-	uint16_t length = (uint16_t)(added + w->text + sa->icv_length);
+	uint32_t length = added + w->text + sa->icv_length;
 	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)outer - 1;
-	be32 low = rte_cpu_to_be_32((uint32_t)w->number);
+	be32 low = rte_cpu_to_be_32((uint32_t)number);
 
-	memcpy(outer, sa->header, 24);
-	if (sa->header_length > 24)
-		memcpy(outer + 24, sa->header + 24, 8);
+	outer_write(worker, w, outer, inner, (uint16_t)length);
 	memcpy(esp + 4, &low, sizeof(low));
 	memcpy(end, padding, sizeof(padding));
 	end[pad] = (uint8_t)pad;
 	end[pad + 1] = ESP_NEXT_HEADER_IPV4;
 	ipv4_ttl_decrement(inner);
-	outer_fill(worker, w, (struct rte_ipv4_hdr *)outer, inner, length);
 	if (sa->flags & SA_UDP) {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(outer + 20);
 		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20)); /* NAT-04, -06 */
@@ -361,6 +367,41 @@ static inline uint8_t *seal(const struct worker *worker, const struct work *w)
 	w->frame->data_len = (uint16_t)(sizeof(*ether) + length);
 	w->frame->pkt_len = w->frame->data_len;
 	return esp;
+}
+
+/* A run of packets of one policy takes its numbers together. They are far from any end: all get
+ * one. */
+static void seal_all(
+	struct worker *worker, const struct works *works, struct crypto_operation *operations)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+	unsigned run;
+
+	for (unsigned i = 0; i < works->count; i += run) {
+		const struct work *w = &works->of[i];
+		const struct sa_outbound *sa = w->sa;
+		struct sa_outbound_state *state = sa_outbound_state(sas, w->policy->sa_id);
+		uint64_t bytes = w->text, number = 0;
+
+		for (run = 1; i + run < works->count && w[run].policy == w->policy; run++)
+			bytes += w[run].text;
+		if (worker->policy_hits != NULL)
+			worker->policy_hits[w->policy->policy_id] += run;
+		sa_sequence_take(state, run,
+			sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST, sas->shared,
+			&number);
+		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
+		for (unsigned k = i; k < i + run; k++, number++) {
+			struct crypto_operation *o = &operations[k];
+			o->suite = sa->suite;
+			o->key = sa->key;
+			o->esp = seal(worker, &works->of[k], number);
+			o->sequence = number;
+			o->length = works->of[k].text;
+			o->flags = sa->flags & SA_ESN ? CRYPTO_ESN : 0;
+			o->segment_count = 0;
+		}
+	}
 }
 
 /* ---- the burst ---- */
@@ -399,31 +440,18 @@ void esp_out_lane(struct lane_burst *burst)
 {
 	struct crypto_operation operations[BURST_SIZE];
 	struct worker *worker = burst->worker;
+	struct policy_hosts hosts;
 	struct works works;
 
 	if (!is_open(burst))
 		return;
-	works.count = 0;
-	for (uint32_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
-		struct work *w = &works.of[works.count++];
-		w->index = (uint8_t)__builtin_ctz(bits);
-		w->frame = burst->frames[w->index];
-	}
-	policies_find(burst, &works);
-	sas_find(burst, &works);
+	hosts = policy_hosts_begin(tables_policies(worker->tables), burst->from->vrf);
+	works_begin(burst, &hosts, &works);
+	policies_judge(burst, &hosts, &works);
 	check_all(burst, &works);
 	if (works.count == 0)
 		return;
-	number_all(burst, &works);
-	for (unsigned i = 0; i < works.count; i++) {
-		const struct work *w = &works.of[i];
-		operations[i] = (struct crypto_operation){.suite = w->sa->suite,
-			.key = w->sa->key,
-			.esp = seal(worker, w),
-			.sequence = w->number,
-			.length = w->text,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
-	}
+	seal_all(worker, &works, operations);
 	crypto_engine_encrypt_burst(worker->crypto, operations, works.count);
 	send_all(worker, &works, operations);
 	worker->lane_taken[LANE_ESP_OUT] += works.count;

@@ -16,16 +16,16 @@ struct policy_entry {
 	_Atomic uint32_t next;       /* of the same remote address, by order */
 	_Atomic uint32_t clear;      /* policy_general_number of those none of which may come first;
 					main lcore */
-	_Atomic uint32_t ground; /* lane: tables_ground at which packets to this one address were
-				    found to need nothing but this policy; 0 never; workers */
+	_Atomic uint32_t ground;    /* lane: tables_ground at which packets to this one address were
+				       found to need nothing but this policy; 0 never; workers */
+	_Atomic uint32_t sa_object; /* lane: sa_outbound_number of sa_id when it was last used, to
+				       be fetched early; workers */
 	uint32_t policy_id, sa_id;
-	uint16_t vrf;
-	uint8_t direction, action;
+	uint8_t vrf, direction, action;
 	bool host;
 	bool any;        /* beside the remote address nothing is asked for */
 	bool local_only; /* nothing but a local address */
-	uint8_t protocol;
-	uint32_t flags;
+	uint8_t protocol, flags;
 	/* line 1 */
 	struct ip_address local_first, local_last, remote_last;
 	uint16_t local_port_first, local_port_last, remote_port_first, remote_port_last;

@@ -1,6 +1,6 @@
 #include "dataplane/table/policy_table.h"
 
-#include "dataplane/table/policy_general.h"
+#include "dataplane/table/policy_host.h"
 
 #include <errno.h>
 #include <rte_branch_prediction.h>
@@ -14,14 +14,6 @@
 #define NEVER        UINT64_MAX
 #define SPARE_MAX    65536u
 #define LOOKUP_BURST 32u
-
-struct policy_version {
-	uint64_t number;
-	struct policy_general
-		*general; /* NULL: there is none; neighbours in the ring may share it */
-	uint32_t vrfs;    /* bit of each vrf that has policies */
-	uint64_t token;   /* main lcore: no worker reads it after this */
-};
 
 struct policy_change {
 	uint32_t slot;
@@ -128,8 +120,7 @@ static bool host_match(const void *key, const void *objects, uint32_t slot)
 
 static uint64_t host_hash(const struct policy_table *table, const struct host_key *key)
 {
-	return slot_table_hash(
-		&table->hosts, key->remote, (uint64_t)key->vrf << 1 | key->direction);
+	return policy_host_hash_of(table, key->remote, key->vrf, key->direction);
 }
 
 static uint32_t next_of(const struct policy_entry *e)
@@ -227,9 +218,9 @@ static void entry_fill(struct policy_entry *e, const struct policy_command *c)
 		.policy_id = c->policy_id,
 		.order = c->order,
 		.sa_id = c->sa_id,
-		.flags = c->flags,
+		.flags = (uint8_t)c->flags,
 		.reqid = c->reqid,
-		.vrf = c->vrf,
+		.vrf = (uint8_t)c->vrf,
 		.direction = c->direction,
 		.action = c->action,
 		.protocol = s->protocol,
@@ -475,20 +466,9 @@ static uint32_t head_prefetch(
 	return slot;
 }
 
-static const struct policy_version *version_read(const struct policy_table *table)
-{
-	return __atomic_load_n(&table->current, __ATOMIC_ACQUIRE); /* pairs with V1 */
-}
-
 bool policy_table_vrf_used(const struct policy_table *table, uint16_t vrf)
 {
-	return version_read(table)->vrfs >> vrf & 1;
-}
-
-static bool entry_visible(const struct policy_entry *e, uint64_t number)
-{
-	return atomic_load_explicit(&e->born, memory_order_relaxed) <= number &&
-	       number < atomic_load_explicit(&e->died, memory_order_relaxed);
+	return policy_version_read(table)->vrfs >> vrf & 1;
 }
 
 static void lookup(const struct policy_table *table, const struct policy_version *version,
@@ -498,7 +478,7 @@ static void lookup(const struct policy_table *table, const struct policy_version
 
 	for (; slot != 0 && host == NULL; slot = next_of(entry_at(table, slot))) {
 		const struct policy_entry *e = entry_at(table, slot);
-		if (entry_visible(e, version->number) && policy_entry_match(e, key))
+		if (policy_entry_visible(e, version->number) && policy_entry_match(e, key))
 			host = e;
 	}
 	first = host;
@@ -521,7 +501,7 @@ static void lookup(const struct policy_table *table, const struct policy_version
 void policy_table_lookup_burst(const struct policy_table *table, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts)
 {
-	const struct policy_version *version = version_read(table);
+	const struct policy_version *version = policy_version_read(table);
 	uint64_t hashes[LOOKUP_BURST];
 	uint32_t slots[LOOKUP_BURST];
 
@@ -547,63 +527,5 @@ void policy_table_lookup_burst(const struct policy_table *table, const struct po
 			verdicts[i] = (struct policy_verdict){.policy_id = POLICY_NONE,
 				.sa_id = SA_NONE,
 				.action = POLICY_BYPASS};
-	}
-}
-
-/* ---- the usual host policy ---- */
-
-static bool host_decides(const struct policy_version *version, const struct policy_entry *e,
-	const struct policy_key *key)
-{
-	if (!entry_visible(e, version->number))
-		return false;
-	if (version->general != NULL && atomic_load_explicit(&e->clear, memory_order_relaxed) !=
-						policy_general_number(version->general))
-		return false;
-	return e->any ||
-	       (e->local_only &&
-		       policy_address_number(&key->local) >=
-			       policy_address_number(&e->local_first) &&
-		       policy_address_number(&key->local) <= policy_address_number(&e->local_last));
-}
-
-void policy_table_host_burst(const struct policy_table *table, uint16_t vrf, const be32 *locals,
-	const be32 *remotes, unsigned count, struct policy_entry **found)
-{
-	const struct policy_version *version = version_read(table);
-	struct policy_key key = {.vrf = vrf, .direction = SA_OUTBOUND};
-	struct host_key host = {&key.remote, vrf, SA_OUTBOUND};
-	uint64_t hashes[LOOKUP_BURST];
-	uint32_t slots[LOOKUP_BURST];
-
-	for (unsigned i = 0; i < count; i++) {
-		if (i > 0 && remotes[i] == remotes[i - 1])
-			continue;
-		key.remote = ip_address_from_v4(remotes[i]);
-		hashes[i] = host_hash(table, &host);
-		rte_prefetch0(slot_table_home(&table->hosts, hashes[i]));
-	}
-	for (unsigned i = 0; i < count; i++) {
-		const struct slot_bucket *bucket;
-		unsigned bits;
-
-		if (i > 0 && remotes[i] == remotes[i - 1]) {
-			slots[i] = slots[i - 1];
-			continue;
-		}
-		bucket = slot_table_home(&table->hosts, hashes[i]);
-		bits = slot_bucket_match(bucket, slot_table_fingerprint(hashes[i]));
-		slots[i] = bits != 0 ? slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits)) : 0;
-		rte_prefetch0(entry_at(table, slots[i]));
-	}
-	for (unsigned i = 0; i < count; i++) {
-		found[i] = NULL;
-		if (slots[i] == 0)
-			continue;
-		key.local = ip_address_from_v4(locals[i]);
-		key.remote = ip_address_from_v4(remotes[i]);
-		if (host_match(&host, &table->entries, slots[i]) &&
-			host_decides(version, entry_at(table, slots[i]), &key))
-			found[i] = entry_at(table, slots[i]);
 	}
 }

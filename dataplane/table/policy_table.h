@@ -100,13 +100,4 @@ bool policy_table_vrf_used(const struct policy_table *table, uint16_t vrf);
 void policy_table_lookup_burst(const struct policy_table *table, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);
 
-/*
- * The outbound host policy that decides about each packet from locals[i] to remotes[i] alone,
- * whatever else is in the packet: the first one of that address, which asks for nothing but perhaps
- * the local address, and no general policy comes before it. NULL does not mean that there is none:
- * then policy_table_lookup_burst has to be asked. At most 32. Worker.
- */
-void policy_table_host_burst(const struct policy_table *table, uint16_t vrf, const be32 *locals,
-	const be32 *remotes, unsigned count, struct policy_entry **found);
-
 #endif

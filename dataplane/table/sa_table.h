@@ -69,7 +69,8 @@ struct sa_watch {
 struct sa_outbound {
 	/* line 0: what is written before the packet. Tunnel mode: outer IP header, UDP header when
 	 * SA_UDP, SPI. Transport mode: the same without the IP header. Lengths, identification, TOS
-	 * and checksums are to be filled in. */
+	 * and checksums are to be filled in; an IPv4 header's checksum is the sum of its octets
+	 * from the TTL on. */
 	uint8_t header[SA_HEADER_MAX];
 	uint8_t header_length; /* octets of header[] in use, SPI included */
 	uint8_t ip_length;     /* 20, 40; 0 transport mode */
@@ -248,14 +249,24 @@ struct sa_ager {
 uint32_t sa_table_age(struct sa_table *table, monotonic now, const struct tsc_clock *clock,
 	const struct sa_ager *ager);
 
-/* Workers, between two quiescent points. The SA of an outbound slot, or NULL. */
+/* Workers, between two quiescent points. The number of an outbound slot's object, 0 none; sa_id
+ * below table->count. */
+static inline uint32_t sa_outbound_number(const struct sa_table *table, uint32_t sa_id)
+{
+	return __atomic_load_n(&table->outbound_of[sa_id], __ATOMIC_ACQUIRE);
+}
+static inline const struct sa_outbound *sa_outbound_at(
+	const struct sa_table *table, uint32_t number)
+{
+	return slab_at(&table->outbound, number);
+}
+/* The SA of an outbound slot, or NULL. */
 static inline const struct sa_outbound *sa_outbound_get(
 	const struct sa_table *table, uint32_t sa_id)
 {
-	if (sa_id >= table->count)
-		return NULL;
-	uint32_t index = __atomic_load_n(&table->outbound_of[sa_id], __ATOMIC_ACQUIRE);
-	return index != 0 ? (const struct sa_outbound *)slab_at(&table->outbound, index) : NULL;
+	uint32_t number = sa_id < table->count ? sa_outbound_number(table, sa_id) : 0;
+
+	return number != 0 ? sa_outbound_at(table, number) : NULL;
 }
 
 /* Of an inbound slot, or NULL; larval and removed ones are there too. */

@@ -61,8 +61,11 @@ int sa_table_check_selector(const struct selector *c)
 	return valid ? 0 : -EINVAL;
 }
 
+/* In the place of the checksum stands the sum of all that does not change, from the TTL on. */
 static uint16_t put_ipv4(uint8_t *at, const struct sa_command *c)
 {
+	uint32_t sum = 0;
+	uint16_t half;
 	be32 local = ip_address_v4(&c->local), remote = ip_address_v4(&c->remote);
 
 	at[0] = 0x45;
@@ -71,6 +74,13 @@ static uint16_t put_ipv4(uint8_t *at, const struct sa_command *c)
 	at[9] = c->flags & SA_UDP ? UDP_PROTOCOL : IPPROTO_ESP;
 	memcpy(at + 12, &local, 4);
 	memcpy(at + 16, &remote, 4);
+	for (unsigned i = 8; i < IPV4_LENGTH; i += 2) {
+		memcpy(&half, at + i, 2);
+		sum += half;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	half = (uint16_t)((sum & 0xffff) + (sum >> 16));
+	memcpy(at + 10, &half, 2);
 	return IPV4_LENGTH;
 }
 

@@ -259,9 +259,8 @@ bool tables_policies_used(const struct tables *t, uint16_t vrf);
 /* First match for each of up to 32 keys, all judged by one version of the SPD. */
 void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);
-/* policy_table_host_burst. */
-struct policy_entry;
-void tables_policy_host_burst(const struct tables *t, uint16_t vrf, const be32 *locals,
-	const be32 *remotes, unsigned count, struct policy_entry **found);
+/* For policy_host.h. */
+struct policy_table;
+const struct policy_table *tables_policies(const struct tables *t);
 
 #endif

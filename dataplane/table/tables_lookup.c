@@ -283,10 +283,9 @@ void tables_policy_lookup_burst(const struct tables *t, const struct policy_key 
 	policy_table_lookup_burst(&t->policies, keys, count, verdicts);
 }
 
-void tables_policy_host_burst(const struct tables *t, uint16_t vrf, const be32 *locals,
-	const be32 *remotes, unsigned count, struct policy_entry **found)
+const struct policy_table *tables_policies(const struct tables *t)
 {
-	policy_table_host_burst(&t->policies, vrf, locals, remotes, count, found);
+	return &t->policies;
 }
 
 const struct sa_table *tables_sas(const struct tables *t)
