@@ -305,7 +305,7 @@ def main():
 	parser.add_argument("name", nargs="*", help="all when none is named")
 	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
 	parser.add_argument("--no-huge", action="store_true", help="without huge pages")
-	parser.add_argument("--quick", action="store_true", help="a part of the rows, 3 runs of 1 s: half an hour in all (docs/figures.md)")
+	parser.add_argument("--quick", action="store_true", help="a part of the rows, 3 runs of 0.5 s: half an hour in all (docs/figures.md)")
 	parser.add_argument("--smoke", action="store_true", help="few entries, one short run: shows that all works, no figure to believe")
 	parser.add_argument("--json", metavar="FILE", help="append one JSON object a line for each figure")
 	arguments = parser.parse_args()
@@ -319,7 +319,7 @@ def main():
 	with machine.HugePages(not arguments.no_huge) as pages:
 		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
 		peers.Worker.patient = not arguments.smoke
-		length = (1, 0.1) if arguments.smoke else (3, 1.0) if arguments.quick else (5, 2.0)
+		length = (1, 0.1) if arguments.smoke else (3, 0.5) if arguments.quick else (5, 2.0)
 		rows, good = run(names, Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, arguments.smoke, *length), arguments.json)
 	table(rows)
 	if arguments.smoke:

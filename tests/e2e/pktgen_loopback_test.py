@@ -163,6 +163,15 @@ def test_the_page_of_settings_is_current(bed):
 		assert file.read() == text, "write it anew: homeport-pktgen --settings > docs/pktgen-settings.md"
 
 
+def test_the_manual_has_every_option(bed):
+	text = subprocess.run([bed.program, "--help"], capture_output=True, text=True, timeout=20).stdout
+	with open(os.path.join(programs.ROOT, "contrib", "man", "homeport-pktgen.8")) as file:
+		page = file.read().replace("\\-", "-")
+	options = set(re.findall(r"^  (--[a-z-]+)|, (--[a-z-]+)", text, re.M))
+	missing = [option for pair in options for option in pair if option and option not in page]
+	assert len(options) > 10 and not missing, missing
+
+
 def test_refusals(bed):
 	bed.refused("speed = 1;", 78, "1: ports is missing|has no setting \"speed\"")
 	bed.refused(loopback([group("g", 1)], 1).replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }'), 71, "the profile has 2 ports", RING)
