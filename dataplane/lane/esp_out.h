@@ -5,16 +5,17 @@
  * What the steps would have asked on its way, and who answers here:
  *
  *   input/ipv4           lane_parse
- *   forward/destination  TTL: the header. Is the destination ours, a home address, in a home or
- *   forward/route        mobile network, does its route leave for outside: struct policy_entry's
- *                        `ground`, as the policy is for this one address
- *   forward/policy       policy_table_host_burst, each packet
- *   encap/esp_path       the SA's two words (SA_LANE_NEIGHBOR, SA_LANE_MTU), as the SA has one
- * peer; output/neighbor      what ICMP errors taught, each packet encap/esp            SA, limits,
- * numbers, cipher: the very same tables and engine
+ *   forward/destination  the header's TTL; and struct policy_entry's `ground`, as the policy is for
+ *   forward/route        this one address: it is not ours, no home address, in no home or mobile
+ *                        network, and its route leaves for outside
+ *   forward/policy       policy_host.h, each packet
+ *   encap/esp_path       the SA's two words (SA_LANE_NEIGHBOR, SA_LANE_MTU), as it has one peer;
+ *   output/neighbor      what ICMP errors taught, each packet
+ *   encap/esp            SA, limits, numbers, cipher: the very same tables and engine
  *
- * What is fetched ahead, each for the whole burst before the next: hash bucket, policy, slot and
- * state of the SA with the policy's hit counter, the SA's two lines, its key (with the engine).
+ * What is fetched ahead, each for the whole burst before the next: hash bucket; policy; all of the
+ * SA, as the policy notes where it was last: slot, two lines, state, and the policy's hit counter;
+ * its key (with the engine).
  */
 #ifndef DATAPLANE_LANE_ESP_OUT_H
 #define DATAPLANE_LANE_ESP_OUT_H
