@@ -3,9 +3,11 @@
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/table/policy_table.h"
 #include "dataplane/table/sa_table.h"
+#include "dataplane/table/tables.h"
 
 #include <netinet/in.h>
 #include <rte_common.h>
+#include <rte_ip.h>
 #include <rte_udp.h>
 
 #define PATH_MTU_TIMEOUT_S 600 /* HA4-MTU-07 */
@@ -73,6 +75,21 @@ static const struct sa_outbound *protecting_sa(struct worker *worker, const stru
 		       : NULL;
 }
 
+/* As a packet that took the steps, or one that took the lane, found it; 0 when it may be another by
+ * now. */
+static uint16_t way_mtu(const struct worker *worker, const struct sa_outbound *sa)
+{
+	uint64_t lane;
+
+	if (atomic_load_explicit(&sa->way_change, memory_order_relaxed) ==
+		tables_change(worker->tables))
+		return atomic_load_explicit(&sa->way_mtu, memory_order_relaxed);
+	if (sa->ip_length != sizeof(struct rte_ipv4_hdr))
+		return 0;
+	lane = atomic_load_explicit(sa_outbound_lane(sa, SA_LANE_MTU), memory_order_relaxed);
+	return lane >> 32 == tables_ground(worker->tables) ? (uint16_t)lane : 0;
+}
+
 /*
  * What fits the link after protection. The way to the SA's peer is taken as the SA found it last;
  * an SA that was not used since anything changed is judged by the link, and corrects that with its
@@ -86,9 +103,8 @@ static uint16_t protected_mtu(struct worker *worker, const struct tunnel *t, uin
 
 	if (sa == NULL)
 		return link;
-	way = atomic_load_explicit(&sa->way_mtu, memory_order_relaxed);
-	if (way != 0 && atomic_load_explicit(&sa->way_change, memory_order_relaxed) ==
-				tables_change(worker->tables))
+	way = way_mtu(worker, sa);
+	if (way != 0)
 		mtu = way;
 	if (sa->path_mtu != 0)
 		mtu = RTE_MIN(mtu, sa->path_mtu);

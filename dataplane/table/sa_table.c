@@ -1,4 +1,4 @@
-#include "dataplane/table/sa_table.h"
+#include "dataplane/table/sa_table_private.h"
 
 #include "dataplane/crypto/key.h"
 #include "dataplane/crypto/suite.h"
@@ -34,8 +34,7 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 	table->window_max = window_max;
 	table->window_words = sa_window_words(window_max);
 	table->shared = shared;
-	table->secrets[0] = hash_key_random();
-	table->secrets[1] = hash_key_random();
+	table->secret = hash_key_random();
 	error = slab_init(&table->inbound, sizeof(struct sa_inbound), with_spare(sas));
 	if (!error)
 		error = slab_init(&table->outbound, sizeof(struct sa_outbound), with_spare(sas));
@@ -101,100 +100,6 @@ uint64_t sa_table_objects(const struct sa_table *table)
 	       table->selectors.capacity + table->keys.capacity;
 }
 
-/* ---- which SPIs are whose ---- */
-
-static uint64_t spi_hash(const struct sa_table *table, be32 spi)
-{
-	const struct ip_address key = {.words = {spi, 0, 0, 0}};
-
-	return slot_table_hash(&table->spis, &key, 0);
-}
-
-static bool spi_match(const void *key, const void *objects, uint32_t slot)
-{
-	const struct sa_inbound *sa = slab_at(objects, slot);
-
-	return sa->spi == *(const be32 *)key;
-}
-
-const struct sa_inbound *sa_table_find(const struct sa_table *table, be32 spi)
-{
-	uint32_t slot = slot_table_find(
-		&table->spis, spi_hash(table, spi), spi_match, &spi, &table->inbound);
-
-	return slot != 0 ? slab_at(&table->inbound, slot) : NULL;
-}
-
-static bool is_own_slot(const struct sa_table *table, const struct sa_inbound *sa)
-{
-	return sa_spi_slot(__builtin_bswap32(sa->spi), table->count) == sa->sa_id;
-}
-
-/* One store: a reader finds the old object or the new one. Both may be 0. */
-static bool inbound_publish(struct sa_table *table, uint32_t sa_id, uint32_t old, uint32_t new)
-{
-	const struct sa_inbound *from = slab_at(&table->inbound, old);
-	const struct sa_inbound *to = slab_at(&table->inbound, new);
-	bool from_hash = old != 0 && !is_own_slot(table, from);
-	bool to_hash = new != 0 && !is_own_slot(table, to);
-
-	if (from_hash && to_hash && from->spi == to->spi) {
-		slot_table_replace(&table->spis, spi_hash(table, to->spi), old, new);
-	} else {
-		if (to_hash && !slot_table_insert(&table->spis, spi_hash(table, to->spi), new))
-			return false;
-		if (from_hash)
-			slot_table_remove(&table->spis, spi_hash(table, from->spi), old);
-	}
-	__atomic_store_n(&table->inbound_of[sa_id], new, __ATOMIC_RELEASE);
-	if (old != 0)
-		retirement_add(table->retirement, &table->inbound, old);
-	return true;
-}
-
-static uint64_t peer_hash(const struct sa_table *table, const struct sa_peer *peer)
-{
-	return slot_table_hash(&table->peers, &peer->remote, peer->spi);
-}
-
-static bool peer_match(const void *key, const void *objects, uint32_t slot)
-{
-	const struct sa_peer *wanted = key;
-	struct sa_peer peer = sa_table_build_peer(slab_at(objects, slot));
-
-	return peer.spi == wanted->spi && ip_address_equal(&peer.remote, &wanted->remote) &&
-	       ip_address_equal(&peer.local, &wanted->local) &&
-	       peer.local_port == wanted->local_port && peer.remote_port == wanted->remote_port;
-}
-
-const struct sa_outbound *sa_table_find_outbound(
-	const struct sa_table *table, const struct sa_peer *peer)
-{
-	uint32_t slot = slot_table_find(
-		&table->peers, peer_hash(table, peer), peer_match, peer, &table->outbound);
-
-	return slot != 0 ? slab_at(&table->outbound, slot) : NULL;
-}
-
-/* A transport SA's path is the packet's own: no error of a router names it. */
-static void peer_insert(struct sa_table *table, uint32_t slot)
-{
-	const struct sa_outbound *sa = slab_at(&table->outbound, slot);
-	struct sa_peer peer = sa_table_build_peer(sa);
-
-	if (slot != 0 && !(sa->flags & SA_TRANSPORT))
-		slot_table_insert(&table->peers, peer_hash(table, &peer), slot);
-}
-
-static void peer_remove(struct sa_table *table, uint32_t slot)
-{
-	const struct sa_outbound *sa = slab_at(&table->outbound, slot);
-	struct sa_peer peer = sa_table_build_peer(sa);
-
-	if (slot != 0 && !(sa->flags & SA_TRANSPORT))
-		slot_table_remove(&table->peers, peer_hash(table, &peer), slot);
-}
-
 /* ---- staging ---- */
 
 static void staging_clear(struct sa_table *table)
@@ -249,9 +154,10 @@ static int stage_selector(struct sa_table *table, const struct sa_selector_comma
 	return 0;
 }
 
-static void fingerprint(const struct sa_table *table, const struct sa_command *c,
-	const struct sa_key_command *key, uint64_t print[2])
+static uint64_t fingerprint(
+	const struct sa_table *table, const struct sa_command *c, const struct sa_key_command *key)
 {
+	uint64_t print;
 	uint8_t all[4 + SA_ENCRYPTION_KEY_MAX + SA_INTEGRITY_KEY_MAX] = {0};
 
 	all[0] = (uint8_t)c->encryption;
@@ -260,63 +166,9 @@ static void fingerprint(const struct sa_table *table, const struct sa_command *c
 	all[3] = key->integrity_length;
 	memcpy(all + 4, key->encryption_key, key->encryption_length);
 	memcpy(all + 4 + key->encryption_length, key->integrity_key, key->integrity_length);
-	for (unsigned i = 0; i < 2; i++)
-		print[i] = hash_bytes(&table->secrets[i], all, sizeof(all));
+	print = hash_bytes(&table->secret, all, sizeof(all));
 	secret_wipe(all, sizeof(all));
-}
-
-/* ---- selectors ---- */
-
-static void selectors_retire(struct sa_table *table, const struct sa_inbound *sa)
-{
-	uint32_t next;
-
-	for (uint32_t i = sa->selector.next; i != 0; i = next) {
-		next = ((struct sa_selector *)slab_at(&table->selectors, i))->next;
-		retirement_add(table->retirement, &table->selectors, i);
-	}
-}
-
-/* Builds the staged selectors behind `sa`. False when there is no room; nothing is kept then. */
-static bool selectors_build(struct sa_table *table, struct sa_inbound *sa)
-{
-	const struct sa_staging *s = &table->staging;
-	uint32_t next = 0;
-
-	for (uint32_t i = s->selector_count; i-- > 0;) {
-		struct sa_selector *selector = &sa->selector;
-		uint32_t slot = 0;
-		if (i > 0) {
-			slot = slab_take(&table->selectors);
-			if (slot == 0)
-				break;
-			selector = slab_at(&table->selectors, slot);
-		}
-		sa_table_build_selector(selector, &s->selectors[i]);
-		selector->next = next;
-		next = slot;
-		if (i == 0)
-			return true;
-	}
-	while (next != 0) {
-		uint32_t after = ((struct sa_selector *)slab_at(&table->selectors, next))->next;
-		slab_give(&table->selectors, next);
-		next = after;
-	}
-	return false;
-}
-
-bool sa_table_selectors_match(const struct sa_table *table, const struct sa_inbound *sa,
-	const struct sa_selector_key *key)
-{
-	const struct sa_selector *selector = &sa->selector;
-
-	while (!sa_table_selector_match(selector, key)) {
-		if (selector->next == 0)
-			return false;
-		selector = slab_at(&table->selectors, selector->next);
-	}
-	return true;
+	return print;
 }
 
 /* ---- SA_SET ---- */
@@ -401,11 +253,7 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 		sa_table_outbound_prove(sa, from);
 	sa_table_watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
-	peer_remove(table, old);
-	peer_insert(table, slot);
-	__atomic_store_n(&table->outbound_of[c->sa_id], slot, __ATOMIC_RELEASE);
-	if (old != 0)
-		retirement_add(table->retirement, &table->outbound, old);
+	sa_table_index_outbound(table, c->sa_id, old, slot);
 	return 0;
 }
 
@@ -443,7 +291,7 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
 	if (!fresh) {
 		sa->selector = from->selector;
-	} else if (suite && !selectors_build(table, sa)) {
+	} else if (suite && !sa_table_selectors_build(table, sa)) {
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
@@ -454,14 +302,14 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 		sa_table_inbound_prove(sa, from);
 	sa_table_watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_inbound_state(table, c->sa_id)->expired));
-	if (!inbound_publish(table, c->sa_id, old, slot)) {
+	if (!sa_table_index_inbound(table, c->sa_id, old, slot)) {
 		if (fresh && suite)
-			selectors_retire(table, sa);
+			sa_table_selectors_retire(table, sa);
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
 	if (fresh && from)
-		selectors_retire(table, from);
+		sa_table_selectors_retire(table, from);
 	return 0;
 }
 
@@ -474,9 +322,7 @@ static void remove_one(
 		uint32_t slot = table->outbound_of[sa_id];
 		if (slot == 0)
 			return;
-		peer_remove(table, slot);
-		__atomic_store_n(&table->outbound_of[sa_id], 0, __ATOMIC_RELEASE);
-		retirement_add(table->retirement, &table->outbound, slot);
+		sa_table_index_outbound(table, sa_id, slot, 0);
 	} else {
 		struct sa_inbound *sa = (struct sa_inbound *)sa_inbound_get(table, sa_id);
 		if (!sa || sa->state == SA_STATE_REMOVED)
@@ -484,7 +330,7 @@ static void remove_one(
 		sa->removed_until_tsc =
 			clock->tsc + tsc_clock_cycles(clock, SA_REMOVED_S * CLOCK_NS_PER_S);
 		__atomic_store_n(&sa->state, SA_STATE_REMOVED, __ATOMIC_RELEASE);
-		selectors_retire(table, sa);
+		sa_table_selectors_retire(table, sa);
 	}
 	if (record->key != 0)
 		retirement_add(table->retirement, &table->keys, record->key);
@@ -535,12 +381,9 @@ static int move(struct sa_table *table, const struct sa_command *c, const struct
 		((record->flags ^ c->flags) & fixed) ||
 		(c->direction == SA_INBOUND && record->window != c->replay_window))
 		return -EEXIST;
-	if (table->staging.key) {
-		uint64_t print[2];
-		fingerprint(table, c, &table->staging.key_command, print);
-		if (!secret_equal(print, record->key_fingerprint, sizeof(print)))
-			return -EEXIST;
-	}
+	if (table->staging.key &&
+		fingerprint(table, c, &table->staging.key_command) != record->key_fingerprint)
+		return -EEXIST;
 	if (c->direction == SA_OUTBOUND) {
 		const struct sa_outbound *sa = sa_outbound_get(table, c->sa_id);
 		return outbound_put(table, c, sa, sa->suite, sa->key, clock);
@@ -558,7 +401,7 @@ static int spi_claim(struct sa_table *table, const struct sa_command *c)
 		return 0;
 	if (other->state != SA_STATE_REMOVED)
 		return -EEXIST;
-	inbound_publish(table, other->sa_id, table->inbound_of[other->sa_id], 0);
+	sa_table_index_inbound(table, other->sa_id, table->inbound_of[other->sa_id], 0);
 	return 0;
 }
 
@@ -592,7 +435,6 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 		key = slab_at(&table->keys, slot);
 		crypto_key_expand(table->library, suite, table->staging.key_command.encryption_key,
 			table->staging.key_command.integrity_key, key);
-		fingerprint(table, c, &table->staging.key_command, record->key_fingerprint);
 	}
 	state_start(table, c);
 	error = c->direction == SA_OUTBOUND ? outbound_put(table, c, NULL, suite, key, clock)
@@ -603,6 +445,7 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 		return error;
 	}
 	record->key = slot;
+	record->key_fingerprint = suite ? fingerprint(table, c, &table->staging.key_command) : 0;
 	table->used[c->direction]++;
 	return 0;
 }
@@ -645,8 +488,8 @@ static int set(struct sa_table *table, const struct sa_command *c, const struct 
 	if (error)
 		return error;
 	record->generation = generation;
-	record->encryption = c->encryption;
-	record->integrity = c->integrity;
+	record->encryption = (uint8_t)c->encryption;
+	record->integrity = (uint8_t)c->integrity;
 	record->window = c->replay_window;
 	record->flags = (uint16_t)c->flags;
 	return 0;

@@ -178,12 +178,15 @@ struct sa_staging { /* main lcore */
 };
 
 struct sa_record { /* main lcore: what is behind a slot */
-	uint64_t key_fingerprint[2];
-	uint64_t removed_at; /* place in the retirement: the run-time state is free once it is over
-			      */
+	union {
+		uint64_t key_fingerprint; /* of a live SA with keys */
+		uint64_t removed_at; /* of none: place in the retirement; the run-time state is free
+					once it is over */
+	};
 	uint32_t generation;
 	uint32_t key; /* slot in keys, 0 none */
-	uint16_t encryption, integrity, window, flags;
+	uint16_t window, flags;
+	uint8_t encryption, integrity;
 };
 
 struct sa_table {
@@ -203,7 +206,7 @@ struct sa_table {
 	struct retirement *retirement;
 	struct sa_record *records[2]; /* [sas], by enum sa_direction */
 	struct sa_staging staging;
-	struct hash_key secrets[2]; /* of key_fingerprint */
+	struct hash_key secret; /* of key_fingerprint */
 	uint32_t window_max;
 	uint32_t used[2];
 	uint32_t age_cursor; /* sa_table_age: next slot, and until when it has come */
@@ -343,23 +346,16 @@ static inline struct sa_inbound_state *sa_inbound_state(
 	return &table->region.inbound[sa_id & (table->count - 1)];
 }
 
-/* `slot`: sa->sa_id, for who knows it already. */
-static inline struct replay_window sa_inbound_window_at(
-	const struct sa_table *table, const struct sa_inbound *sa, uint32_t slot)
+static inline struct replay_window sa_inbound_window(
+	const struct sa_table *table, const struct sa_inbound *sa)
 {
-	slot &= table->count - 1;
-	return (struct replay_window){.highest = &table->region.inbound[slot].highest,
-		.words = table->region.windows + (size_t)slot * table->window_words,
+	return (struct replay_window){.highest = &sa_inbound_state(table, sa->sa_id)->highest,
+		.words = table->region.windows +
+			 (size_t)(sa->sa_id & (table->count - 1)) * table->window_words,
 		.mask = sa->window_mask,
 		.size = sa->window,
 		.extended = sa->flags & SA_ESN,
 		.shared = table->shared};
-}
-
-static inline struct replay_window sa_inbound_window(
-	const struct sa_table *table, const struct sa_inbound *sa)
-{
-	return sa_inbound_window_at(table, sa, sa->sa_id);
 }
 
 /* usual[1] of the SA whose usual packet this is; `port` is where it comes from, 0 without UDP. On

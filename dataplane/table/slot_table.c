@@ -9,9 +9,9 @@ int slot_table_init(struct slot_table *table, uint32_t limit)
 {
 	uint32_t buckets = 8;
 
-	/* On average two to four of seven entries in use: almost every key is in its home bucket.
-	 */
-	while ((uint64_t)buckets * 3 < limit)
+	/* When it is full, between two and a quarter and four and a half of seven entries are in
+	 * use on average: nearly every key is in its home bucket. */
+	while ((uint64_t)buckets * 9 < 2 * (uint64_t)limit)
 		buckets *= 2;
 	*table = (struct slot_table){.mask = buckets - 1, .limit = limit};
 	if (getrandom(table->seed, sizeof(table->seed), 0) != (ssize_t)sizeof(table->seed))
@@ -35,7 +35,7 @@ bool slot_table_insert(struct slot_table *table, uint64_t hash, uint32_t slot)
 {
 	if (table->used == table->limit)
 		return false;
-	/* The table has over twice as many entries as its limit: the walk ends. */
+	/* The table has half as many entries again as its limit: the walk ends. */
 	for (uint32_t step = 0;; step++) {
 		struct slot_bucket *bucket = probe(table, hash, step);
 		unsigned free = slot_bucket_match(bucket, 0);
