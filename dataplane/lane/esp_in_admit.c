@@ -11,11 +11,13 @@ static void sas_find(struct esp_in *lane)
 		struct arrival *a = &lane->arrivals[i];
 		if (i > 0 && a->slot == a[-1].slot) {
 			a->work.sa = a[-1].work.sa;
+			a->state = a[-1].state;
 			continue;
 		}
 		a->work.sa = sa_inbound_get(sas, a->slot);
 		rte_prefetch0(a->work.sa);
-		rte_prefetch0(sa_inbound_state(sas, a->slot));
+		a->state = &sas->region.inbound[a->slot];
+		rte_prefetch0(a->state);
 	}
 }
 
@@ -54,7 +56,7 @@ static inline bool is_open_for(struct esp_in *lane, const struct arrival *a)
 static inline bool is_new(const struct esp_in *lane, struct arrival *a)
 {
 	const struct sa_inbound *sa = a->work.sa;
-	const struct replay_window window = sa_inbound_window_at(lane->sas, sa, a->slot);
+	const struct replay_window window = esp_in_window(lane, a);
 
 	rte_prefetch0(&window.words[a->low / SA_WINDOW_WORD_PACKETS & window.mask]);
 	a->work.number = a->low;

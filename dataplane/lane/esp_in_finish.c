@@ -197,7 +197,7 @@ static void ways_find(struct finish *f)
 static inline void count_use(const struct esp_in *lane, const struct arrival *a)
 {
 	struct sa_inbound *sa = (struct sa_inbound *)a->work.sa; /* soft state alone */
-	struct sa_inbound_state *state = sa_inbound_state(lane->sas, a->slot);
+	struct sa_inbound_state *state = a->state;
 
 	if (unlikely(atomic_load_explicit(&sa->failures, memory_order_relaxed) != 0))
 		atomic_store_explicit(&sa->failures, 0, memory_order_relaxed);
@@ -273,7 +273,7 @@ static __attribute__((noinline)) void refuse(
 
 static inline enum replay_verdict commit(const struct esp_in *lane, const struct arrival *a)
 {
-	const struct replay_window window = sa_inbound_window_at(lane->sas, a->work.sa, a->slot);
+	const struct replay_window window = esp_in_window(lane, a);
 	bool newest;
 
 	return likely(replay_window_advance(&window, a->work.number))

@@ -17,10 +17,10 @@ struct arrival {
 	struct esp_work work;
 	struct rte_ipv4_hdr *outer;
 	uint64_t usual[2]; /* what its SA shows when it is a usual packet */
-	uint32_t slot;     /* of the SA table */
-	uint32_t low;      /* half of its number */
+	struct sa_inbound_state *state;
+	uint32_t slot; /* of the SA table */
+	uint32_t low;  /* half of its number */
 };
-static_assert(sizeof(struct arrival) == 64, "a line each");
 
 struct esp_in {
 	struct lane_burst *burst;
@@ -45,14 +45,27 @@ static inline uint64_t esp_in_bar(uint32_t slot)
 /* No packet of this burst comes near what is to be told or stopped. */
 static inline bool esp_in_is_far_from_limits(const struct esp_in *lane, const struct arrival *a)
 {
-	const struct sa_inbound_state *state = sa_inbound_state(lane->sas, a->slot);
 	const struct sa_use use = {
-		.packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + BURST_SIZE,
-		.bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) +
+		.packets =
+			atomic_load_explicit(&a->state->packets, memory_order_relaxed) + BURST_SIZE,
+		.bytes = atomic_load_explicit(&a->state->bytes, memory_order_relaxed) +
 			 BURST_SIZE * UINT16_MAX,
 		.now_tsc = lane->worker->now_tsc};
 
 	return !sa_watch_passed(&a->work.sa->watch, &use);
+}
+
+/* As sa_inbound_window, of what is known already. */
+static inline struct replay_window esp_in_window(const struct esp_in *lane, const struct arrival *a)
+{
+	const struct sa_inbound *sa = a->work.sa;
+
+	return (struct replay_window){.highest = &a->state->highest,
+		.words = lane->sas->region.windows + (size_t)a->slot * lane->sas->window_words,
+		.mask = sa->window_mask,
+		.size = sa->window,
+		.extended = sa->flags & SA_ESN,
+		.shared = lane->sas->shared};
 }
 
 /* Octets before the text. */

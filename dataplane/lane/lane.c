@@ -14,6 +14,9 @@ static_assert(
 		offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
 	"refcnt and nb_segs as REARM_MASK has them");
 
+/* Ethernet's type, and an IPv4 header without options behind it. */
+#define TYPE_USUAL RTE_BE32(RTE_ETHER_TYPE_IPV4 << 16 | 0x4500)
+
 #define NAT_PORT 4500
 #define HEADERS  (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
 
@@ -34,18 +37,17 @@ static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
 	const uint8_t *octets = rte_pktmbuf_mtod(frame, const uint8_t *);
 	const struct rte_ipv4_hdr *ip = lane_ip(frame);
 	uint64_t to;
-	uint16_t type, length;
+	uint32_t type, length;
 
-	if (!is_plain_buffer(frame) || frame->data_len < HEADERS)
+	if (unlikely(!is_plain_buffer(frame) || frame->data_len < HEADERS))
 		return false;
 	memcpy(&to, octets, sizeof(to));
 	memcpy(&type, octets + 12, sizeof(type));
-	if ((to ^ mac) & rte_cpu_to_be_64(UINT64_C(0xffffffffffff0000)) ||
-		type != RTE_BE16(RTE_ETHER_TYPE_IPV4))
+	if (unlikely((to ^ mac) & rte_cpu_to_be_64(UINT64_C(0xffffffffffff0000)) ||
+		     (type & RTE_BE32(0xffffff00)) != TYPE_USUAL))
 		return false;
 	length = rte_be_to_cpu_16(ip->total_length);
-	return ip->version_ihl == 0x45 && length >= sizeof(*ip) &&
-	       length <= frame->data_len - sizeof(struct rte_ether_hdr) &&
+	return length >= sizeof(*ip) && length <= frame->data_len - sizeof(struct rte_ether_hdr) &&
 	       !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) &&
 	       ipv4_is_plain(ip->src_addr) && ipv4_is_plain(ip->dst_addr) &&
 	       (device_verified_ipv4(frame) || ipv4_checksum_right(ip));
