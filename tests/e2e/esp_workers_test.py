@@ -1,4 +1,7 @@
-"""Two workers with a queue each on one pair of security associations: no number twice, no packet lost, a copy passes once."""
+"""Two workers with a queue each on one pair of security associations: no number twice, no packet lost, a copy passes once.
+
+HOMEPORT_SHARING=owned: the pair belongs to one worker, the other one hands its packets over (MP-04).
+"""
 import os
 
 os.environ.update(HOMEPORT_WORKERS="2", HOMEPORT_QUEUES="2")
@@ -6,6 +9,7 @@ from esp_bed import *  # noqa: E402,F403
 
 FAT = Sa("fat", "aes128gcm16", 1, encap=True, replay_window=1024)
 PORTS = 32
+SHARING = os.environ.get("HOMEPORT_SHARING", "shared")
 COUNT = 6000
 
 
@@ -69,4 +73,24 @@ def test_copies_on_both_queues_pass_once(bed):  # MP-03 BAD-11 ESP-SEQ-10
 	assert (row["packets"], row["replays"], row["sequence"]) == (count, count, count), row
 
 
-run(dict(globals()), sas=[FAT])  # noqa: F405
+def test_packets_were_handed_over(bed):  # MP-04 MP-05
+	handed = sum(workers(bed, "handed_over"))
+	if SHARING == "shared":
+		assert handed == 0, handed
+		result = bed.gateway.ctl("sa", "move", hex(FAT.spi_out), "0")
+		assert result.returncode == 1 and "sa_sharing" in result.stderr, result
+		return
+	assert handed == sum(workers(bed, "taken_over")) and handed > COUNT // 8, handed
+	before = bed.pair(FAT)["out"]["sequence"]
+	for worker in (0, 1, 0):
+		for spi in (FAT.spi_out, FAT.spi_in):
+			bed.ctl("sa", "move", hex(spi), str(worker))
+		for n in range(8):
+			number = bed.outward(FAT, udp4(CORRESPONDENT, FAT.host, 100 + n))[2]
+			assert number == before + 1, (number, before)
+			before = number
+			bed.inward(FAT, udp4(FAT.host, CORRESPONDENT, 80 + n, n))
+	assert bed.drops().get("ipsec_handover_full", 0) == 0
+
+
+run(dict(globals()), sas=[FAT], dataplane=f'sa_sharing = "{SHARING}"; ')  # noqa: F405
