@@ -72,6 +72,7 @@
 #include "dataplane/input/reassembly.h"
 #include "dataplane/input/udp.h"
 #include "dataplane/lane/lane.h"
+#include "dataplane/lane/way.h"
 #include "dataplane/limiter.h"
 #include "dataplane/link/event.h"
 #include "dataplane/link/exception.h"
@@ -161,12 +162,13 @@ int pipeline_worker_init(struct worker *worker)
 	worker->ike_police =
 		ike_police_new(s != NULL ? s->ike_rate : 0, s != NULL ? s->ike_source_rate : 0,
 			s != NULL ? s->ike_begin_rate : 0, worker->tsc_hz);
+	worker->ways = way_table_new();
 	if (pipeline != NULL)
 		pipeline->limiter = limiter_new(LIMITER_SLOTS);
-	if (pipeline == NULL || pipeline->limiter == NULL || worker->reassembly == NULL ||
-		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL ||
-		worker->fragment_state == NULL || worker->ike_police == NULL ||
-		worker->outer_identifications == NULL) {
+	if (pipeline == NULL || worker->ways == NULL || pipeline->limiter == NULL ||
+		worker->reassembly == NULL || worker->icmp_limiter == NULL ||
+		worker->neighbor_queue == NULL || worker->fragment_state == NULL ||
+		worker->ike_police == NULL || worker->outer_identifications == NULL) {
 		pipeline_worker_fini(worker);
 		return -ENOMEM;
 	}
@@ -183,6 +185,7 @@ void pipeline_worker_fini(struct worker *worker)
 	fragment_state_free(worker->fragment_state);
 	ike_police_free(worker->ike_police);
 	free(worker->outer_identifications);
+	way_table_free(worker->ways);
 	if (pipeline != NULL)
 		limiter_free(pipeline->limiter);
 	free(pipeline);
@@ -192,6 +195,7 @@ void pipeline_worker_fini(struct worker *worker)
 	worker->fragment_state = NULL;
 	worker->ike_police = NULL;
 	worker->outer_identifications = NULL;
+	worker->ways = NULL;
 	worker->step_state = NULL;
 }
 

@@ -18,7 +18,7 @@
 #include <rte_ring.h>
 
 #define BURST_SIZE   32
-#define WORKER_LANES 4
+#define WORKER_LANES 8
 
 struct port {            /* read-only for workers after start, but for `up` */
 	uint16_t index;  /* in the configuration, and in every command */
@@ -66,6 +66,7 @@ struct worker {
 	struct crypto_engine *crypto; /* its own; NULL when there are no security associations */
 	struct handover *handover;    /* NULL: SAs are shared by all workers */
 	bool lanes_off;               /* dataplane/lane: every packet takes the steps */
+	struct lane_way *ways;        /* lane/way.c */
 	uint64_t lane_taken[WORKER_LANES]; /* packets, by enum lane_kind */
 	uint64_t now_tsc;                  /* read once a burst */
 	uint64_t tsc_hz;

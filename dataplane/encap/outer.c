@@ -21,18 +21,6 @@ struct outer_identifications *outer_identifications_new(const struct worker *wor
 	return made;
 }
 
-/* HA4-FWD-06, -07: ECN copied unless the far end is an old one, DSCP copied or fixed by the
- * template. */
-static uint8_t outer_tos(
-	const struct tunnel *t, const struct agent *agent, uint8_t inner_tos, uint8_t template_tos)
-{
-	uint8_t tos = agent->dscp == DSCP_COPY ? inner_tos : template_tos;
-	bool compatibility =
-		t->flags & BINDING_ECN_COMPATIBILITY || agent->flags & AGENT_ECN_COMPATIBILITY;
-
-	return (uint8_t)((tos & ~ECN_MASK) | (compatibility ? ECN_NOT_ECT : inner_tos & ECN_MASK));
-}
-
 void outer_checksum(struct worker *worker, struct rte_mbuf *packet)
 {
 	const struct port *port = outer_port(worker, packet_get(packet));
@@ -54,7 +42,8 @@ static inline void fill_ipv4(const struct worker *worker, struct rte_mbuf *packe
 {
 	struct packet *p = packet_get(packet);
 
-	ip->type_of_service = p->tos = outer_tos(p->tunnel, agent, inner->tos, ip->type_of_service);
+	ip->type_of_service = p->tos =
+		outer_tunnel_tos(p->tunnel, agent, inner->tos, ip->type_of_service);
 	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(packet));
 	if (inner->df)
 		ip->fragment_offset |= RTE_BE16(RTE_IPV4_HDR_DF_FLAG); /* HA4-FWD-08 */
@@ -89,7 +78,7 @@ static void finish_ipv6(struct rte_mbuf *packet, struct packet *p, const struct 
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);
 
-	p->tos = outer_tos(
+	p->tos = outer_tunnel_tos(
 		p->tunnel, agent, inner->tos, (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> 20));
 	ipv6_tos_set(ip, p->tos);
 	ip->payload_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(packet) - sizeof(*ip)));

@@ -5,6 +5,7 @@
 #ifndef DATAPLANE_ENCAP_OUTER_H
 #define DATAPLANE_ENCAP_OUTER_H
 
+#include "dataplane/header.h"
 #include "dataplane/step.h"
 
 #include <rte_ip.h>
@@ -47,6 +48,18 @@ static inline enum step outer_encapsulation_step(const struct tunnel *t)
 	default:
 		return STEP_ENCAP_IPIP;
 	}
+}
+
+/* HA4-FWD-06, -07: ECN copied unless the far end is an old one, DSCP copied or fixed by the
+ * template. */
+static inline uint8_t outer_tunnel_tos(
+	const struct tunnel *t, const struct agent *agent, uint8_t inner_tos, uint8_t template_tos)
+{
+	uint8_t tos = agent->dscp == DSCP_COPY ? inner_tos : template_tos;
+	bool compatibility =
+		t->flags & BINDING_ECN_COMPATIBILITY || agent->flags & AGENT_ECN_COMPATIBILITY;
+
+	return (uint8_t)((tos & ~ECN_MASK) | (compatibility ? ECN_NOT_ECT : inner_tos & ECN_MASK));
 }
 
 /* Template octets 0..length-1 before the data start. NULL without headroom. */

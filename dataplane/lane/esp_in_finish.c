@@ -1,5 +1,4 @@
 /* After the cipher: what is usual inside leaves, everything else is judged by the steps. */
-#include "dataplane/decap/ecn.h"
 #include "dataplane/header.h"
 #include "dataplane/lane/esp_in_private.h"
 
@@ -51,22 +50,6 @@ static inline bool is_plain_trailer(const uint8_t *end)
 	return (rte_le_to_cpu_64(word) ^ right) >> before == 0;
 }
 
-/* RFC 6040: the inner field stays, or becomes what is no reason to count or drop anything. */
-static inline bool tos_of(const struct sa_inbound *sa, uint8_t inner, uint8_t outer, uint8_t *tos)
-{
-	uint8_t ecn = (uint8_t)(inner & ECN_MASK), outer_ecn = (uint8_t)(outer & ECN_MASK);
-
-	*tos = inner;
-	if (likely(!(sa->flags & SA_DSCP_COPY_IN) &&
-		    (outer_ecn == ECN_NOT_ECT || outer_ecn == ecn)))
-		return true;
-	if (sa->flags & SA_DSCP_COPY_IN)
-		*tos = outer;
-	ecn = ecn_decapsulate(inner, outer);
-	*tos = (uint8_t)((*tos & ~ECN_MASK) | ecn);
-	return ecn != ECN_DROP && !ecn_is_anomalous(inner, outer);
-}
-
 /* What esp_inner and destination ask of an IPv4 packet, when the answer is that it is forwarded
  * along a route. */
 static inline bool open_usual(struct finish *f, const struct arrival *a, struct opened *o)
@@ -84,7 +67,8 @@ static inline bool open_usual(struct finish *f, const struct arrival *a, struct 
 		     !ipv4_checksum_right(ip) || ip->fragment_offset & FRAGMENT ||
 		     ip->src_addr != sa->host || ip->time_to_live <= 1 ||
 		     vicinity_part_v4(f->lane->near, sa->host) & VICINITY_LOCAL ||
-		     !tos_of(sa, ip->type_of_service, a->outer->type_of_service, &o->tos)))
+		     !lane_tos(sa->flags & SA_DSCP_COPY_IN, ip->type_of_service,
+			     a->outer->type_of_service, &o->tos)))
 		return false;
 	if (ip->dst_addr != f->first) {
 		if (!ipv4_is_plain(ip->dst_addr) ||

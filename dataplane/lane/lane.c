@@ -3,6 +3,7 @@
 #include "dataplane/header.h"
 #include "dataplane/lane/esp_in.h"
 #include "dataplane/lane/esp_out.h"
+#include "dataplane/lane/forward.h"
 
 #include <netinet/in.h>
 
@@ -113,5 +114,7 @@ uint32_t lane_receive(
 		esp_in_lane(&burst);
 	if ((burst.usual & ~burst.taken) != 0)
 		esp_out_lane(&burst);
+	if ((burst.usual & ~burst.taken) != 0)
+		forward_lane(&burst);
 	return burst.taken;
 }

@@ -27,13 +27,18 @@
  *   lane.c      parse, and what the lanes left
  *   esp_out.c   clear from inside, ESP out: tunnel mode over IPv4
  *   esp_in.c    and back
+ *   forward.c   what needs no ESP: along a route, into the tunnel of a mobile node (mip_out.c), out
+ *               of one (mip_in.c); which of them it is the packet's destination says
+ *   way.c       next hops as that last lane keeps them
  *
  * All on the worker's own lcore. worker->lanes_off turns them off (tests compare both).
  */
 #ifndef DATAPLANE_LANE_LANE_H
 #define DATAPLANE_LANE_LANE_H
 
+#include "dataplane/decap/ecn.h"
 #include "dataplane/drop.h"
+#include "dataplane/header.h"
 #include "dataplane/output/neighbor.h"
 #include "dataplane/worker.h"
 
@@ -45,6 +50,9 @@
 enum lane_kind { /* index of worker->lane_taken */
 	LANE_ESP_OUT,
 	LANE_ESP_IN,
+	LANE_FORWARD,
+	LANE_MIP_OUT,
+	LANE_MIP_IN,
 	LANE_COUNT
 };
 static_assert((int)LANE_COUNT <= WORKER_LANES, "counters of lanes");
@@ -108,6 +116,20 @@ static inline bool lane_is_awaited(struct lane_burst *burst, const struct neighb
 		return true;
 	burst->free = neighbor;
 	return false;
+}
+
+/* RFC 6040 at a tunnel's end: the inner TOS octet as it leaves the tunnel. False when that is a
+ * reason to count or to drop. */
+static inline bool lane_tos(bool dscp_of_outer, uint8_t inner, uint8_t outer, uint8_t *tos)
+{
+	uint8_t ecn = (uint8_t)(inner & ECN_MASK), outer_ecn = (uint8_t)(outer & ECN_MASK);
+
+	*tos = inner;
+	if (likely(!dscp_of_outer && (outer_ecn == ECN_NOT_ECT || outer_ecn == ecn)))
+		return true;
+	ecn = ecn_decapsulate(inner, outer);
+	*tos = (uint8_t)(((dscp_of_outer ? outer : inner) & ~ECN_MASK) | ecn);
+	return ecn != ECN_DROP && !ecn_is_anomalous(inner, outer);
 }
 
 /* A finished frame for a port that is up, its data start the Ethernet header. */

@@ -103,6 +103,21 @@ static inline struct prefix_walk prefix_walk_begin(
 	return walk;
 }
 
+/* The same of an IPv4 address, which stays where it is until the walk has ended. */
+static inline struct prefix_walk prefix_walk_begin_v4(
+	const struct prefix_map *map, uint16_t vrf, const be32 *address)
+{
+	const uint8_t *key = (const uint8_t *)address;
+	struct prefix_walk walk = {.key = key + 2};
+
+	if (vrf < map->vrf_count) {
+		const uint32_t *root = prefix_map_root(map, vrf, true);
+		walk.entry = __atomic_load_n(&root[key[0] << 8 | key[1]], __ATOMIC_ACQUIRE);
+		prefix_walk_fetch(map, &walk);
+	}
+	return walk;
+}
+
 /* Down one node, when there is one. */
 static inline void prefix_walk_step(const struct prefix_map *map, struct prefix_walk *walk)
 {

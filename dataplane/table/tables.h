@@ -197,6 +197,9 @@ const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 /* The same for a burst, prefetched: out[i] may be NULL. */
 void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *home, unsigned count, const struct tunnel **out);
+/* The same for up to 32 IPv4 addresses of one vrf. */
+void tables_home_v4_burst(const struct tables *t, uint16_t vrf, const be32 *homes, unsigned count,
+	const struct tunnel **out);
 const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf,
 	const struct ip_address *address); /* mobile network, longest prefix */
 const struct tunnel *tables_tunnel_next(const struct tables *t, const struct tunnel *tunnel);
@@ -227,6 +230,9 @@ const struct route *tables_route_lookup(
 /* The same for a burst of up to 32, prefetched: out[i] may be NULL. */
 void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *const *destination, unsigned count, const struct route **out);
+/* The same for IPv4 addresses of one vrf. */
+void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *destinations,
+	unsigned count, const struct route **out);
 /* An address of ours in the vrf and family for errors of our own: an agent's, else a kernel
  * address of `port`, else any; NULL. */
 const struct ip_address *tables_own_address(

@@ -84,6 +84,30 @@ void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	}
 }
 
+void tables_home_v4_burst(const struct tables *t, uint16_t vrf, const be32 *homes, unsigned count,
+	const struct tunnel **out)
+{
+	const struct binding_table *table = &t->bindings;
+	uint64_t hashes[LOOKUP_BURST];
+	uint32_t slots[LOOKUP_BURST];
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct ip_address home = ip_address_from_v4(homes[i]);
+		hashes[i] = binding_table_hash(table, vrf, &home);
+		rte_prefetch0(slot_table_home(&table->homes, hashes[i]));
+	}
+	for (unsigned i = 0; i < count; i++)
+		slots[i] = candidate_fetch(table, hashes[i]);
+	for (unsigned i = 0; i < count; i++) {
+		const struct ip_address home = ip_address_from_v4(homes[i]);
+		struct binding_key key = {.home = &home, .vrf = vrf};
+		if (unlikely(slots[i] == 0) ||
+			unlikely(!binding_table_match(&key, &table->tunnels, slots[i])))
+			slots[i] = binding_table_find(table, hashes[i], vrf, &home);
+		out[i] = slots[i] ? binding_table_tunnel(table, slots[i]) : NULL;
+	}
+}
+
 const struct tunnel *tables_prefix_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *address)
 {
@@ -212,6 +236,27 @@ void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	}
 	for (unsigned i = 0; i < count; i++)
 		out[i] = prefix_walk_payload(&t->routes, &walks[i]);
+}
+
+void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *destinations,
+	unsigned count, const struct route **out)
+{
+	const struct prefix_map *map = &t->routes;
+	struct prefix_walk walks[LOOKUP_BURST];
+	uint32_t children = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		walks[i] = prefix_walk_begin_v4(map, vrf, &destinations[i]);
+		children |= walks[i].entry;
+	}
+	if (children & PREFIX_MAP_CHILD) {
+		for (unsigned i = 0; i < count; i++)
+			prefix_walk_step(map, &walks[i]);
+		for (unsigned i = 0; i < count; i++) /* here a walk ends at the latest */
+			prefix_walk_end(map, &walks[i]);
+	}
+	for (unsigned i = 0; i < count; i++)
+		out[i] = prefix_walk_payload(map, &walks[i]);
 }
 
 const struct neighbor *tables_neighbor_lookup(

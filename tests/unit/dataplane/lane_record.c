@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define ETHERNET      14
+#define FLOW          23
 #define RECORD_EVENTS RTE_DIM(((struct world *)0)->events)
 
 struct record *record_new(const struct world *world)
@@ -46,50 +47,119 @@ static void put(
 	record->length += sizeof(head) + length;
 }
 
-static uint16_t first_of(struct record *record, be32 host, uint16_t identification)
-{
-	for (unsigned i = 0; i < record->hosts; i++)
-		if (record->host[i] == host)
-			return record->first[i];
-	if (record->hosts == RECORD_HOSTS)
-		abort();
-	record->host[record->hosts] = host;
-	return record->first[record->hosts++] = identification;
-}
-
-/* A datagram that may be fragmented has an identification from a counter of the process. */
-static void from_first(struct record *record, struct world_frame *frame)
+/* The header of a datagram of our own that may be fragmented: its identification is from a counter
+ * of the process. */
+static struct rte_ipv4_hdr *counted(const struct world_frame *frame)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame->octets + ETHERNET);
 
 	if (frame->length < ETHERNET + sizeof(*ip) || frame->octets[12] != 8 ||
 		frame->octets[13] != 0 || ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) ||
-		rte_raw_cksum(ip, sizeof(*ip)) != 0xffff)
-		return;
+		ip->src_addr != RTE_BE32(RECORD_HERE) ||
+		(ip->hdr_checksum != 0 && rte_raw_cksum(ip, sizeof(*ip)) != 0xffff))
+		return NULL;
+	return ip;
+}
+
+/* The same inside a tunnel of whichever kind: an error of ours, or a tunnel. */
+static void blank_inner(const struct world_frame *frame)
+{
+	static const uint8_t places[] = {20, 24, 32, 36, 40};
+
+	for (unsigned i = 0; i < RTE_DIM(places); i++) {
+		uint32_t at = ETHERNET + places[i];
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame->octets + at);
+		if (frame->length < at + sizeof(*ip) || ip->version_ihl != 0x45 ||
+			ip->src_addr != RTE_BE32(RECORD_HERE))
+			continue;
+		ip->packet_id = 0;
+		ip->hdr_checksum = 0;
+	}
+}
+
+/* Whose counter; errors of our own have one for all. */
+static unsigned host_of(struct record *record, const struct rte_ipv4_hdr *ip)
+{
 	uint16_t identification = rte_be_to_cpu_16(ip->packet_id);
-	ip->packet_id = rte_cpu_to_be_16(
-		(uint16_t)(identification - first_of(record, ip->dst_addr, identification)));
-	ip->hdr_checksum = 0;
+	be32 host = ip->next_proto_id == IPPROTO_ICMP ? 0 : ip->dst_addr;
+
+	for (unsigned i = 0; i < record->hosts; i++)
+		if (record->host[i] == host)
+			return i;
+	if (record->hosts == RECORD_HOSTS)
+		abort();
+	record->host[record->hosts] = host;
+	record->first[record->hosts] = identification;
+	return record->hosts++;
+}
+
+/* Flows to one host share its counter and have no order among each other: what they took of it
+ * together is told, from the first one on. */
+static void put_identifications(
+	struct record *record, unsigned step, const struct world_frame *frames, unsigned count)
+{
+	unsigned before = record->hosts;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct rte_ipv4_hdr *ip = counted(&frames[i]);
+		if (ip == NULL)
+			continue;
+		uint16_t identification = rte_be_to_cpu_16(ip->packet_id);
+		unsigned host = host_of(record, ip);
+		if (host >= before && (int16_t)(identification - record->first[host]) < 0)
+			record->first[host] = identification;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct rte_ipv4_hdr *ip = counted(&frames[i]);
+		blank_inner(&frames[i]);
+		if (ip == NULL)
+			continue;
+		unsigned host = host_of(record, ip);
+		record->taken[host] +=
+			(uint16_t)(rte_be_to_cpu_16(ip->packet_id) - record->first[host]);
+		ip->packet_id = 0;
+		ip->hdr_checksum = 0;
+	}
+	for (unsigned i = 0; i < record->hosts; i++) {
+		put(record, step, "identifications", &record->host[i], sizeof(record->host[i]));
+		put(record, step, "identifications", &record->taken[i], sizeof(record->taken[i]));
+	}
 }
 
 /* Addresses, protocol and what follows the header: ports or SPI, nothing where there is none. */
-static void flow_of(const struct world_frame *frame, uint8_t flow[14])
+static void flow_of_packet(const uint8_t *ip, uint32_t length, uint8_t flow[13])
+{
+	if (length < 20)
+		return;
+	flow[0] = ip[9];
+	memcpy(flow + 1, ip + 12, 8);
+	if (length >= 24)
+		memcpy(flow + 9, ip + 20, 4);
+}
+
+/* That of a Mobile IP tunnel is the one inside. */
+static void flow_of(const struct world_frame *frame, uint8_t flow[FLOW])
 {
 	const uint8_t *ip = frame->octets + ETHERNET;
+	uint32_t inner = 0;
 
-	memset(flow, 0, 14);
+	memset(flow, 0, FLOW);
 	flow[0] = (uint8_t)frame->port;
 	if (frame->length < ETHERNET + 20)
 		return;
-	flow[1] = ip[9];
-	memcpy(flow + 2, ip + 12, 8);
-	if (frame->length >= ETHERNET + 24)
-		memcpy(flow + 10, ip + 20, 4);
+	if (ip[9] == IPPROTO_IPIP)
+		inner = 20;
+	else if (ip[9] == IPPROTO_UDP && frame->length >= ETHERNET + 32 && ip[20] == 1 &&
+		 ip[21] == 434 - 256)
+		inner = 32;
+	flow_of_packet(ip, frame->length - ETHERNET, flow + 1);
+	if (inner != 0 && frame->length >= ETHERNET + inner)
+		flow_of_packet(ip + inner, frame->length - ETHERNET - inner, flow + 10);
 }
 
 static int flow_compare(const struct world_frame *a, const struct world_frame *b)
 {
-	uint8_t flows[2][14];
+	uint8_t flows[2][FLOW];
 
 	flow_of(a, flows[0]);
 	flow_of(b, flows[1]);
@@ -113,8 +183,8 @@ static void put_frames(struct record *record, unsigned step, const char *name,
 {
 	if (count == WORLD_CAUGHT)
 		abort(); /* some may be missing */
+	put_identifications(record, step, frames, count);
 	for (unsigned i = 0; i < count; i++) {
-		from_first(record, &frames[i]);
 		put(record, step, name, &frames[i].port, sizeof(frames[i].port));
 		put(record, step, name, frames[i].octets, frames[i].length);
 	}

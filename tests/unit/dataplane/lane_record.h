@@ -9,6 +9,7 @@
 #include "tests/walk/world.h"
 
 #define RECORD_HOSTS 1024
+#define RECORD_HERE  0xc0000201u /* 192.0.2.1: the source of what is of our making */
 
 struct record {
 	uint8_t *octets;
@@ -17,7 +18,8 @@ struct record {
 	unsigned hosts;
 	be32 host[RECORD_HOSTS]; /* destinations and the first identification of each */
 	uint16_t first[RECORD_HOSTS];
-	uint64_t frames; /* written down so far */
+	uint64_t taken[RECORD_HOSTS]; /* sum of their distances from the first */
+	uint64_t frames;              /* written down so far */
 };
 
 struct record *record_new(const struct world *world);

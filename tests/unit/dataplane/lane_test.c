@@ -15,7 +15,7 @@
 #include "dataplane/lane/lane.h"
 #include "dataplane/table/sa_sequence.h"
 
-#include "tests/unit/dataplane/lane_record.h"
+#include "tests/unit/dataplane/player.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,17 +25,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HERE       0xc0000201u /* 192.0.2.1 */
-#define GATEWAY    0xc00002feu /* 192.0.2.254 */
-#define GATEWAY_2  0xc00002fdu
-#define SERVER     0x0a090005u                                 /* 10.9.0.5 */
-#define CLIENT(n)  (0x0a140000u + ((uint32_t)(n) << 16) + (n)) /* 10.(20 + n).0.n */
-#define PEER(n)    (0xcb007100u + ((uint32_t)(n) << 16) + (n)) /* 203.n.113.n */
-#define INSIDE     1                                           /* port */
-#define CLIENTS    16
-#define FRAME_ROOM 1600
-#define STEPS      900
-#define SEEDS      3
+#define HERE      0xc0000201u /* 192.0.2.1 */
+#define GATEWAY   0xc00002feu /* 192.0.2.254 */
+#define GATEWAY_2 0xc00002fdu
+#define SERVER    0x0a090005u                                 /* 10.9.0.5 */
+#define CLIENT(n) (0x0a140000u + ((uint32_t)(n) << 16) + (n)) /* 10.(20 + n).0.n */
+#define PEER(n)   (0xcb007100u + ((uint32_t)(n) << 16) + (n)) /* 203.n.113.n */
+#define INSIDE    1                                           /* port */
+#define CLIENTS   16
+#define STEPS     900
+#define SEEDS     3
 
 /* ---- what there is ---- */
 
@@ -72,74 +71,17 @@ static const struct sa_row {
 #define LIMITED_SA  12
 #define EXPIRING_SA 13
 
-struct player {
-	struct world *world;
-	struct record *record;
-	uint64_t random;
-	unsigned step;
-	uint16_t policy_sa[CLIENTS];
-};
-
-static uint32_t below(struct player *player, uint32_t limit)
-{
-	player->random ^= player->random << 13;
-	player->random ^= player->random >> 7;
-	player->random ^= player->random << 17;
-	return (uint32_t)((player->random >> 32) * limit >> 32);
-}
-
-static bool chance(struct player *player, unsigned percent)
-{
-	return below(player, 100) < percent;
-}
-
-static struct ip_address v4(uint32_t host)
-{
-	return ip_address_from_v4(rte_cpu_to_be_32(host));
-}
-
 static int apply(struct world *w, struct command command)
 {
 	return world_apply(w, &command);
 }
 
-static void route(struct world *w, uint32_t network, uint8_t length, uint32_t via, uint16_t port,
-	uint16_t mtu, uint32_t flags)
-{
-	struct command c = {
-		.type = COMMAND_ROUTE_SET, .route = {.port = port, .mtu = mtu, .flags = flags}};
-
-	c.route.prefix.address = v4(network);
-	c.route.prefix.length = (uint8_t)(96 + length);
-	if (via != 0)
-		c.route.next_hop = v4(via);
-	assert_int_equal(apply(w, c), 0);
-}
-
-static void route_remove(struct world *w, uint32_t network, uint8_t length)
-{
-	struct command c = {.type = COMMAND_ROUTE_REMOVE};
-
-	c.route.prefix.address = v4(network);
-	c.route.prefix.length = (uint8_t)(96 + length);
-	assert_int_equal(apply(w, c), 0);
-}
-
-static void neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac)
-{
-	assert_int_equal(apply(w, (struct command){.type = COMMAND_NEIGHBOR_SET,
-					  .neighbor = {.address = v4(host),
-						  .port = port,
-						  .mac = {2, 0, 0, 0, 0xee, mac}}}),
-		0);
-}
-
 static struct selector selector(uint32_t first, uint32_t last)
 {
-	return (struct selector){.local_first = v4(0),
-		.local_last = v4(UINT32_MAX),
-		.remote_first = v4(first),
-		.remote_last = v4(last),
+	return (struct selector){.local_first = player_v4(0),
+		.local_last = player_v4(UINT32_MAX),
+		.remote_first = player_v4(first),
+		.remote_last = player_v4(last),
 		.local_port_last = UINT16_MAX,
 		.remote_port_last = UINT16_MAX};
 }
@@ -193,8 +135,8 @@ static int sa_set(struct world *w, unsigned n, uint32_t peer, uint32_t spi)
 {
 	const struct sa_row *row = &sas[n];
 	struct command c = {.type = COMMAND_SA_SET,
-		.sa = {.local = v4(HERE),
-			.remote = v4(peer),
+		.sa = {.local = player_v4(HERE),
+			.remote = player_v4(peer),
 			.sa_id = n,
 			.spi = rte_cpu_to_be_32(spi + n),
 			.flags = row->flags,
@@ -219,21 +161,39 @@ static void sa_remove(struct world *w, unsigned n)
 		0);
 }
 
+/* What a source or destination may be that is wrong, or of somebody else. */
+static const uint32_t sources[] = {
+	0, 0x7f000001, 0xe0000001, 0xf0000001, 0x00000005, HERE, CLIENT(1)};
+static const uint32_t others[] = {0xffffffff, 0xe0000005, HERE, 0x0a15ff01, 0x0a300001, 0x7f000001,
+	0x0a090009, 0x08080808, CLIENT(200)};
+
+static uint32_t destination(struct player *player)
+{
+	return CLIENT(player_below(player, CLIENTS));
+}
+
 static void setup(struct player *player, bool lanes, uint64_t seed)
 {
 	struct world *w = world_new();
 
-	*player = (struct player){.world = w, .record = record_new(w), .random = seed};
+	*player = (struct player){.world = w,
+		.record = record_new(w),
+		.random = seed,
+		.sources = sources,
+		.others = others,
+		.source_count = RTE_DIM(sources),
+		.other_count = RTE_DIM(others),
+		.destination = destination};
 	w->worker.lanes_off = !lanes;
 	w->ports[0].tx_ipv4_checksum = seed & 1;
 	world_local(w, "192.0.2.1", 0);
 	world_local(w, "10.21.255.1", INSIDE); /* in the /16 of client 1 */
 	world_agent(w, "192.0.2.1", 0);
-	route(w, 0, 0, GATEWAY, 0, 0, 0);
-	route(w, SERVER & 0xffff0000, 16, 0, INSIDE, 0, 0);
-	neighbor(w, GATEWAY, 0, 9);
-	neighbor(w, GATEWAY_2, 0, 10);
-	neighbor(w, SERVER, INSIDE, 5);
+	player_route(w, 0, 0, GATEWAY, 0, 0, 0);
+	player_route(w, SERVER & 0xffff0000, 16, 0, INSIDE, 0, 0);
+	player_neighbor(w, GATEWAY, 0, 9);
+	player_neighbor(w, GATEWAY_2, 0, 10);
+	player_neighbor(w, SERVER, INSIDE, 5);
 	for (unsigned n = 1; n <= LAST_SA; n++) {
 		sa_stage(w, n, 1);
 		assert_int_equal(sa_set(w, n, PEER(n), 0xc0000100u), 0);
@@ -248,154 +208,25 @@ static void setup(struct player *player, bool lanes, uint64_t seed)
 
 /* ---- frames ---- */
 
-static struct rte_ipv4_hdr *ip_of(uint8_t *frame)
-{
-	return (struct rte_ipv4_hdr *)(frame + sizeof(struct rte_ether_hdr));
-}
-
-static void checksum(uint8_t *frame)
-{
-	ip_of(frame)->hdr_checksum = 0;
-	ip_of(frame)->hdr_checksum = rte_ipv4_cksum(ip_of(frame));
-}
-
-/* A whole datagram to a client; returns the frame's length. */
+/* To a client; returns the frame's length. */
 static uint32_t frame_plain(struct player *player, uint8_t *frame, unsigned client)
 {
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
-	struct rte_ipv4_hdr *ip = ip_of(frame);
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
-	uint32_t length = chance(player, 70) ? 28 + below(player, 100) : 28 + below(player, 1473);
-	static const uint8_t mac[6] = {2, 0, 0, 0, INSIDE, 1};
-
-	if (chance(player, 10)) /* about what fits */
-		length = 1420 + below(player, 40);
-	memset(frame, (uint8_t)below(player, 256), FRAME_ROOM);
-	memcpy(&ether->dst_addr, mac, 6);
-	memset(&ether->src_addr, 2, 6);
-	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
-		.type_of_service = (uint8_t)below(player, 256),
-		.total_length = rte_cpu_to_be_16((uint16_t)length),
-		.packet_id = rte_cpu_to_be_16((uint16_t)below(player, 65536)),
-		.fragment_offset = chance(player, 50) ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0,
-		.time_to_live = (uint8_t)(2 + below(player, 254)),
-		.next_proto_id = chance(player, 80) ? IPPROTO_UDP : (uint8_t)below(player, 256),
-		.src_addr = rte_cpu_to_be_32(SERVER + below(player, 3)),
-		.dst_addr = rte_cpu_to_be_32(CLIENT(client))};
-	*udp = (struct rte_udp_hdr){.src_port = rte_cpu_to_be_16((uint16_t)below(player, 65536)),
-		.dst_port = chance(player, 90) ? RTE_BE16(9) : RTE_BE16(53),
-		.dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20))};
-	checksum(frame);
-	return (uint32_t)sizeof(*ether) + length;
-}
-
-/* One thing is different; returns the frame's length. */
-static uint32_t frame_odd(struct player *player, uint8_t *frame, uint32_t length)
-{
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
-	struct rte_ipv4_hdr *ip = ip_of(frame);
-	static const uint32_t bad_sources[] = {
-		0, 0x7f000001, 0xe0000001, 0xf0000001, 0x00000005, HERE, CLIENT(1)};
-	static const uint32_t others[] = {0xffffffff, 0xe0000005, HERE, 0x0a15ff01, 0x0a300001,
-		0x7f000001, 0x0a090009, 0x08080808, CLIENT(200)};
-
-	switch (below(player, 18)) {
-	case 0:
-		ip->time_to_live = (uint8_t)below(player, 2);
-		break;
-	case 1:
-		ip->hdr_checksum ^= (uint16_t)(1 + below(player, 65535));
-		return length;
-	case 2:
-		ip->version_ihl = (uint8_t)below(player, 256);
-		break;
-	case 3:
-		ip->fragment_offset |= rte_cpu_to_be_16(
-			(uint16_t)(chance(player, 50) ? RTE_IPV4_HDR_MF_FLAG : below(player, 100)));
-		break;
-	case 4:
-		ether->dst_addr.addr_bytes[below(player, 6)] ^= (uint8_t)(1 + below(player, 255));
-		break;
-	case 5:
-		ether->ether_type = rte_cpu_to_be_16(
-			(uint16_t)(chance(player, 50) ? RTE_ETHER_TYPE_ARP : RTE_ETHER_TYPE_IPV6));
-		break;
-	case 6: /* a tag: priority alone, or a VLAN */
-		memmove(frame + 16, frame + 12, length - 12);
-		frame[12] = 0x81, frame[13] = 0, frame[14] = 0x20;
-		frame[15] = chance(player, 60) ? 0 : 5;
-		return length + 4;
-	case 7: /* octets behind the datagram */
-		return length + 1 + below(player, 40);
-	case 8:
-		return 1 + below(player, length);
-	case 9:
-		ip->total_length = rte_cpu_to_be_16((uint16_t)below(player, 1600));
-		break;
-	case 10:
-		ip->src_addr = rte_cpu_to_be_32(bad_sources[below(player, RTE_DIM(bad_sources))]);
-		break;
-	case 11:
-	case 12:
-		ip->dst_addr = rte_cpu_to_be_32(others[below(player, RTE_DIM(others))]);
-		break;
-	case 13: /* options */
-		memmove(frame + 38, frame + 34, length - 34);
-		memset(frame + 34, 1, 4);
-		ip->version_ihl = 0x46;
-		ip->total_length = rte_cpu_to_be_16((uint16_t)(length - 10));
-		length += 4;
-		ip->hdr_checksum = 0;
-		ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, 24);
-		return length;
-	default:
-		ip->dst_addr = rte_cpu_to_be_32(CLIENT(below(player, CLIENTS)));
-		break;
-	}
-	checksum(frame);
-	return length;
-}
-
-/*
- * Buffers that differ: pieces, shared ones, with no room before or behind. A frame begins at an
- * even address, as every driver has it and as rte_ether_hdr asks.
- */
-static struct rte_mbuf *buffer(
-	struct player *player, const uint8_t *frame, uint32_t length, struct rte_mbuf **shared)
-{
-	unsigned kind = below(player, 40);
-	struct rte_mbuf *m = world_packet(player->world, frame, length, kind == 0 ? 3 : 1);
-
-	if (kind == 1 && length < 1600) {
-		m->data_off = (uint16_t)(below(player, 32) * 2);
-		memcpy(rte_pktmbuf_mtod(m, void *), frame, length);
-	} else if (kind == 2 && length < 1600) {
-		m->data_off = (uint16_t)((m->buf_len - length - below(player, 48)) & ~1u);
-		memcpy(rte_pktmbuf_mtod(m, void *), frame, length);
-	} else if (kind == 3) {
-		rte_pktmbuf_refcnt_update(m, 1);
-		*shared = m;
-	} else if (kind == 4) {
-		m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	} else if (kind == 5) {
-		m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
-		m->vlan_tci = (uint16_t)below(player, 2);
-	}
-	return m;
+	return player_datagram(
+		player, frame, INSIDE, SERVER + player_below(player, 3), CLIENT(client));
 }
 
 static void burst(struct player *player, unsigned percent_odd)
 {
 	struct rte_mbuf *packets[BURST_SIZE], *shared[BURST_SIZE] = {NULL};
-	unsigned count = 1 + below(player, BURST_SIZE), clients = 1 + below(player, CLIENTS);
-	uint8_t frame[FRAME_ROOM + 64];
+	unsigned count = 1 + player_below(player, BURST_SIZE),
+		 clients = 1 + player_below(player, CLIENTS);
+	uint8_t frame[PLAYER_FRAME];
 
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t length = frame_plain(player, frame, below(player, clients));
-		if (chance(player, percent_odd))
-			length = frame_odd(player, frame, length);
-		packets[i] = buffer(player, frame, length, &shared[i]);
+		uint32_t length = frame_plain(player, frame, player_below(player, clients));
+		if (player_chance(player, percent_odd))
+			length = player_spoil(player, frame, length);
+		packets[i] = player_buffer(player, frame, length, &shared[i]);
 	}
 	world_receive_mbufs(player->world, INSIDE, packets, count);
 	for (unsigned i = 0; i < count; i++)
@@ -408,28 +239,29 @@ static void change_route(struct player *player)
 {
 	struct world *w = player->world;
 	static const uint16_t mtus[] = {0, 0, 1400, 700, 500};
-	uint32_t peer = PEER(1 + below(player, LAST_SA));
+	uint32_t peer = PEER(1 + player_below(player, LAST_SA));
 
-	switch (below(player, 7)) {
+	switch (player_below(player, 7)) {
 	case 0:
-		route(w, peer, 32, chance(player, 50) ? GATEWAY : GATEWAY_2, 0,
-			mtus[below(player, RTE_DIM(mtus))], 0);
+		player_route(w, peer, 32, player_chance(player, 50) ? GATEWAY : GATEWAY_2, 0,
+			mtus[player_below(player, RTE_DIM(mtus))], 0);
 		break;
 	case 1:
-		route(w, peer, 32, GATEWAY, 0, 0, chance(player, 50) ? ROUTE_BLACKHOLE : 0);
+		player_route(w, peer, 32, GATEWAY, 0, 0,
+			player_chance(player, 50) ? ROUTE_BLACKHOLE : 0);
 		break;
 	case 2: /* out of another port */
-		route(w, peer, 32, SERVER, INSIDE, 0, 0);
+		player_route(w, peer, 32, SERVER, INSIDE, 0, 0);
 		break;
 	case 3: /* to one that nobody knows */
-		route(w, peer, 32, 0, 0, 0, 0);
+		player_route(w, peer, 32, 0, 0, 0, 0);
 		break;
 	case 4: /* a client that is inside */
-		route(w, CLIENT(below(player, CLIENTS)), 32, SERVER, INSIDE, 0, 0);
+		player_route(w, CLIENT(player_below(player, CLIENTS)), 32, SERVER, INSIDE, 0, 0);
 		break;
 	default:
-		route_remove(w, peer, 32);
-		route_remove(w, CLIENT(below(player, CLIENTS)), 32);
+		player_route_remove(w, peer, 32);
+		player_route_remove(w, CLIENT(player_below(player, CLIENTS)), 32);
 		break;
 	}
 }
@@ -437,51 +269,52 @@ static void change_route(struct player *player)
 static void change_policy(struct player *player)
 {
 	struct world *w = player->world;
-	unsigned client = 1 + below(player, LAST_SA);
+	unsigned client = 1 + player_below(player, LAST_SA);
 	struct selector s = selector(CLIENT(client), CLIENT(client) + 1);
 
-	switch (below(player, 6)) {
+	switch (player_below(player, 6)) {
 	case 0: /* general ones before */
 		policy(w, 15, 50, s, POLICY_BYPASS, SA_NONE);
 		break;
 	case 1:
 		s.protocol = IPPROTO_UDP;
 		s.remote_port_first = s.remote_port_last = 53;
-		policy(w, 15, 50, s, chance(player, 50) ? POLICY_DISCARD : POLICY_BYPASS, SA_NONE);
+		policy(w, 15, 50, s, player_chance(player, 50) ? POLICY_DISCARD : POLICY_BYPASS,
+			SA_NONE);
 		break;
 	case 2:
 		policy(w, 15, 50, selector(0x0a300000, 0x0a30ffff), POLICY_DISCARD, SA_NONE);
 		break;
 	case 3: /* for one local address */
 		s = selector(CLIENT(client), CLIENT(client));
-		s.local_first = s.local_last = v4(SERVER + 1);
+		s.local_first = s.local_last = player_v4(SERVER + 1);
 		policy(w, client, 100, s, POLICY_PROTECT, client);
 		break;
 	case 4:
-		host_policy(
-			w, client, chance(player, 50) ? POLICY_DISCARD : POLICY_BYPASS, SA_NONE);
+		host_policy(w, client, player_chance(player, 50) ? POLICY_DISCARD : POLICY_BYPASS,
+			SA_NONE);
 		break;
 	default:
 		for (unsigned n = 1; n <= LAST_SA; n++)
 			host_policy(w, n, POLICY_PROTECT, n);
 		break;
 	}
-	if (chance(player, 80))
+	if (player_chance(player, 80))
 		commit(w);
 }
 
 static void change_sa(struct player *player)
 {
 	struct world *w = player->world;
-	unsigned n = 1 + below(player, LAST_SA - 1);
+	unsigned n = 1 + player_below(player, LAST_SA - 1);
 
-	switch (below(player, 4)) {
+	switch (player_below(player, 4)) {
 	case 0: /* moved, or what it was */
-		(void)sa_set(w, n, PEER(n) + (chance(player, 50) ? 100 : 0), 0xc0000100u);
+		(void)sa_set(w, n, PEER(n) + (player_chance(player, 50) ? 100 : 0), 0xc0000100u);
 		break;
 	case 1: /* new keys */
 		sa_remove(w, n);
-		sa_stage(w, n, (uint8_t)below(player, 256));
+		sa_stage(w, n, (uint8_t)player_below(player, 256));
 		(void)sa_set(w, n, PEER(n), 0xc0000100u);
 		break;
 	case 2: {
@@ -494,7 +327,7 @@ static void change_sa(struct player *player)
 		break;
 	}
 	default:
-		if (chance(player, 20))
+		if (player_chance(player, 20))
 			sa_remove(w, n);
 		break;
 	}
@@ -505,48 +338,49 @@ static void change_other(struct player *player)
 	struct world *w = player->world;
 	struct command c = {.type = COMMAND_BINDING_REMOVE};
 
-	switch (below(player, 9)) {
+	switch (player_below(player, 9)) {
 	case 0:
-		neighbor(w, GATEWAY, 0, (uint8_t)(9 + below(player, 2)));
+		player_neighbor(w, GATEWAY, 0, (uint8_t)(9 + player_below(player, 2)));
 		break;
 	case 1:
-		c = (struct command){
-			.type = COMMAND_NEIGHBOR_REMOVE, .neighbor = {.address = v4(GATEWAY)}};
+		c = (struct command){.type = COMMAND_NEIGHBOR_REMOVE,
+			.neighbor = {.address = player_v4(GATEWAY)}};
 		assert_int_equal(apply(w, c), 0);
 		break;
 	case 2:
-		w->ports[0].up = chance(player, 30);
+		w->ports[0].up = player_chance(player, 30);
 		break;
 	case 3: /* a client, or a peer, is a mobile node */
-		if (chance(player, 50))
+		if (player_chance(player, 50))
 			world_binding(w, 3, "10.22.0.2", "198.51.100.7", 0, ENCAPSULATION_IPIP, 0);
 		else
 			world_binding(
 				w, 4, "203.5.113.5", "198.51.100.7", 0, ENCAPSULATION_IPIP, 0);
 		break;
 	case 4:
-		c.binding.binding_id = 3 + below(player, 2);
+		c.binding.binding_id = 3 + player_below(player, 2);
 		assert_int_equal(apply(w, c), 0);
 		break;
 	case 5: /* a client's address is ours, for a while */
-		c = (struct command){
-			.type = chance(player, 50) ? COMMAND_LOCAL_SET : COMMAND_LOCAL_REMOVE,
-			.local = {.address = v4(CLIENT(3)), .port = INSIDE}};
+		c = (struct command){.type = player_chance(player, 50) ? COMMAND_LOCAL_SET
+								       : COMMAND_LOCAL_REMOVE,
+			.local = {.address = player_v4(CLIENT(3)), .port = INSIDE}};
 		assert_int_equal(apply(w, c), 0);
 		break;
 	case 6:
-		c = (struct command){.type = chance(player, 30) ? COMMAND_HOME_NETWORK_SET
-								: COMMAND_HOME_NETWORK_REMOVE,
+		c = (struct command){.type = player_chance(player, 30)
+						     ? COMMAND_HOME_NETWORK_SET
+						     : COMMAND_HOME_NETWORK_REMOVE,
 			.home_network = {.port = INSIDE}};
-		c.home_network.prefix.address = v4(CLIENT(8));
+		c.home_network.prefix.address = player_v4(CLIENT(8));
 		c.home_network.prefix.length = 96 + 30;
 		assert_int_equal(apply(w, c), 0);
 		break;
 	case 7:
-		world_agent(w, "192.0.2.1", chance(player, 50) ? AGENT_AWAY_SOURCE_DROP : 0);
+		world_agent(w, "192.0.2.1", player_chance(player, 50) ? AGENT_AWAY_SOURCE_DROP : 0);
 		break;
 	default: /* as it was */
-		neighbor(w, GATEWAY, 0, 9);
+		player_neighbor(w, GATEWAY, 0, 9);
 		w->ports[0].up = true;
 		break;
 	}
@@ -556,8 +390,8 @@ static void change_other(struct player *player)
 static void heal(struct world *w)
 {
 	for (unsigned n = 0; n < CLIENTS; n++) {
-		route_remove(w, PEER(n), 32);
-		route_remove(w, CLIENT(n), 32);
+		player_route_remove(w, PEER(n), 32);
+		player_route_remove(w, CLIENT(n), 32);
 	}
 	for (unsigned n = 1; n <= LAST_SA; n++) {
 		if (sa_outbound_get(tables_sas(w->tables), n) == NULL) {
@@ -568,7 +402,7 @@ static void heal(struct world *w)
 	}
 	policy(w, 15, 50, selector(0x0a300000, 0x0a30ffff), POLICY_DISCARD, SA_NONE);
 	commit(w);
-	neighbor(w, GATEWAY, 0, 9);
+	player_neighbor(w, GATEWAY, 0, 9);
 	w->ports[0].up = true;
 	world_agent(w, "192.0.2.1", 0);
 }
@@ -576,7 +410,7 @@ static void heal(struct world *w)
 static void play(struct player *player)
 {
 	for (player->step = 0; player->step < STEPS; player->step++) {
-		unsigned what = below(player, 20);
+		unsigned what = player_below(player, 20);
 
 		if (player->step % 60 == 0)
 			heal(player->world);
@@ -590,7 +424,7 @@ static void play(struct player *player)
 			change_other(player);
 		else if (what == 4)
 			world_advance(player->world,
-				chance(player, 5) ? 700000 : 10 + below(player, 500));
+				player_chance(player, 5) ? 700000 : 10 + player_below(player, 500));
 		else
 			burst(player, what < 12 ? 15 : 0);
 		record_write(player->record, player->world, player->step);
@@ -636,7 +470,7 @@ static void steps_and_lanes_are_one(void **state)
 static void lane_takes_the_usual(void **state)
 {
 	struct player player;
-	uint8_t frame[FRAME_ROOM + 64];
+	uint8_t frame[PLAYER_FRAME];
 
 	setup(&player, true, 2);
 	for (unsigned n = 1; n <= LAST_SA; n++) {
@@ -661,7 +495,7 @@ static void lane_leaves_a_flow_whole(void **state)
 {
 	struct player player;
 	struct world_frame frames[4];
-	static uint8_t octets[4][FRAME_ROOM + 64];
+	static uint8_t octets[4][PLAYER_FRAME];
 
 	setup(&player, true, 2);
 	for (unsigned i = 0; i < 4; i++) {
@@ -671,8 +505,8 @@ static void lane_leaves_a_flow_whole(void **state)
 			frames[i].length = frame_plain(&player, octets[i], i == 2 ? 2 : 1);
 	}
 	/* whole, fragment, another flow, whole: the last one follows the fragment */
-	ip_of(octets[1])->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
-	checksum(octets[1]);
+	player_ip(octets[1])->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
+	player_checksum(octets[1]);
 	world_receive_burst(player.world, INSIDE, frames, 4);
 	assert_int_equal(player.world->worker.lane_taken[LANE_ESP_OUT], 2);
 	assert_int_equal(player.world->counters.esp_encrypted, 4);

@@ -1,0 +1,43 @@
+/* A packet in the lane of IPv4 without ESP: shared by forward.c, mip_out.c and mip_in.c. */
+#ifndef DATAPLANE_LANE_FORWARD_WORK_H
+#define DATAPLANE_LANE_FORWARD_WORK_H
+
+#include "dataplane/lane/way.h"
+
+#include <netinet/in.h>
+
+struct forward_work {
+	struct rte_mbuf *frame;
+	struct rte_ipv4_hdr *ip;     /* of the packet that is forwarded, inside its tunnel if any */
+	const struct tunnel *tunnel; /* into which, or out of which; NULL none was found */
+	be32 target;                 /* whose route it takes */
+	uint16_t length;             /* octets from ip on */
+	uint8_t index;               /* in the burst */
+	uint8_t kind;                /* enum lane_kind */
+	uint8_t tos;                 /* of ip, as it leaves a tunnel */
+	bool refused;                /* the steps get it */
+};
+
+/* What is the same for a whole burst. */
+struct forward_burst {
+	struct lane_burst *burst;
+	const struct tables *tables;
+	uint32_t away_source; /* flags of HA4-REV-17 that any agent has */
+	be32 broadcast;       /* of the home link that the port is on; 0 none */
+	be32 here;            /* an agent's address, the last one found; 0 none yet */
+	bool policies;        /* there are some in the port's vrf */
+};
+
+static inline unsigned forward_near(const struct forward_burst *f, be32 address)
+{
+	return tables_near_v4(f->tables, f->burst->from->vrf, address);
+}
+
+/* A TCP SYN, or what may be one (HA4-MTU-15). */
+static inline bool forward_is_syn(const struct rte_ipv4_hdr *ip, uint16_t length)
+{
+	return ip->next_proto_id == IPPROTO_TCP &&
+	       (length < sizeof(*ip) + 14 || ((const uint8_t *)(ip + 1))[13] & 2);
+}
+
+#endif

@@ -1,0 +1,115 @@
+#include "dataplane/lane/mip_in.h"
+
+#include "dataplane/encap/outer.h"
+#include "dataplane/header.h"
+#include "dataplane/input/esp_port.h"
+#include "dataplane/table/sa_table.h"
+
+#include <rte_udp.h>
+
+#define MOBILE_IP_PORT 434
+#define TUNNEL_DATA    4
+#define FRAGMENT       RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
+#define IPV4           ((uint16_t)sizeof(struct rte_ipv4_hdr))
+
+static bool is_agent(struct forward_burst *f, be32 address)
+{
+	const struct ip_address a = ip_address_from_v4(address);
+
+	if (likely(address == f->here))
+		return true;
+	if (address == f->broadcast ||
+		tables_local_lookup(f->tables, f->burst->from->vrf, &a).kind != LOCAL_AGENT)
+		return false;
+	f->here = address;
+	return true;
+}
+
+/* Tunnel data, with IP-in-IP inside and without a checksum, that fills its datagram. */
+static bool is_tunnel_data(const struct forward_burst *f, const struct rte_ipv4_hdr *outer)
+{
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(outer + 1);
+	const uint8_t *data = (const uint8_t *)(udp + 1);
+
+	return rte_be_to_cpu_16(outer->total_length) >= OUTER_UDP_LENGTH &&
+	       udp->dst_port == RTE_BE16(MOBILE_IP_PORT) && udp->dgram_cksum == 0 &&
+	       rte_be_to_cpu_16(udp->dgram_len) == rte_be_to_cpu_16(outer->total_length) - IPV4 &&
+	       data[0] == TUNNEL_DATA && data[1] == ENCAPSULATION_IPIP &&
+	       (tables_sas(f->tables)->count == 0 ||
+		       !esp_port_is(f->burst->worker, MOBILE_IP_PORT));
+}
+
+/* A node's own registration, perhaps (HA4-REV-12). */
+static bool may_be_signalling(const struct rte_ipv4_hdr *ip, uint16_t length)
+{
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+
+	return ip->next_proto_id == IPPROTO_UDP && length > IPV4 + sizeof(*udp) &&
+	       udp->dst_port == RTE_BE16(MOBILE_IP_PORT);
+}
+
+bool mip_in_parse(struct forward_burst *f, struct forward_work *w)
+{
+	struct rte_ipv4_hdr *outer = w->ip, *ip;
+	uint16_t added = outer->next_proto_id == IPPROTO_UDP ? OUTER_UDP_LENGTH : IPV4;
+	uint16_t room = rte_be_to_cpu_16(outer->total_length);
+
+	if (outer->next_proto_id != IPPROTO_IPIP &&
+		(outer->next_proto_id != IPPROTO_UDP || !is_tunnel_data(f, outer)))
+		return false;
+	if (room < added + IPV4 || !is_agent(f, outer->dst_addr))
+		return false;
+	room = (uint16_t)(room - added);
+	ip = (struct rte_ipv4_hdr *)((uint8_t *)outer + added);
+	w->length = rte_be_to_cpu_16(ip->total_length);
+	w->ip = ip;
+	return ip->version_ihl == 0x45 && w->length >= IPV4 && w->length <= room &&
+	       !(ip->fragment_offset & FRAGMENT) && ip->time_to_live > 1 &&
+	       ipv4_is_plain(ip->src_addr) && ipv4_is_plain(ip->dst_addr) &&
+	       forward_near(f, ip->dst_addr) == 0 &&
+	       forward_near(f, ip->src_addr) & VICINITY_HOME && !may_be_signalling(ip, w->length) &&
+	       ipv4_checksum_right(ip);
+}
+
+/* Through the ends of the tunnel, and its ports. */
+static bool is_through(
+	const struct tunnel *t, const struct agent *agent, const struct forward_work *w)
+{
+	const struct rte_ipv4_hdr *outer = lane_ip(w->frame);
+	const struct ip_address source = ip_address_from_v4(outer->src_addr);
+	const struct ip_address destination = ip_address_from_v4(outer->dst_addr);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(outer + 1);
+	bool is_udp = outer->next_proto_id == IPPROTO_UDP;
+
+	return ip_address_equal(&t->care_of_address, &source) &&
+	       ip_address_equal(&agent->address, &destination) &&
+	       !!(t->flags & BINDING_UDP) == is_udp && t->encapsulation == ENCAPSULATION_IPIP &&
+	       (!is_udp || (t->agent_port == udp->dst_port && t->care_of_port == udp->src_port));
+}
+
+bool mip_in_check(const struct forward_burst *f, struct forward_work *w)
+{
+	const struct tunnel *t = w->tunnel;
+	const struct agent *agent = tables_agent_of(f->tables, t);
+
+	w->target = w->ip->dst_addr;
+	return tables_tunnel_live(t, f->burst->worker->now_tsc) &&
+	       !(t->flags & (BINDING_HALF_BOUND | BINDING_REQUIRES_IPSEC)) &&
+	       is_through(t, agent, w) &&
+	       (t->flags & BINDING_REVERSE || !(agent->flags & AGENT_REQUIRE_T)) &&
+	       tables_path_learned(f->tables, t) == NULL &&
+	       !(agent->flags & AGENT_MSS_CLAMP && forward_is_syn(w->ip, w->length)) &&
+	       lane_tos(agent->flags & AGENT_DSCP_COPY_IN, w->ip->type_of_service,
+		       lane_ip(w->frame)->type_of_service, &w->tos);
+}
+
+void mip_in_take(const struct forward_burst *f, const struct forward_work *w)
+{
+	struct binding_counters *counters =
+		&f->burst->worker->binding_counters[w->tunnel->binding_id];
+
+	counters->reverse_packets++;
+	counters->reverse_bytes += w->length;
+	if (unlikely(w->tos != w->ip->type_of_service))
+		ipv4_tos_set(w->ip, w->tos);
+}

@@ -1,0 +1,55 @@
+/*
+ * What scripts that are played with lanes and without have in common: chance from a seed, the usual
+ * commands, and frames that are whole and plain or wrong in one of many ways.
+ */
+#ifndef TESTS_UNIT_DATAPLANE_PLAYER_H
+#define TESTS_UNIT_DATAPLANE_PLAYER_H
+
+#include "tests/unit/dataplane/lane_record.h"
+
+#include <rte_ip.h>
+
+#define PLAYER_FRAME 1664 /* octets of room that a frame needs */
+
+struct player {
+	struct world *world;
+	struct record *record;
+	uint64_t random; /* never 0 */
+	unsigned step;
+	/* For player_spoil, in host order: sources and destinations that are wrong or somebody
+	 * else's, and a usual destination. */
+	const uint32_t *sources, *others;
+	unsigned source_count, other_count;
+	uint32_t (*destination)(struct player *player);
+};
+
+/* 0 to limit - 1. */
+uint32_t player_below(struct player *player, uint32_t limit);
+bool player_chance(struct player *player, unsigned percent);
+/* From host order. */
+struct ip_address player_v4(uint32_t host);
+
+/* Addresses in host order; via 0: on link. */
+void player_route(struct world *w, uint32_t network, uint8_t length, uint32_t via, uint16_t port,
+	uint16_t mtu, uint32_t flags);
+void player_route_remove(struct world *w, uint32_t network, uint8_t length);
+void player_neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac);
+
+struct rte_ipv4_hdr *player_ip(uint8_t *frame);
+/* Of a header without options. */
+void player_checksum(uint8_t *frame);
+/* A whole UDP datagram, mostly, to the port's address, of any length; returns the frame's length.
+ */
+uint32_t player_datagram(struct player *player, uint8_t *frame, uint16_t port, uint32_t source,
+	uint32_t destination);
+/* Makes one thing different; returns the frame's length. */
+uint32_t player_spoil(struct player *player, uint8_t *frame, uint32_t length);
+/*
+ * Buffers that differ: pieces, shared ones (*shared: to be freed by the caller), with no room
+ * before or behind. A frame begins at an even address, as every driver has it and as rte_ether_hdr
+ * asks.
+ */
+struct rte_mbuf *player_buffer(
+	struct player *player, const uint8_t *frame, uint32_t length, struct rte_mbuf **shared);
+
+#endif
