@@ -97,8 +97,7 @@ uint32_t player_datagram(
 							   : (uint8_t)player_below(player, 256),
 		.src_addr = rte_cpu_to_be_32(source),
 		.dst_addr = rte_cpu_to_be_32(destination)};
-	*udp = (struct rte_udp_hdr){
-		.src_port = rte_cpu_to_be_16((uint16_t)player_below(player, 65536)),
+	*udp = (struct rte_udp_hdr){.src_port = rte_cpu_to_be_16((uint16_t)player_below(player, 2)),
 		.dst_port = player_chance(player, 90) ? RTE_BE16(9) : RTE_BE16(53),
 		.dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20))};
 	player_checksum(frame);
