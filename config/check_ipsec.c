@@ -318,6 +318,10 @@ static int check_policy(struct loader *loader, const struct config_policy *polic
 	if (policy->answer_icmp && policy->action != ACTION_DISCARD)
 		return loader_fail(loader, loader_line(loader, policy, "answer_icmp"),
 			"answer_icmp needs action discard");
+	if (policy->nested &&
+		(policy->action != ACTION_PROTECT || policy->direction == DIRECTION_IN))
+		return loader_fail(loader, loader_line(loader, policy, "nested"),
+			"nested needs action protect, and not direction in");
 	return check_signalling(loader, policy);
 }
 

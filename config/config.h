@@ -90,7 +90,9 @@ struct config_dataplane {
 	uint32_t path_mtu_floor, path_mtu_timeout_s; /* HA4-MTU-06, -07 */
 	struct config_port *ports;
 	unsigned port_count;
-	uint16_t esp_ports[8]; /* UDP ports of ESP beside 4500; 0 unused */
+	uint16_t esp_ports[8];    /* UDP ports of ESP beside 4500; 0 unused */
+	uint32_t esp_nesting_max; /* ESP in ESP (ESP-OUT-04) */
+	uint32_t move_allowance;  /* octets, 0 any number (MOB-12) */
 };
 
 struct config_control {
@@ -290,6 +292,7 @@ struct config_policy { /* of the ordered SPD */
 	char security_association[CONFIG_NAME_SIZE]; /* protect */
 	bool mip_signalling; /* bypass: messages 1, 3, 7, 15 of Mobile IP alone (HA4-SPD-06) */
 	bool answer_icmp;    /* discard: "administratively prohibited" (AUD-09) */
+	bool nested;         /* protect: ESP of ours too (ESP-OUT-04) */
 };
 
 struct config_route {

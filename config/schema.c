@@ -96,6 +96,11 @@ static const struct setting dataplane_settings[] = {
 		.help = "shared: any worker works on any security association; owned: each belongs to one worker, the others hand its packets over (MP-04)"},
 	{.name = "esp_ports", .kind = SETTING_NUMBERS, .restart = true, AT(config_dataplane, esp_ports), .min = 1, .max = 65535,
 		.fallback = "", .help = "UDP ports of ESP and IKE beside 4500, up to 8 (NAT-01)"},
+	{.name = "esp_nesting_max", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, esp_nesting_max), .min = 1,
+		.max = 3, .fallback = "3", .help = "security associations around one packet, where policies are nested (ESP-OUT-04)"},
+	{.name = "move_allowance", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, move_allowance), .max = 1073741824,
+		.fallback = "65536", .unit = "octets",
+		.help = "sent to an address that a security association was moved to before something authentic comes from there; 0: any number (MOB-12)"},
 	{.name = "max_reassembly", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, max_reassembly), .min = 1,
 		.max = 65536, .fallback = "1024", .unit = "datagrams", .help = "in reassembly at once, each worker"},
 	{.name = "reassembly_timeout_ms", .kind = SETTING_INTEGER, .restart = true, AT(config_dataplane, reassembly_timeout_ms),
@@ -513,6 +518,8 @@ static const struct setting policy_settings[] = {
 		.help = "bypass: Mobile IP messages 1, 3, 7 and 15 alone, not tunnel data (HA4-SPD-06); reveals addresses and NAI"},
 	{.name = "answer_icmp", .kind = SETTING_BOOLEAN, AT(config_policy, answer_icmp), .fallback = "false",
 		.help = "discard: answer with \"administratively prohibited\" (AUD-09)"},
+	{.name = "nested", .kind = SETTING_BOOLEAN, AT(config_policy, nested), .fallback = "false",
+		.help = "protect: our own ESP too, which no other policy is asked about: one security association inside another (ESP-OUT-04)"},
 };
 SECTION(policy, "policy", config_policy, policy_settings);
 

@@ -80,6 +80,7 @@ static int crypto_open(struct dataplane *dataplane)
 		return -ENOTSUP;
 	}
 	tables_sas_attach(dataplane->tables, &sas, crypto_workers_library(dataplane->crypto));
+	tables_sas_allow(dataplane->tables, dataplane->settings->move_allowance);
 	snprintf(dataplane->region.header->crypto, sizeof(dataplane->region.header->crypto), "%s",
 		crypto_workers_text(dataplane->crypto));
 	log_notice("crypto_ready", "path=%s",

@@ -113,8 +113,9 @@ static void note_sa(struct worker *worker, struct rte_mbuf *packet, const struct
 	record->sa_id = SA_NONE;
 	if (!is_described(reason))
 		return;
-	if (is_step(reason, "encap") && strncmp(drop_reason_name(reason), "ipsec_", 6) == 0 &&
-		reason != DROP_ipsec_no_buffer) {
+	if (p->flags & PACKET_PROTECTED ||
+		(is_step(reason, "encap") && strncmp(drop_reason_name(reason), "ipsec_", 6) == 0 &&
+			reason != DROP_ipsec_no_buffer)) {
 		record->sa_id = p->sa_id;
 		record->sa_direction = SA_OUTBOUND;
 	} else if (layer != NULL) {

@@ -54,9 +54,10 @@ enum packet_flag {
 	PACKET_KERNEL =
 		1 << 16, /* PACKET_LOCAL, and our own kernel sent it: it may be told of errors */
 	PACKET_POLICY_PASSED = 1 << 17, /* inbound policy has judged it */
-	PACKET_PROTECTED = 1 << 18,     /* it is ESP of ours: outbound policy is not asked again */
-	PACKET_MAY_CUT = 1 << 20, /* ESP of ours that leaves in fragments, of p->path_mtu at most;
-				     IPv6 too (MTU-03, MTU-04) */
+	PACKET_PROTECTED = 1 << 18, /* it is ESP of ours: policies of POLICY_NESTED alone are asked
+				       about it */
+	PACKET_MAY_CUT = 1 << 20,   /* ESP of ours that leaves in fragments, of p->path_mtu at most;
+				       IPv6 too (MTU-03, MTU-04) */
 	PACKET_NEEDS_PROTECTION = 1 << 19, /* tunnelled for a binding that demands IPsec: leaves in
 					      an SA or not at all (HA4-MODE-06) */
 	PACKET_DUMMY = 1 << 22,      /* of control's making, leaves in p->sa_id with next header 59
@@ -66,6 +67,11 @@ enum packet_flag {
 	PACKET_TO_HOME_ADDRESS = 1 << 21, /* goes to p->tunnel's home address in a header of its own
 					     first (HA4-NEMO-07, HA4-BCM-03) */
 };
+
+/* How often the packet passed the outbound IPsec step, in the highest bits of its flags: at most
+ * ESP_PASSES_MAX (ESP-OUT-04). */
+#define PACKET_ESP_PASSES 30
+#define ESP_PASSES_MAX    3
 
 struct packet {
 	/* line 0: what every packet needs; packet_init clears it up to the addresses */

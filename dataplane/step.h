@@ -95,9 +95,9 @@ static inline step_result step_inbound(
 /* Where a packet goes whose egress port is known. */
 static inline step_result step_outbound(const struct worker *worker, const struct packet *p)
 {
-	return !(p->flags & PACKET_PROTECTED) && step_policy_asked(worker, p, p->out_port)
-		       ? STEP_POLICY_OUTBOUND
-		       : STEP_LINK_MTU;
+	if (likely(p->flags & PACKET_PROTECTED) && likely(!tables_policies_nested(worker->tables)))
+		return STEP_LINK_MTU;
+	return step_policy_asked(worker, p, p->out_port) ? STEP_POLICY_OUTBOUND : STEP_LINK_MTU;
 }
 
 /* The burst of a step that needs nothing but the packets' own first lines, which

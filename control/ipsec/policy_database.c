@@ -77,7 +77,8 @@ static struct policy_command entry_of(
 	c.order = settings->order;
 	c.sa_id = SA_NONE;
 	c.flags = (settings->mip_signalling ? POLICY_MIP_SIGNALLING : 0u) |
-		  (settings->answer_icmp ? POLICY_HIT_ICMP : 0u);
+		  (settings->answer_icmp ? POLICY_HIT_ICMP : 0u) |
+		  (settings->nested && direction == SA_OUTBOUND ? POLICY_NESTED : 0u);
 	c.vrf = settings->vrf;
 	c.direction = direction;
 	c.action = actions[settings->action];
@@ -262,8 +263,8 @@ bool policy_database_same(const struct config_policy *a, const struct config_pol
 {
 	return a->order == b->order && a->vrf == b->vrf && a->direction == b->direction &&
 	       a->action == b->action && a->mip_signalling == b->mip_signalling &&
-	       a->answer_icmp == b->answer_icmp && a->local_ts_count == b->local_ts_count &&
-	       a->remote_ts_count == b->remote_ts_count &&
+	       a->answer_icmp == b->answer_icmp && a->nested == b->nested &&
+	       a->local_ts_count == b->local_ts_count && a->remote_ts_count == b->remote_ts_count &&
 	       !strcmp(a->security_association, b->security_association) &&
 	       !memcmp(a->local_ts, b->local_ts, a->local_ts_count * sizeof(*a->local_ts)) &&
 	       !memcmp(a->remote_ts, b->remote_ts, a->remote_ts_count * sizeof(*a->remote_ts));

@@ -466,6 +466,7 @@ static void write_policy(struct writer *out, const struct provider_policy *polic
 	writer_unsigned(out, "vrf", s->vrf);
 	writer_boolean(out, "mip_signalling", s->mip_signalling);
 	writer_boolean(out, "answer_icmp", s->answer_icmp);
+	writer_boolean(out, "nested", s->nested);
 	writer_text(out, "origin", policy->from_config ? "configuration" : "operator");
 	writer_unsigned(out, "hits_out", policy->hits_out); // SPD-24
 	writer_unsigned(out, "hits_in", policy->hits_in);
@@ -526,6 +527,7 @@ void ipsec_policy_add(
 		.action = (enum config_policy_action)word(request, "action", ACTION_DISCARD),
 		.mip_signalling = given(request, "mip-signalling"),
 		.answer_icmp = given(request, "answer-icmp"),
+		.nested = given(request, "nested"),
 		.local_ts = local.items,
 		.remote_ts = remote.items};
 

@@ -13,7 +13,7 @@
 
 #include <rte_udp.h>
 
-#define DEPTH_MAX 4   /* encapsulations of one packet (ESP-OUT-04, HA4-FWD-12) */
+#define DEPTH_MAX 4   /* encapsulations of one packet, ESP and others (HA4-FWD-12) */
 #define KEY_SHORT 512 /* octets: key_prefetch */
 #define KEY_FIRST 8
 
@@ -139,6 +139,18 @@ static bool is_allowed(struct worker *worker, const struct work *w)
 		       rte_pktmbuf_pkt_len(w->packet) + sa->header_length + 4 + sa->iv_length);
 }
 
+/* TUN-12. */
+static void tell_nesting(
+	struct worker *worker, struct rte_mbuf *packet, const struct sa_outbound *sa)
+{
+	sa_event_rejected(worker, packet,
+		&(struct sa_rejected){.sa_id = sa->sa_id,
+			.spi = sa->spi,
+			.reason = DROP_ipsec_nesting,
+			.outbound = true,
+			.judged = true});
+}
+
 /* All that may stop the packet, then room for what is added. DROP_NONE, or *result says why not. */
 static bool admit(
 	struct worker *worker, struct rte_mbuf **packet, struct work *w, step_result *result)
@@ -155,19 +167,21 @@ static bool admit(
 		reason = DROP_policy_no_sa;
 	else if (unlikely(sa->flags & SA_STANDBY)) /* HA-04 */
 		reason = DROP_ipsec_standby;
-	else if (p->tunnel_count >= DEPTH_MAX)
+	else if (p->tunnel_count >= DEPTH_MAX || esp_path_is_too_deep(worker, p))
 		reason = DROP_ipsec_nesting;
 	else if (source_route_is_there(*packet, p))
 		reason = DROP_ipsec_option_reject;
 	else if (sa->flags & SA_TRANSPORT)
 		reason = check_transport(*packet, w, &next_header);
 	*result = STEP_DROP(reason);
+	if (unlikely(reason == DROP_ipsec_nesting))
+		tell_nesting(worker, *packet, sa);
 	if (reason != DROP_NONE)
 		return false;
 	if (unlikely(p->flags & PACKET_DUMMY)) /* ESP-FMT-12 */
 		next_header = ESP_NEXT_HEADER_NONE;
 	transport = sa->flags & SA_TRANSPORT;
-	path = transport ? (struct esp_path){.mtu = p->out_mtu} : esp_path_find(worker, sa);
+	path = transport ? esp_path_transport(worker, sa, p) : esp_path_find(worker, sa);
 	if (path.mtu == 0) {
 		icmp_error_send(worker, *packet, ICMP_ERROR_HOST_UNREACHABLE, 0);
 		*result = STEP_DROP(DROP_no_route);
@@ -471,11 +485,12 @@ static step_result finish(struct worker *worker, const struct work *w)
 	const uint32_t gone = PACKET_FRAGMENT | PACKET_FRAGMENT_LATER | PACKET_VIA_TUNNEL |
 			      PACKET_IP_BROADCAST | PACKET_LINK_BROADCAST | PACKET_KERNEL |
 			      PACKET_UDP_TUNNEL | PACKET_AS_IT_CAME | PACKET_NEEDS_PROTECTION |
-			      PACKET_DUMMY;
+			      PACKET_DUMMY | PACKET_MAY_CUT;
 	struct packet *p = packet_get(w->packet);
 	const struct sa_outbound *sa = w->sa;
 
 	p->flags &= ~gone;
+	p->flags += UINT32_C(1) << PACKET_ESP_PASSES;
 	p->flags |= PACKET_LOCAL | PACKET_TUNNELLED | PACKET_PROTECTED |
 		    (sa->flags & SA_UDP && !w->cut ? PACKET_UDP_TUNNEL : 0) |
 		    (may_cut(w, p) ? PACKET_MAY_CUT : 0);
@@ -496,7 +511,7 @@ static step_result finish(struct worker *worker, const struct work *w)
 	p->tunnel_count++;
 	worker->counters->esp_encrypted++;
 	if (sa->flags & SA_TRANSPORT)
-		return STEP_LINK_MTU; /* the way that was found for it */
+		return step_outbound(worker, p); /* the way that was found for it */
 	p->ttl = sa->ip_length == sizeof(struct rte_ipv4_hdr) ? sa->header[8] : sa->header[7];
 	p->tunnel = NULL;
 	return w->route != NULL ? STEP_ROUTE : STEP_DESTINATION;

@@ -3,6 +3,7 @@
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/fragment.h"
 #include "dataplane/icmp_error.h"
+#include "dataplane/table/policy_table.h"
 #include "dataplane/tunnel_mtu.h"
 
 #include <rte_ip.h>
@@ -34,7 +35,102 @@ static const struct tunnel *live_tunnel(
 	return t;
 }
 
-static void way_find(struct worker *worker, struct sa_outbound *sa, uint32_t change)
+static unsigned passes_max(const struct worker *worker)
+{
+	const struct config_dataplane *settings = worker->settings;
+
+	return settings != NULL && settings->esp_nesting_max != 0 ? settings->esp_nesting_max
+								  : ESP_PASSES_MAX;
+}
+
+bool esp_path_is_too_deep(const struct worker *worker, const struct packet *p)
+{
+	return p->flags >> PACKET_ESP_PASSES >= passes_max(worker);
+}
+
+/* What an SA's own packet looks like to a policy. `ends`: its outer addresses. */
+struct ends {
+	struct ip_address local, remote;
+	uint16_t ip_length, vrf;
+};
+
+static const struct sa_outbound *nested_sa(
+	struct worker *worker, const struct sa_outbound *sa, const struct ends *ends)
+{
+	struct policy_key key = {.local = ends->local,
+		.remote = ends->remote,
+		.local_port = POLICY_PORT_HIDDEN,
+		.remote_port = POLICY_PORT_HIDDEN,
+		.protocol = sa->flags & SA_UDP ? IPPROTO_UDP : IPPROTO_ESP,
+		.vrf = ends->vrf,
+		.direction = SA_OUTBOUND};
+	struct policy_verdict verdict;
+	struct rte_udp_hdr udp;
+
+	if (sa->flags & SA_UDP) {
+		memcpy(&udp, sa->header + sa->ip_length, sizeof(udp));
+		key.local_port = rte_be_to_cpu_16(udp.src_port);
+		key.remote_port = rte_be_to_cpu_16(udp.dst_port);
+	}
+	tables_policy_lookup_burst(worker->tables, &key, 1, &verdict);
+	if (verdict.policy_id == POLICY_NONE || verdict.action != POLICY_PROTECT ||
+		!(verdict.flags & POLICY_NESTED) || verdict.sa_id == sa->sa_id)
+		return NULL;
+	return sa_outbound_get(tables_sas(worker->tables), verdict.sa_id);
+}
+
+static struct esp_path path_find(
+	struct worker *worker, const struct sa_outbound *constant, unsigned depth);
+
+/* What the SA around this one leaves for it, `mtu` when there is none. */
+static uint16_t nested_mtu(struct worker *worker, const struct sa_outbound *sa,
+	const struct ends *ends, uint16_t mtu, unsigned depth)
+{
+	const struct sa_outbound *around = nested_sa(worker, sa, ends);
+	uint32_t udp, left;
+
+	if (around == NULL || depth >= passes_max(worker))
+		return mtu;
+	udp = around->flags & SA_UDP ? sizeof(struct rte_udp_hdr) : 0;
+	if (around->flags & SA_TRANSPORT)
+		left = ends->ip_length +
+		       esp_codec_inner_mtu(around->suite, mtu, ends->ip_length + udp);
+	else
+		left = esp_codec_inner_mtu(around->suite, path_find(worker, around, depth + 1).mtu,
+			around->ip_length + udp);
+	return (uint16_t)RTE_MIN(left, (uint32_t)UINT16_MAX);
+}
+
+static bool is_judged(struct worker *worker, uint16_t vrf, uint16_t port)
+{
+	const struct packet p = {.vrf = vrf};
+
+	return tables_policies_nested(worker->tables) && step_policy_asked(worker, &p, port);
+}
+
+static struct ip_address source_of(const struct sa_outbound *sa)
+{
+	be32 v4;
+
+	if (sa->ip_length == sizeof(struct rte_ipv6_hdr))
+		return ip_address_from_v6(sa->header + 8);
+	memcpy(&v4, sa->header + 12, sizeof(v4));
+	return ip_address_from_v4(v4);
+}
+
+struct esp_path esp_path_transport(
+	struct worker *worker, const struct sa_outbound *sa, const struct packet *p)
+{
+	struct esp_path path = {.mtu = p->out_mtu};
+
+	if (unlikely(is_judged(worker, p->vrf, p->out_port)))
+		path.mtu = nested_mtu(worker, sa,
+			&(struct ends){p->source, p->destination, p->payload_offset, p->vrf},
+			path.mtu, 1);
+	return path;
+}
+
+static void way_find(struct worker *worker, struct sa_outbound *sa, uint32_t change, unsigned depth)
 {
 	struct ip_address peer = peer_of(sa);
 	const struct tunnel *t = live_tunnel(worker, sa->vrf, &peer);
@@ -52,6 +148,12 @@ static void way_find(struct worker *worker, struct sa_outbound *sa, uint32_t cha
 		if (route != NULL && route->port < worker->port_count) {
 			mtu = worker->ports[route->port].mtu;
 			mtu = route->mtu != 0 ? RTE_MIN(route->mtu, mtu) : mtu;
+			if (unlikely(is_judged(worker, sa->vrf, route->port))) {
+				mtu = nested_mtu(worker, sa,
+					&(struct ends){source_of(sa), peer, sa->ip_length, sa->vrf},
+					mtu, depth);
+				change = 0; /* the other SA's path may change without a command */
+			}
 		}
 	}
 	/* Another worker may do the same now, with the same result. */
@@ -80,20 +182,26 @@ static uint16_t learned_mtu(struct worker *worker, struct sa_outbound *sa)
 	return UINT16_MAX;
 }
 
-struct esp_path esp_path_find(struct worker *worker, const struct sa_outbound *constant)
+static struct esp_path path_find(
+	struct worker *worker, const struct sa_outbound *constant, unsigned depth)
 {
 	struct sa_outbound *sa = (struct sa_outbound *)constant; /* soft state alone */
 	uint32_t change = tables_change(worker->tables);
 	struct esp_path path;
 
 	if (atomic_load_explicit(&sa->way_change, memory_order_acquire) != change)
-		way_find(worker, sa, change);
+		way_find(worker, sa, change, depth);
 	path.route = atomic_load_explicit(&sa->way_route, memory_order_relaxed);
 	path.mtu = atomic_load_explicit(&sa->way_mtu, memory_order_relaxed);
 	if (sa->path_mtu != 0)
 		path.mtu = RTE_MIN(path.mtu, sa->path_mtu);
 	path.mtu = RTE_MIN(path.mtu, learned_mtu(worker, sa));
 	return path;
+}
+
+struct esp_path esp_path_find(struct worker *worker, const struct sa_outbound *sa)
+{
+	return path_find(worker, sa, 1);
 }
 
 static bool has_df(struct rte_mbuf *packet, const struct packet *p)

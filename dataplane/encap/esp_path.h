@@ -14,7 +14,16 @@ struct esp_path {
 	uint16_t mtu;              /* of the outer datagram; 0 no way there */
 };
 
+/*
+ * Where policies of POLICY_NESTED ask for it, the packet that the SA makes goes into another SA
+ * (ESP-OUT-04): its path is then what that one leaves of its own.
+ */
 struct esp_path esp_path_find(struct worker *worker, const struct sa_outbound *sa);
+/* The same for transport mode, whose packet has its way already. */
+struct esp_path esp_path_transport(
+	struct worker *worker, const struct sa_outbound *sa, const struct packet *p);
+/* Has the packet passed the outbound step as often as it may? */
+bool esp_path_is_too_deep(const struct worker *worker, const struct packet *p);
 
 enum esp_fit {
 	ESP_FITS,

@@ -214,11 +214,41 @@ static step_result error_decide(struct worker *worker, struct rte_mbuf *packet)
 	return discard(worker, packet, SA_OUTBOUND, DROP_ipsec_icmp_no_sa);
 }
 
+/*
+ * ESP of ours (ESP-OUT-03, -04): the one policy that may ask for more is one that says so; into the
+ * SA that it came out of it does not go again (TUN-12).
+ */
+static __attribute__((noinline)) step_result nested_decide(struct worker *worker,
+	struct rte_mbuf *packet, const struct policy_key *key, const struct policy_verdict *verdict)
+{
+	struct packet *p = packet_get(packet);
+	const struct sa_outbound *sa;
+
+	if (verdict->policy_id == POLICY_NONE || verdict->action != POLICY_PROTECT ||
+		!(verdict->flags & POLICY_NESTED))
+		return STEP_LINK_MTU;
+	if (verdict->sa_id == p->sa_id) { /* in transport mode the addresses stay what they were */
+		sa = sa_outbound_get(tables_sas(worker->tables), p->sa_id);
+		return sa != NULL && sa->flags & SA_TRANSPORT
+			       ? STEP_LINK_MTU
+			       : discard(worker, packet, SA_OUTBOUND, DROP_ipsec_nesting);
+	}
+	count_hit(worker, verdict);
+	if (verdict->sa_id == SA_NONE) {
+		acquire(worker, key, verdict);
+		return STEP_DROP(DROP_policy_no_sa);
+	}
+	p->sa_id = verdict->sa_id;
+	return STEP_ENCAP_ESP;
+}
+
 static step_result outbound_decide(struct worker *worker, struct rte_mbuf *packet,
 	const struct policy_key *key, const struct policy_verdict *verdict)
 {
 	struct packet *p = packet_get(packet);
 
+	if (unlikely(p->flags & PACKET_PROTECTED))
+		return nested_decide(worker, packet, key, verdict);
 	count_hit(worker, verdict);
 	switch ((enum policy_action)verdict->action) {
 	case POLICY_BYPASS:

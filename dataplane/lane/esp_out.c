@@ -433,6 +433,7 @@ static bool is_open(const struct lane_burst *burst)
 	return burst->from->zone != ZONE_EXTERNAL && worker->crypto != NULL &&
 	       tables_sas(worker->tables)->count != 0 &&
 	       tables_policies_used(worker->tables, burst->from->vrf) &&
+	       !tables_policies_nested(worker->tables) &&
 	       (network == NULL || network->vrf == burst->from->vrf);
 }
 

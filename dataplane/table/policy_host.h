@@ -24,6 +24,7 @@ struct policy_version {
 	struct policy_general
 		*general; /* NULL: there is none; neighbours in the ring may share it */
 	uint32_t vrfs;    /* bit of each vrf that has policies */
+	bool nested;      /* there is one of POLICY_NESTED */
 	uint64_t token;   /* main lcore: no worker reads it after this */
 };
 

@@ -363,9 +363,11 @@ static void changes_apply(
 				&entry_at(table, dead)->died, number, memory_order_relaxed);
 			entry_dies(table, dead);
 			table->vrf_used[entry_at(table, dead)->vrf]--;
+			table->nested_used -= !!(entry_at(table, dead)->flags & POLICY_NESTED);
 		}
 		if (after != NULL) {
 			table->vrf_used[after->vrf]++;
+			table->nested_used += !!(after->flags & POLICY_NESTED);
 			atomic_store_explicit(&after->born, number, memory_order_relaxed);
 			if (general != NULL && after->host)
 				policy_general_hint(general, slot_of(table, after), after);
@@ -407,6 +409,7 @@ int policy_table_commit(struct policy_table *table)
 	uint64_t dying_from = table->dying_next;
 	changes_apply(table, new->number, general);
 	new->vrfs = vrfs_used(table);
+	new->nested = table->nested_used > 0;
 	__atomic_store_n(&table->current, new, __ATOMIC_RELEASE); /* V1 */
 	old->token = rte_rcu_qsbr_start(table->qsbr);
 	for (uint64_t i = dying_from; i < table->dying_next; i++)
@@ -469,6 +472,11 @@ static uint32_t head_prefetch(
 bool policy_table_vrf_used(const struct policy_table *table, uint16_t vrf)
 {
 	return policy_version_read(table)->vrfs >> vrf & 1;
+}
+
+bool policy_table_nested(const struct policy_table *table)
+{
+	return policy_version_read(table)->nested;
 }
 
 static void lookup(const struct policy_table *table, const struct policy_version *version,

@@ -59,6 +59,7 @@ struct policy_table {
 	uint32_t limit;
 	uint32_t used;
 	uint32_t vrf_used[POLICY_VRFS];
+	uint32_t nested_used; /* entries with POLICY_NESTED */
 	uint32_t *live;       /* [limit] by policy id: visible entry, 0 none */
 	uint32_t *staged;     /* [limit] entry to come, or POLICY_GOES, 0 no change */
 	uint32_t *generation; /* [limit] of the last SET */
@@ -96,6 +97,8 @@ void policy_table_collect(struct policy_table *table);
 /* True when any policy of the vrf exists: then what matches none is discarded (SPD-15), else
  * bypassed. Worker. */
 bool policy_table_vrf_used(const struct policy_table *table, uint16_t vrf);
+/* Any policy of POLICY_NESTED: ESP of ours is judged as well. Worker. */
+bool policy_table_nested(const struct policy_table *table);
 /* First match for each of up to BURST_SIZE (32) keys, all by one version. Worker. */
 void policy_table_lookup_burst(const struct policy_table *table, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);

@@ -35,6 +35,7 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 	table->window_words = sa_window_words(window_max);
 	table->shared = shared;
 	table->secret = hash_key_random();
+	table->allowance = SA_ALLOWANCE;
 	error = slab_init(&table->inbound, sizeof(struct sa_inbound), with_spare(sas));
 	if (!error)
 		error = slab_init(&table->outbound, sizeof(struct sa_outbound), with_spare(sas));
@@ -250,7 +251,7 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 				    ? from->selects_ports
 				    : is_port_asked(&table->staging);
 	if (from)
-		sa_table_outbound_prove(sa, from);
+		sa_table_outbound_prove(table, sa, from);
 	sa_table_watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
 	sa_table_index_outbound(table, c->sa_id, old, slot);

@@ -44,7 +44,7 @@ struct tsc_clock; /* dataplane/tsc_clock.h */
 #define SA_HEADER_MAX      52          /* IPv6 40, UDP 8, SPI 4 */
 #define SA_HEADER_IPV4_MAX 32          /* IPv4 20, UDP 8, SPI 4 */
 #define SA_REMOVED_S       60          /* LIFE-10 */
-#define SA_ALLOWANCE       (64u << 10) /* octets to an address that is not proved (MOB-12) */
+#define SA_ALLOWANCE       (64u << 10) /* sa_table.allowance, unless it is set */
 #define SA_PROVED          UINT32_MAX
 
 enum sa_state {
@@ -198,7 +198,8 @@ struct sa_table {
 	struct sa_region region;
 	uint32_t count; /* slots of each direction: a power of two, or 0 */
 	uint32_t window_words;
-	bool shared;            /* several workers at once may work on an SA */
+	uint32_t allowance; /* octets to an address that is not proved (MOB-12); SA_PROVED: any */
+	bool shared;        /* several workers at once may work on an SA */
 	struct sa_owner *owner; /* NULL: SAs belong to no worker */
 	/* main lcore */
 	struct slab keys; /* struct crypto_key; kept out of core dumps */
@@ -310,7 +311,7 @@ const struct sa_outbound *sa_table_find_outbound(
 	const struct sa_table *table, const struct sa_peer *peer);
 /*
  * May `octets` more go to the SA's remote address (MOB-12)? Yes until an SA of tunnel mode was
- * moved there, and after its pair received something authentic from it; between, SA_ALLOWANCE
+ * moved there, and after its pair received something authentic from it; between, table->allowance
  * octets may. A forged or repeated packet proves nothing. An SA without a pair has nobody to prove
  * it: yes. Worker, when sa->allowance is not SA_PROVED.
  */
@@ -451,7 +452,8 @@ int sa_table_check_selector(const struct selector *selector);
 void sa_table_watch_set(struct sa_watch *watch, const struct sa_limits *limits, uint32_t told);
 /* An SA takes the place of `from`: a new address begins with an allowance, the same one goes on
  * with what is left (MOB-12). Main lcore, before the SA is published. */
-void sa_table_outbound_prove(struct sa_outbound *sa, const struct sa_outbound *from);
+void sa_table_outbound_prove(
+	const struct sa_table *table, struct sa_outbound *sa, const struct sa_outbound *from);
 void sa_table_inbound_prove(struct sa_inbound *sa, const struct sa_inbound *from);
 
 #endif

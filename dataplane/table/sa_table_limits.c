@@ -99,10 +99,11 @@ bool sa_table_allowance_take(
 	return true;
 }
 
-void sa_table_outbound_prove(struct sa_outbound *sa, const struct sa_outbound *from)
+void sa_table_outbound_prove(
+	const struct sa_table *table, struct sa_outbound *sa, const struct sa_outbound *from)
 {
 	struct sa_peer before = sa_table_build_peer(from), now = sa_table_build_peer(sa);
-	uint32_t left = SA_ALLOWANCE;
+	uint32_t left = table->allowance;
 
 	if (sa->flags & SA_TRANSPORT)
 		return; /* the packet's own address, which is no claim of the peer's */

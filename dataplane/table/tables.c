@@ -143,6 +143,11 @@ void tables_sas_attach(
 	sa_table_attach(&tables->sas, region, library);
 }
 
+void tables_sas_allow(struct tables *tables, uint32_t octets)
+{
+	tables->sas.allowance = octets != 0 ? octets : SA_PROVED;
+}
+
 struct sa_owner *tables_sas_own(struct tables *tables, uint32_t workers)
 {
 	int error = sa_table_own(&tables->sas, workers, tables->qsbr);

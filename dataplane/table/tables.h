@@ -137,6 +137,10 @@ struct rte_rcu_qsbr *tables_qsbr(struct tables *tables);
 void tables_sas_attach(
 	struct tables *tables, const struct sa_region *region, struct crypto_library *library);
 
+/* Octets to an address that an SA was moved to and that is not proved (MOB-12); 0: any number.
+ * Before any worker runs. */
+void tables_sas_allow(struct tables *tables, uint32_t octets);
+
 /* Each SA belongs to one worker from now on (sa_owner.h): who that is, or NULL with errno. Before
  * any worker runs. */
 struct sa_owner *tables_sas_own(struct tables *tables, uint32_t workers);
@@ -262,6 +266,7 @@ const struct neighbor *tables_neighbor_at(const struct tables *t, uint32_t numbe
 
 /* True when the vrf has any security policy: then what matches none is discarded, else bypassed. */
 bool tables_policies_used(const struct tables *t, uint16_t vrf);
+bool tables_policies_nested(const struct tables *t);
 /* First match for each of up to 32 keys, all judged by one version of the SPD. */
 void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);

@@ -438,11 +438,13 @@ int tables_apply(struct tables *tables, const struct command *command)
 {
 	int error = tables_check(&tables->limits, command);
 	uint32_t grown = tables->vicinity.grown;
+	bool nested = policy_table_nested(&tables->policies);
 
 	if (error)
 		return error;
 	error = apply_one(tables, command);
-	if (is_way_command(command->type))
+	nested |= policy_table_nested(&tables->policies); /* an SA's way leads through policies */
+	if (is_way_command(command->type) || nested)
 		count_change(&tables->change);
 	if (is_ground_command(command->type) || tables->vicinity.grown != grown)
 		count_change(&tables->ground);

@@ -322,6 +322,11 @@ bool tables_policies_used(const struct tables *t, uint16_t vrf)
 	return policy_table_vrf_used(&t->policies, vrf);
 }
 
+bool tables_policies_nested(const struct tables *t)
+{
+	return policy_table_nested(&t->policies);
+}
+
 void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts)
 {

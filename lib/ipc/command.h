@@ -314,6 +314,7 @@ enum policy_flag {
 	POLICY_MIP_SIGNALLING =
 		1 << 0, /* bypass that covers Mobile IP messages 1, 3, 7, 15 alone (HA4-SPD-06) */
 	POLICY_HIT_ICMP = 1 << 1, /* discard answers with "administratively prohibited" (AUD-09) */
+	POLICY_NESTED = 1 << 2,   /* outbound protect: asked about ESP of ours too (ESP-OUT-04) */
 };
 
 /*

@@ -60,7 +60,7 @@
 	X(ipsec_selector_mismatch, decap, "decrypted packet does not match its SA's selectors (RFC 4301 5.2)") \
 	X(ipsec_ecn_ce_not_ect, decap, "outer CE over inner Not-ECT of a tunnel SA (RFC 6040 4.2)") \
 	X(ipsec_no_tunnel, decap, "transport SA carried a tunnel that nobody here ends (RFC 3884)") \
-	X(ipsec_nesting, decap, "ESP in ESP deeper than three, or a tunnel that leads into itself") \
+	X(ipsec_nesting, decap, "ESP in ESP deeper than three, inbound, or than dataplane.esp_nesting_max, outbound; a tunnel that leads into itself") \
 	X(ipsec_standby, decap, "this gateway is on standby: the SA is another one's until takeover (RFC 6311)") \
 	X(ipsec_crypto_error, decap, "the cryptographic library refused the packet") \
 	X(rt_no_binding, decap, "tunnel packet whose inner source, outer addresses or ports match no binding") \
@@ -106,7 +106,7 @@
 	X(ipsec_mtu_exceeded, encap, "too large for the SA's path and may not be fragmented") \
 	X(ipsec_seq_overflow, encap, "sequence numbers of the SA are used up (RFC 4303 3.3.3)") \
 	X(ipsec_out_expired, encap, "outbound SA beyond a hard limit") \
-	X(ipsec_rr_limit, encap, "more than 64 kB to an address that the SA was moved to and nothing authentic came from") \
+	X(ipsec_rr_limit, encap, "more than dataplane.move_allowance octets to an address that the SA was moved to and nothing authentic came from") \
 	X(ipsec_no_buffer, encap, "no packet buffer to encrypt in") \
 	X(neighbor_unresolved, output, "next hop did not resolve in time") \
 	X(neighbor_queue_full, output, "too many packets wait for a next hop") \

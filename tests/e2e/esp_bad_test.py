@@ -296,6 +296,33 @@ def test_the_drop_trace(bed):  # AUD-16
 	assert len(bed.gateway.ask("trace", "drop", "show")) == 1
 
 
+def test_esp_in_esp(bed):  # ESP-OUT-04 TUN-12
+	"""A policy that is asked about our own ESP puts CBC's packets into another association, and one that leads into itself is told."""
+	hub = bed.add(Sa("hub", "aes128gcm16", 22, local_ts=[AGENT], remote_ts=[PEER]))
+	del bed.sas["hub"]  # tshark would show two ESP headers in one line
+	ends = ["--local-ts", AGENT + "[udp/4500]", "--remote-ts", PEER + "[udp/40002]"]
+	plain = udp4(CORRESPONDENT, CBC.host, 300)
+
+	def wrapped(number):
+		bed.home.send(plain)
+		outer = ip_octets(bed.outside.expect(lambda f: ip_octets(f) and hub.esp_of(ip_octets(f)), "ESP of the hub's"))
+		bed.note(outer)
+		middle, next_header, seen, _ = hub.open(hub.esp_of(outer))
+		assert (next_header, seen) == (4, number), (next_header, seen)
+		payload, next_header, _, _ = CBC.open(CBC.esp_of(middle))
+		assert payload == hop(plain) and next_header == 4, payload.hex()
+	bed.ctl("policy", "add", "around", "--order", "10", "--action", "protect", "--sa", "hub", "nested", *ends)
+	wrapped(1)
+	wrapped(2)
+	bed.ctl("policy", "del", "around")
+	bed.outward(CBC, plain)  # as before
+	bed.ctl("policy", "add", "around", "--order", "10", "--action", "protect", "--sa", "cbc", "nested", *ends)
+	before = bed.drops()
+	bed.home.send(plain)
+	bed.drops_only({"ipsec_nesting": 1}, before, "a tunnel that leads into itself")
+	bed.ctl("policy", "del", "around")
+
+
 def test_a_change_under_load_is_one_step(bed):  # SPD-22 LIFE-08 MP-06
 	"""From one pair to another and back while packets pass: each leaves under the one or the other, none in clear, none is lost."""
 	other = bed.add(Sa("other", "aes256gcm16", 21, remote_ts=GCM.remote_ts))

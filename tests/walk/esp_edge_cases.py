@@ -266,6 +266,13 @@ def add(g):
     c.out(0, fresh(IP(src=US, dst=PEER, id=5, ttl=64, proto=17) / Raw(bytes(UDP(sport=4500, dport=40001, chksum=0, len=8 + len(body))) + body)))
     c.count(esp_encrypted=1).sa(OUT, id=2, sequence=0)
 
+    twins = [dict(flags=NATT | DF_SET, local_port=4500, remote_port=port) for port in (40001, 40002)]
+    c = case("esp-out-same-spi", links(sa(OUT, **twins[0]), sa(OUT, id=2, **twins[1]), *rest,
+             policy(1, OUT, PROTECT, remote=CLIENT + "/32", sa=1), policy(2, OUT, PROTECT, remote=CLIENT2 + "/32", sa=2)),
+             "SAD-07, NAT-15, SPD-19: two peers behind one NAT that chose the same SPI").ip(2, data(), data(dst=CLIENT2), data(), data(dst=CLIENT2))
+    c.out(0, *[tunnel(less(data(dst=d)), seq, natt=(4500, port)) for seq in (1, 2) for d, port in ((CLIENT, 40001), (CLIENT2, 40002))])
+    c.count(esp_encrypted=4).sa(OUT, id=1, sequence=2, packets=2).sa(OUT, id=2, sequence=2, packets=2)
+
     # ---- policy: SPD-09, -10, -17, -25, TRN-10, NAT-14, BAD-29, -30, -43, -52, MTU-17, AUD-11 ----
     c = case("esp-cleartext-behind-nat", protect(sa(), policy(2, IN, PROTECT, local="192.0.2.128/25", remote=CLIENT + "/32", order=3)),
              "TRN-10, BAD-29: clear packets beside an SA of the same address").ip(0, coming())

@@ -345,6 +345,10 @@ static void do_step(struct world *world, const char *folder, const json_t *step)
 		set_sa(world, o);
 	else if ((o = json_object_get(step, "port")))
 		set_port(world, o);
+	else if (json_object_get(step, "esp_nesting_max"))
+		world->settings.esp_nesting_max = (uint32_t)number(step, "esp_nesting_max", 0);
+	else if (json_object_get(step, "move_allowance"))
+		tables_sas_allow(world->tables, (uint32_t)number(step, "move_allowance", 0));
 	else if (json_object_get(step, "esp_port"))
 		set_esp_port(world, step);
 	else if (json_object_get(step, "unmatched"))
