@@ -1,5 +1,6 @@
 #include "dataplane/decap/esp_inner.h"
 
+#include "dataplane/home_address.h"
 #include "dataplane/icmp_quoted.h"
 #include "dataplane/source_route.h"
 
@@ -62,6 +63,7 @@ static void ports_read(struct rte_mbuf *packet, uint32_t at, struct sa_selector_
 	}
 }
 
+/* But for the addresses. */
 static struct sa_selector_key key_of(struct rte_mbuf *packet, const struct packet *p)
 {
 	struct packet_upper upper = packet_upper_get(packet, p);
@@ -69,8 +71,6 @@ static struct sa_selector_key key_of(struct rte_mbuf *packet, const struct packe
 
 	if (upper.protocol != PACKET_PROTOCOL_HIDDEN) /* 0 fits ANY alone */
 		key.protocol = (uint8_t)upper.protocol;
-	sa_selector_address(&p->destination, key.local);
-	sa_selector_address(&p->source, key.remote);
 	if (!upper.later)
 		ports_read(packet, upper.offset, &key);
 	return key;
@@ -144,16 +144,34 @@ static bool is_fragment_of_match(
 	}
 }
 
+/* TRN-14: what ends here comes from its home address. */
+static enum drop_reason check_home_address(struct rte_mbuf *packet, const struct packet *p,
+	const struct sa_inbound *sa, struct home_addresses *ends)
+{
+	if (likely(!(sa->flags & SA_TRANSPORT)))
+		return DROP_NONE;
+	*ends = home_address_read(packet, p);
+	return ends->refused || (ends->option && !home_address_is_update(packet, p))
+		       ? DROP_ipsec_option_reject
+		       : DROP_NONE;
+}
+
 static enum drop_reason check_selectors(
 	struct worker *worker, struct rte_mbuf *packet, const struct sa_inbound *sa)
 {
 	const struct sa_table *sas = tables_sas(worker->tables);
 	const struct packet *p = packet_get(packet);
 	struct sa_selector_key key, quoted = {.protocol = 0};
+	struct home_addresses ends = {.source = p->source, .destination = p->destination};
+	enum drop_reason reason = check_home_address(packet, p, sa, &ends);
 
-	if (likely(sa_selector_host_match(&sa->selector, &p->source)))
+	if (reason != DROP_NONE)
+		return reason;
+	if (likely(sa_selector_host_match(&sa->selector, &ends.source)))
 		return DROP_NONE;
 	key = key_of(packet, p);
+	sa_selector_address(&ends.destination, key.local);
+	sa_selector_address(&ends.source, key.remote);
 	if (sa_table_selectors_match(sas, sa, &key))
 		return DROP_NONE;
 	if (p->flags & PACKET_FRAGMENT_LATER && is_fragment_of_match(sas, sa, &key))

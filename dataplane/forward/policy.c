@@ -2,6 +2,7 @@
 
 #include "dataplane/forward/fragment_state.h"
 
+#include "dataplane/home_address.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/icmp_quoted.h"
 #include "dataplane/sa_event.h"
@@ -73,6 +74,21 @@ static struct ports ports_at(struct rte_mbuf *packet, uint16_t protocol, uint32_
 	return ports;
 }
 
+/* TRN-14: of what we send, and of what is for us. */
+static __attribute__((noinline)) void home_addresses_take(
+	struct policy_key *key, struct rte_mbuf *packet, const struct packet *p, bool out)
+{
+	struct home_addresses ends;
+
+	if (out ? !(p->flags & PACKET_LOCAL) : p->after_policy != STEP_LOCAL_DEMUX)
+		return;
+	ends = home_address_read(packet, p);
+	if (ends.refused)
+		return;
+	key->local = out ? ends.source : ends.destination;
+	key->remote = out ? ends.destination : ends.source;
+}
+
 /* SPD-08 comes out by itself: type and code are the sender's "port", local of what we send, remote
  * of what we receive. */
 static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_direction direction)
@@ -85,6 +101,8 @@ static void key_write(struct policy_key *key, struct rte_mbuf *packet, enum sa_d
 	/* Field by field: a structure made elsewhere and copied would wait for its own stores. */
 	key->local = out ? p->source : p->destination;
 	key->remote = out ? p->destination : p->source;
+	if (unlikely(packet_is_ipv6(p) && p->payload_offset > sizeof(struct rte_ipv6_hdr)))
+		home_addresses_take(key, packet, p, out);
 	key->local_port = out ? ports.source : ports.destination;
 	key->remote_port = out ? ports.destination : ports.source;
 	key->protocol = upper.protocol;

@@ -53,7 +53,7 @@
 	X(ipsec_bad_next_header, decap, "next header that a tunnel SA cannot carry") \
 	X(ipsec_dummy, decap, "authentic dummy packet, next header 59: nothing to do") \
 	X(ipsec_inner_malformed, decap, "inner header of a decrypted packet malformed, or an address that no packet may carry") \
-	X(ipsec_option_reject, decap, "source-routed packet (RFC 5095)") \
+	X(ipsec_option_reject, decap, "source-routed packet (RFC 5095), or a Home Address option without a binding (RFC 6275 9.3.1)") \
 	X(ipsec_tiny_fragment, decap, "inner fragment with offset 1 (RFC 4301 7.2)") \
 	X(ipsec_frag_selector, decap, "fragment in an SA whose selectors name ports (RFC 4301 7)") \
 	X(ipsec_icmp_embedded, decap, "ICMP error in an SA that may not carry the packet it quotes (RFC 4301 6.2)") \

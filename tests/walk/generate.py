@@ -1354,11 +1354,13 @@ import network_cases  # noqa: E402
 import order_cases  # noqa: E402
 import esp_edge_cases  # noqa: E402
 import nested_cases  # noqa: E402
+import mobility_cases  # noqa: E402
 
 network_cases.add(sys.modules[__name__])
 order_cases.add(sys.modules[__name__])
 esp_edge_cases.add(sys.modules[__name__])
 nested_cases.add(sys.modules[__name__])
+mobility_cases.add(sys.modules[__name__])
 
 
 def write_corpus(name, wanted):
