@@ -22,7 +22,7 @@ expect "events" homeportctl -s /tmp/socket watch ""
 expect "home nai care-of instance count" homeportctl show bindings ""
 expect "care-of count" homeportctl show bindings home 10.1.0.0/16 c
 expect "on off" homeportctl drain ""
-expect "show add update del dummy" homeportctl sa ""
+expect "show add update del dummy move export takeover release" homeportctl sa ""
 expect "show add del" homeportctl policy ""
 expect "key-file key-fd" homeportctl sa add ke
 expect "" homeportctl reload ""
