@@ -6,6 +6,7 @@
 // clang-format on
 
 #include "tests/unit/dataplane/player.h"
+#include "dataplane/lane/lane.h"
 
 #include <netinet/in.h>
 #include <rte_ether.h>
@@ -193,4 +194,41 @@ struct rte_mbuf *player_buffer(
 		m->vlan_tci = (uint16_t)player_below(player, 2);
 	}
 	return m;
+}
+
+/* ---- with lanes and without ---- */
+
+void player_end(struct player *player)
+{
+	assert_true(world_settle(player->world));
+	assert_true(world_free(player->world));
+	record_free(player->record);
+}
+
+void player_compare(const struct player_script *script, uint64_t seeds, unsigned taken_lane)
+{
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		struct player with, without;
+		const char *difference;
+
+		script->setup(&without, false, seed * 0x9e3779b97f4a7c15u + seed);
+		script->play(&without);
+		assert_int_equal(without.world->worker.lane_taken[taken_lane], 0);
+		assert_true(world_settle(without.world));
+		assert_true(world_free(without.world)); /* one world at a time */
+		script->setup(&with, true, seed * 0x9e3779b97f4a7c15u + seed);
+		script->play(&with);
+		printf("# seed %u: %llu frames received, taken:", (unsigned)seed,
+			(unsigned long long)with.world->counters.received_port);
+		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+			printf(" %llu", (unsigned long long)with.world->worker.lane_taken[lane]);
+		printf("\n");
+		difference = record_differs(without.record, with.record);
+		if (difference != NULL)
+			fail_msg("seed %u: %s", (unsigned)seed, difference);
+		assert_true(with.record->frames > 3000);
+		script->enough(with.world);
+		record_free(without.record);
+		player_end(&with);
+	}
 }

@@ -52,4 +52,15 @@ uint32_t player_spoil(struct player *player, uint8_t *frame, uint32_t length);
 struct rte_mbuf *player_buffer(
 	struct player *player, const uint8_t *frame, uint32_t length, struct rte_mbuf **shared);
 
+/* Plays a script for `seeds` seeds with lanes and without, and fails where anything that can be
+ * seen differs. taken_lane: of enum lane_kind. enough: asserts that the lanes took their share. */
+struct player_script {
+	void (*setup)(struct player *player, bool lanes, uint64_t seed);
+	void (*play)(struct player *player);
+	void (*enough)(const struct world *with);
+};
+void player_compare(const struct player_script *script, uint64_t seeds, unsigned taken_lane);
+/* Frees the world, which has to have lost nothing, and the record. */
+void player_end(struct player *player);
+
 #endif
