@@ -74,7 +74,7 @@ static inline bool parse(const struct esp_in *lane, struct rte_mbuf *frame, stru
 	memcpy(words, (const uint8_t *)ip + at, sizeof(words));
 	memcpy(&a->usual[0], &ip->src_addr, sizeof(a->usual[0]));
 	a->usual[1] = sa_usual_word(words[0], port, lane->port->vrf);
-	a->slot = sa_spi_slot(rte_be_to_cpu_32(words[0]), lane->sas->count);
+	a->slot = a->sa_id = sa_spi_slot(rte_be_to_cpu_32(words[0]), lane->sas->count);
 	a->low = rte_be_to_cpu_32(words[1]);
 	a->outer = ip;
 	a->work.at = (uint16_t)at;

@@ -21,6 +21,23 @@ static void sas_find(struct esp_in *lane)
 	}
 }
 
+/* SPIs that control did not choose do not carry their slot (sa_inbound_lookup). */
+static __attribute__((noinline)) void sas_find_by_spi(struct esp_in *lane)
+{
+	for (unsigned i = 0; i < lane->count; i++) {
+		struct arrival *a = &lane->arrivals[i];
+		be32 spi = rte_cpu_to_be_32(esp_codec_spi((const uint8_t *)a->outer + a->work.at));
+
+		if (a->work.sa != NULL && a->work.sa->spi == spi)
+			continue;
+		a->work.sa = sa_table_find(lane->sas, spi);
+		if (a->work.sa == NULL)
+			continue;
+		a->sa_id = a->work.sa->sa_id;
+		a->state = sa_inbound_state(lane->sas, a->sa_id);
+	}
+}
+
 /* An address of ours, and not the broadcast address of the link. */
 static __attribute__((noinline)) bool is_local(const struct esp_in *lane, be32 destination)
 {
@@ -44,7 +61,7 @@ static inline bool is_open_for(struct esp_in *lane, const struct arrival *a)
 		atomic_load_explicit(&sa->failures, memory_order_relaxed) + BURST_SIZE >=
 			ESP_FAILURES_MAX ||
 		!esp_in_is_far_from_limits(lane, a) ||
-		!handover_is_here(lane->worker, SA_INBOUND, a->slot) || /* MP-04 */
+		!handover_is_here(lane->worker, SA_INBOUND, a->sa_id) || /* MP-04 */
 		(destination != lane->ours && !is_local(lane, destination)))
 		return false;
 	lane->ours = destination;
@@ -80,6 +97,8 @@ static inline bool admit(struct esp_in *lane, struct arrival *a)
 		     (a->work.text - fixed) & (sa->alignment - 1u) || !is_new(lane, a)))
 		return false;
 	a->work.text -= fixed;
+	if (sa->flags & SA_ASKS_LOCAL)
+		rte_prefetch0(&sa->selector);
 	lane->direct &= sa->gcm_key != 0;
 	return true;
 }
@@ -111,6 +130,8 @@ void esp_in_admit(struct esp_in *lane)
 	unsigned kept = 0;
 
 	sas_find(lane);
+	if (unlikely(lane->sas->spis.used != 0))
+		sas_find_by_spi(lane);
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct arrival *a = &lane->arrivals[i];
 		if (unlikely(!admit(lane, a))) {

@@ -50,6 +50,20 @@ static inline bool is_plain_trailer(const uint8_t *end)
 	return (rte_le_to_cpu_64(word) ^ right) >> before == 0;
 }
 
+/* Of the first selector; another one of the SA is the steps' to find. */
+static inline bool is_local_right(const struct sa_inbound *sa, be32 destination)
+{
+	const struct sa_selector *selector = &sa->selector;
+	const struct ip_address address = ip_address_from_v4(destination);
+	uint64_t number[2];
+
+	if (likely(!(sa->flags & SA_ASKS_LOCAL)))
+		return true;
+	sa_selector_address(&address, number);
+	return selector->local_first[0] == number[0] && selector->local_last[0] == number[0] &&
+	       selector->local_first[1] <= number[1] && number[1] <= selector->local_last[1];
+}
+
 /* What esp_inner and destination ask of an IPv4 packet, when the answer is that it is forwarded
  * along a route. */
 static inline bool open_usual(struct finish *f, const struct arrival *a, struct opened *o)
@@ -65,7 +79,8 @@ static inline bool open_usual(struct finish *f, const struct arrival *a, struct 
 	if (unlikely(ip->version_ihl != 0x45 || o->length < IPV4 ||
 		     (uint32_t)o->length + ESP_TRAILER_LENGTH + end[-2] > a->work.text ||
 		     !ipv4_checksum_right(ip) || ip->fragment_offset & FRAGMENT ||
-		     ip->src_addr != sa->host || ip->time_to_live <= 1 ||
+		     ip->src_addr != sa->host || !is_local_right(sa, ip->dst_addr) ||
+		     ip->time_to_live <= 1 ||
 		     vicinity_part_v4(f->lane->near, sa->host) & VICINITY_LOCAL ||
 		     !lane_tos(sa->flags & SA_DSCP_COPY_IN, ip->type_of_service,
 			     a->outer->type_of_service, &o->tos)))

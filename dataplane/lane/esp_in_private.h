@@ -18,8 +18,9 @@ struct arrival {
 	struct rte_ipv4_hdr *outer;
 	uint64_t usual[2]; /* what its SA shows when it is a usual packet */
 	struct sa_inbound_state *state;
-	uint32_t slot; /* of the SA table */
-	uint32_t low;  /* half of its number */
+	uint32_t slot;  /* of the SA table, as the SPI has it: what esp_in_bar is told */
+	uint32_t sa_id; /* the same, but for an SPI that does not carry its slot */
+	uint32_t low;   /* half of its number */
 };
 
 struct esp_in {
@@ -61,7 +62,7 @@ static inline struct replay_window esp_in_window(const struct esp_in *lane, cons
 	const struct sa_inbound *sa = a->work.sa;
 
 	return (struct replay_window){.highest = &a->state->highest,
-		.words = lane->sas->region.windows + (size_t)a->slot * lane->sas->window_words,
+		.words = lane->sas->region.windows + (size_t)a->sa_id * lane->sas->window_words,
 		.mask = sa->window_mask,
 		.size = sa->window,
 		.extended = sa->flags & SA_ESN,

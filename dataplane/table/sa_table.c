@@ -296,8 +296,10 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 		slab_give(&table->inbound, slot);
 		return -ENOSPC;
 	}
-	if (sa->selector.host)
+	if (sa->selector.remote_host)
 		sa->host = host_of(&sa->selector);
+	if (!sa->selector.host)
+		sa->flags |= SA_ASKS_LOCAL;
 	sa_table_build_usual(sa);
 	if (from)
 		sa_table_inbound_prove(sa, from);

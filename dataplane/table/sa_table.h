@@ -112,8 +112,12 @@ struct sa_selector {
 	uint8_t protocol; /* 0 any */
 	bool any_port;    /* no port is asked for: fragments match (ESP-IN-07) */
 	bool host; /* one remote address and nothing else is asked for: a mobile node's, mostly */
-	uint8_t reserved[1];
+	bool remote_host; /* one remote address, and local ones or not, but no protocol or port */
 };
+
+/* Of struct sa_inbound's flags, beside enum sa_flag: the first selector's local addresses are not
+ * all there are. */
+#define SA_ASKS_LOCAL (1u << 15)
 
 struct sa_inbound {
 	/* line 0: all that the usual packet asks for, first what it shows outside */
@@ -129,7 +133,8 @@ struct sa_inbound {
 		};
 		uint64_t usual[2]; /* the same to compare: sa_usual_word */
 	};
-	be32 host; /* the one inner IPv4 source that is right whatever else the packet is; 0 none */
+	be32 host;     /* the one inner IPv4 source that is right, if the destination is one of the
+			  first selector's local addresses (SA_ASKS_LOCAL), or always; 0 none */
 	uint8_t state; /* enum sa_state; stored by the main lcore in place */
 	uint8_t iv_length, icv_length, alignment;
 	uint16_t flags;            /* enum sa_flag */

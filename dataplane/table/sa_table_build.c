@@ -197,8 +197,10 @@ void sa_table_build_selector(struct sa_selector *selector, const struct selector
 		c->protocol == 0 ||
 		(c->local_port_first == 0 && c->local_port_last == PORT_ANY_LAST &&
 			c->remote_port_first == 0 && c->remote_port_last == PORT_ANY_LAST);
-	selector->host = c->protocol == 0 && ip_address_equal(&c->remote_first, &c->remote_last) &&
-			 ip_address_range_is_all(&c->local_first, &c->local_last);
+	selector->remote_host =
+		c->protocol == 0 && ip_address_equal(&c->remote_first, &c->remote_last);
+	selector->host =
+		selector->remote_host && ip_address_range_is_all(&c->local_first, &c->local_last);
 }
 
 static uint64_t limit(uint64_t configured)

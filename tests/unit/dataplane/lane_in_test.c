@@ -30,15 +30,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HERE      0xc0000201u /* 192.0.2.1 */
-#define PEERS     0xcb007100u /* 203.0.113.0 and on */
-#define HOSTS     0x0a630000u /* 10.99.0.0 and on: the peers' inner addresses */
-#define SPIS      0xc0001000u
-#define FRAME_MAX 2000
-#define KEPT      64
-#define ETHERNET  14
-#define MTU_SMALL 300
-#define WAIT_MAX  8 /* output/neighbor holds as many */
+#define HERE       0xc0000201u /* 192.0.2.1 */
+#define PEERS      0xcb007100u /* 203.0.113.0 and on */
+#define HOSTS      0x0a630000u /* 10.99.0.0 and on: the peers' inner addresses */
+#define SPIS       0xc0001000u
+#define LOCAL_LAST 0x0a01ffffu /* 10.1.255.255 */
+#define FRAME_MAX  2000
+#define KEPT       64
+#define ETHERNET   14
+#define MTU_SMALL  300
+#define WAIT_MAX   8 /* output/neighbor holds as many */
 
 enum { BURSTS = 2500 };
 
@@ -49,6 +50,7 @@ struct peer { /* an SA and its far end */
 	bool subnet; /* its selector is no single host */
 	bool limits; /* it is always close to one */
 	uint32_t spi_high;
+	uint32_t local; /* the last destination that its selector has; 0 any */
 };
 
 static const struct peer peers[] = {
@@ -63,6 +65,7 @@ static const struct peer peers[] = {
 	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, 0, false, false, 5}, /* an SPI of another slot */
 	{SA_ENCRYPTION_AES_GCM_16_IIV, 0, 64, 20, 0, SA_ESN | SA_UDP, false, false, 0},
 	{SA_ENCRYPTION_NULL, SA_INTEGRITY_HMAC_SHA1_96, 64, 0, 20, 0, false, false, 0},
+	{SA_ENCRYPTION_AES_GCM_16, 0, 64, 20, 0, 0, false, false, 0, LOCAL_LAST},
 };
 #define PEERS_COUNT ((unsigned)RTE_DIM(peers))
 
@@ -121,7 +124,7 @@ static struct selector selector_of(unsigned peer)
 	uint32_t host = HOSTS + peer * 16;
 
 	return (struct selector){.local_first = v4(0),
-		.local_last = v4(UINT32_MAX),
+		.local_last = v4(peers[peer].local ? peers[peer].local : UINT32_MAX),
 		.remote_first = v4(host),
 		.remote_last = v4(host + (peers[peer].subnet ? 3 : 0)),
 		.local_port_last = UINT16_MAX,
