@@ -404,15 +404,6 @@ static void fill_udp(struct rte_mbuf *packet, struct packet *p, uint16_t at, boo
 		udp->dgram_cksum = 0xffff;
 }
 
-/* ECN-01, -02, -08. */
-static uint8_t outer_tos(const struct sa_outbound *sa, uint8_t inner)
-{
-	uint8_t dscp =
-		sa->dscp == DSCP_COPY ? inner & (uint8_t)~ECN_MASK : (uint8_t)(sa->dscp << 2);
-
-	return (uint8_t)(dscp | (sa->flags & SA_ECN_OFF ? ECN_NOT_ECT : inner & ECN_MASK));
-}
-
 /* TUN-06: copied, set or cleared; over an IPv6 packet set, unless it has to be cut. */
 static bool outer_df(const struct work *w)
 {
@@ -428,7 +419,7 @@ static void finish_ipv4(struct worker *worker, const struct work *w, struct pack
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(w->packet, struct rte_ipv4_hdr *);
 
-	ip->type_of_service = p->tos = outer_tos(w->sa, w->inner.tos);
+	ip->type_of_service = p->tos = outer_esp_tos(w->sa, w->inner.tos);
 	ip->total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(w->packet));
 	ip->fragment_offset = outer_df(w) ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	ip->packet_id = outer_df(w) ? 0 /* TUN-07 */
@@ -443,7 +434,7 @@ static void finish_ipv6(const struct work *w, struct packet *p)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(w->packet, struct rte_ipv6_hdr *);
 
-	p->tos = outer_tos(w->sa, w->inner.tos);
+	p->tos = outer_esp_tos(w->sa, w->inner.tos);
 	ipv6_tos_set(ip, p->tos);
 	ip->payload_len =
 		rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(w->packet) - sizeof(*ip)));

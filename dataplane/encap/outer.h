@@ -7,6 +7,7 @@
 
 #include "dataplane/header.h"
 #include "dataplane/step.h"
+#include "dataplane/table/sa_table.h"
 
 #include <rte_ip.h>
 
@@ -120,6 +121,16 @@ static inline uint16_t outer_identification(const struct worker *worker, be32 de
 	uint32_t slot = (destination * 0x9e3779b1u >> 20) % OUTER_IDENTIFICATIONS;
 
 	return (uint16_t)(ids->next[slot]++ << ids->shift | ids->worker);
+}
+
+/* DSCP and ECN octet of the outer header around a packet with this one (ECN-01, -02, -08). Worker.
+ */
+static inline uint8_t outer_esp_tos(const struct sa_outbound *sa, uint8_t inner)
+{
+	uint8_t dscp =
+		sa->dscp == DSCP_COPY ? inner & (uint8_t)~ECN_MASK : (uint8_t)(sa->dscp << 2);
+
+	return (uint8_t)(dscp | (sa->flags & SA_ECN_OFF ? ECN_NOT_ECT : inner & ECN_MASK));
 }
 
 #endif

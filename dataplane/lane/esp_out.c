@@ -293,15 +293,6 @@ static void check_all(struct lane_burst *burst, struct works *works)
 
 /* ---- number, headers ---- */
 
-/* ECN-01, -02, -08. */
-static inline uint8_t outer_tos(const struct sa_outbound *sa, uint8_t inner)
-{
-	uint8_t dscp =
-		sa->dscp == DSCP_COPY ? inner & (uint8_t)~ECN_MASK : (uint8_t)(sa->dscp << 2);
-
-	return (uint8_t)(dscp | (sa->flags & SA_ECN_OFF ? ECN_NOT_ECT : inner & ECN_MASK));
-}
-
 /*
  * The outer IPv4 header around a packet of `inner`. Its first eight octets are all that changes
  * from packet to packet: one word, whose halves are added to what the SA has summed of the rest.
@@ -315,7 +306,7 @@ static inline void outer_write(const struct worker *worker, const struct work *w
 	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
 		  (inner->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) &&
 			  !(sa->flags & SA_DF_CLEAR));
-	uint64_t word = ipv4_first_word(outer_tos(sa, inner->type_of_service), length,
+	uint64_t word = ipv4_first_word(outer_esp_tos(sa, inner->type_of_service), length,
 		df ? 0 : outer_identification(worker, template->dst_addr), /* TUN-07 */
 		df ? RTE_IPV4_HDR_DF_FLAG : 0);
 
