@@ -102,6 +102,16 @@ enum entry_queue entries_set_queue(uint16_t set_type)
 	return kinds[kind_of(set_type)].set_queue;
 }
 
+bool entries_is_reference(uint16_t set_type)
+{
+	return set_type == COMMAND_SA_SET || set_type == COMMAND_POLICY_SET;
+}
+
+struct entry *entries_get(const struct entries *entries, uint32_t index)
+{
+	return &entries->table[index];
+}
+
 static struct key key_of(const struct command *c)
 {
 	struct key key;

@@ -1,13 +1,15 @@
 /*
  * Desired state, one entry of two cache lines per key: bindings at the index of their id, all
  * others behind a map. Entries whose change is not yet on the ring stand in one of a few queues,
- * which keep an order that the dataplane can accept. Only mirror.c uses this.
+ * which keep an order that the dataplane can accept. Only the mirror uses this.
  */
 #ifndef CONTROL_MIRROR_ENTRIES_H
 #define CONTROL_MIRROR_ENTRIES_H
 
 #include "lib/base/map.h"
 #include "lib/ipc/command.h"
+
+#include <stdbool.h>
 
 #define ENTRY_NONE         UINT32_MAX
 #define ENTRY_PAYLOAD_SIZE 96
@@ -69,6 +71,10 @@ enum command_type entries_remove_type(uint16_t set_type);
  */
 enum entry_queue entries_set_queue(uint16_t set_type);
 
+/* Of security associations and policies the entry holds a reference (mirror.h). */
+bool entries_is_reference(uint16_t set_type);
+
+struct entry *entries_get(const struct entries *entries, uint32_t index);
 /* Index of the entry with the command's key, ENTRY_NONE when there is none. */
 uint32_t entries_find(const struct entries *entries, const struct command *command);
 /* The same, made when it is not there; ENTRY_NONE with errno EINVAL (binding id) or ENOSPC. */

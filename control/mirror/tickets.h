@@ -1,6 +1,6 @@
 /*
  * Tickets not yet done, in the order in which they were given out: a ring that grows by doubling.
- * Only mirror.c uses this.
+ * Only the mirror uses this.
  *
  * A ticket waits for its entry to be sent (sequence TICKET_UNSENT, linked into the entry's chain by
  * `back`), then for the command with `sequence` to be applied. Tickets that one command carries
