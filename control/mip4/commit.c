@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void commit_command_fill(
+static void command_fill(
 	const struct mip4_engine *e, const struct binding *b, struct binding_command *out)
 {
 	*out = (struct binding_command){
@@ -34,6 +34,14 @@ void commit_command_fill(
 		.agent_port = b->flags & BINDING_UDP ? (be16)__builtin_bswap16(MIP4_PORT) : 0,
 		.encapsulation = b->encapsulation,
 	};
+}
+
+uint64_t commit_binding_set(struct mip4_engine *e, const struct binding *b)
+{
+	struct binding_command command;
+
+	command_fill(e, b, &command);
+	return e->ops.binding_set(e->context, &command);
 }
 
 void commit_networks_drop(struct mip4_engine *e, struct binding *b, uint32_t transaction)
@@ -81,7 +89,7 @@ void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_caus
 	};
 
 	commit_networks_drop(e, b, transaction);
-	commit_command_fill(e, b, &command);
+	command_fill(e, b, &command);
 	transaction_ticket_add(
 		e, e->ops.binding_remove(e->context, &command), transaction, TICKET_REST, 0);
 	record_binding_delete(e, b);
@@ -245,7 +253,6 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 {
 	struct binding *b = binding_cache_care_of(
 		e->cache, r->instance, &r->home_address, &r->facts.care_of_address);
-	struct binding_command command;
 	uint32_t index;
 	struct transaction *t = transaction_take(e, r, &index);
 
@@ -279,8 +286,7 @@ static void accept(struct mip4_engine *e, struct request *r, const struct decide
 	t->phase = TRANSACTION_SET;
 	t->keep_others = v->keep_others;
 	reply_fill(e, r, v, in, b, &t->reply);
-	commit_command_fill(e, b, &command);
-	uint64_t ticket = e->ops.binding_set(e->context, &command);
+	uint64_t ticket = commit_binding_set(e, b);
 	if (ticket == 0 || e->ticket_count == TICKETS_MAX) {
 		t->refused = true;
 		t->error = ENOBUFS;

@@ -118,7 +118,6 @@ static void static_set(struct mip4_engine *e, const struct config_binding *s, st
 {
 	const struct config_instance *c = &e->config->instances[s->instance];
 	const struct config_home_network *network = view_home_network(c, &s->home_address);
-	struct binding_command command;
 	struct binding *b =
 		binding_cache_care_of(e->cache, s->instance, &s->home_address, &s->care_of_address);
 	bool away = binding_cache_home(e->cache, s->instance, &s->home_address) != NULL;
@@ -142,8 +141,7 @@ static void static_set(struct mip4_engine *e, const struct config_binding *s, st
 	b->state = BINDING_ACTIVE;
 	binding_cache_endpoint_set(e->cache, b, &s->care_of_address, 0);
 	binding_cache_schedule(e->cache, b, CLOCK_NEVER);
-	commit_command_fill(e, b, &command);
-	e->ops.binding_set(e->context, &command);
+	commit_binding_set(e, b);
 	if (!away)
 		engine_home_changed(e, b, true, false, NULL);
 }
@@ -365,9 +363,7 @@ void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct 
 		b->flags &= ~(uint32_t)BINDING_HALF_BOUND;
 		binding_cache_endpoint_set(e->cache, b, &event->address, event->udp_port);
 		counter_add(e, b->instance, MIP4_BOUND);
-		struct binding_command command;
-		commit_command_fill(e, b, &command);
-		e->ops.binding_set(e->context, &command);
+		commit_binding_set(e, b);
 		record_binding_put(e, b, now);
 		return;
 	case EVENT_TUNNEL_UNREACHABLE:
@@ -379,6 +375,18 @@ void mip4_engine_event(struct mip4_engine *e, const struct event *event, struct 
 	}
 }
 
+/* The tunnel that the binding goes on in, 0 none: suspended then, and true. */
+static bool inner_owner_set(
+	struct mip4_engine *e, struct binding *b, uint32_t sa_id, struct clock_now now)
+{
+	b->sa_id = sa_id;
+	if (!sa_id)
+		b->flags |= BINDING_SUSPENDED;
+	commit_binding_set(e, b);
+	record_binding_put(e, b, now);
+	return !sa_id;
+}
+
 unsigned mip4_engine_inner_lost(struct mip4_engine *e, uint32_t sa_id, struct clock_now now)
 {
 	unsigned suspended = 0;
@@ -386,20 +394,13 @@ unsigned mip4_engine_inner_lost(struct mip4_engine *e, uint32_t sa_id, struct cl
 
 	while (cursor != UINT32_MAX) {
 		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX - 1);
-		struct binding_command command;
 		if (!b || b->sa_id != sa_id || !(b->flags & BINDING_REQUIRES_IPSEC))
 			continue;
 		uint16_t vrf = e->config->instances[b->instance].vrf;
-		b->sa_id = e->ops.inner_address_owner ? e->ops.inner_address_owner(e->context, vrf,
-								&b->care_of_address)
-						      : 0;
-		if (!b->sa_id) {
-			b->flags |= BINDING_SUSPENDED;
-			suspended++;
-		}
-		commit_command_fill(e, b, &command);
-		e->ops.binding_set(e->context, &command);
-		record_binding_put(e, b, now);
+		uint32_t other = 0;
+		if (e->ops.inner_address_owner)
+			other = e->ops.inner_address_owner(e->context, vrf, &b->care_of_address);
+		suspended += inner_owner_set(e, b, other, now);
 	}
 	return suspended;
 }
@@ -411,18 +412,12 @@ unsigned mip4_engine_inner_check(struct mip4_engine *e, struct clock_now now)
 
 	while (cursor != UINT32_MAX) {
 		struct binding *b = binding_cache_iterate(e->cache, &cursor, UINT32_MAX - 1);
-		struct binding_command command;
 		if (!b || !(b->flags & BINDING_REQUIRES_IPSEC) || b->flags & BINDING_SUSPENDED ||
 			(b->sa_id && e->ops.inner_address_owned &&
 				e->ops.inner_address_owned(
 					e->context, b->sa_id, &b->care_of_address)))
 			continue;
-		b->sa_id = 0;
-		b->flags |= BINDING_SUSPENDED;
-		suspended++;
-		commit_command_fill(e, b, &command);
-		e->ops.binding_set(e->context, &command);
-		record_binding_put(e, b, now);
+		suspended += inner_owner_set(e, b, 0, now);
 	}
 	return suspended;
 }

@@ -165,8 +165,9 @@ const struct config_home_network *view_home_network(
 /* commit.c: carries a verdict out; done. */
 void commit(struct mip4_engine *e, struct request *r, const struct decide_input *input,
 	const struct verdict *verdict);
-void commit_command_fill(
-	const struct mip4_engine *e, const struct binding *b, struct binding_command *out);
+/* Tells the dataplane how the binding is meant to be; the mirror's ticket, 0 when it has no room.
+ */
+uint64_t commit_binding_set(struct mip4_engine *e, const struct binding *b);
 /* Takes a binding away for good: dataplane, networks, indexes, store, pool lease, event. */
 void commit_binding_end(struct mip4_engine *e, struct binding *b, enum mip4_cause cause,
 	uint32_t transaction, struct clock_now now);

@@ -246,7 +246,6 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 	const struct config_home_network *network =
 		view_home_network(&e->config->instances[b->instance], &b->home_address);
 	struct node *n = node_table_get(e->nodes, node);
-	struct binding_command command;
 
 	b->care_of_field = facts->care_of_field;
 	b->agent_address = facts->agent_address;
@@ -289,8 +288,7 @@ static void binding_revive(struct mip4_engine *e, struct binding *b, const struc
 			n->assigned = b->home_address;
 		}
 	}
-	commit_command_fill(e, b, &command);
-	e->ops.binding_set(e->context, &command);
+	commit_binding_set(e, b);
 }
 
 static int binding_record_read(

@@ -87,14 +87,12 @@ static void stale_others(struct mip4_engine *e, const struct binding *b)
 	struct binding *other =
 		binding_cache_endpoint(e->cache, b->instance, &b->care_of_address, b->care_of_port);
 	for (; other; other = binding_cache_endpoint_next(e->cache, other)) {
-		struct binding_command command;
 		if (other->node == b->node || (other->relayed && b->relayed) ||
 			!(other->flags & BINDING_UDP) || (other->flags & BINDING_STALE_NAT))
 			continue;
 		other->flags |= BINDING_STALE_NAT;
 		counter_add(e, b->instance, MIP4_STALE_NAT);
-		commit_command_fill(e, other, &command);
-		e->ops.binding_set(e->context, &command);
+		commit_binding_set(e, other);
 	}
 }
 
@@ -110,15 +108,13 @@ static void roll_back(struct mip4_engine *e, struct transaction *t, struct clock
 	counter_add(e, t->reply.instance, MIP4_REFUSED);
 	if (b && t->had_before) {
 		struct binding before = t->before;
-		struct binding_command command;
 		binding_cache_endpoint_set(
 			e->cache, b, &before.care_of_address, before.care_of_port);
 		binding_cache_schedule(e->cache, b, before.expires_ns);
 		/* The cache's own links stay as they are now; they are the struct's tail. */
 		memcpy(b, &before, offsetof(struct binding, ticking));
 		/* The dataplane still has this one; what it is meant to have must say so again. */
-		commit_command_fill(e, b, &command);
-		e->ops.binding_set(e->context, &command);
+		commit_binding_set(e, b);
 	} else if (b) {
 		commit_binding_end(e, b, MIP4_CAUSE_REFUSED, TRANSACTION_NONE, now);
 	}
