@@ -31,8 +31,7 @@ def wait(ours, count, seconds=180):
 
 
 def part(context):
-	"""Rows, and whether all of them were measured."""
-	count, rows, ours = 2000 if context.smoke else 1000000, [], None
+	count, ours = 2000 if context.smoke else 1000000, None
 	with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
 		try:
 			ours = gateway.Homeport(folder, context.build, False, ['{ name = "port"; device = "net_null0"; }'], "",
@@ -48,12 +47,10 @@ def part(context):
 					processor.append(control_seconds(ours) - before)
 					if result.returncode or "count" not in words and result.stdout.count(b"\n") < count:
 						raise peers.Failure(f"homeportctl {' '.join(words)}: status {result.returncode}, {result.stdout.count(10)} lines")
-				rows.append({"figure": f"{name}, {count} bindings", "entries": count, "value": round(statistics.median(walls), 3), "unit": "s",
-					"runs": len(walls), "spread": [round(min(walls), 3), round(max(walls), 3)], "control_s": round(statistics.median(processor), 3)})
+				yield {"figure": f"{name}, {count} bindings", "entries": count, "value": round(statistics.median(walls), 3), "unit": "s",
+					"runs": len(walls), "spread": [round(min(walls), 3), round(max(walls), 3)], "control_s": round(statistics.median(processor), 3)}
 		except (peers.Failure, OSError) as error:
-			print(f"  dump: not measured: {error}", flush=True)
-			return rows, False
+			context.fail(f"dumps: {error}")
 		finally:
 			if ours:
 				ours.close()
-	return rows, True

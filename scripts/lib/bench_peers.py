@@ -53,6 +53,7 @@ class Worker:
 
 	name = "?"
 	stops = True  # it may be stopped while others are measured
+	share = 1.0  # of a turn's seconds
 	patient = True  # waits for a processor of its own; False: takes what it gets, for a quick run
 
 	def __init__(self):
@@ -260,5 +261,14 @@ def alternate(workers, runs, seconds, hz):
 		worker.turn_end()
 	for _ in range(runs):
 		for worker in workers:
-			values[worker.name].append(worker.measure(seconds, hz))
+			values[worker.name].append(worker.measure(seconds * worker.share, hz))
 	return {name: (statistics.median(found), min(found), max(found)) for name, found in values.items()}
+
+
+def figure(values, context):
+	"""What every row says of alternate(): homeport's figure, the others as its reference, testpmd as the source."""
+	median, low, high = values["homeport"]
+	others = {name: found for name, found in values.items() if name != "homeport"}
+	return {"value": round(median, 1), "unit": "cycles", "cycles_per_packet": round(median, 1), "runs": context.runs, "spread": [round(low, 1), round(high, 1)],
+		"source": round(values["testpmd"][0], 1), "reference": {name: round(found[0], 1) for name, found in others.items()},
+		"reference_spread": {name: [round(found[1], 1), round(found[2], 1)] for name, found in others.items()}}

@@ -185,23 +185,19 @@ def nodes_one(context, count, seconds):
 		finally:
 			if ours:
 				ours.close()
-	for row in rows:
-		print(f"  {row['figure']}: {row['value']} {row['unit']}", flush=True)
 	return rows
 
 
 def nodes(context):
-	"""Rows, and whether all were measured."""
-	rows, good, rate = [], True, 2000
-	for count in (2000,) if context.smoke else (10000, 100000) if context.quick else (10000, 100000, 1000000):
+	rate = 2000
+	for count in context.pick((10000, 100000, 1000000), (10000, 100000), (2000,)):
 		try:
 			# Long enough for the storm at the rate that the smaller number had.
 			found = nodes_one(context, count, 4 if context.smoke else 5 + 1.5 * count / rate)
-			rows, rate = rows + found, found[0]["value"]
+			rate = found[0]["value"]
+			yield from found
 		except (peers.Failure, OSError, ValueError) as error:
-			print(f"  {count} nodes: not measured: {error}", flush=True)
-			good = False
-	return rows, good
+			context.fail(f"{count} nodes: {error}")
 
 
 # ---- the rate without loss
@@ -257,16 +253,9 @@ def ndr_one(context, name, size):
 
 
 def ndr(context):
-	rows, good = [], True
 	for name in ("forward", "ESP, AES-128-GCM") if context.smoke else PATHS:
-		for size in (64,) if context.smoke or context.quick else (64, 1400):
+		for size in context.pick((64, 1400), (64,), (64,)):
 			try:
-				found = ndr_one(context, name, size)
+				yield from ndr_one(context, name, size)
 			except (peers.Failure, OSError, ValueError) as error:
-				print(f"  {name}, {size} octets: not measured: {error}", flush=True)
-				good = False
-				continue
-			rows += found
-			for row in found:
-				print(f"  {row['figure']}: {row['value']} Mpps in {row['runs']} trials, the port did not take {row['unsent_share_of_loss']} of what was lost", flush=True)
-	return rows, good
+				context.fail(f"NDR {name}, {size} octets: {error}")

@@ -14,7 +14,6 @@ import bench_capture as capture
 import bench_gateway as gateway
 import bench_peers as peers
 
-SIZES = (64, 512, 1400)  # octets on the wire, FCS counted
 PACKETS = 16384  # at least in a file: more than the caches hold
 AGENT, PEER = (192, 0, 2, 1), (203, 0, 113, 5)
 NAMES = {"forward": "IPv4 forwarding", "forward6": "IPv6 forwarding", "out": "IP-in-IP encapsulation", "in": "IP-in-IP decapsulation"}
@@ -136,43 +135,49 @@ def one(ours, folder, directory, direction, entries, size, context):
 	done, received = (after[name] - before[name] for name in (counter, "received_port"))
 	if done < (0.5 if context.smoke else 0.98) * received:
 		raise peers.Failure(f"of {received} packets {done} were {counter}")
-	median, low, high = values.pop("homeport")
 	what = "destination" if direction.startswith("forward") else "binding"
-	row = {"figure": f"{NAMES[direction]}, {entries} {what}{'s' if entries > 1 else ''}, {size} octets, port to port", "direction": direction[:7],
-		"size": size, "entries": entries, "udp": False, "value": round(median, 1), "unit": "cycles", "cycles_per_packet": round(median, 1),
-		"reference": {name: round(found[0], 1) for name, found in values.items()}, "runs": context.runs, "spread": [round(low, 1), round(high, 1)],
-		"reference_spread": {name: [round(found[1], 1), round(found[2], 1)] for name, found in values.items()}}
-	print(f"  {row['figure']}: {row['value']} cycles, " + ", ".join(f"{name} {value}" for name, value in row["reference"].items()), flush=True)
-	return row
+	return {"figure": f"{NAMES[direction]}, {entries} {what}{'s' if entries > 1 else ''}, {size} octets, port to port", "direction": direction[:7],
+		"size": size, "entries": entries, "udp": False, **peers.figure(values, context), "_kind": ("port", packets)}
 
 
-def measure(context, directions, entries_list, sizes):
+def case(context, entries, pairs):
+	"""The rows of some (direction, size) with as many bindings or destinations; one start of control for them all."""
+	directory = peers.examples(context.smoke)
+	tunnels = pairs[0][0] in ("out", "in")
+	with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
+		ours = None
+		try:
+			ours = homeport(folder, context, entries if tunnels else 0, 0 if tunnels else entries)
+			for direction, size in pairs:
+				what = f"{NAMES[direction]}, {entries} entries, {size} octets, port to port"
+				try:
+					row = one(ours, folder, directory, direction, entries, size, context)
+				except peers.Failure as error:
+					context.fail(f"{what}: {error}")
+					continue
+				again = [(direction, size)]
+				yield {**row, "_again": (what, 90, lambda context, again=again: case(context, entries, again))}
+		except (peers.Failure, OSError, ImportError) as error:
+			context.fail(f"port to port, {entries} entries: {error}")
+		finally:
+			if ours:
+				ours.close()
+
+
+def measure(context, directions, cases):
 	if not peers.possible():
-		return [], context.smoke
-	directory, rows, good = peers.examples(context.smoke), [], True
-	for entries in entries_list:
-		with tempfile.TemporaryDirectory(prefix="hp-bench-") as folder:
-			ours = None
-			try:
-				tunnels = "out" in directions
-				ours = homeport(folder, context, entries if tunnels else 0, 0 if tunnels else entries)
-				for size in sizes:
-					for direction in directions:
-						rows.append(one(ours, folder, directory, direction, entries, size, context))
-			except (peers.Failure, OSError, ImportError) as error:
-				print(f"  {', '.join(directions)}, {entries} entries: not measured: {error}", flush=True)
-				good = False
-			finally:
-				if ours:
-					ours.close()
-	return rows, good
+		if not context.smoke:
+			context.fail("port to port: no dpdk-testpmd")
+		return
+	for entries, sizes in cases.items():
+		yield from case(context, entries, [(direction, size) for size in sizes for direction in directions])
 
 
 def tunnels(context):
-	"""IP-in-IP both ways. (rows, whether all were measured)"""
-	return measure(context, ("out", "in"), *(((100,), (64,)) if context.smoke else ((1, 1000000), (64,)) if context.quick else ((1, 10000, 1000000), SIZES)))
+	"""IP-in-IP both ways."""
+	yield from measure(context, ("out", "in"), context.pick({1: (64,), 10000: (64,), 1000000: (64, 1400)}, {1: (64,), 1000000: (64,)}, {100: (64,)}))
 
 
 def forwarding(context):
 	"""Plain IPv4 and IPv6."""
-	return measure(context, ("forward", "forward6"), *(((1, 100), (64,)) if context.smoke else ((1, 100000), (64,)) if context.quick else ((1, 100000), SIZES)))
+	yield from measure(context, ("forward", "forward6"), context.pick({1: (64,), 100000: (64, 1400)}, {1: (64,), 100000: (64,)}, {1: (64,), 100: (64,)}))

@@ -175,25 +175,26 @@ def missing():
 
 
 def part(context):
-	"""For scripts/bench: rows, and whether all of them were measured."""
-	why, rows, good, bodies = missing(), [], True, {}
+	"""For scripts/bench."""
+	why, bodies = missing(), {}
 	if why:
-		print(f"  skipped: {why}")
-		return [], context.smoke
+		if context.smoke:
+			print(f"  skipped: {why}")
+		else:
+			context.fail(why)
+		return
 	for path in list(PATHS)[:1] if context.smoke else PATHS:
 		try:
 			found = measure(context.build, path, bodies)
 		except Failure as error:
-			print(f"  {path}: {error}")
-			good = False
+			context.fail(f"{path}: {error}")
 			continue
 		direction = re.search(r"\b(out|in|encapsulation|decapsulation)\b", path)
 		common = {"direction": {"encapsulation": "out", "decapsulation": "in"}.get(direction.group(1), direction.group(1)) if direction else "forward",
 			"size": int(re.search(r"(\d+) octets", path).group(1)), "udp": "UDP" in path, "suite": "aes-128-gcm" if "GCM" in path else None, "runs": 1}
-		rows.append({"figure": path, "value": found["instructions"], "unit": "instructions", **common, "functions": found["functions"]})
+		yield {"figure": path, "value": found["instructions"], "unit": "instructions", **common, "functions": found["functions"]}
 		if found["static_cycles"]:
-			rows.append({"figure": f"{path}, static", "value": found["static_cycles"], "unit": "cycles, mca", **common})
-	return rows, good
+			yield {"figure": f"{path}, static", "value": found["static_cycles"], "unit": "cycles, mca", **common}
 
 
 def judge(name, kind, now, then, tolerance):

@@ -1,0 +1,125 @@
+"""What the parts of scripts/bench share: how long to measure, where failures go, the rows and which of them were taken on a shared core.
+
+The processor may be one half of a core whose other half is somebody else's. The source alone tells: the same loop over the same frames
+costs 1.4 times as much then, whatever is measured behind it. A row whose source was SHARED times the lowest source of its kind in the
+run is marked, and measured once or twice again at the end if there is time; the one with the lowest source is kept, whatever its
+result: the rule never looks at the result.
+"""
+import json
+import os
+import time
+
+import bench_budget as budget
+
+KEYS = ("bench", "direction", "suite", "size", "entries", "udp", "workers", "cycles_per_packet", "mpps", "gbps", "reference", "runs", "spread")
+SHARED = 1.3
+AGAIN = 2  # times at most
+
+
+class Context:
+	"""huge: huge pages are there; hz: of the TSC; quick: a part of the rows and shorter runs; smoke: only shows that all works; runs of
+	run_s seconds each; seconds: for all of it."""
+
+	def __init__(self, build, huge, hz, quick, smoke, runs, run_s, seconds):
+		self.build, self.huge, self.hz, self.quick, self.smoke, self.runs, self.run_s = build, huge, hz, quick, smoke, runs, run_s
+		self.end, self.failures = time.monotonic() + seconds, []
+
+	def left(self):
+		return self.end - time.monotonic()
+
+	def fail(self, text):
+		"""Says why something was not measured; the run goes on, its exit status tells."""
+		self.failures.append(text)
+		print(f"  NOT MEASURED: {text}", flush=True)
+
+	def pick(self, whole, quick, smoke):
+		return smoke if self.smoke else quick if self.quick else whole
+
+
+def complete(name, figure, hz):
+	"""The row of a figure: every key is there, and a packet's cycles are told in the other units as well."""
+	row = {key: None for key in KEYS}
+	row["workers"] = 1
+	row.update({key: value for key, value in figure.items() if not key.startswith("_")})
+	row["bench"] = name
+	if row["cycles_per_packet"] and row["mpps"] is None and hz:
+		row["mpps"] = round(hz / row["cycles_per_packet"] / 1e6, 3)
+		row["gbps"] = round(row["mpps"] * row["size"] * 8 / 1000, 3) if row["size"] else None
+	row["budget"] = row.get("budget") or budget.of(row)
+	row["reference"] = dict(row["reference"] or {})
+	if budget.vpp(row):
+		row["reference"][budget.NOTED] = budget.vpp(row)
+	return row
+
+
+class Rows:
+	"""All rows of a run, in the order in which they came; each is appended to the file as it comes. finish() puts the file's part of this
+	run in order: one line for each figure, with its final mark."""
+
+	def __init__(self, path, machine):
+		self.path, self.rows, self.agains, self.kinds, self.machine = path, [], [], [], machine
+		self.start = os.path.getsize(path) if path and os.path.exists(path) else 0
+
+	def add(self, name, figure, hz):
+		row = {**complete(name, figure, hz), "time": int(time.time())}
+		self.rows.append(row)
+		self.agains.append(figure.get("_again"))
+		size = budget.nearest(row["size"]) if isinstance(row["size"], int) else None
+		self.kinds.append((figure.get("_kind"), row["direction"] == "in", row["size"] if size is None else size, row.get("inside")))
+		self.write([row])
+		return row
+
+	def write(self, rows):
+		if self.path:
+			with open(self.path, "a") as file:
+				file.writelines(json.dumps({**row, "machine": self.machine}) + "\n" for row in rows)
+
+	def lowest(self, kind):
+		"""The source depends on the frame's length alone, so programs that have the same source are one kind."""
+		return min(row["source"] for row, other in zip(self.rows, self.kinds) if other == kind and row.get("source"))
+
+	def mark(self):
+		"""Which rows were taken on a shared core, as far as is known now."""
+		for row, kind in zip(self.rows, self.kinds):
+			if row.get("source"):
+				row["source_lowest"] = self.lowest(kind)
+				row["shared"] = row["source"] > SHARED * row["source_lowest"]
+
+	def repeat(self, context):
+		"""Marked rows again, the most disturbed ones first, while there is time."""
+		for turn in range(AGAIN):
+			self.mark()
+			marked = [n for n, row in enumerate(self.rows) if row.get("shared") and self.agains[n]]
+			units = {}
+			for n in sorted(marked, key=lambda n: -self.rows[n]["source"] / self.rows[n]["source_lowest"]):
+				units.setdefault(self.agains[n][0], self.agains[n])
+			for key, seconds, part in units.values():
+				if context.left() < seconds:
+					print(f"  no time left for {key} again", flush=True)
+					continue
+				print(f"again ({turn + 1}), the core was shared: {key}", flush=True)
+				try:
+					for figure in part(context):
+						self.replace(figure, context.hz)
+				except Exception as error:  # what was measured before stays
+					print(f"  {key}: not measured again: {error}", flush=True)
+		self.mark()
+
+	def replace(self, figure, hz):
+		"""Keeps the one with the lower source, and says what the other was."""
+		for n, old in enumerate(self.rows):
+			if old.get("figure") != figure.get("figure") or not old.get("source") or not figure.get("source"):
+				continue
+			new = complete(old["bench"], figure, hz)
+			kept, other = (new, old) if new["source"] < old["source"] else (old, new)
+			tried = old.get("tried", []) + [{"value": other["value"], "source": other["source"]}]
+			self.rows[n] = {**kept, "time": int(time.time()), "tried": tried}
+			print(f"  {old['figure']}: {old['value']} (source {old['source']}), again {new['value']} (source {new['source']})", flush=True)
+			return
+
+	def finish(self):
+		self.mark()
+		if self.path and self.rows:
+			with open(self.path, "r+") as file:
+				file.truncate(self.start)
+			self.write(self.rows)
