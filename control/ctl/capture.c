@@ -23,7 +23,7 @@ struct block {
 
 static void put(struct block *block, const void *octets, size_t length)
 {
-	if (length <= sizeof(block->octets) - block->used) {
+	if (length && length <= sizeof(block->octets) - block->used) {
 		memcpy(block->octets + block->used, octets, length);
 		block->used += length;
 	}
@@ -93,14 +93,24 @@ FILE *capture_open(const char *path)
 	return NULL;
 }
 
+/* Value of a hexadecimal digit as operators' JSON has them; 16 for anything else. */
+static unsigned digit_value(char digit)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = digit ? strchr(digits, digit) : NULL;
+
+	return found ? (unsigned)(found - digits) : 16;
+}
+
 static size_t unhex(const char *text, uint8_t *octets)
 {
 	size_t length = 0;
-	unsigned value;
 
-	while (text && length < OCTETS_MAX && sscanf(text, "%2x", &value) == 1 && text[1]) {
-		octets[length++] = (uint8_t)value;
-		text += 2;
+	for (; text && text[0] && length < OCTETS_MAX; text += 2) {
+		unsigned high = digit_value(text[0]), low = digit_value(text[1]);
+		if (high > 15 || low > 15)
+			break;
+		octets[length++] = (uint8_t)(high << 4 | low);
 	}
 	return length;
 }

@@ -79,11 +79,11 @@ int kernel_homeport_connect(const char *path, uint64_t instance, bool *told)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	uint8_t octets[KEYING_MESSAGE_MAX];
-	size_t length;
+	size_t length, path_length = strlen(path);
 	int fd;
 
 	length = encode_hello(instance, octets);
-	if (!length || strlen(path) >= sizeof(sun.sun_path))
+	if (!length || path_length >= sizeof(sun.sun_path))
 	{
 		if (!*told)
 		{
@@ -92,7 +92,7 @@ int kernel_homeport_connect(const char *path, uint64_t instance, bool *told)
 		}
 		return -1;
 	}
-	strcpy(sun.sun_path, path);
+	memcpy(sun.sun_path, path, path_length + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 ||
 		connect(fd, (struct sockaddr*)&sun, sizeof(sun)) < 0)

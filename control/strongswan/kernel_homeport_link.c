@@ -270,7 +270,7 @@ static bool receive_all(private_kernel_homeport_link_t *this, bool *greeted)
  *
  * @return			events of the socket
  */
-static int wait_for_events(private_kernel_homeport_link_t *this, int events,
+static int wait_for_events(private_kernel_homeport_link_t *this, short events,
 						   int ms)
 {
 	struct pollfd fds[] = {
@@ -330,7 +330,7 @@ static void serve(private_kernel_homeport_link_t *this, bool *greeted)
  */
 static void *run(private_kernel_homeport_link_t *this)
 {
-	u_int pause = RECONNECT_MIN;
+	int pause = RECONNECT_MIN;
 	bool told = FALSE, greeted;
 
 	/* ends by itself */

@@ -207,7 +207,7 @@ status_t kernel_homeport_policies_query(kernel_homeport_core_t *this,
 	{	/* charon goes on with the time that it knows */
 		return FAILED;
 	}
-	*use_time = answer.policy_state.last_use_s;
+	*use_time = (time_t)answer.policy_state.last_use_s;
 	return SUCCESS;
 }
 

@@ -96,7 +96,7 @@ static CRYPTO_KEY_INLINE void crypto_key_prefetch_gcm(
 	const struct crypto_key *key, uint32_t key_length, uint32_t length, enum crypto_key_use use)
 {
 	const char *line = (const char *)key, *last = line + sizeof(*key) - 64;
-	const char *power = line + sizeof(*key) - ((length + 15) / 16 + 3) * 16;
+	const char *power = line + sizeof(*key) - (size_t)(((length + 15) / 16 + 3) * 16);
 	const char *round = line + (key_length > 16 ? 256 : 192);
 
 	crypto_key_line(line, use);
