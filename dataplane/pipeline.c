@@ -86,7 +86,7 @@
 #include <rte_ether.h>
 #include <stdlib.h>
 
-#define QUEUE_SIZE            512
+#define QUEUE_SIZE            1024
 #define LIMITER_SLOTS         4096
 #define REASSEMBLY_DATAGRAMS  256
 #define REASSEMBLY_TIMEOUT_MS 30000 /* HA4-MTU-16 */
@@ -361,7 +361,7 @@ void pipeline_receive_burst(
 	struct worker_counters *counters = worker->counters;
 	const struct port *from = &worker->ports[port];
 	uint64_t bytes = 0;
-	uint32_t stay;
+	uint64_t stay;
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -370,11 +370,11 @@ void pipeline_receive_burst(
 	}
 	counters->received_port_bytes += bytes;
 	counters->received_port += count;
-	stay = ~lane_receive(worker, port, packets, count) & (uint32_t)((UINT64_C(1) << count) - 1);
-	for (uint32_t bits = stay; bits != 0; bits &= bits - 1)
-		rte_prefetch0(packet_get(packets[__builtin_ctz(bits)]));
-	for (uint32_t bits = stay; bits != 0; bits &= bits - 1) {
-		unsigned i = (unsigned)__builtin_ctz(bits);
+	stay = ~lane_receive(worker, port, packets, count) & lane_all(count);
+	for (uint64_t bits = stay; bits != 0; bits &= bits - 1)
+		rte_prefetch0(packet_get(packets[__builtin_ctzll(bits)]));
+	for (uint64_t bits = stay; bits != 0; bits &= bits - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(bits);
 		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
 		packets[left++] = packets[i];
 	}

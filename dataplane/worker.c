@@ -41,6 +41,7 @@ int worker_init(struct worker *worker, unsigned index, struct tables *tables,
 	worker->tsc_hz = worker->clock.hz;
 	idle_init(&worker->idle, settings->idle == IDLE_POLL, settings->idle_sleep_max_us,
 		worker->tsc_hz);
+	worker->burst = BURST_SIZE;
 	worker_clock(worker);
 	int error = punt_worker_init(worker);
 	return error ? error : pipeline_worker_init(worker);
@@ -195,7 +196,7 @@ static unsigned worker_turn(struct worker *worker)
 		found += handover_poll(worker);
 	for (unsigned i = 0; i < worker->rx_count; i++) {
 		const struct rx_queue *rx = &worker->rx[i];
-		uint16_t count = rte_eth_rx_burst(rx->ethdev, rx->queue, packets, BURST_SIZE);
+		uint16_t count = rte_eth_rx_burst(rx->ethdev, rx->queue, packets, worker->burst);
 		if (count == 0)
 			continue;
 		found += count;

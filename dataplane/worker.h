@@ -7,6 +7,7 @@
 #define DATAPLANE_WORKER_H
 
 #include "dataplane/idle.h"
+#include "dataplane/table/slot_table.h"
 #include "dataplane/table/tables.h"
 #include "dataplane/tsc_clock.h"
 
@@ -17,7 +18,15 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-#define BURST_SIZE   32
+/*
+ * Packets that go through lanes and steps together. More of them hide more of the memory behind one
+ * packet's lines, until they drive each other out of the first cache: what ESP touches is so much
+ * that half as many are best (docs/decisions/0130).
+ */
+#define BURST_SIZE     64
+#define BURST_SIZE_ESP 32
+static_assert(BURST_SIZE <= LOOKUP_BURST, "one lookup for a whole burst");
+
 #define WORKER_LANES 8
 
 struct port {            /* read-only for workers after start, but for `up` */
@@ -68,7 +77,9 @@ struct worker {
 	bool lanes_off;               /* dataplane/lane: every packet takes the steps */
 	struct lane_way *ways;        /* lane/way.c */
 	uint64_t lane_taken[WORKER_LANES]; /* packets, by enum lane_kind */
-	uint64_t now_tsc;                  /* read once a burst */
+	uint16_t burst;   /* how many to ask a device for, as the last one was: BURST_SIZE or
+			     BURST_SIZE_ESP */
+	uint64_t now_tsc; /* read once a burst */
 	uint64_t tsc_hz;
 	monotonic now_ns; /* CLOCK_MONOTONIC that belongs to now_tsc */
 	const struct config_dataplane *settings;

@@ -121,7 +121,7 @@ void esp_in_lane(struct lane_burst *burst)
 	if (lane.count == 0)
 		return;
 	for (unsigned i = 0; i < lane.count; i++)
-		burst->taken |= UINT32_C(1) << lane.arrivals[i].work.index;
+		burst->taken |= UINT64_C(1) << lane.arrivals[i].work.index;
 	worker->lane_taken[LANE_ESP_IN] += lane.count;
 	esp_in_open(&lane);
 	esp_in_finish(&lane);

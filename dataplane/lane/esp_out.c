@@ -103,11 +103,11 @@ static void works_begin(
 	be32 before = 0; /* no packet's */
 
 	works->count = 0;
-	for (uint32_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
+	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
 		struct work *w = &works->of[works->count++];
 		be32 destination;
 
-		w->index = (uint8_t)__builtin_ctz(bits);
+		w->index = (uint8_t)__builtin_ctzll(bits);
 		w->frame = burst->frames[w->index];
 		destination = lane_ip(w->frame)->dst_addr;
 		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
@@ -265,18 +265,17 @@ static void check_all(struct lane_burst *burst, struct works *works)
 {
 	uint32_t asked = tables_agent_flags(burst->worker->tables) &
 			 (AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG);
-	uint32_t others =
-		~(burst->usual | burst->taken) & (uint32_t)((UINT64_C(1) << burst->count) - 1);
+	uint64_t others = ~(burst->usual | burst->taken) & lane_all(burst->count);
 	struct lane_left left = {0};
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < works->count; i++) {
 		struct work *w = &works->of[i];
 		const struct work *before = kept > 0 ? &works->of[kept - 1] : NULL;
-		uint32_t place = UINT32_C(1) << w->index;
+		uint64_t place = UINT64_C(1) << w->index;
 
 		for (; unlikely((others & (place - 1)) != 0); others &= others - 1)
-			lane_leave(&left, burst->frames[__builtin_ctz(others)]);
+			lane_leave(&left, burst->frames[__builtin_ctzll(others)]);
 		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr)) ||
 			unlikely(!is_straight(burst, w, before, asked))) {
 			lane_leave(&left, w->frame);

@@ -173,7 +173,7 @@ static void send_all(const struct forward_burst *f, struct works *works)
 		}
 		finish(f, w, way);
 		lane_send(worker, way->port, w->frame);
-		f->burst->taken |= UINT32_C(1) << w->index;
+		f->burst->taken |= UINT64_C(1) << w->index;
 		works->taken[w->kind]++;
 	}
 	for (unsigned i = LANE_FORWARD; i < LANE_COUNT; i++)

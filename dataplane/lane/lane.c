@@ -75,8 +75,8 @@ void lane_parse(struct lane_burst *burst)
 	for (unsigned i = 0; i < burst->count; i++) {
 		if (!is_usual(burst->frames[i], mac))
 			continue;
-		burst->usual |= UINT32_C(1) << i;
-		burst->esp |= (uint32_t)may_be_esp(burst->frames[i]) << i;
+		burst->usual |= UINT64_C(1) << i;
+		burst->esp |= (uint64_t)may_be_esp(burst->frames[i]) << i;
 	}
 }
 
@@ -98,7 +98,7 @@ void lane_leave(struct lane_left *left, const struct rte_mbuf *frame)
 	left->sources = left->destinations = UINT64_MAX; /* nobody can say: all of them */
 }
 
-uint32_t lane_receive(
+uint64_t lane_receive(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
 {
 	struct lane_burst burst = {.worker = worker,
@@ -106,15 +106,20 @@ uint32_t lane_receive(
 		.ground = tables_ground(worker->tables),
 		.count = count,
 		.frames = packets};
+	uint64_t before;
 
 	if (worker->lanes_off)
 		return 0;
 	lane_parse(&burst);
 	if (burst.esp != 0)
 		esp_in_lane(&burst);
+	before = worker->lane_taken[LANE_ESP_OUT];
 	if ((burst.usual & ~burst.taken) != 0)
 		esp_out_lane(&burst);
 	if ((burst.usual & ~burst.taken) != 0)
 		forward_lane(&burst);
+	worker->burst = burst.esp != 0 || worker->lane_taken[LANE_ESP_OUT] != before
+				? BURST_SIZE_ESP
+				: BURST_SIZE;
 	return burst.taken;
 }

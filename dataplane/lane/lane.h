@@ -61,9 +61,9 @@ struct lane_burst {
 	struct worker *worker;
 	const struct port *from;
 	uint32_t ground; /* tables_ground: one value for the whole burst */
-	uint32_t usual;  /* bit i: frame i is what lane_parse promises */
-	uint32_t esp;    /* bit i: and may be ESP, in UDP or not */
-	uint32_t taken;  /* bit i: a lane took it; it is not the burst's any more */
+	uint64_t usual;  /* bit i: frame i is what lane_parse promises */
+	uint64_t esp;    /* bit i: and may be ESP, in UDP or not */
+	uint64_t taken;  /* bit i: a lane took it; it is not the burst's any more */
 	unsigned count;
 	struct rte_mbuf **frames;
 	const struct neighbor *free; /* nobody waits for it: the last one that was asked about */
@@ -73,8 +73,9 @@ struct lane_burst {
  * Shows the burst to the lanes. Returns a bit for each frame that one of them took; the others are
  * untouched. Frames are counted as received already; struct packet is not set up yet, and a lane
  * that hands a frame to a step gives it its place in the burst, from 1, as packet.order.
+ * Says in worker->burst how many frames to ask for next time.
  */
-uint32_t lane_receive(
+uint64_t lane_receive(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count);
 
 /*
@@ -84,6 +85,12 @@ uint32_t lane_receive(
  * addresses.
  */
 void lane_parse(struct lane_burst *burst);
+
+/* A bit for each of `count` frames, up to 64. */
+static inline uint64_t lane_all(unsigned count)
+{
+	return count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+}
 
 /* The IPv4 header of a usual frame. */
 static inline struct rte_ipv4_hdr *lane_ip(struct rte_mbuf *frame)

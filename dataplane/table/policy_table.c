@@ -9,11 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define POLICY_GOES  UINT32_MAX
-#define VERSIONS     1024u /* power of two */
-#define NEVER        UINT64_MAX
-#define SPARE_MAX    65536u
-#define LOOKUP_BURST 32u
+#define POLICY_GOES UINT32_MAX
+#define VERSIONS    1024u /* power of two */
+#define NEVER       UINT64_MAX
+#define SPARE_MAX   65536u
 
 struct policy_change {
 	uint32_t slot;

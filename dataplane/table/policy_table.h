@@ -99,7 +99,7 @@ void policy_table_collect(struct policy_table *table);
 bool policy_table_vrf_used(const struct policy_table *table, uint16_t vrf);
 /* Any policy of POLICY_NESTED: ESP of ours is judged as well. Worker. */
 bool policy_table_nested(const struct policy_table *table);
-/* First match for each of up to BURST_SIZE (32) keys, all by one version. Worker. */
+/* First match for each of up to LOOKUP_BURST keys, all by one version. Worker. */
 void policy_table_lookup_burst(const struct policy_table *table, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);
 

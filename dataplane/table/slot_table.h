@@ -39,6 +39,7 @@
 #endif
 #endif
 
+#define LOOKUP_BURST        64 /* keys that one lookup of a burst takes at most */
 #define SLOT_BUCKET_ENTRIES 7
 
 struct slot_bucket { /* written by the main lcore, read by all */

@@ -201,7 +201,7 @@ const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 /* The same for a burst, prefetched: out[i] may be NULL. */
 void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *home, unsigned count, const struct tunnel **out);
-/* The same for up to 32 IPv4 addresses of one vrf. */
+/* The same for up to LOOKUP_BURST IPv4 addresses of one vrf. */
 void tables_home_v4_burst(const struct tables *t, uint16_t vrf, const be32 *homes, unsigned count,
 	const struct tunnel **out);
 const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf,
@@ -231,7 +231,7 @@ const struct home_network *tables_home_network_lookup(
 const struct home_network *tables_home_network_of_port(const struct tables *t, uint16_t port);
 const struct route *tables_route_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *destination);
-/* The same for a burst of up to 32, prefetched: out[i] may be NULL. */
+/* The same for a burst of up to LOOKUP_BURST, prefetched: out[i] may be NULL. */
 void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *const *destination, unsigned count, const struct route **out);
 /* The same for IPv4 addresses of one vrf. */
@@ -267,7 +267,7 @@ const struct neighbor *tables_neighbor_at(const struct tables *t, uint32_t numbe
 /* True when the vrf has any security policy: then what matches none is discarded, else bypassed. */
 bool tables_policies_used(const struct tables *t, uint16_t vrf);
 bool tables_policies_nested(const struct tables *t);
-/* First match for each of up to 32 keys, all judged by one version of the SPD. */
+/* First match for each of up to LOOKUP_BURST keys, all judged by one version of the SPD. */
 void tables_policy_lookup_burst(const struct tables *t, const struct policy_key *keys,
 	unsigned count, struct policy_verdict *verdicts);
 /* For policy_host.h. */

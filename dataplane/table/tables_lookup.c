@@ -3,10 +3,6 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
-/* A burst of lookups is cut into pieces of this many, so that their lines stay in the first cache.
- */
-#define LOOKUP_BURST 32
-
 const struct tunnel *tables_home_lookup(
 	const struct tables *t, uint16_t vrf, const struct ip_address *home)
 {

@@ -123,20 +123,21 @@ static double piece_time(const struct shape *shape, bool run)
 	struct rte_mbuf *packets[BURST_SIZE];
 	uint64_t from = rte_rdtsc();
 
-	for (unsigned done = 0; done < PIECE; done += BURST_SIZE) {
-		if (rte_pktmbuf_alloc_bulk(worker->pool, packets, BURST_SIZE))
+	for (unsigned done = 0, count; done < PIECE; done += count) {
+		count = RTE_MIN(worker->burst, PIECE - done);
+		if (rte_pktmbuf_alloc_bulk(worker->pool, packets, count))
 			exit(1);
-		for (unsigned i = 0; i < BURST_SIZE; i++) {
+		for (unsigned i = 0; i < count; i++) {
 			uint16_t length = lengths[done + i];
 			memcpy(rte_pktmbuf_mtod(packets[i], void *), frames[done + i], length);
 			packets[i]->data_len = length;
 			packets[i]->pkt_len = length;
 		}
 		if (!run) {
-			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
+			rte_pktmbuf_free_bulk(packets, count);
 			continue;
 		}
-		path_bench_receive(worker, port, packets, BURST_SIZE);
+		path_bench_receive(worker, port, packets, (uint16_t)count);
 		worker_flush(worker);
 	}
 	return (double)(rte_rdtsc() - from) / PIECE;

@@ -163,17 +163,17 @@ static void gap_count(struct load *load, struct load_phase *phase, double second
 
 static void turn(struct load *load, struct schedule *schedule, unsigned *next, double *now)
 {
+	const double most = load->worker->burst;
 	struct load_phase *phase = &load->phases[load->phase];
-	double due = load->rate > 0 ? (*now - schedule->from) * load->rate - schedule->taken
-				    : BURST_SIZE;
-	unsigned count = due < 0 ? 0 : (unsigned)RTE_MIN(due, (double)BURST_SIZE);
+	double due = load->rate > 0 ? (*now - schedule->from) * load->rate - schedule->taken : most;
+	unsigned count = due < 0 ? 0 : (unsigned)RTE_MIN(due, most);
 
 	if (load->rate > 0 && due > LOAD_QUEUE) {
 		uint64_t lost = (uint64_t)(due - LOAD_QUEUE);
 		loss_count(load, phase, lost);
 		schedule->taken += (double)lost;
 	}
-	if (due < BURST_SIZE) /* it has caught up */
+	if (due < most) /* it has caught up */
 		load->gap_packets = 0;
 	if (count > 0)
 		burst_run(load->worker, next, count);

@@ -124,10 +124,11 @@ static double piece_cycles(const struct bench_path *path, const uint8_t *templat
 	struct rte_mbuf *packets[BURST_SIZE];
 	double from = cycles_now();
 
-	for (uint32_t done = 0; done < packet_count; done += BURST_SIZE) {
-		if (rte_pktmbuf_alloc_bulk(workers[0].pool, packets, BURST_SIZE))
+	for (uint32_t done = 0, count; done < packet_count; done += count) {
+		count = RTE_MIN(workers[0].burst, packet_count - done);
+		if (rte_pktmbuf_alloc_bulk(workers[0].pool, packets, count))
 			exit(1);
-		for (unsigned i = 0; i < BURST_SIZE; i++) {
+		for (unsigned i = 0; i < count; i++) {
 			uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
 			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
 			frame_copy(frame, template, size);
@@ -136,10 +137,10 @@ static double piece_cycles(const struct bench_path *path, const uint8_t *templat
 			packets[i]->pkt_len = size;
 		}
 		if (!run) {
-			rte_pktmbuf_free_bulk(packets, BURST_SIZE);
+			rte_pktmbuf_free_bulk(packets, count);
 			continue;
 		}
-		path_bench_receive(&workers[0], 0, packets, BURST_SIZE);
+		path_bench_receive(&workers[0], 0, packets, (uint16_t)count);
 		worker_flush(&workers[0]);
 	}
 	return cycles_now() - from;

@@ -106,19 +106,19 @@ static void order_check(struct runner *r, const struct tx_buffer *tx)
 	}
 }
 
-static void burst_run(struct runner *r, const uint8_t (*frames)[ROOM])
+static void burst_run(struct runner *r, const uint8_t (*frames)[ROOM], unsigned count)
 {
 	unsigned port = r->shape->direction == OUT ? ESP_PAIRS_PORT : 0;
 	struct rte_mbuf *packets[BURST_SIZE];
 
-	if (rte_pktmbuf_alloc_bulk(r->worker->pool, packets, BURST_SIZE))
+	if (rte_pktmbuf_alloc_bulk(r->worker->pool, packets, count))
 		exit(1);
-	for (unsigned i = 0; i < BURST_SIZE; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		memcpy(rte_pktmbuf_mtod(packets[i], void *), frames[i], ROOM);
 		packets[i]->data_len = r->length;
 		packets[i]->pkt_len = r->length;
 	}
-	path_bench_receive(r->worker, port, packets, BURST_SIZE);
+	path_bench_receive(r->worker, port, packets, (uint16_t)count);
 	if (r->shape->pairs == 1 && r->shape->direction == OUT)
 		order_check(r, &r->worker->tx[0]);
 	worker_flush(r->worker);
@@ -141,14 +141,15 @@ static double piece_run(struct runner *r, const uint8_t (*frames)[ROOM])
 	bool together = r->other && r->shape->pairs == 1 && r->shape->direction == IN;
 	double waited = 0, from = now_s();
 
-	for (unsigned done = 0; done < PIECE; done += BURST_SIZE) {
+	for (unsigned done = 0, count; done < PIECE; done += count) {
+		count = RTE_MIN(r->worker->burst, PIECE - done);
 		if (together && r->bursts > r->other->bursts + AHEAD && !r->other->done) {
 			double start = now_s();
 			while (r->bursts > r->other->bursts + AHEAD && !r->other->done)
 				sched_yield();
 			waited += now_s() - start;
 		}
-		burst_run(r, frames + done);
+		burst_run(r, frames + done, count);
 		r->bursts++;
 	}
 	return now_s() - from - waited;

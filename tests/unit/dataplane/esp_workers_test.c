@@ -46,7 +46,7 @@
 #define PORTS       3
 #define ROUNDS      200
 #define BURSTS      8 /* of each worker in a round */
-#define PER_ROUND   (WORKERS * BURSTS * BURST_SIZE)
+#define PER_ROUND   (WORKERS * BURSTS * BURST_SIZE_ESP)
 #define PACKETS     (ROUNDS * PER_ROUND)
 #define WINDOW      1024 /* above PER_ROUND: nothing is late */
 #define SAS         4
@@ -190,19 +190,20 @@ static struct rte_mbuf *clear_packet(uint32_t identity)
 
 static void send_clear(struct side *side)
 {
-	struct rte_mbuf *packets[BURST_SIZE];
+	struct rte_mbuf *packets[BURST_SIZE_ESP];
 
-	for (unsigned i = 0; i < BURST_SIZE; i++)
+	for (unsigned i = 0; i < BURST_SIZE_ESP; i++)
 		packets[i] = clear_packet(side->first_identity++);
-	pipeline_receive_burst(&side->worker, 2, packets, BURST_SIZE);
+	pipeline_receive_burst(&side->worker, 2, packets, BURST_SIZE_ESP);
 	worker_flush(&side->worker);
 }
 
 /* False when nothing waited. */
 static bool receive_wire(struct side *side)
 {
-	struct rte_mbuf *packets[BURST_SIZE];
-	unsigned count = rte_ring_sc_dequeue_burst(side->wire, (void **)packets, BURST_SIZE, NULL);
+	struct rte_mbuf *packets[BURST_SIZE_ESP];
+	unsigned count =
+		rte_ring_sc_dequeue_burst(side->wire, (void **)packets, BURST_SIZE_ESP, NULL);
 
 	for (unsigned i = 0; i < count; i++)
 		memcpy(rte_pktmbuf_mtod(packets[i], char *), (uint8_t[]){2, 0, 0, 0, 1, 1}, 6);
@@ -694,8 +695,8 @@ static void one_sa_moves(void **state)
 // MP-04: the owner does not look; what finds no room is counted, the rest arrives
 static void ring_full(void **state)
 {
-	const unsigned bursts = HANDOVER_SLOTS / BURST_SIZE + 2, room = HANDOVER_SLOTS - 1;
-	const unsigned sent = bursts * BURST_SIZE;
+	const unsigned bursts = HANDOVER_SLOTS / BURST_SIZE_ESP + 2, room = HANDOVER_SLOTS - 1;
+	const unsigned sent = bursts * BURST_SIZE_ESP;
 	(void)state;
 
 	owned = true;

@@ -612,8 +612,9 @@ static void burst(struct script *s, unsigned port)
 {
 	static struct frame f;
 	struct rte_mbuf *packets[BURST_SIZE], *held[BURST_SIZE];
-	unsigned count = 1 + next(s, s->waiting ? WAIT_MAX : BURST_SIZE),
-		 peer = next(s, PEERS_COUNT), holding = 0;
+	unsigned most = next(s, 8) == 0 ? BURST_SIZE : BURST_SIZE_ESP;
+	unsigned count = 1 + next(s, s->waiting ? WAIT_MAX : most), peer = next(s, PEERS_COUNT),
+		 holding = 0;
 	bool one = next(s, 3) == 0, plain = next(s, 3) != 0;
 
 	s->calm = next(s, 2);
