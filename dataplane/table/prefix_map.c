@@ -8,9 +8,8 @@ int prefix_map_init(struct prefix_map *map, struct retirement *retirement, uint3
 	uint32_t limit, uint16_t vrf_count)
 {
 	uint32_t spare = limit < SPARE_MAX ? limit + 16 : SPARE_MAX;
-	/* An IPv4 prefix makes at most two nodes, an IPv6 /64 six; neighbours share. Address space
-	 * only. */
-	uint32_t nodes = (limit < 1u << 20 ? limit : 1u << 20) * 6 + 4096;
+	/* A prefix makes at most two nodes; neighbours share. Address space only. */
+	uint32_t nodes = (limit < 1u << 20 ? limit : 1u << 20) * 2 + 4096;
 	int error;
 
 	*map = (struct prefix_map){
@@ -26,6 +25,8 @@ int prefix_map_init(struct prefix_map *map, struct retirement *retirement, uint3
 			limit + spare);
 	if (!error)
 		error = slab_init(&map->nodes, PREFIX_MAP_NODE * sizeof(uint32_t), nodes);
+	if (!error)
+		error = prefix_lengths_init(&map->lengths, vrf_count);
 	if (error)
 		prefix_map_fini(map);
 	return error;
@@ -38,6 +39,7 @@ void prefix_map_fini(struct prefix_map *map)
 	slot_table_fini(&map->rules);
 	slab_fini(&map->objects);
 	slab_fini(&map->nodes);
+	prefix_lengths_fini(&map->lengths);
 }
 
 static struct prefix_key *object_at(const struct prefix_map *map, uint32_t slot)
@@ -50,30 +52,23 @@ static uint32_t *node_at(const struct prefix_map *map, uint32_t entry)
 	return slab_at(&map->nodes, entry & ~PREFIX_MAP_CHILD);
 }
 
-static uint64_t rule_hash(
-	const struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix)
-{
-	return slot_table_hash(&map->rules, &prefix->address, (uint64_t)vrf << 8 | prefix->length);
-}
-
-static bool rule_match(const void *key, const void *objects, uint32_t slot)
-{
-	const struct prefix_key *wanted = key;
-	const struct prefix_key *found = slab_at(objects, slot);
-	return found->vrf == wanted->vrf && ip_prefix_equal(&found->prefix, &wanted->prefix);
-}
-
 static uint32_t rule_find(
 	const struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix)
 {
 	struct prefix_key key = {.prefix = *prefix, .vrf = vrf};
-	return slot_table_find(
-		&map->rules, rule_hash(map, vrf, prefix), rule_match, &key, &map->objects);
+	return slot_table_find(&map->rules, prefix_map_hash(map, vrf, prefix), prefix_map_match,
+		&key, &map->objects);
 }
 
 static bool prefix_is_v4(const struct ip_prefix *prefix)
 {
 	return ip_address_is_v4(&prefix->address) && prefix->length >= PREFIX_MAP_V4_BITS;
+}
+
+/* Found by the hash alone, not in the trie. */
+static bool prefix_is_long(const struct ip_prefix *prefix)
+{
+	return !prefix_is_v4(prefix) && prefix->length >= PREFIX_LENGTHS_BELOW;
 }
 
 /* One rewriting of the entries under a prefix: from what, to what. */
@@ -201,6 +196,11 @@ static struct change change_make(const struct ip_prefix *prefix)
 	};
 }
 
+static void version_change(struct prefix_map *map)
+{
+	__atomic_store_n(&map->version, map->version + 1, __ATOMIC_RELEASE);
+}
+
 int prefix_map_set(struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix,
 	const void *payload, uint32_t generation)
 {
@@ -223,18 +223,24 @@ int prefix_map_set(struct prefix_map *map, uint16_t vrf, const struct ip_prefix 
 	change.new_slot = slot;
 	if (old) {
 		change.old_slot = old;
-		change_apply(map, root, &change);
-		slot_table_replace(&map->rules, rule_hash(map, vrf, prefix), old, slot);
+		if (!prefix_is_long(prefix))
+			change_apply(map, root, &change);
+		slot_table_replace(&map->rules, prefix_map_hash(map, vrf, prefix), old, slot);
 		retirement_add(map->retirement, &map->objects, old);
+		version_change(map);
 		return 0;
 	}
-	if (nodes_make(map, root, change.key, change.length)) {
+	if (prefix_is_long(prefix)) {
+		prefix_lengths_add(&map->lengths, vrf, prefix);
+	} else if (nodes_make(map, root, change.key, change.length)) {
 		slab_give(&map->objects, slot);
 		return -ENOSPC;
+	} else {
+		change.insert = true;
+		change_apply(map, root, &change);
 	}
-	change.insert = true;
-	change_apply(map, root, &change);
-	slot_table_insert(&map->rules, rule_hash(map, vrf, prefix), slot);
+	slot_table_insert(&map->rules, prefix_map_hash(map, vrf, prefix), slot);
+	version_change(map);
 	return 0;
 }
 
@@ -260,11 +266,16 @@ bool prefix_map_remove(struct prefix_map *map, uint16_t vrf, const struct ip_pre
 
 	if (!slot)
 		return false;
-	change.old_slot = slot;
-	change.new_slot = covering_find(map, vrf, prefix);
-	change_apply(map, prefix_map_root(map, vrf, prefix_is_v4(prefix)), &change);
-	slot_table_remove(&map->rules, rule_hash(map, vrf, prefix), slot);
+	if (prefix_is_long(prefix)) {
+		prefix_lengths_remove(&map->lengths, vrf, prefix);
+	} else {
+		change.old_slot = slot;
+		change.new_slot = covering_find(map, vrf, prefix);
+		change_apply(map, prefix_map_root(map, vrf, prefix_is_v4(prefix)), &change);
+	}
+	slot_table_remove(&map->rules, prefix_map_hash(map, vrf, prefix), slot);
 	retirement_add(map->retirement, &map->objects, slot);
+	version_change(map);
 	return true;
 }
 

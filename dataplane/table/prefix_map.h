@@ -2,12 +2,20 @@
  * Longest-prefix match to one small immutable object, per VRF and family: routes, mobile networks,
  * home networks.
  *
- * A multibit trie: the root has 65,536 entries for the first 16 bits, every further node 256 for
- * the next 8. An entry is 0, the slot of the object that owns this piece of address space, or CHILD
- * and a node. So IPv4 takes at most three loads, an IPv6 /64 seven. Owners are pushed down to the
- * leaves; an insertion or removal rewrites the entries that change owner with one store each, so a
- * reader sees the old owner or the new one. A node that became uniform is folded into its parent
- * and retired. Roots are touched (made) with the first prefix of a VRF.
+ * IPv4, and IPv6 up to 32 bits: a multibit trie. The root has 65,536 entries for the first 16 bits,
+ * every further node 256 for the next 8. An entry is 0, the slot of the object that owns this piece
+ * of address space, or CHILD and a node. So a lookup takes at most three loads. Owners are pushed
+ * down to the leaves; an insertion or removal rewrites the entries that change owner with one store
+ * each, so a reader sees the old owner or the new one. A node that became uniform is folded into
+ * its parent and retired. Roots are touched (made) with the first prefix of a VRF.
+ *
+ * Longer IPv6 prefixes: the hash of all prefixes, that the writer needs anyway, asked for the
+ * lengths that there are near the address (prefix_lengths.h), longest first, and the trie last. A
+ * gateway has a few of them: /64 for mobile networks, /56 or /48 for homes, /128 for hosts. So a
+ * /64 costs two cold lines, bucket and object, where the trie would touch seven and take a kilobyte
+ * or two for each prefix that is far from the others. A table with dozens of lengths in one place
+ * is as right, but slow. A lookup that had to ask more than once is repeated when a change came in
+ * between (`version`): while one prefix comes and another goes, it finds one of the two.
  *
  * rte_lpm was the other choice: 64 MiB for each VRF and kind, no grace period for IPv6, and EAL
  * memory.
@@ -15,6 +23,7 @@
 #ifndef DATAPLANE_TABLE_PREFIX_MAP_H
 #define DATAPLANE_TABLE_PREFIX_MAP_H
 
+#include "dataplane/table/prefix_lengths.h"
 #include "dataplane/table/slab.h"
 #include "dataplane/table/slot_table.h"
 
@@ -22,6 +31,7 @@
 #define PREFIX_MAP_ROOT    65536 /* entries */
 #define PREFIX_MAP_NODE    256
 #define PREFIX_MAP_V4_BITS 96 /* skipped: the mapped prefix */
+#define PREFIX_MAP_BURST   64 /* addresses */
 
 struct prefix_key { /* at the head of every object */
 	struct ip_prefix prefix;
@@ -33,10 +43,12 @@ struct prefix_map {
 	struct slot_table rules; /* (vrf, prefix) -> object */
 	struct slab objects;     /* struct prefix_key, then the payload */
 	struct slab nodes;
-	uint32_t *roots; /* [vrf][v4, v6][PREFIX_MAP_ROOT] */
+	struct prefix_lengths lengths; /* of IPv6 prefixes that are not in the trie */
+	uint32_t *roots;               /* [vrf][v4, v6][PREFIX_MAP_ROOT] */
 	size_t roots_size;
 	struct retirement *retirement;
 	uint32_t payload_size;
+	uint32_t version; /* another after each change */
 	uint16_t vrf_count;
 };
 
@@ -52,6 +64,21 @@ void prefix_map_sweep(struct prefix_map *map, uint32_t generation);
 /* Calls visit with every payload; main lcore. */
 void prefix_map_walk(const struct prefix_map *map,
 	void (*visit)(void *context, const void *payload), void *context);
+
+/* For `rules`. */
+static inline uint64_t prefix_map_hash(
+	const struct prefix_map *map, uint16_t vrf, const struct ip_prefix *prefix)
+{
+	return slot_table_hash(&map->rules, &prefix->address, (uint64_t)vrf << 8 | prefix->length);
+}
+
+/* The same: key is a struct prefix_key. */
+static inline bool prefix_map_match(const void *key, const void *objects, uint32_t slot)
+{
+	const struct prefix_key *wanted = key, *found = slab_at(objects, slot);
+
+	return found->vrf == wanted->vrf && ip_prefix_equal(&found->prefix, &wanted->prefix);
+}
 
 static inline uint32_t *prefix_map_root(const struct prefix_map *map, uint16_t vrf, bool v4)
 {
@@ -144,13 +171,11 @@ static inline const void *prefix_walk_payload(
 }
 
 /* The payload of the longest prefix that contains the address, or NULL. Workers. */
-static inline const void *prefix_map_lookup(
-	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address)
-{
-	struct prefix_walk walk = prefix_walk_begin(map, vrf, address);
+const void *prefix_map_lookup(
+	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address);
 
-	prefix_walk_end(map, &walk);
-	return prefix_walk_payload(map, &walk);
-}
+/* The same for up to PREFIX_MAP_BURST IPv6 addresses, prefetched. out[i] may be NULL. */
+void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
+	const struct ip_address *addresses, unsigned count, const void **out);
 
 #endif

@@ -237,6 +237,9 @@ void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 /* The same for IPv4 addresses of one vrf. */
 void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *destinations,
 	unsigned count, const struct route **out);
+/* The same for IPv6 ones. */
+void tables_route_v6_burst(const struct tables *t, uint16_t vrf,
+	const struct ip_address *destinations, unsigned count, const struct route **out);
 /* An address of ours in the vrf and family for errors of our own: an agent's, else a kernel
  * address of `port`, else any; NULL. */
 const struct ip_address *tables_own_address(

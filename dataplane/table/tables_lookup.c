@@ -214,6 +214,7 @@ const struct route *tables_route_lookup(
 	return prefix_map_lookup(&t->routes, vrf, destination);
 }
 
+/* Of mixed families: who has many of one asks as below. */
 void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *const *destination, unsigned count, const struct route **out)
 {
@@ -227,11 +228,13 @@ void tables_route_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	if (children & PREFIX_MAP_CHILD) {
 		for (unsigned i = 0; i < count; i++)
 			prefix_walk_step(&t->routes, &walks[i]);
-		for (unsigned i = 0; i < count; i++) /* here an IPv4 walk ends at the latest */
+		for (unsigned i = 0; i < count; i++) /* here a walk ends at the latest */
 			prefix_walk_end(&t->routes, &walks[i]);
 	}
 	for (unsigned i = 0; i < count; i++)
-		out[i] = prefix_walk_payload(&t->routes, &walks[i]);
+		out[i] = ip_address_is_v4(destination[i])
+				 ? prefix_walk_payload(&t->routes, &walks[i])
+				 : prefix_map_lookup(&t->routes, vrf[i], destination[i]);
 }
 
 void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *destinations,
@@ -253,6 +256,16 @@ void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *des
 	}
 	for (unsigned i = 0; i < count; i++)
 		out[i] = prefix_walk_payload(map, &walks[i]);
+}
+
+void tables_route_v6_burst(const struct tables *t, uint16_t vrf,
+	const struct ip_address *destinations, unsigned count, const struct route **out)
+{
+	const void *found[PREFIX_MAP_BURST];
+
+	prefix_map_lookup_v6_burst(&t->routes, vrf, destinations, count, found);
+	for (unsigned i = 0; i < count; i++)
+		out[i] = found[i];
 }
 
 const struct neighbor *tables_neighbor_lookup(
