@@ -104,21 +104,79 @@ static uint16_t inner_write(
 	return length;
 }
 
-/* Behind the outer IP and UDP headers: ESP around the inner packet. Returns the ESP length. */
+/* The inner packet, of mode mc in its tunnel. */
+static uint16_t tunnel_write(
+	const struct population *population, const struct frame_plan *plan, uint8_t *out)
+{
+	const struct profile_group *settings = plan->group->settings;
+
+	if (settings->encapsulation != PROFILE_MC)
+		return inner_write(population, plan, out);
+	uint16_t length = inner_write(population, plan, out + IPV4_HEADER_SIZE);
+	const struct ip_fields ip = {
+		.source = population_tunnel_end(plan->group, plan->node, 0),
+		.destination = settings->agent,
+		.protocol = IP_PROTOCOL_IPV4,
+		.dscp = (uint8_t)settings->dscp,
+		.dont_fragment = settings->dont_fragment,
+		.payload_length = length,
+		.identification = (uint16_t)plan->signature.sequence,
+	};
+	ip_write(out, &ip);
+	return (uint16_t)(IPV4_HEADER_SIZE + length);
+}
+
+/* Around text that is in place, `length` octets. Returns the ESP length. */
+static uint16_t esp_close(const struct population_group *group, uint32_t node,
+	const struct frame_number *number, uint8_t next_header, uint16_t length, uint8_t *out,
+	struct frame_esp *esp)
+{
+	const struct suite *suite = number->suite;
+	uint8_t *text = out + esp_codec_text_offset(suite);
+
+	esp_codec_header_write(out, group->settings->security.spi_up + node, number->number);
+	esp_codec_trailer_write(text + length, esp_codec_padding(suite, length), next_header);
+	esp->text_length = (uint16_t)esp_codec_text_length(suite, length);
+	return (uint16_t)esp_codec_packet_length(suite, length);
+}
+
+/*
+ * Behind the outer IP and UDP headers: ESP around the inner packet. Transport mode around IP-in-IP
+ * looks the same as tunnel mode (RFC 3884 3.1).
+ */
 static uint16_t esp_write(const struct population *population, const struct frame_plan *plan,
 	uint8_t *out, struct frame_esp *esp)
 {
-	const struct suite *suite = plan->suite;
-	uint8_t *text = out + esp_codec_text_offset(suite);
-	uint16_t inner = inner_write(population, plan, text);
+	uint16_t length =
+		tunnel_write(population, plan, out + esp_codec_text_offset(plan->esp.suite));
 
-	esp_codec_header_write(
-		out, plan->group->settings->security.spi_up + plan->node, plan->number);
-	esp_codec_trailer_write(text + inner, esp_codec_padding(suite, inner),
+	return esp_close(plan->group, plan->node, &plan->esp,
 		ip_address_is_v4(&plan->group->settings->node) ? ESP_NEXT_HEADER_IPV4
-							       : ESP_NEXT_HEADER_IPV6);
-	esp->text_length = (uint16_t)esp_codec_text_length(suite, inner);
-	return (uint16_t)esp_codec_packet_length(suite, inner);
+							       : ESP_NEXT_HEADER_IPV6,
+		length, out, esp);
+}
+
+/*
+ * RFC 2004 3.1: the inner header is not a header any more, what it said is in the outer one and in
+ * twelve octets behind it.
+ */
+static uint16_t minimal_write(
+	const struct population *population, const struct frame_plan *plan, uint8_t *out)
+{
+	struct ip_address node = population_node_address(plan->group, plan->node);
+	struct ip_address correspondent = population_correspondent(plan->group, plan->node);
+	const struct tunnel_minimal minimal = {
+		.protocol = IP_PROTOCOL_UDP,
+		.has_source = true,
+		.destination = ip_address_v4(&correspondent),
+		.source = ip_address_v4(&node),
+	};
+	uint16_t length =
+		inner_write(population, plan, out + TUNNEL_MINIMAL_SIZE - IPV4_HEADER_SIZE);
+	struct writer w = writer_make(out, TUNNEL_MINIMAL_SIZE);
+
+	tunnel_minimal_write(&w, &minimal);
+	return (uint16_t)(TUNNEL_MINIMAL_SIZE + length - IPV4_HEADER_SIZE);
 }
 
 /* From the outer IP header on; returns its length. */
@@ -152,6 +210,10 @@ static uint16_t outer_write(const struct population *population, const struct fr
 		length = (uint16_t)(sizeof(gre_header) +
 				    inner_write(population, plan, payload + sizeof(gre_header)));
 		break;
+	case PROFILE_MINIMAL:
+		ip.protocol = IP_PROTOCOL_MINIMAL;
+		length = minimal_write(population, plan, payload);
+		break;
 	case PROFILE_MIP_UDP: // RFC 3519 3.3; no checksum: the inner one covers what matters
 		length = (uint16_t)(UDP_HEADER_SIZE + TUNNEL_MIP_SIZE);
 		payload[8] = MIP4_TUNNEL_DATA;
@@ -163,6 +225,8 @@ static uint16_t outer_write(const struct population *population, const struct fr
 		memcpy(payload, &udp, sizeof(udp));
 		break;
 	case PROFILE_ESP:
+	case PROFILE_IPIP_TRANSPORT:
+	case PROFILE_MC:
 		ip.protocol = IP_PROTOCOL_ESP;
 		length = esp_write(population, plan, payload, esp);
 		esp->offset = header;
@@ -181,26 +245,57 @@ static uint16_t outer_write(const struct population *population, const struct fr
 	return (uint16_t)(header + length);
 }
 
+static void ethernet_put(const struct frame_link *link, uint16_t type, uint8_t *out)
+{
+	struct ethernet_header ethernet = {.type = htons(type)};
+
+	memcpy(ethernet.destination, link->destination, 6);
+	memcpy(ethernet.source, link->source, 6);
+	memcpy(out, &ethernet, sizeof(ethernet));
+}
+
 uint16_t frame_build(const struct population *population, const struct frame_plan *plan,
 	const struct frame_link *link, uint8_t *out, struct frame_esp *esp)
 {
 	const struct profile_group *settings = plan->group->settings;
 	bool encapsulated = plan->up && settings->encapsulation != PROFILE_PLAIN;
-	struct ethernet_header ethernet;
 	uint16_t length;
 
 	*esp = (struct frame_esp){0};
-	memcpy(ethernet.destination, link->destination, 6);
-	memcpy(ethernet.source, link->source, 6);
 	if (encapsulated)
 		length = outer_write(population, plan, out + ETHERNET_HEADER_SIZE, esp);
 	else
 		length = inner_write(population, plan, out + ETHERNET_HEADER_SIZE);
-	ethernet.type = htons(ip_address_is_v4(encapsulated ? &settings->agent : &settings->node)
-				      ? ETHERNET_IPV4
-				      : ETHERNET_IPV6);
-	memcpy(out, &ethernet, sizeof(ethernet));
+	ethernet_put(link,
+		ip_address_is_v4(encapsulated ? &settings->agent : &settings->node) ? ETHERNET_IPV4
+										    : ETHERNET_IPV6,
+		out);
 	if (esp->offset)
 		esp->offset = (uint16_t)(esp->offset + ETHERNET_HEADER_SIZE);
 	return (uint16_t)(ETHERNET_HEADER_SIZE + length);
+}
+
+uint16_t frame_seal(const struct population_group *group, uint32_t node,
+	const struct frame_number *number, const uint8_t *packet, uint16_t length,
+	const struct frame_link *link, uint8_t *out, struct frame_esp *esp)
+{
+	const struct profile_group *settings = group->settings;
+	bool transport = settings->encapsulation == PROFILE_IPIP_TRANSPORT;
+	uint16_t skipped = transport ? IPV4_HEADER_SIZE : 0;
+	uint8_t *payload = out + ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE;
+	struct ip_fields ip = {
+		.source = population_care_of(group, node, group->nodes[node].place),
+		.destination = settings->agent,
+		.protocol = IP_PROTOCOL_ESP,
+	};
+
+	memcpy(payload + esp_codec_text_offset(number->suite), packet + skipped,
+		(size_t)(length - skipped));
+	ip.payload_length = esp_close(group, node, number,
+		transport ? packet[offsetof(struct ipv4_wire, protocol)] : ESP_NEXT_HEADER_IPV4,
+		(uint16_t)(length - skipped), payload, esp);
+	ip_write(out + ETHERNET_HEADER_SIZE, &ip);
+	ethernet_put(link, ETHERNET_IPV4, out);
+	esp->offset = ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE;
+	return (uint16_t)(ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE + ip.payload_length);
 }

@@ -13,13 +13,18 @@
 #include "pktgen/generator/population.h"
 #include "pktgen/generator/signature.h"
 
-/* The most that encapsulation adds to a frame: IPv6, UDP, ESP with the longest IV, padding and ICV.
- */
-#define FRAME_OVERHEAD_MAX (40 + 8 + 8 + 16 + 17 + 32)
+/* The most that encapsulation adds to a frame: IPv6, UDP, ESP with the longest IV, padding and ICV,
+ * a tunnel inside it. */
+#define FRAME_OVERHEAD_MAX (40 + 8 + 8 + 16 + 17 + 32 + 20)
 #define FRAME_SIZE_MAX     (PROFILE_SIZE_MAX + FRAME_OVERHEAD_MAX)
 
 struct frame_link { /* of the port it leaves by */
 	uint8_t source[6], destination[6];
+};
+
+struct frame_number { /* what ESP needs besides keys */
+	const struct suite *suite;
+	uint64_t number;
 };
 
 struct frame_plan {
@@ -28,9 +33,7 @@ struct frame_plan {
 	bool up;
 	uint16_t size; /* of the plain frame, check sequence included */
 	struct signature signature;
-	/* ESP, up: */
-	const struct suite *suite;
-	uint64_t number;
+	struct frame_number esp; /* ESP, up */
 };
 
 struct frame_esp {            /* where ESP lies, for the crypto engine; offset 0: nowhere */
@@ -40,6 +43,13 @@ struct frame_esp {            /* where ESP lies, for the crypto engine; offset 0
 
 /* Writes a frame without check sequence and returns its length. `out` has FRAME_SIZE_MAX octets. */
 uint16_t frame_build(const struct population *population, const struct frame_plan *plan,
+	const struct frame_link *link, uint8_t *out, struct frame_esp *esp);
+/*
+ * Puts a node's own IPv4 packet (a registration) into its ESP, in the mode of its group; the same
+ * otherwise. `packet` has `length` octets, its header no options, and lies elsewhere than `out`.
+ */
+uint16_t frame_seal(const struct population_group *group, uint32_t node,
+	const struct frame_number *number, const uint8_t *packet, uint16_t length,
 	const struct frame_link *link, uint8_t *out, struct frame_esp *esp);
 
 #endif

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 
 #define ORDER_FIRST 1000
-/* A range is at most 62 prefixes; three ranges a group. */
-#define ROUTES_MAX (PROFILE_GROUPS_MAX * 3 * 62)
+/* A range is at most 62 prefixes; four ranges a group. */
+#define ROUTES_MAX (PROFILE_GROUPS_MAX * 4 * 62)
 
 void gateway_config_prefixes(const struct ip_address *first, uint32_t count,
 	void (*each)(void *context, const struct ip_prefix *prefix), void *context)
@@ -83,17 +83,28 @@ static void nodes_write(const struct population *population, FILE *out)
 
 /* ---- security ---- */
 
-/* The correspondents of a group as one selector. */
+/* The correspondents of a group as one selector; the home agent when it is its tunnels that are
+ * protected. */
 static void selector_write(const struct profile_group *group, FILE *out)
 {
 	char text[IP_ADDRESS_TEXT_SIZE];
 	struct ip_address last =
 		population_offset(&group->correspondent, group->correspondents - 1);
 
+	if (profile_is_sealed(group)) {
+		fprintf(out, "\"%s\"", ip_address_format(&group->agent, text));
+		return;
+	}
 	fprintf(out, "\"%s", ip_address_format(&group->correspondent, text));
 	if (group->correspondents > 1)
 		fprintf(out, "-%s", ip_address_format(&last, text));
 	fputc('"', out);
+}
+
+static struct ip_address selector_remote(const struct population_group *group, uint32_t node)
+{
+	return profile_is_sealed(group->settings) ? population_tunnel_end(group, node, 0)
+						  : population_node_address(group, node);
 }
 
 static void association_write(
@@ -102,18 +113,20 @@ static void association_write(
 	const struct profile_group *settings = group->settings;
 	const struct profile_security *security = &settings->security;
 	struct ip_address care_of = population_care_of(group, node, 0);
-	struct ip_address inner = population_node_address(group, node);
+	struct ip_address inner = selector_remote(group, node);
 	char agent[IP_ADDRESS_TEXT_SIZE], text[IP_ADDRESS_TEXT_SIZE];
 	struct secret key;
 
 	fprintf(out,
-		"name = \"%s-%" PRIu32 "\"; local = \"%s\"; remote = \"%s\"; algorithm = \"%s\"; "
-		"esn = %s; replay_window = %" PRIu32 "; spi_in = 0x%" PRIx32 "; spi_out = "
+		"name = \"%s-%" PRIu32 "\"; %slocal = \"%s\"; remote = \"%s\"; "
+		"algorithm = \"%s\"; esn = %s; replay_window = %" PRIu32 "; spi_in = 0x%" PRIx32
+		"; spi_out = "
 		"0x%" PRIx32 "; ",
-		settings->name, node, ip_address_format(&settings->agent, agent),
-		ip_address_format(&care_of, text), security->algorithm,
-		security->esn ? "true" : "false", security->replay_window, security->spi_up + node,
-		security->spi_down + node);
+		settings->name, node,
+		settings->encapsulation == PROFILE_IPIP_TRANSPORT ? "mode = \"transport\"; " : "",
+		ip_address_format(&settings->agent, agent), ip_address_format(&care_of, text),
+		security->algorithm, security->esn ? "true" : "false", security->replay_window,
+		security->spi_up + node, security->spi_down + node);
 	if (security->esp.counter_mode)
 		fputs("unsafe_static_keys = true; ", out);
 	if (settings->encapsulation == PROFILE_ESP_UDP)
@@ -161,7 +174,7 @@ static void policies_write(const struct population *population, FILE *out)
 		if (!profile_is_esp(group->settings))
 			continue;
 		for (uint32_t node = 0; node < group->settings->nodes; node++) {
-			struct ip_address inner = population_node_address(group, node);
+			struct ip_address inner = selector_remote(group, node);
 			row_begin(&list);
 			fprintf(out,
 				"name = \"%s-%" PRIu32 "\"; order = %u; action = \"protect\"; "
@@ -226,6 +239,9 @@ static void routes_write(const struct population *population, FILE *out)
 		if (group->encapsulation != PROFILE_PLAIN)
 			gateway_config_prefixes(
 				&group->care_of, 2 * group->care_of_count, route_row, &list);
+		if (group->encapsulation == PROFILE_MC)
+			gateway_config_prefixes(
+				&group->vpn_address, group->nodes, route_row, &list);
 		list.port = &profile->ports[group->core_port];
 		gateway_config_prefixes(
 			&group->correspondent, group->correspondents, route_row, &list);

@@ -32,11 +32,19 @@ static void message(void *context, unsigned port, enum inspect_kind kind,
 		transmit_frame(&g->transmitter, port, answer, length);
 }
 
-static bool registration_send(void *context, unsigned port, uint8_t *frame, uint32_t length)
+static bool registration_send(void *context, const struct population_group *group, uint32_t node,
+	uint8_t *frame, uint32_t length)
 {
 	struct generator *g = context;
+	uint16_t port = group->settings->access_port;
 	struct ethernet_header ethernet = {.type = htons(ETHERNET_IPV4)};
+	uint8_t sealed[REGISTRAR_FRAME_MAX + FRAME_OVERHEAD_MAX];
 
+	if (profile_is_sealed(group->settings)) {
+		length = transmit_seal(&g->transmitter, group, node, frame + ETHERNET_HEADER_SIZE,
+			(uint16_t)(length - ETHERNET_HEADER_SIZE), sealed);
+		return transmit_frame(&g->transmitter, port, sealed, length);
+	}
 	memcpy(ethernet.destination, g->ports[port].link.destination, 6);
 	memcpy(ethernet.source, g->ports[port].link.source, 6);
 	memcpy(frame, &ethernet, sizeof(ethernet));

@@ -20,6 +20,18 @@ struct packet { /* an IP packet of either family, taken apart */
 	struct ipv4_header v4;
 };
 
+static void packet_from_v4(struct packet *packet)
+{
+	packet->source = ip_address_from_v4(packet->v4.source);
+	packet->destination = ip_address_from_v4(packet->v4.destination);
+	packet->protocol = packet->v4.protocol;
+	packet->is_v4 = true;
+	packet->fragment = ipv4_is_fragment(&packet->v4);
+	packet->payload = packet->v4.payload;
+	packet->payload_length = packet->v4.payload_length;
+	packet->length = packet->v4.total_length;
+}
+
 static enum inspect_kind parse_v4(const uint8_t *data, uint32_t length, struct packet *packet)
 {
 	switch (ipv4_parse(&packet->v4, data, length)) {
@@ -30,14 +42,7 @@ static enum inspect_kind parse_v4(const uint8_t *data, uint32_t length, struct p
 	default:
 		return INSPECT_MALFORMED;
 	}
-	packet->source = ip_address_from_v4(packet->v4.source);
-	packet->destination = ip_address_from_v4(packet->v4.destination);
-	packet->protocol = packet->v4.protocol;
-	packet->is_v4 = true;
-	packet->fragment = ipv4_is_fragment(&packet->v4);
-	packet->payload = packet->v4.payload;
-	packet->payload_length = packet->v4.payload_length;
-	packet->length = packet->v4.total_length;
+	packet_from_v4(packet);
 	return INSPECT_FOREIGN;
 }
 
@@ -115,6 +120,7 @@ static void layer(struct inspected *out, enum inspect_layer which, const struct 
 		out->layers |= INSPECT_LAYER_SECOND;
 	if (out->layers == 0)
 		out->outer = *end;
+	out->tunnel = *end;
 	out->layers |= which;
 }
 
@@ -168,52 +174,96 @@ static enum inspect_kind datagram(const struct packet *packet, uint16_t magic,
 	return INSPECT_FOREIGN;
 }
 
+/* In place of the tunnel's packet the one inside, whose header is partly the outer one (RFC 2004
+ * 3.1). FOREIGN when that goes. */
+static enum inspect_kind minimal_open(struct packet *packet)
+{
+	struct tunnel_minimal minimal;
+
+	if (!packet->is_v4)
+		return INSPECT_MALFORMED;
+	switch (tunnel_minimal_parse(&minimal, packet->payload, packet->payload_length)) {
+	case TUNNEL_OK:
+		break;
+	case TUNNEL_BAD_CHECKSUM:
+		return INSPECT_CHECKSUM;
+	default:
+		return INSPECT_MALFORMED;
+	}
+	struct ipv4_header *v4 = &packet->v4;
+	v4->destination = minimal.destination;
+	if (minimal.has_source)
+		v4->source = minimal.source;
+	v4->protocol = minimal.protocol;
+	v4->payload += minimal.header_length;
+	v4->payload_length = (uint16_t)(v4->payload_length - minimal.header_length);
+	v4->total_length = (uint16_t)(v4->total_length - minimal.header_length);
+	packet_from_v4(packet);
+	return INSPECT_FOREIGN;
+}
+
+/* True when there is a packet inside: at *data, or `packet` has become it and *data is NULL. Else
+ * *kind says what the packet is. */
+static bool tunnel_enter(struct packet *packet, uint16_t magic, struct inspected *out,
+	const uint8_t **data, uint32_t *length, enum inspect_kind *kind)
+{
+	const struct inspect_end end = {packet->source, packet->destination, 0, 0};
+	struct tunnel_gre gre;
+
+	*data = NULL;
+	switch (packet->protocol) {
+	case IP_PROTOCOL_UDP:
+		*kind = datagram(packet, magic, out, data, length);
+		return *data != NULL;
+	case IP_PROTOCOL_IPV4:
+	case IP_PROTOCOL_IPV6:
+		layer(out, INSPECT_LAYER_IPIP, &end);
+		*data = packet->payload;
+		*length = packet->payload_length;
+		return true;
+	case IP_PROTOCOL_GRE:
+		*kind = INSPECT_MALFORMED;
+		if (tunnel_gre_parse(&gre, packet->payload, packet->payload_length))
+			return false;
+		layer(out, INSPECT_LAYER_GRE, &end);
+		*data = packet->payload + gre.header_length;
+		*length = packet->payload_length - gre.header_length;
+		return true;
+	case IP_PROTOCOL_MINIMAL:
+		layer(out, INSPECT_LAYER_MINIMAL, &end);
+		*kind = minimal_open(packet);
+		return *kind == INSPECT_FOREIGN;
+	case IP_PROTOCOL_ESP:
+		layer(out, INSPECT_LAYER_ESP, &end);
+		*kind = part(out, INSPECT_ESP, packet->payload, packet->payload_length);
+		return false;
+	case IP_PROTOCOL_ICMP:
+	case IP_PROTOCOL_ICMPV6:
+		out->outer = end;
+		*kind = part(out, INSPECT_ICMP, packet->payload, packet->payload_length);
+		return false;
+	default:
+		*kind = INSPECT_FOREIGN;
+		return false;
+	}
+}
+
 enum inspect_kind inspect_packet(
 	const uint8_t *data, uint32_t length, uint16_t magic, struct inspected *out)
 {
+	enum inspect_kind kind = INSPECT_FOREIGN;
 	struct packet packet;
-	struct tunnel_gre gre;
 
 	for (unsigned depth = 0; depth < LAYERS_MAX; depth++) {
-		const uint8_t *inner = NULL;
-		uint32_t inner_length = 0;
-		enum inspect_kind kind = parse(data, length, &packet);
-		if (kind != INSPECT_FOREIGN)
-			return kind;
-		if (packet.fragment)
-			return INSPECT_FRAGMENT;
-		const struct inspect_end end = {packet.source, packet.destination, 0, 0};
-		switch (packet.protocol) {
-		case IP_PROTOCOL_UDP:
-			kind = datagram(&packet, magic, out, &inner, &inner_length);
-			if (!inner)
+		if (data) {
+			kind = parse(data, length, &packet);
+			if (kind != INSPECT_FOREIGN)
 				return kind;
-			break;
-		case IP_PROTOCOL_IPV4:
-		case IP_PROTOCOL_IPV6:
-			layer(out, INSPECT_LAYER_IPIP, &end);
-			inner = packet.payload;
-			inner_length = packet.payload_length;
-			break;
-		case IP_PROTOCOL_GRE:
-			if (tunnel_gre_parse(&gre, packet.payload, packet.payload_length))
-				return INSPECT_MALFORMED;
-			layer(out, INSPECT_LAYER_GRE, &end);
-			inner = packet.payload + gre.header_length;
-			inner_length = packet.payload_length - gre.header_length;
-			break;
-		case IP_PROTOCOL_ESP:
-			layer(out, INSPECT_LAYER_ESP, &end);
-			return part(out, INSPECT_ESP, packet.payload, packet.payload_length);
-		case IP_PROTOCOL_ICMP:
-		case IP_PROTOCOL_ICMPV6:
-			out->outer = end;
-			return part(out, INSPECT_ICMP, packet.payload, packet.payload_length);
-		default:
-			return INSPECT_FOREIGN;
+			if (packet.fragment)
+				return INSPECT_FRAGMENT;
 		}
-		data = inner;
-		length = inner_length;
+		if (!tunnel_enter(&packet, magic, out, &data, &length, &kind))
+			return kind;
 	}
 	return INSPECT_FOREIGN;
 }

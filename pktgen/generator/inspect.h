@@ -30,7 +30,8 @@ enum inspect_layer { /* what was around the inner packet */
 	INSPECT_LAYER_ESP = 1 << 2,
 	INSPECT_LAYER_UDP = 1 << 3, /* of ESP */
 	INSPECT_LAYER_GRE = 1 << 4,
-	INSPECT_LAYER_SECOND = 1 << 5, /* one of them twice */
+	INSPECT_LAYER_MINIMAL = 1 << 5,
+	INSPECT_LAYER_SECOND = 1 << 6, /* one of them twice */
 };
 
 struct inspect_end {
@@ -39,10 +40,10 @@ struct inspect_end {
 };
 
 struct inspected {
-	uint8_t layers;           /* enum inspect_layer */
-	uint8_t next_header;      /* ESP: behind decryption, the inner protocol */
-	struct inspect_end outer; /* with layers, or of ESP, registrations, ICMP */
-	struct inspect_end inner; /* DATA */
+	uint8_t layers;            /* enum inspect_layer */
+	struct inspect_end outer;  /* with layers, or of ESP, registrations, ICMP */
+	struct inspect_end tunnel; /* of the innermost of several layers */
+	struct inspect_end inner;  /* DATA */
 	struct signature signature;
 	uint16_t inner_length; /* octets of the inner IP packet */
 	const uint8_t *part;   /* ESP from the SPI, message, ARP, ICMP; borrowed */

@@ -5,13 +5,6 @@
 #include "lib/wire/icmpv6.h"
 #include "lib/wire/ipv4.h"
 
-static bool in_range(
-	const struct ip_address *address, const struct ip_address *first, uint32_t count)
-{
-	return memcmp(address, first, 12) == 0 &&
-	       ntohl(address->words[3]) - ntohl(first->words[3]) < count;
-}
-
 bool neighbor_is_ours(
 	const struct population *population, unsigned port, const struct ip_address *address)
 {
@@ -24,12 +17,12 @@ bool neighbor_is_ours(
 		const struct profile_group *group = &profile->groups[i];
 		bool plain = group->encapsulation == PROFILE_PLAIN;
 		if (group->core_port == port &&
-			in_range(address, &group->correspondent, group->correspondents))
+			population_has(&group->correspondent, group->correspondents, address))
 			return true;
 		if (group->access_port != port)
 			continue;
-		if (plain ? in_range(address, &group->node, group->nodes)
-			  : in_range(address, &group->care_of, 2 * group->care_of_count))
+		if (plain ? population_has(&group->node, group->nodes, address)
+			  : population_has(&group->care_of, 2 * group->care_of_count, address))
 			return true;
 	}
 	return false;

@@ -14,6 +14,7 @@
 #include "pktgen/generator/profile.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 enum population_ready {            /* who may send */
 	POPULATION_READY_DOWN = 1, /* its correspondent */
@@ -66,6 +67,14 @@ static inline struct ip_address population_offset(const struct ip_address *first
 	return address;
 }
 
+/* Whether `address` is among the `count` ones from `first` on. */
+static inline bool population_has(
+	const struct ip_address *first, uint32_t count, const struct ip_address *address)
+{
+	return memcmp(address, first, 12) == 0 &&
+	       ntohl(address->words[3]) - ntohl(first->words[3]) < count;
+}
+
 static inline struct ip_address population_node_address(
 	const struct population_group *group, uint32_t node)
 {
@@ -85,6 +94,15 @@ static inline struct ip_address population_care_of(
 	uint32_t count = group->settings->care_of_count;
 
 	return population_offset(&group->settings->care_of, node % count + place * count);
+}
+
+/* What Mobile IP knows as a node's care-of address: of mc, the one inside the tunnel. */
+static inline struct ip_address population_tunnel_end(
+	const struct population_group *group, uint32_t node, uint8_t place)
+{
+	return group->settings->encapsulation == PROFILE_MC
+		       ? population_offset(&group->settings->vpn_address, node)
+		       : population_care_of(group, node, place);
 }
 
 /* Outer UDP port of a node, host order. */

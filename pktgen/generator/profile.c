@@ -60,6 +60,9 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 		[PROFILE_MIP_UDP] = "mip-udp",
 		[PROFILE_ESP] = "esp",
 		[PROFILE_ESP_UDP] = "esp-udp",
+		[PROFILE_MINIMAL] = "minimal",
+		[PROFILE_IPIP_TRANSPORT] = "ipip-transport",
+		[PROFILE_MC] = "mc",
 	};
 	return names[encapsulation];
 }

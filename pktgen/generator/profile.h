@@ -35,6 +35,10 @@ enum profile_encapsulation {
 	PROFILE_MIP_UDP, /* Mobile IP, RFC 3519 */
 	PROFILE_ESP,     /* tunnel mode, RFC 4303 */
 	PROFILE_ESP_UDP, /* RFC 3948 */
+	PROFILE_MINIMAL, /* Mobile IP, RFC 2004 */
+	/* Mobile IP with everything between node and home agent inside ESP, registrations too: */
+	PROFILE_IPIP_TRANSPORT, /* IP-in-IP under transport mode, RFC 3884 */
+	PROFILE_MC,             /* IP-in-IP in tunnel mode, RFC 5266 mode mc */
 };
 
 enum profile_direction { PROFILE_BOTH, PROFILE_UP, PROFILE_DOWN };
@@ -84,6 +88,7 @@ struct profile_group {
 	struct ip_address care_of;             /* the same of outer addresses */
 	uint32_t care_of_count;                /* 0: one for each node */
 	struct ip_address agent;               /* the gateway's outer address */
+	struct ip_address vpn_address; /* mc: first of the care-of addresses inside the tunnel */
 	uint16_t node_udp_port, correspondent_udp_port;
 	uint16_t nat_port;      /* first outer port of nodes that share an address, UDP alone */
 	uint32_t nat_rebind_ms; /* after so long each node's NAT gives it another port; 0: never */
@@ -154,13 +159,20 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 
 static inline bool profile_is_mobile_ip(const struct profile_group *group)
 {
-	return group->encapsulation == PROFILE_IPIP || group->encapsulation == PROFILE_GRE ||
-	       group->encapsulation == PROFILE_MIP_UDP;
+	return group->encapsulation != PROFILE_PLAIN && group->encapsulation != PROFILE_ESP &&
+	       group->encapsulation != PROFILE_ESP_UDP;
+}
+
+/* Mobile IP inside ESP. */
+static inline bool profile_is_sealed(const struct profile_group *group)
+{
+	return group->encapsulation == PROFILE_IPIP_TRANSPORT || group->encapsulation == PROFILE_MC;
 }
 
 static inline bool profile_is_esp(const struct profile_group *group)
 {
-	return group->encapsulation == PROFILE_ESP || group->encapsulation == PROFILE_ESP_UDP;
+	return group->encapsulation == PROFILE_ESP || group->encapsulation == PROFILE_ESP_UDP ||
+	       profile_is_sealed(group);
 }
 
 static inline bool profile_is_udp(const struct profile_group *group)

@@ -109,6 +109,26 @@ static void key_default(const struct profile *profile, struct profile_group *gro
 	}
 }
 
+/* Mobile IP inside ESP. */
+static int check_sealed(struct loader *loader, struct profile_group *group)
+{
+	bool mc = group->encapsulation == PROFILE_MC;
+
+	if (mc != loader_mentions(loader, group, "vpn_address"))
+		return fail(loader, group, "vpn_address",
+			mc ? "vpn_address is needed: a node's care-of address is the one that the "
+			     "VPN gave it"
+			   : "only mc has addresses inside a VPN");
+	if (mc && !ip_address_is_v4(&group->vpn_address))
+		return fail(loader, group, "vpn_address", "vpn_address is not an IPv4 address");
+	if (profile_is_sealed(group) && group->registration.moves)
+		return fail(loader, &group->registration, "moves",
+			"the ESP of this encapsulation does not move: its addresses are agreed by "
+			"IKE");
+	return mc ? check_range(loader, group, "vpn_address", &group->vpn_address, group->nodes)
+		  : 0;
+}
+
 static int check_outer(struct loader *loader, struct profile_group *group)
 {
 	bool outer_v4 = ip_address_is_v4(&group->agent);
@@ -123,10 +143,11 @@ static int check_outer(struct loader *loader, struct profile_group *group)
 			"Mobile IPv4 wants IPv4 addresses inside and outside");
 	if (group->care_of_count > group->nodes)
 		return fail(loader, group, "care_of_count", "more outer addresses than nodes");
-	if (group->care_of_count && !profile_is_udp(group) && profile_is_mobile_ip(group) == 0)
+	if (group->care_of_count && !profile_is_udp(group) &&
+		(!profile_is_mobile_ip(group) || profile_is_sealed(group)))
 		return fail(loader, group, "care_of_count",
 			"nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
-			"foreign agent (ipip, gre)");
+			"foreign agent (ipip, gre, minimal)");
 	if (group->care_of_count == 0)
 		group->care_of_count = group->nodes;
 	uint32_t sharing = (group->nodes + group->care_of_count - 1) / group->care_of_count;
@@ -137,6 +158,8 @@ static int check_outer(struct loader *loader, struct profile_group *group)
 	if (group->nat_rebind_ms && group->encapsulation != PROFILE_ESP_UDP)
 		return fail(loader, group, "nat_rebind_ms",
 			"only esp-udp is rebound: Mobile IP nodes move by registering");
+	if (check_sealed(loader, group))
+		return -EINVAL;
 	/* Moves alternate between two ranges. */
 	return check_range(loader, group, "care_of", &group->care_of, 2 * group->care_of_count);
 }
@@ -157,9 +180,9 @@ static int check_group(
 	if (group->encapsulation != PROFILE_PLAIN && check_outer(loader, group))
 		return -EINVAL;
 	if (!profile_is_mobile_ip(group) && loader_mentions(loader, group, "registration"))
-		return fail(loader, group, "registration", "only ipip, gre and mip-udp register");
+		return fail(loader, group, "registration", "this encapsulation does not register");
 	if (!profile_is_esp(group) && loader_mentions(loader, group, "security"))
-		return fail(loader, group, "security", "only esp and esp-udp have security");
+		return fail(loader, group, "security", "this encapsulation has no ESP");
 	if (profile_is_esp(group) && check_security(loader, profile, group))
 		return -EINVAL;
 	key_default(profile, group);

@@ -9,8 +9,8 @@
 #define SECTION(id, title, type, rows)                                                             \
 	static const struct section id = {title, sizeof(struct type), rows, COUNT(rows)}
 
-static const char *const encapsulation_words[] = {
-	"plain", "ipip", "gre", "mip-udp", "esp", "esp-udp", NULL};
+static const char *const encapsulation_words[] = {"plain", "ipip", "gre", "mip-udp", "esp",
+	"esp-udp", "minimal", "ipip-transport", "mc", NULL};
 static const char *const direction_words[] = {"both", "up", "down", NULL};
 static const char *const size_words[] = {"list", "imix", NULL};
 static const char *const order_words[] = {"sequential", "random", NULL};
@@ -99,6 +99,8 @@ static const struct setting group_settings[] = {
 	{.name = "care_of_count", .kind = SETTING_INTEGER, AT(profile_group, care_of_count), .max = PROFILE_NODES_MAX, .fallback = "0",
 		.help = "outer addresses that the nodes share; 0: one each"},
 	{.name = "agent", .kind = SETTING_ADDRESS, AT(profile_group, agent), .fallback = "", .help = "outer address of the gateway"},
+	{.name = "vpn_address", .kind = SETTING_ADDRESS, AT(profile_group, vpn_address), .fallback = "",
+		.help = "mc: what the VPN gave node 0, its care-of address inside the tunnel; the others follow"},
 	{.name = "node_udp_port", .kind = SETTING_INTEGER, AT(profile_group, node_udp_port), .min = 1, .max = 65535,
 		.fallback = "10001", .help = "of the measured datagrams"},
 	{.name = "correspondent_udp_port", .kind = SETTING_INTEGER, AT(profile_group, correspondent_udp_port), .min = 1, .max = 65535,
@@ -113,9 +115,9 @@ static const struct setting group_settings[] = {
 	{.name = "dont_fragment", .kind = SETTING_BOOLEAN, AT(profile_group, dont_fragment), .fallback = "true",
 		.help = "the DF bit of inner IPv4 packets"},
 	{.name = "registration", .kind = SETTING_GROUP, AT(profile_group, registration), .fallback = "", .section = &registration_section,
-		.help = "of ipip, gre and mip-udp"},
+		.help = "of all but plain, esp and esp-udp"},
 	{.name = "security", .kind = SETTING_GROUP, AT(profile_group, security), .fallback = "", .section = &security_section,
-		.help = "of esp and esp-udp"},
+		.help = "of esp, esp-udp, ipip-transport and mc"},
 };
 SECTION(group_section, "group", profile_group, group_settings);
 

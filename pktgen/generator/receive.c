@@ -2,6 +2,9 @@
 
 #include "dataplane/crypto/esp_codec.h"
 #include "lib/base/clock.h"
+#include "lib/wire/checksum.h"
+#include "lib/wire/ethernet.h"
+#include "lib/wire/ipv4.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -75,6 +78,9 @@ static uint8_t layers_expected(const struct receiver *r, const struct population
 		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
 		[PROFILE_ESP] = INSPECT_LAYER_ESP,
 		[PROFILE_ESP_UDP] = INSPECT_LAYER_ESP | INSPECT_LAYER_UDP,
+		[PROFILE_MINIMAL] = INSPECT_LAYER_MINIMAL,
+		[PROFILE_IPIP_TRANSPORT] = INSPECT_LAYER_ESP,
+		[PROFILE_MC] = INSPECT_LAYER_ESP | INSPECT_LAYER_IPIP,
 	};
 
 	/* The access side is the encapsulated one; in loopback "up" comes back from there. */
@@ -127,11 +133,24 @@ static bool outer_is_at(const struct population_flow *flow, const struct inspect
 	       (!udp || (outer->source_port == service && outer->destination_port == port));
 }
 
-static bool outer_is_right(
-	struct receiver *r, const struct population_flow *flow, const struct inspect_end *outer)
+/* Mode mc: between the home agent and the address that the VPN gave the node. */
+static bool tunnel_is_right(const struct population_flow *flow, const struct inspect_end *tunnel)
+{
+	struct ip_address node = population_tunnel_end(flow->group, flow->node, 0);
+	const struct ip_address *agent = &flow->group->settings->agent;
+
+	return flow->group->settings->encapsulation != PROFILE_MC ||
+	       (ip_address_equal(&tunnel->source, flow->up ? &node : agent) &&
+		       ip_address_equal(&tunnel->destination, flow->up ? agent : &node));
+}
+
+static bool outer_is_right(struct receiver *r, const struct population_flow *flow,
+	const struct inspect_end *outer, const struct inspect_end *tunnel)
 {
 	const struct population_node *state = &flow->group->nodes[flow->node];
 
+	if (!tunnel_is_right(flow, tunnel))
+		return false;
 	if (outer_is_at(flow, outer, state->place, state->mapping))
 		return true;
 	if (!state->moved)
@@ -193,7 +212,7 @@ static void data_judge(
 		fault(r, TALLY_ENCAPSULATION);
 	else if (!inner_is_right(&flow, &what->inner))
 		fault(r, TALLY_INNER);
-	else if (what->layers && !outer_is_right(r, &flow, &what->outer))
+	else if (what->layers && !outer_is_right(r, &flow, &what->outer, &what->tunnel))
 		fault(r, TALLY_OUTER);
 	else
 		data_count(r, &flow, what, now);
@@ -239,12 +258,51 @@ static void esp_queue(struct receiver *r, struct burst *burst, const struct insp
 	};
 }
 
+/*
+ * A registration reply out of ESP: as if it had come without, behind an Ethernet header in front of
+ * the `packet`. In transport mode the outer header is the packet's own (RFC 4303 3.1.1) and is
+ * brought to it. ESP's header leaves room enough.
+ */
+static void registration_open(struct receiver *r, const struct burst *burst,
+	const struct opening *opening, const uint8_t *esp, uint8_t *packet, uint16_t length)
+{
+	const struct population_group *group = opening->peer.group;
+	const uint8_t *outer = esp - IPV4_HEADER_SIZE;
+	struct ip_address node = population_tunnel_end(group, opening->peer.node, 0);
+	struct ipv4_wire header;
+	struct inspected what;
+
+	if (!profile_is_sealed(group->settings)) {
+		fault(r, TALLY_INNER);
+		return;
+	}
+	memcpy(&header, outer, sizeof(header));
+	memmove(packet - ETHERNET_HEADER_SIZE, outer - ETHERNET_HEADER_SIZE, ETHERNET_HEADER_SIZE);
+	if (group->settings->encapsulation == PROFILE_IPIP_TRANSPORT) {
+		header.total_length = htons(length);
+		header.protocol = IP_PROTOCOL_UDP;
+		header.checksum = 0;
+		header.checksum = checksum_finish(checksum_add(0, &header, sizeof(header)));
+		memcpy(packet, &header, sizeof(header));
+	}
+	const uint8_t *frame = packet - ETHERNET_HEADER_SIZE;
+	enum inspect_kind kind = inspect_frame(
+		frame, (uint32_t)ETHERNET_HEADER_SIZE + length, r->population->magic, &what);
+	if (kind != INSPECT_REGISTRATION || !ip_address_equal(&what.outer.destination, &node)) {
+		fault(r, kind == INSPECT_CHECKSUM ? TALLY_CHECKSUM : TALLY_INNER);
+		return;
+	}
+	other(r, TALLY_REGISTRATION);
+	if (r->message)
+		r->message(r->context, burst->port, kind, &what, frame);
+}
+
 /* Authentic: number, trailer and what is inside. */
 static void esp_open(struct receiver *r, const struct burst *burst, struct opening *opening,
 	const struct crypto_operation *operation)
 {
 	const struct security_group *own = &r->security->groups[opening->peer.group->index];
-	const uint8_t *text = operation->esp + esp_codec_text_offset(own->suite);
+	uint8_t *text = operation->esp + esp_codec_text_offset(own->suite);
 	uint32_t tail = operation->length < TAIL_MAX ? operation->length : TAIL_MAX;
 	uint32_t payload, inner;
 	uint8_t next_header;
@@ -257,6 +315,12 @@ static void esp_open(struct receiver *r, const struct burst *burst, struct openi
 	if (esp_codec_trailer_read(text + operation->length - tail, tail, operation->length,
 		    &payload, &next_header) != ESP_ACCEPT) {
 		fault(r, TALLY_ESP);
+		return;
+	}
+	if (next_header == IP_PROTOCOL_UDP &&
+		opening->peer.group->settings->encapsulation == PROFILE_IPIP_TRANSPORT) {
+		registration_open(r, burst, opening, operation->esp, text - IPV4_HEADER_SIZE,
+			(uint16_t)(IPV4_HEADER_SIZE + payload));
 		return;
 	}
 	switch (esp_codec_inner_check(text, payload, payload, next_header, &inner)) {
@@ -273,7 +337,9 @@ static void esp_open(struct receiver *r, const struct burst *burst, struct openi
 	struct inspected *what = &opening->what;
 	enum inspect_kind kind = inspect_packet(text, inner, r->population->magic, what);
 	if (kind != INSPECT_DATA) {
-		if (kind == INSPECT_ICMP)
+		if (kind == INSPECT_REGISTRATION)
+			registration_open(r, burst, opening, operation->esp, text, (uint16_t)inner);
+		else if (kind == INSPECT_ICMP)
 			other(r, TALLY_ICMP);
 		else
 			fault(r, kind == INSPECT_CHECKSUM ? TALLY_CHECKSUM : TALLY_MALFORMED);
@@ -304,6 +370,19 @@ static void esp_burst(struct receiver *r, struct burst *burst)
 
 /* ---- frames ---- */
 
+/* A reply in clear to a node that is reached inside ESP alone. */
+static bool registration_is_bare(const struct population *population, const struct inspected *what)
+{
+	for (unsigned i = 0; i < population->group_count; i++) {
+		const struct population_group *group = &population->groups[i];
+		struct ip_address first = population_tunnel_end(group, 0, 0);
+		if (profile_is_sealed(group->settings) &&
+			population_has(&first, group->settings->nodes, &what->outer.destination))
+			return true;
+	}
+	return false;
+}
+
 static void frame_judge(struct receiver *r, struct burst *burst, const void *frame, uint32_t length)
 {
 	static const int8_t others[] = {
@@ -333,6 +412,10 @@ static void frame_judge(struct receiver *r, struct burst *burst, const void *fra
 		fault(r, TALLY_MALFORMED);
 		return;
 	default:
+		if (kind == INSPECT_REGISTRATION && registration_is_bare(r->population, &what)) {
+			fault(r, TALLY_ENCAPSULATION);
+			return;
+		}
 		other(r, (enum tally_other)others[kind]);
 		if (r->message)
 			r->message(r->context, burst->port, kind, &what, frame);

@@ -130,13 +130,14 @@ static size_t message_write(struct group *own, uint32_t index, uint8_t *out, siz
 	const struct profile_group *settings = own->group->settings;
 	struct ip_address home = population_node_address(own->group, index);
 	struct ip_address care_of =
-		population_care_of(own->group, index, own->group->nodes[index].place);
+		population_tunnel_end(own->group, index, own->group->nodes[index].place);
 	bool nat = settings->encapsulation == PROFILE_MIP_UDP;
 	uint8_t length = authenticator_size(own->algorithm);
 	struct writer w = writer_make(out, size);
 	const struct mip4_request request = {
 		.flags = (uint8_t)(MIP4_D | MIP4_T |
-				   (settings->encapsulation == PROFILE_GRE ? MIP4_G : 0)),
+				   (settings->encapsulation == PROFILE_GRE ? MIP4_G : 0) |
+				   (settings->encapsulation == PROFILE_MINIMAL ? MIP4_M : 0)),
 		.lifetime_s = (uint16_t)settings->registration.lifetime_s,
 		.home_address = ip_address_v4(&home),
 		.home_agent = ip_address_v4(&settings->agent),
@@ -161,7 +162,7 @@ static bool request_send(struct group *own, uint32_t index)
 {
 	const struct population_node *state = &own->group->nodes[index];
 	const struct profile_group *settings = own->group->settings;
-	struct ip_address care_of = population_care_of(own->group, index, state->place);
+	struct ip_address care_of = population_tunnel_end(own->group, index, state->place);
 	be32 source = ip_address_v4(&care_of), agent = ip_address_v4(&settings->agent);
 	uint8_t message[REGISTRAR_FRAME_MAX], frame[REGISTRAR_FRAME_MAX];
 	size_t length = message_write(own, index, message, sizeof(message) - 64);
@@ -178,8 +179,8 @@ static bool request_send(struct group *own, uint32_t index)
 	ipv4_write(&w, &ip);
 	udp_write_v4(&w, source, agent, population_nat_port(own->group, index, state->mapping),
 		MIP4_PORT, message, (uint16_t)length);
-	return own->registrar->output.send(own->registrar->output.context, settings->access_port,
-		frame, ETHERNET_HEADER_SIZE + ip.total_length);
+	return own->registrar->output.send(own->registrar->output.context, own->group, index, frame,
+		ETHERNET_HEADER_SIZE + ip.total_length);
 }
 
 static monotonic retry_after(const struct group *own, unsigned attempt)
@@ -380,7 +381,7 @@ static bool has_udp_tunnel(const struct mip4_message *message)
 static bool right_way(const struct group *own, uint32_t index, const struct inspect_end *end)
 {
 	const struct population_node *state = &own->group->nodes[index];
-	struct ip_address care_of = population_care_of(own->group, index, state->place);
+	struct ip_address care_of = population_tunnel_end(own->group, index, state->place);
 
 	return ip_address_equal(&end->source, &own->group->settings->agent) &&
 	       end->source_port == MIP4_PORT && ip_address_equal(&end->destination, &care_of) &&

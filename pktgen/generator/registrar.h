@@ -24,9 +24,10 @@ struct registrar;
 
 struct registrar_output {
 	void *context;
-	/* An IP packet behind room for Ethernet's 14 octets, to leave by `port`. False: try again.
-	 */
-	bool (*send)(void *context, unsigned port, uint8_t *frame, uint32_t length);
+	/* An IP packet of a node, behind room for Ethernet's 14 octets, to leave by the group's
+	 * access port, in its ESP if it has any. False: try again. */
+	bool (*send)(void *context, const struct population_group *group, uint32_t node,
+		uint8_t *frame, uint32_t length);
 };
 
 struct registrar_counters {

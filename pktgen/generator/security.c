@@ -66,9 +66,10 @@ static int group_init(struct security *security, const struct population *popula
 	}
 	/* Correspondents send in clear: only in loopback does "up" come back. */
 	bool receives_up = profile->loopback && group->up;
-	bool receives_down = !profile->loopback && group->down;
+	bool receives_down =
+		!profile->loopback && (group->down || profile_is_sealed(group->settings));
 	bool failed = false;
-	if (group->up) {
+	if (group->up || profile_is_sealed(group->settings)) {
 		own->keys[0] = keys_new(security, group, profile->seed, true);
 		own->sent = calloc(nodes, sizeof(*own->sent));
 		failed = !own->keys[0] || !own->sent;

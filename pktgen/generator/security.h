@@ -7,7 +7,7 @@
  * Encryption and decryption are the engine of dataplane/crypto, each thread with its own; framing,
  * numbers and windows are this folder's (RFC 4303).
  *
- * What the transmitter owns (numbers to send) and what the receiver owns (windows) lie apart.
+ * What transmitters own (numbers to send) and what receivers own (windows) lie apart.
  */
 #ifndef PKTGEN_GENERATOR_SECURITY_H
 #define PKTGEN_GENERATOR_SECURITY_H
@@ -17,11 +17,13 @@
 #include "pktgen/generator/population.h"
 #include "pktgen/generator/window.h"
 
+#include <stdatomic.h>
+
 struct security_group {
 	const struct suite *suite; /* NULL: no ESP */
 	bool esn;
 	struct crypto_key *keys[2]; /* [0] up, [1] down, each of all nodes; NULL: not needed */
-	uint64_t *sent;             /* the last number of each node, up */
+	_Atomic uint64_t *sent;     /* the last number of each node, up */
 	struct window *numbers[2];  /* received */
 };
 
@@ -46,6 +48,13 @@ struct security_engine;
 struct security_engine *security_engine_new(const struct security *security, char *error);
 void security_engine_free(struct security_engine *engine);
 struct crypto_engine *security_engine_get(struct security_engine *engine);
+
+/* The number of the next packet of a node towards the gateway. Any thread: a node's registrations
+ * may leave by another one than its packets. */
+static inline uint64_t security_number_next(struct security_group *group, uint32_t node)
+{
+	return atomic_fetch_add_explicit(&group->sent[node], 1, memory_order_relaxed) + 1;
+}
 
 /* The raw keys of a node's association: encryption key, salt, integrity key. */
 void security_material(const struct population_group *group, uint64_t seed, uint32_t node, bool up,

@@ -120,6 +120,33 @@ unsigned transmit_flush(struct transmitter *t)
 	return lost;
 }
 
+static struct crypto_operation operation_make(const struct security_group *security, uint32_t node,
+	const struct frame_number *number, uint8_t *frame, const struct frame_esp *esp)
+{
+	return (struct crypto_operation){
+		.suite = number->suite,
+		.key = &security->keys[0][node],
+		.esp = frame + esp->offset,
+		.sequence = number->number,
+		.length = esp->text_length,
+		.flags = security->esn ? CRYPTO_ESN : 0,
+	};
+}
+
+uint16_t transmit_seal(struct transmitter *t, const struct population_group *group, uint32_t node,
+	const uint8_t *packet, uint16_t length, uint8_t *out)
+{
+	struct security_group *security = &t->security->groups[group->index];
+	const struct frame_number number = {security->suite, security_number_next(security, node)};
+	struct frame_esp esp;
+	uint16_t sealed = frame_seal(group, node, &number, packet, length,
+		&t->ports[group->settings->access_port].link, out, &esp);
+	struct crypto_operation operation = operation_make(security, node, &number, out, &esp);
+
+	crypto_engine_encrypt_burst(security_engine_get(t->engine), &operation, 1);
+	return sealed;
+}
+
 /* Lays out a packet; its place in the port's queue, and an operation when it is ESP. */
 static void packet_build(struct transmitter *t, const struct schedule_item *item,
 	struct rte_mbuf *mbuf, uint64_t now, struct crypto_operation *operations,
@@ -140,8 +167,8 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 
 	if (item->up && security->suite) {
-		plan.suite = security->suite;
-		plan.number = ++security->sent[item->node];
+		plan.esp = (struct frame_number){
+			security->suite, security_number_next(security, item->node)};
 	}
 	if (item->up)
 		mapping_refresh(t, group, item->node, now);
@@ -155,14 +182,8 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 	queue->items[queue->count++] = (struct transmit_item){mbuf, item->size,
 		(uint16_t)(length + WIRE_EXTRA), (uint8_t)group->index, (uint8_t)!item->up};
 	if (esp.offset)
-		operations[(*operation_count)++] = (struct crypto_operation){
-			.suite = plan.suite,
-			.key = &security->keys[0][item->node],
-			.esp = frame + esp.offset,
-			.sequence = plan.number,
-			.length = esp.text_length,
-			.flags = security->esn ? CRYPTO_ESN : 0,
-		};
+		operations[(*operation_count)++] =
+			operation_make(security, item->node, &plan.esp, frame, &esp);
 }
 
 static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now)

@@ -58,6 +58,10 @@ unsigned transmit_poll(struct transmitter *transmitter, uint64_t now);
 bool transmit_is_flushed(const struct transmitter *transmitter);
 /* The ports' last chance; what they do not take now is forgotten. Returns how many that were. */
 unsigned transmit_flush(struct transmitter *transmitter);
+/* Puts a node's own packet into its ESP: a frame of at most `length` and FRAME_OVERHEAD_MAX octets
+ * in `out`, whose length it returns. */
+uint16_t transmit_seal(struct transmitter *transmitter, const struct population_group *group,
+	uint32_t node, const uint8_t *packet, uint16_t length, uint8_t *out);
 /* A frame outside all tallies (ARP, registrations). False when it could not be sent. */
 bool transmit_frame(
 	struct transmitter *transmitter, unsigned port, const void *frame, uint32_t length);

@@ -70,7 +70,7 @@ def profile(groups, packets, more="", rate=2000, sizes="84, 300, 1400"):
 
 
 def group(name, index, **settings):
-	home = 10 if settings.get("encapsulation") in ("ipip", "gre", "mip-udp") else 20  # where no home agent expects a binding
+	home = 10 if settings.get("encapsulation") in ("ipip", "gre", "mip-udp", "minimal", "ipip-transport", "mc") else 20  # where no home agent expects a binding
 	rows = {"access": "ext", "core": "int", "nodes": 10, "correspondents": 3, "node": f"10.{home}.{index}.1", "correspondent": "10.1.0.5",
 		"agent": AGENT, "care_of": f"198.51.{index}.1", **settings}
 	return profile_group(name, **rows)
@@ -92,22 +92,49 @@ def settled(bed, name, wanted):
 def test_mobile_ip(bed):  # HA4-REG-07 HA4-NAT-10
 	groups = [group("ipip", 1, encapsulation="ipip", registration=dict(rate=500, algorithm="hmac-sha1")),
 		group("udp", 2, encapsulation="mip-udp", care_of_count=3, registration=dict(rate=500)),
-		group("gre", 4, encapsulation="gre", registration=dict(rate=500)), group("plain", 3, node="203.0.113.1")]
-	text, report = bed.traffic(groups, 1600)
-	bed.perfect(report, 1600)
-	settled(bed, "encapsulated", 600)
-	settled(bed, "decapsulated", 600)
+		group("gre", 4, encapsulation="gre", registration=dict(rate=500)), group("plain", 3, node="203.0.113.1"),
+		group("minimal", 5, encapsulation="minimal", registration=dict(rate=500))]
+	text, report = bed.traffic(groups, 2000)
+	bed.perfect(report, 2000)
+	settled(bed, "encapsulated", 800)
+	settled(bed, "decapsulated", 800)
 	assert not drops(bed), drops(bed)
 	registrations = report["registrations"]
-	assert registrations["accepted"] == registrations["registered"] == registrations["nodes"] == 30, registrations
-	assert registrations["latency_ns"]["count"] == 30
+	assert registrations["accepted"] == registrations["registered"] == registrations["nodes"] == 40, registrations
+	assert registrations["latency_ns"]["count"] == 40
 	wrong = ("denied", "bad_address", "bad_authenticator", "bad_tunnel", "malformed", "expired")
 	assert not any(registrations[name] for name in wrong), registrations
 	control = next(row for row in bed.counters()["control"] if row["instance"] == "home")["counters"]
-	assert control["rx_request"] == registrations["requests"] and control["bindings_added"] == 30, control
+	assert control["rx_request"] == registrations["requests"] and control["bindings_added"] == 40, control
 	assert control["tx_reply"] == registrations["accepted"] + registrations["unmatched"]
 	bindings = bed.gateway.bindings()
-	assert len(bindings) == 30 and sum("udp" in json.dumps(b).lower() for b in bindings) >= 10, bindings[:2]
+	assert len(bindings) == 40 and sum("udp" in json.dumps(b).lower() for b in bindings) >= 10, bindings[:2]
+
+
+def test_mobile_ip_inside_esp(bed):  # HA4-MODE-04 -08, TRN-05 -06
+	"""Registrations and tunnels under transport mode (RFC 3884) and in mode mc (RFC 5266): nothing of a node is seen in clear."""
+	groups = [group("transport", 1, encapsulation="ipip-transport", registration=dict(rate=500), security=dict(spi_up=0x10000, spi_down=0x20000)),
+		group("mc", 2, encapsulation="mc", vpn_address="10.30.0.1", registration=dict(rate=500, storm_ms=200, storm_rate=100),
+			security=dict(algorithm="aes256-sha256", spi_up=0x30000, spi_down=0x40000))]
+	text, report = bed.traffic(groups, 1200, lcores=2, own=("--capture-received", bed.path("inside.pcap"),
+		"--capture-transmitted", bed.path("sent.pcap")))
+	bed.perfect(report, 1200)
+	assert not drops(bed), drops(bed)
+	registrations = report["registrations"]
+	assert registrations["registered"] == 20 and registrations["accepted"] == 30 and registrations["storms"] == 1, registrations
+	rows = [rows_of(report, name) for name in ("transport", "mc")]
+	wanted = {"in": sum(row["up"]["sent"] for row in rows) + registrations["requests"],
+		"out": sum(row["down"]["received"] for row in rows) + registrations["accepted"] + registrations["unmatched"]}
+	net.wait_for(lambda: sa_packets(bed) == wanted, f"packets of the associations: {wanted} (are {sa_packets(bed)})", 3)
+	for name in ("inside.pcap", "sent.pcap"):
+		care_of = [p for p in rdpcap(bed.path(name)) if "IP" in p and any(a.startswith("198.51.") for a in (p["IP"].src, p["IP"].dst))]
+		assert len(care_of) >= 600 and {p["IP"].proto for p in care_of} == {50}, {p["IP"].proto for p in care_of}
+
+
+def sa_packets(bed, name=None):
+	"""Packets of the associations (of a group), as the gateway counts them."""
+	rows = [r for r in bed.gateway.ask("sa", "show") if name in (None, r["name"].rsplit("-", 1)[0])]
+	return {d: sum(r["packets"] for r in rows if r["direction"] == d) for d in ("in", "out")}
 
 
 def test_moves_and_a_storm(bed):
@@ -129,14 +156,10 @@ SUITES = ["aes128gcm16", "aes192gcm16", "aes256gcm12", "aes256gcm8", "aes128ccm1
 
 def esp_check(bed, report, names):
 	"""Every association's packets, as the gateway counted them, are those of the report."""
-	rows = bed.gateway.ask("sa", "show")
 	for name in names:
 		row = rows_of(report, name)
-		for direction, sent in (("in", row["up"]["sent"]), ("out", row["down"]["received"])):
-			def counted():
-				return sum(r["packets"] for r in bed.gateway.ask("sa", "show") if r["name"].rsplit("-", 1)[0] == name and r["direction"] == direction)
-			net.wait_for(lambda: counted() == sent, f"{name} {direction}: {sent} packets, not {counted()}", 3)
-	assert rows
+		wanted = {"in": row["up"]["sent"], "out": row["down"]["received"]}
+		net.wait_for(lambda: sa_packets(bed, name) == wanted, f"{name}: {wanted} packets, not {sa_packets(bed, name)}", 3)
 
 
 def test_every_suite(bed):

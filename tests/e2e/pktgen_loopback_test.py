@@ -25,8 +25,10 @@ def loopback(groups, packets, more="", sizes=(64, 101, 1400)):
 
 def test_plain_and_mobile_ip(bed):
 	report = bed.run(loopback([group("plain", 1), group("ipip", 2, encapsulation="ipip"), group("mip", 3, encapsulation="mip-udp"),
-		group("nat", 4, encapsulation="mip-udp", nodes=9, care_of_count=2), group("gre", 5, encapsulation="gre")], 5000), RING)
-	bed.perfect(report, 5000)
+		group("nat", 4, encapsulation="mip-udp", nodes=9, care_of_count=2), group("gre", 5, encapsulation="gre"),
+		group("minimal", 6, encapsulation="minimal"), group("transport", 7, encapsulation="ipip-transport", security=dict(spi_up=0x1000, spi_down=0x2000)),
+		group("mc", 8, encapsulation="mc", vpn_address="10.30.0.1", security=dict(algorithm="aes256-sha256", spi_up=0x3000, spi_down=0x4000))], 8000), RING)
+	bed.perfect(report, 8000)
 	for row in report["trials"][0]["groups"]:
 		assert row["up"]["sent"] == row["up"]["received"] == 500, row
 		assert row["down"]["sent"] == row["down"]["received"] == 500, row

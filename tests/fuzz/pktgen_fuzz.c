@@ -50,7 +50,8 @@ static void capture(const uint8_t *data, size_t size)
 	free(copy);
 }
 
-static bool swallow(void *context, unsigned port, uint8_t *octets, uint32_t length)
+static bool swallow(void *context, const struct population_group *group, uint32_t node,
+	uint8_t *octets, uint32_t length)
 {
 	return true;
 }

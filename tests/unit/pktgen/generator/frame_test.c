@@ -51,8 +51,8 @@ static struct bed *bed_new(const char *group)
 		.up = true,
 		.size = 100,
 		.signature = {4, 77, 0x123456789abcdefull},
-		.suite = bed.security.groups[0].suite,
-		.number = 77,
+		.esp.suite = bed.security.groups[0].suite,
+		.esp.number = 77,
 	};
 	return &bed;
 }
@@ -72,10 +72,10 @@ static uint16_t build(struct bed *bed)
 
 static struct crypto_operation operation(struct bed *bed)
 {
-	return (struct crypto_operation){.suite = bed->plan.suite,
+	return (struct crypto_operation){.suite = bed->plan.esp.suite,
 		.key = &bed->security.groups[0].keys[0][bed->plan.node],
 		.esp = bed->frame + bed->esp.offset,
-		.sequence = bed->plan.number,
+		.sequence = bed->plan.esp.number,
 		.length = bed->esp.text_length,
 		.flags = CRYPTO_ESN};
 }
@@ -114,6 +114,7 @@ static void test_round_trips_in_clear(void **state)
 		{V4 OUT4 "encapsulation = \"ipip\";", INSPECT_LAYER_IPIP, 20},
 		{V4 OUT4 "encapsulation = \"mip-udp\";", INSPECT_LAYER_MIP_UDP, 32},
 		{V4 OUT4 "encapsulation = \"gre\";", INSPECT_LAYER_GRE, 24},
+		{V4 OUT4 "encapsulation = \"minimal\";", INSPECT_LAYER_MINIMAL, 12},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -142,9 +143,9 @@ static void test_round_trips_in_clear(void **state)
 	}
 }
 
-static void test_every_octet_is_guarded(void **state)
+static void guarded(const char *group)
 {
-	struct bed *bed = bed_new(V4 OUT4 "encapsulation = \"ipip\";");
+	struct bed *bed = bed_new(group);
 	uint16_t length = build(bed);
 
 	for (unsigned at = 14; at < length; at++) {
@@ -164,6 +165,113 @@ static void test_every_octet_is_guarded(void **state)
 		free(copy);
 	}
 	bed_free(bed);
+}
+
+static void test_every_octet_is_guarded(void **state)
+{
+	guarded(V4 OUT4 "encapsulation = \"ipip\";");
+	guarded(V4 OUT4 "encapsulation = \"minimal\";");
+}
+
+/* RFC 2004 3.1 by hand: protocol, S, the two addresses, and a checksum over nothing else. */
+static void test_minimal_header(void **state) // HA4-ALT-06
+{
+	static const uint8_t header[] = {17, 0x80, 0xda, 0x78, 10, 2, 0, 1, 10, 1, 0, 3};
+	struct bed *bed = bed_new(V4 OUT4 "encapsulation = \"minimal\";");
+	uint16_t length = build(bed);
+	struct ipv4_header ip;
+	struct inspected what;
+
+	assert_int_equal(ipv4_parse(&ip, bed->frame + 14, length - 14u), IPV4_OK);
+	assert_int_equal(ip.protocol, 55);
+	assert_int_equal(ip.total_length, bed->plan.size - 18 + 12);
+	assert_memory_equal(ip.payload, header, sizeof(header));
+	/* Without S the outer source is the inner one (RFC 2004 3.1), which is not the node's. */
+	uint8_t *minimal = bed->frame + 34;
+	minimal[1] = 0;
+	memset(minimal + 2, 0, 2);
+	memmove(minimal + 8, minimal + 12, length - 34u - 12u);
+	minimal[2] = 0xe4;
+	minimal[3] = 0xfc;
+	assert_int_equal(inspect_frame(bed->frame, length, bed->population->magic, &what),
+		INSPECT_CHECKSUM); /* of UDP: another source */
+	bed_free(bed);
+}
+
+/* A bed's frame through the engine and back; where the text is. */
+static const uint8_t *through_esp(struct bed *bed, uint16_t length, struct inspected *what)
+{
+	struct crypto_operation o = operation(bed);
+
+	crypto_engine_encrypt_burst(security_engine_get(bed->engine), &o, 1);
+	assert_int_equal(o.status, CRYPTO_DONE);
+	assert_int_equal(
+		inspect_frame(bed->frame, length, bed->population->magic, what), INSPECT_ESP);
+	assert_ptr_equal(what->part, bed->frame + bed->esp.offset);
+	o = operation(bed);
+	crypto_engine_decrypt_burst(security_engine_get(bed->engine), &o, 1);
+	assert_int_equal(o.status, CRYPTO_DONE);
+	return what->part + esp_codec_text_offset(bed->plan.esp.suite);
+}
+
+/* Around ESP care-of addresses, in it the tunnel: in mode mc with addresses of its own. */
+static void test_mobile_ip_inside_esp(void **state) // HA4-MODE-08, TRN-06
+{
+	static const char *const groups[] = {
+		V4 OUT4 "encapsulation = \"ipip-transport\";",
+		V4 OUT4 "encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";",
+	};
+	char a[IP_ADDRESS_TEXT_SIZE];
+
+	for (unsigned mc = 0; mc < 2; mc++) {
+		struct bed *bed = bed_new(groups[mc]);
+		struct inspected what;
+		uint32_t text_length = bed->plan.size - 18u + (mc ? 20 : 0);
+		const uint8_t *text = through_esp(bed, build(bed), &what);
+		assert_int_equal(what.part_length,
+			esp_codec_packet_length(bed->plan.esp.suite, text_length));
+		assert_int_equal(inspect_packet(text, text_length, bed->population->magic, &what),
+			INSPECT_DATA);
+		assert_signature(
+			bed, &what, INSPECT_LAYER_ESP | (mc ? (unsigned)INSPECT_LAYER_IPIP : 0));
+		assert_string_equal(ip_address_format(&what.outer.source, a), "198.51.100.3");
+		assert_string_equal(ip_address_format(&what.tunnel.source, a),
+			mc ? "10.30.0.3" : "198.51.100.3");
+		assert_string_equal(ip_address_format(&what.tunnel.destination, a), "192.0.2.1");
+		bed_free(bed);
+	}
+}
+
+/* A node's own packet: whole in tunnel mode, without its header in transport mode. */
+static void test_seal(void **state) // RFC 4303 3.1.1, HA4-MODE-04
+{
+	static const char *const groups[] = {
+		V4 OUT4 "encapsulation = \"ipip-transport\";",
+		V4 OUT4 "encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";",
+	};
+	uint8_t packet[70];
+
+	for (unsigned i = 0; i < sizeof(packet); i++)
+		packet[i] = (uint8_t)i;
+	packet[9] = 17;
+	for (unsigned mc = 0; mc < 2; mc++) {
+		struct bed *bed = bed_new(groups[mc]);
+		uint32_t skipped = mc ? 0 : 20, size = sizeof(packet) - skipped, payload;
+		struct inspected what;
+		uint8_t next_header;
+		uint16_t length = frame_seal(bed->plan.group, 2, &bed->plan.esp, packet,
+			sizeof(packet), &link_, bed->frame, &bed->esp);
+		const uint8_t *text = through_esp(bed, length, &what);
+		uint32_t text_length = esp_codec_text_length(bed->plan.esp.suite, size);
+		assert_int_equal(length, 34 + what.part_length);
+		assert_memory_equal(text, packet + skipped, size);
+		assert_int_equal(esp_codec_trailer_read(
+					 text, text_length, text_length, &payload, &next_header),
+			ESP_ACCEPT);
+		assert_int_equal(payload, size);
+		assert_int_equal(next_header, mc ? 4 : 17);
+		bed_free(bed);
+	}
 }
 
 static void test_round_trip_through_esp(void **state)
@@ -191,7 +299,7 @@ static void test_round_trip_through_esp(void **state)
 			udp ? INSPECT_LAYER_ESP | INSPECT_LAYER_UDP : INSPECT_LAYER_ESP);
 		assert_ptr_equal(what.part, bed->frame + bed->esp.offset);
 		assert_int_equal(what.part_length,
-			esp_codec_packet_length(bed->plan.suite, bed->plan.size - 18u));
+			esp_codec_packet_length(bed->plan.esp.suite, bed->plan.size - 18u));
 		struct security_peer peer;
 		assert_true(security_find(
 			&bed->security, bed->population, esp_codec_spi(what.part), &peer));
@@ -201,8 +309,9 @@ static void test_round_trip_through_esp(void **state)
 		crypto_engine_decrypt_burst(security_engine_get(bed->engine), &o, 1);
 		assert_int_equal(o.status, CRYPTO_DONE);
 		unsigned layers = what.layers;
-		assert_int_equal(inspect_packet(what.part + esp_codec_text_offset(bed->plan.suite),
-					 bed->plan.size - 18u, bed->population->magic, &what),
+		assert_int_equal(
+			inspect_packet(what.part + esp_codec_text_offset(bed->plan.esp.suite),
+				bed->plan.size - 18u, bed->population->magic, &what),
 			INSPECT_DATA);
 		assert_signature(bed, &what, layers);
 		bed_free(bed);
@@ -298,6 +407,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips_in_clear),
 		cmocka_unit_test(test_every_octet_is_guarded),
+		cmocka_unit_test(test_minimal_header),
+		cmocka_unit_test(test_mobile_ip_inside_esp),
+		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_round_trip_through_esp),
 		cmocka_unit_test(test_other_frames),
 		cmocka_unit_test(test_keys_differ),

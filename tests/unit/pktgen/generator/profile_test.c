@@ -28,9 +28,18 @@ static const struct {
 	{PORTS "groups = ( { name = \"g\"; access = \"c\"; core = \"b\"; node = \"1.2.3.4\"; "
 	       "correspondent = \"1.2.3.5\"; } );",
 		"p:2: no port is named \"c\""},
-	{PORTS GROUP("encapsulation = \"l2tp\";"), "p:4: encapsulation is \"l2tp\", not \"plain\", "
-						   "\"ipip\", \"gre\", \"mip-udp\", \"esp\" or "
-						   "\"esp-udp\""},
+	{PORTS GROUP("encapsulation = \"l2tp\";"),
+		"p:4: encapsulation is \"l2tp\", not \"plain\", \"ipip\", \"gre\", \"mip-udp\", "
+		"\"esp\", "
+		"\"esp-udp\", \"minimal\", \"ipip-transport\" or \"mc\""},
+	{PORTS GROUP(OUTER "encapsulation = \"mc\";"),
+		"p:2: vpn_address is needed: a node's care-of address is the one that the VPN gave "
+		"it"},
+	{PORTS GROUP(OUTER "encapsulation = \"esp\"; vpn_address = \"1.2.3.4\";"),
+		"p:5: only mc has addresses inside a VPN"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip-transport\"; registration = { moves = 1; };"),
+		"p:5: the ESP of this encapsulation does not move: its addresses are agreed by "
+		"IKE"},
 	{PORTS GROUP("encapsulation = \"esp\";"),
 		"p:4: agent and care_of are needed for this encapsulation"},
 	{PORTS GROUP("encapsulation = \"esp\"; agent = \"2001:db8::1\";\ncare_of = \"1.2.3.4\";"),
@@ -41,15 +50,15 @@ static const struct {
 			   "spi_down = 308; };"),
 		"p:6: SPIs of the two directions overlap: the generator tells the direction by "
 		"them"},
-	{PORTS GROUP("security = { };"), "p:4: only esp and esp-udp have security"},
+	{PORTS GROUP("security = { };"), "p:4: this encapsulation has no ESP"},
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; security = { };"),
-		"p:5: only esp and esp-udp have security"},
-	{PORTS GROUP("registration = { };"), "p:4: only ipip, gre and mip-udp register"},
+		"p:5: this encapsulation has no ESP"},
+	{PORTS GROUP("registration = { };"), "p:4: this encapsulation does not register"},
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nat_rebind_ms = 5;"),
 		"p:5: only esp-udp is rebound: Mobile IP nodes move by registering"},
 	{PORTS GROUP(OUTER "encapsulation = \"esp\"; nodes = 4; care_of_count = 2;"),
 		"p:5: nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
-		"foreign agent (ipip, gre)"},
+		"foreign agent (ipip, gre, minimal)"},
 	{PORTS GROUP(OUTER "encapsulation = \"esp-udp\"; nodes = 100000; care_of_count = 1;"),
 		"p:2: too many nodes share an outer address: twice as many ports from nat_port on "
 		"are needed"},

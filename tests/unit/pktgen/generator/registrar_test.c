@@ -31,7 +31,8 @@ struct bed {
 	uint64_t identifications[64];
 	struct inspect_end last; /* of the latest request */
 	be32 care_of;            /* in it */
-	unsigned waiting;        /* answers that are not yet delivered */
+	uint8_t flags;
+	unsigned waiting; /* answers that are not yet delivered */
 	struct {
 		uint8_t payload[128];
 		struct inspected what;
@@ -66,7 +67,8 @@ static void answer(struct bed *bed, const struct mip4_request *request, bool nat
 		what->outer.destination_port++;
 }
 
-static bool take(void *context, unsigned port, uint8_t *frame, uint32_t length)
+static bool take(void *context, const struct population_group *group, uint32_t node, uint8_t *frame,
+	uint32_t length)
 {
 	struct bed *bed = context;
 	struct ipv4_header ip;
@@ -75,7 +77,8 @@ static bool take(void *context, unsigned port, uint8_t *frame, uint32_t length)
 	struct mip4_authentication found;
 	uint8_t expected[AUTHENTICATOR_SIZE_MAX];
 
-	assert_int_equal(port, 0);
+	assert_int_equal(group->settings->access_port, 0);
+	assert_true(node < group->settings->nodes);
 	assert_int_equal(ipv4_parse(&ip, frame + 14, length - 14), IPV4_OK);
 	assert_int_equal(udp_parse_v4(&udp, &ip), UDP_OK);
 	assert_true(udp.has_checksum);
@@ -90,6 +93,7 @@ static bool take(void *context, unsigned port, uint8_t *frame, uint32_t length)
 	bed->last = (struct inspect_end){ip_address_from_v4(ip.source),
 		ip_address_from_v4(ip.destination), udp.source_port, udp.destination_port};
 	bed->care_of = message.request.care_of_address;
+	bed->flags = message.request.flags;
 	if (bed->requests < 64)
 		bed->identifications[bed->requests] = message.request.identification;
 	bed->requests++;
@@ -276,6 +280,33 @@ static void test_nodes_behind_a_nat(void **state) // HA4-NAT-01
 	bed_free(bed);
 }
 
+static void test_encapsulation_asked_for(void **state) // HA4-FMT-02
+{
+	static const struct {
+		const char *group, *care_of;
+		uint8_t flags;
+	} cases[] = {
+		{"encapsulation = \"ipip\";", "198.51.100.1", MIP4_D | MIP4_T},
+		{"encapsulation = \"gre\";", "198.51.100.1", MIP4_D | MIP4_T | MIP4_G},
+		{"encapsulation = \"minimal\";", "198.51.100.1", MIP4_D | MIP4_T | MIP4_M},
+		{"encapsulation = \"ipip-transport\";", "198.51.100.1", MIP4_D | MIP4_T},
+		{"encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";", "10.30.0.1",
+			MIP4_D | MIP4_T},
+	};
+	char text[IP_ADDRESS_TEXT_SIZE];
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bed *bed = bed_new(cases[i].group);
+		registrar_begin(bed->registrar, bed->now);
+		run(bed, S / 10);
+		assert_int_equal(registrar_registered(bed->registrar), 1);
+		assert_int_equal(bed->flags, cases[i].flags);
+		assert_string_equal(ip_address_format(&bed->last.source, text), cases[i].care_of);
+		assert_int_equal(bed->care_of, ip_address_v4(&bed->last.source));
+		bed_free(bed);
+	}
+}
+
 static void test_moves(void **state)
 {
 	struct bed *bed =
@@ -336,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_refreshes_at_half_and_expires),
 		cmocka_unit_test(test_bad_replies_do_not_register),
 		cmocka_unit_test(test_nodes_behind_a_nat),
+		cmocka_unit_test(test_encapsulation_asked_for),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_storm),
 	};
