@@ -146,8 +146,6 @@ static void find_tunnels(struct worker *worker, struct rte_mbuf **packets, unsig
 	for (unsigned i = 0; i < count; i++) {
 		if (tunnels[i] == NULL)
 			continue;
-		/* what the steps of the tunnel will read */
-		rte_prefetch0(tunnels[i]->outer);
 		rte_prefetch0(&worker->binding_counters[tunnels[i]->binding_id]);
 	}
 }

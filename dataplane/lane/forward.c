@@ -10,8 +10,11 @@ struct works {
 	unsigned count, tunnelled; /* all, and those of them with a tunnel */
 	struct lane_left left;     /* flows of this burst that the steps have to themselves */
 	unsigned taken[LANE_COUNT];
-	be32 homes[BURST_SIZE]; /* home addresses whose tunnels are wanted */
-	uint8_t home_of[BURST_SIZE];
+	struct home { /* home addresses whose tunnels are wanted */
+		uint64_t hash;
+		be32 address;
+		uint8_t of; /* place in `of` */
+	} homes[BURST_SIZE];
 	const struct route *routes[BURST_SIZE];
 	struct forward_work of[BURST_SIZE];
 };
@@ -44,6 +47,16 @@ static inline bool parse(struct forward_burst *f, struct forward_work *w)
 	return near == 0 || mip_out_parse(f, w, near);
 }
 
+static inline void tunnel_want(
+	const struct forward_burst *f, struct works *works, const struct forward_work *w)
+{
+	struct home *home = &works->homes[works->tunnelled++];
+
+	home->address = w->kind == LANE_MIP_OUT ? w->ip->dst_addr : w->ip->src_addr;
+	home->hash = binding_table_ask_v4(f->bindings, f->burst->from->vrf, home->address);
+	home->of = (uint8_t)works->count;
+}
+
 /* What none of the three can take belongs to the steps, and its flow. */
 static void parse_all(struct forward_burst *f, struct works *works)
 {
@@ -61,37 +74,44 @@ static void parse_all(struct forward_burst *f, struct works *works)
 			lane_leave(&works->left, w->frame);
 			continue;
 		}
-		if (w->kind != LANE_FORWARD) {
-			works->home_of[works->tunnelled] = (uint8_t)works->count;
-			works->homes[works->tunnelled++] =
-				w->kind == LANE_MIP_OUT ? w->ip->dst_addr : w->ip->src_addr;
-		}
+		if (w->kind != LANE_FORWARD)
+			tunnel_want(f, works, w);
 		works->count++;
 	}
 }
 
 /* ---- tunnels ---- */
 
+/* Seldom: another home address with its fingerprint, or a full bucket; or none there. */
+static __rte_noinline const struct tunnel *tunnel_elsewhere(
+	const struct forward_burst *f, be32 home)
+{
+	const struct ip_address address = ip_address_from_v4(home);
+
+	return tables_home_lookup(f->tables, f->burst->from->vrf, &address);
+}
+
 static void tunnels_find(const struct forward_burst *f, struct works *works)
 {
 	const struct worker *worker = f->burst->worker;
-	const struct tunnel *tunnels[BURST_SIZE];
+	uint16_t vrf = f->burst->from->vrf;
 
-	tables_home_v4_burst(
-		f->tables, f->burst->from->vrf, works->homes, works->tunnelled, tunnels);
+	for (unsigned i = 0; i < works->tunnelled; i++)
+		works->of[works->homes[i].of].tunnel =
+			binding_table_candidate(f->bindings, works->homes[i].hash);
 	for (unsigned i = 0; i < works->tunnelled; i++) {
-		struct forward_work *w = &works->of[works->home_of[i]];
-		w->tunnel = tunnels[i];
-		if (w->tunnel == NULL)
+		const struct home *home = &works->homes[i];
+		struct forward_work *w = &works->of[home->of];
+
+		w->tunnel = binding_table_confirm_v4(w->tunnel, vrf, home->address);
+		if (unlikely(w->tunnel == NULL))
+			w->tunnel = tunnel_elsewhere(f, home->address);
+		if (w->tunnel == NULL) {
+			w->refused = true;
 			continue;
-		if (w->kind == LANE_MIP_OUT)
-			rte_prefetch0(w->tunnel->outer);
-		rte_prefetch0(&worker->binding_counters[w->tunnel->binding_id]);
-	}
-	for (unsigned i = 0; i < works->tunnelled; i++) {
-		struct forward_work *w = &works->of[works->home_of[i]];
-		w->refused = w->tunnel == NULL ||
-			     !(w->kind == LANE_MIP_OUT ? mip_out_check(f, w) : mip_in_check(f, w));
+		}
+		__builtin_prefetch(&worker->binding_counters[w->tunnel->binding_id], 1);
+		w->refused = !(w->kind == LANE_MIP_OUT ? mip_out_check(f, w) : mip_in_check(f, w));
 	}
 }
 
@@ -199,12 +219,14 @@ void forward_lane(struct lane_burst *burst)
 	const struct tables *tables = burst->worker->tables;
 	struct forward_burst f = {.burst = burst,
 		.tables = tables,
+		.bindings = tables_bindings(tables),
+		.near = tables_near_v4_parts(tables, burst->from->vrf),
 		.away_source = tables_agent_flags(tables) &
 			       (AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG),
 		.policies = tables_policies_used(tables, burst->from->vrf)};
 	struct works works;
 
-	if (f.policies && burst->from->zone == ZONE_EXTERNAL)
+	if (f.near == NULL || (f.policies && burst->from->zone == ZONE_EXTERNAL))
 		return;
 	f.broadcast = broadcast_of(burst);
 	works.count = works.tunnelled = 0;

@@ -3,6 +3,7 @@
 #define DATAPLANE_LANE_FORWARD_WORK_H
 
 #include "dataplane/lane/way.h"
+#include "dataplane/table/binding_table.h"
 
 #include <netinet/in.h>
 
@@ -22,6 +23,8 @@ struct forward_work {
 struct forward_burst {
 	struct lane_burst *burst;
 	const struct tables *tables;
+	const struct binding_table *bindings;
+	const uint8_t *near;  /* vicinity_part_v4 */
 	uint32_t away_source; /* flags of HA4-REV-17 that any agent has */
 	be32 broadcast;       /* of the home link that the port is on; 0 none */
 	be32 here;            /* an agent's address, the last one found; 0 none yet */
@@ -30,7 +33,19 @@ struct forward_burst {
 
 static inline unsigned forward_near(const struct forward_burst *f, be32 address)
 {
-	return tables_near_v4(f->tables, f->burst->from->vrf, address);
+	return vicinity_part_v4(f->near, address);
+}
+
+/* Nothing was learned of the way through the tunnel that a packet has to hear of or to mend. */
+static inline bool forward_path_is_plain(const struct forward_burst *f, const struct tunnel *t)
+{
+	const struct tunnel_path *path;
+
+	if (likely(!binding_table_is_marked(f->bindings, t->destination)))
+		return true;
+	path = tables_path_of(f->tables, t);
+	return atomic_load_explicit(&path->path_mtu, memory_order_relaxed) == 0 &&
+	       atomic_load_explicit(&path->unreachable_code, memory_order_relaxed) == 0;
 }
 
 /* A TCP SYN, or what may be one (HA4-MTU-15). */

@@ -71,36 +71,37 @@ bool mip_in_parse(struct forward_burst *f, struct forward_work *w)
 	       ipv4_checksum_right(ip);
 }
 
-/* Through the ends of the tunnel, and its ports. */
-static bool is_through(
-	const struct tunnel *t, const struct agent *agent, const struct forward_work *w)
+/* From where the tunnel's own header leads, through its ports. */
+static inline bool is_through(const struct tunnel *t, const struct rte_ipv4_hdr *outer)
 {
-	const struct rte_ipv4_hdr *outer = lane_ip(w->frame);
-	const struct ip_address source = ip_address_from_v4(outer->src_addr);
-	const struct ip_address destination = ip_address_from_v4(outer->dst_addr);
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(outer + 1);
-	bool is_udp = outer->next_proto_id == IPPROTO_UDP;
+	uint64_t ours, theirs; /* source, destination */
+	uint32_t ports, their_ports;
 
-	return ip_address_equal(&t->care_of_address, &source) &&
-	       ip_address_equal(&agent->address, &destination) &&
-	       !!(t->flags & BINDING_UDP) == is_udp && t->encapsulation == ENCAPSULATION_IPIP &&
-	       (!is_udp || (t->agent_port == udp->dst_port && t->care_of_port == udp->src_port));
+	memcpy(&ours, t->outer + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(ours));
+	memcpy(&theirs, &outer->src_addr, sizeof(theirs));
+	if (theirs != (ours >> 32 | ours << 32))
+		return false;
+	if (!(t->flags & BINDING_UDP))
+		return outer->next_proto_id == IPPROTO_IPIP;
+	memcpy(&ports, t->outer + IPV4, sizeof(ports));
+	memcpy(&their_ports, outer + 1, sizeof(their_ports));
+	return outer->next_proto_id == IPPROTO_UDP && their_ports == (ports >> 16 | ports << 16);
 }
 
 bool mip_in_check(const struct forward_burst *f, struct forward_work *w)
 {
 	const struct tunnel *t = w->tunnel;
-	const struct agent *agent = tables_agent_of(f->tables, t);
+	const struct rte_ipv4_hdr *outer = lane_ip(w->frame);
+	uint32_t agent_flags = tables_agent_of(f->tables, t)->flags;
 
 	w->target = w->ip->dst_addr;
-	return tables_tunnel_live(t, f->burst->worker->now_tsc) &&
-	       !(t->flags & (BINDING_HALF_BOUND | BINDING_REQUIRES_IPSEC)) &&
-	       is_through(t, agent, w) &&
-	       (t->flags & BINDING_REVERSE || !(agent->flags & AGENT_REQUIRE_T)) &&
-	       tables_path_learned(f->tables, t) == NULL &&
-	       !(agent->flags & AGENT_MSS_CLAMP && forward_is_syn(w->ip, w->length)) &&
-	       lane_tos(agent->flags & AGENT_DSCP_COPY_IN, w->ip->type_of_service,
-		       lane_ip(w->frame)->type_of_service, &w->tos);
+	return t->usual & TUNNEL_USUAL_IN && is_through(t, outer) &&
+	       tables_tunnel_live(t, f->burst->worker->now_tsc) &&
+	       (t->flags & BINDING_REVERSE || !(agent_flags & AGENT_REQUIRE_T)) &&
+	       forward_path_is_plain(f, t) &&
+	       !(agent_flags & AGENT_MSS_CLAMP && forward_is_syn(w->ip, w->length)) &&
+	       lane_tos(agent_flags & AGENT_DSCP_COPY_IN, w->ip->type_of_service,
+		       outer->type_of_service, &w->tos);
 }
 
 void mip_in_take(const struct forward_burst *f, const struct forward_work *w)

@@ -6,7 +6,6 @@
 #include <rte_udp.h>
 
 #define LEAST 68 /* octets that every way lets pass (RFC 791) */
-#define NEVER (BINDING_SUSPENDED | BINDING_STALE_NAT | BINDING_HALF_BOUND | BINDING_REQUIRES_IPSEC)
 
 static bool is_local(const struct forward_burst *f, be32 address, unsigned near)
 {
@@ -37,23 +36,25 @@ static inline be32 care_of(const struct tunnel *t)
 bool mip_out_check(const struct forward_burst *f, struct forward_work *w)
 {
 	const struct tunnel *t = w->tunnel;
-	bool udp = t->flags & BINDING_UDP;
 	uint32_t agent_flags = tables_agent_of(f->tables, t)->flags;
 
 	w->target = care_of(t);
-	return tables_tunnel_live(t, f->burst->worker->now_tsc) && !(t->flags & NEVER) &&
-	       t->encapsulation == ENCAPSULATION_IPIP &&
-	       t->outer_length == (udp ? OUTER_UDP_LENGTH : sizeof(struct rte_ipv4_hdr)) &&
+	return t->usual & TUNNEL_USUAL_OUT && tables_tunnel_live(t, f->burst->worker->now_tsc) &&
 	       __atomic_load_n(&t->next, __ATOMIC_RELAXED) == TUNNEL_NONE &&
-	       tables_path_learned(f->tables, t) == NULL && w->ip->src_addr != w->target &&
+	       forward_path_is_plain(f, t) && w->ip->src_addr != w->target &&
 	       !(forward_near(f, w->target) & (VICINITY_HOME_NETWORK | VICINITY_PREFIX)) &&
-	       !(udp && agent_flags & AGENT_UDP_CHECKSUM) &&
+	       !(agent_flags & AGENT_UDP_CHECKSUM && t->flags & BINDING_UDP) &&
 	       !(agent_flags & AGENT_MSS_CLAMP && forward_is_syn(w->ip, w->length));
+}
+
+static inline uint16_t outer_length(const struct tunnel *t)
+{
+	return t->flags & BINDING_UDP ? OUTER_UDP_LENGTH : sizeof(struct rte_ipv4_hdr);
 }
 
 bool mip_out_fits(const struct forward_work *w, uint16_t mtu)
 {
-	uint16_t added = w->tunnel->outer_length;
+	uint16_t added = outer_length(w->tunnel);
 
 	if (w->tunnel->path_mtu != 0)
 		mtu = RTE_MIN(mtu, w->tunnel->path_mtu);
@@ -66,8 +67,8 @@ uint8_t *mip_out_write(
 {
 	const struct tunnel *t = w->tunnel;
 	struct binding_counters *counters = &f->burst->worker->binding_counters[t->binding_id];
-	uint16_t length = (uint16_t)(w->length + t->outer_length);
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)((uint8_t *)w->ip - t->outer_length);
+	uint16_t added = outer_length(t), length = (uint16_t)(w->length + added);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)((uint8_t *)w->ip - added);
 	be16 df = w->ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 
 	memcpy(ip, t->outer, sizeof(*ip));

@@ -19,6 +19,12 @@ struct destination_key {
 	uint16_t vrf;
 };
 
+static size_t marks_size(const struct binding_table *table)
+{
+	return (BINDING_CROWDS / 64 + (size_t)table->destinations.capacity / 64 + 1) *
+	       sizeof(uint64_t);
+}
+
 int binding_table_init(struct binding_table *table, struct retirement *retirement, uint32_t limit)
 {
 	uint32_t spare = limit < SPARE_MAX ? limit + 64 : SPARE_MAX;
@@ -35,7 +41,7 @@ int binding_table_init(struct binding_table *table, struct retirement *retiremen
 	if (!error)
 		error = slab_init(&table->destinations, sizeof(struct destination), limit + spare);
 	if (!error)
-		table->marks = slab_map(binding_table_marks_size(table));
+		table->crowd_marks = slab_map(marks_size(table));
 	table->tunnel_of = slab_map(ids);
 	table->generation_of = slab_map(ids);
 	table->next_of = slab_map(ids);
@@ -44,12 +50,14 @@ int binding_table_init(struct binding_table *table, struct retirement *retiremen
 	table->broadcast_place = slab_map(ids);
 	table->orphans = slab_map(ids + sizeof(uint32_t));
 	table->graces = slab_map((size_t)(table->grace_mask + 1) * sizeof(*table->graces));
-	if (!table->marks || !table->tunnel_of || !table->generation_of || !table->next_of ||
+	if (!table->crowd_marks || !table->tunnel_of || !table->generation_of || !table->next_of ||
 		!table->previous_of || !table->broadcast_ids || !table->broadcast_place ||
 		!table->orphans || !table->graces)
 		error = -ENOMEM;
 	if (error)
 		binding_table_fini(table);
+	else
+		table->marks = table->crowd_marks + BINDING_CROWDS / 64;
 	return error;
 }
 
@@ -60,7 +68,7 @@ void binding_table_fini(struct binding_table *table)
 	slot_table_fini(&table->homes);
 	slot_table_fini(&table->destination_index);
 	slab_fini(&table->tunnels);
-	slab_unmap(table->marks, binding_table_marks_size(table));
+	slab_unmap(table->crowd_marks, marks_size(table));
 	slab_fini(&table->destinations);
 	slab_unmap(table->tunnel_of, ids);
 	slab_unmap(table->generation_of, ids);
@@ -173,6 +181,35 @@ static bool destination_prepare(struct binding_table *table, struct tunnel *tunn
 	return tunnel->destination != 0;
 }
 
+void binding_table_mark(const struct binding_table *table, uint32_t destination)
+{
+	uint32_t crowd = destination % BINDING_CROWDS;
+
+	__atomic_fetch_or(&table->marks[destination / 64], UINT64_C(1) << (destination % 64),
+		__ATOMIC_SEQ_CST);
+	__atomic_fetch_or(
+		&table->crowd_marks[crowd / 64], UINT64_C(1) << (crowd % 64), __ATOMIC_SEQ_CST);
+}
+
+/*
+ * A new destination: what an earlier one with its number learned is not its own. Its crowd's mark
+ * goes first and comes back when somebody else there is marked: a worker marks in the other order,
+ * so one that is not seen here sets it after us.
+ */
+static void unmark(struct binding_table *table, uint32_t destination)
+{
+	uint32_t crowd = destination % BINDING_CROWDS;
+	uint64_t bit = UINT64_C(1) << (destination % 64); /* of both: BINDING_CROWDS % 64 is 0 */
+
+	if (!binding_table_bit(table->marks, destination))
+		return;
+	__atomic_fetch_and(&table->marks[destination / 64], ~bit, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&table->crowd_marks[crowd / 64], ~bit, __ATOMIC_SEQ_CST);
+	for (uint32_t other = crowd; other < table->destinations.capacity; other += BINDING_CROWDS)
+		if (__atomic_load_n(&table->marks[other / 64], __ATOMIC_SEQ_CST) & bit)
+			__atomic_fetch_or(&table->crowd_marks[crowd / 64], bit, __ATOMIC_SEQ_CST);
+}
+
 static void destination_enter(
 	struct binding_table *table, uint32_t id, const struct tunnel *tunnel, bool made)
 {
@@ -181,6 +218,7 @@ static void destination_enter(
 	if (made) {
 		struct destination_key key = destination_key_of(table, tunnel);
 		*destination = (struct destination){.first = id, .count = 1};
+		unmark(table, tunnel->destination);
 		table->next_of[id] = table->previous_of[id] = id;
 		slot_table_insert(
 			&table->destination_index, destination_hash(&key), tunnel->destination);
@@ -332,6 +370,18 @@ static void chain_drop_stale(struct binding_table *table, uint32_t slot, uint32_
 
 /* ---- set and remove ---- */
 
+static uint8_t usual_of(const struct tunnel *tunnel)
+{
+	const uint16_t never_in = BINDING_HALF_BOUND | BINDING_REQUIRES_IPSEC;
+	const uint16_t never_out = never_in | BINDING_SUSPENDED | BINDING_STALE_NAT;
+
+	if (tunnel->encapsulation != ENCAPSULATION_IPIP || tunnel->home == 0 ||
+		tunnel->outer[0] >> 4 != 4)
+		return 0;
+	return (uint8_t)((tunnel->flags & never_out ? 0 : TUNNEL_USUAL_OUT) |
+			 (tunnel->flags & never_in ? 0 : TUNNEL_USUAL_IN));
+}
+
 static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *change)
 {
 	const struct binding_command *c = change->command;
@@ -347,7 +397,8 @@ static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *chan
 	tunnel->care_of_address = c->care_of_address;
 	tunnel->care_of_port = udp ? c->care_of_port : 0;
 	tunnel->agent_port = udp ? c->agent_port : 0;
-	tunnel->vrf = c->vrf;
+	tunnel->vrf = (uint8_t)c->vrf;
+	tunnel->home = ip_address_is_v4(&c->home_address) ? ip_address_v4(&c->home_address) : 0;
 	tunnel->home_port = c->home_port;
 	tunnel->path_mtu = c->path_mtu;
 	tunnel->care_of_field = c->care_of_field;
@@ -355,6 +406,7 @@ static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *chan
 	tunnel->agent = change->agent;
 	tunnel->agent_slot = change->agent_slot;
 	tunnel_template_build(tunnel);
+	tunnel->usual = usual_of(tunnel);
 }
 
 static bool endpoint_equal(const struct tunnel *a, const struct tunnel *b)

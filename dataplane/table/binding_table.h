@@ -19,6 +19,8 @@
 #include "dataplane/table/slot_table.h"
 #include "dataplane/table/tables.h"
 
+#define BINDING_CROWDS 16384u
+
 struct destination {
 	struct tunnel_path path;
 	uint32_t first; /* a binding id; its tunnel holds the key */
@@ -36,6 +38,8 @@ struct binding_table {
 	struct slab tunnels;
 	struct slab destinations; /* object 0 is everybody's who has none */
 	uint64_t *marks;          /* a bit for each destination: workers learned something of it */
+	uint64_t *crowd_marks;    /* one for all whose numbers end alike: so few that they stay in
+				     the first cache */
 	struct retirement *retirement;
 	uint32_t *tunnel_of;             /* [limit], 0 none; workers read */
 	uint32_t *generation_of;         /* [limit] */
@@ -80,7 +84,7 @@ void binding_table_restyle(struct binding_table *table, const struct agent *agen
 
 static inline struct tunnel *binding_table_tunnel(const struct binding_table *table, uint32_t slot)
 {
-	return slab_at(&table->tunnels, slot);
+	return (struct tunnel *)(void *)table->tunnels.objects + slot; /* slab_at, its size known */
 }
 
 static inline uint64_t binding_table_hash(
@@ -108,23 +112,52 @@ static inline uint32_t binding_table_find(const struct binding_table *table, uin
 	return slot_table_find(&table->homes, hash, binding_table_match, &key, &table->tunnels);
 }
 
-static inline size_t binding_table_marks_size(const struct binding_table *table)
+static inline bool binding_table_bit(const uint64_t *bits, uint32_t bit)
 {
-	return ((size_t)table->destinations.capacity / 64 + 1) * sizeof(uint64_t);
+	return __atomic_load_n(&bits[bit / 64], __ATOMIC_RELAXED) >> (bit % 64) & 1;
 }
 
-/* Did a worker ever learn something of the destination? Any thread. */
+/* Did a worker learn something of the destination, ever since it is there? Any thread. */
 static inline bool binding_table_is_marked(const struct binding_table *table, uint32_t destination)
 {
-	return __atomic_load_n(&table->marks[destination / 64], __ATOMIC_RELAXED) >>
-		       (destination % 64) &
-	       1;
+	return binding_table_bit(table->crowd_marks, destination % BINDING_CROWDS) &&
+	       binding_table_bit(table->marks, destination);
 }
 
-static inline void binding_table_mark(const struct binding_table *table, uint32_t destination)
+void binding_table_mark(const struct binding_table *table, uint32_t destination);
+
+/*
+ * An IPv4 home address looked up in pieces, so that a burst of them waits for memory together:
+ * each asks for the line that the next one reads. The last one gives NULL when this is not the
+ * home address' first tunnel; then tables_home_lookup knows. Workers.
+ */
+static inline uint64_t binding_table_ask_v4(
+	const struct binding_table *table, uint16_t vrf, be32 home)
 {
-	__atomic_fetch_or(
-		&table->marks[destination / 64], 1ull << (destination % 64), __ATOMIC_RELAXED);
+	const struct ip_address address = ip_address_from_v4(home);
+	uint64_t hash = binding_table_hash(table, vrf, &address);
+
+	__builtin_prefetch(slot_table_home(&table->homes, hash));
+	return hash;
+}
+
+static inline const struct tunnel *binding_table_candidate(
+	const struct binding_table *table, uint64_t hash)
+{
+	const struct slot_bucket *bucket = slot_table_home(&table->homes, hash);
+	unsigned bits = slot_bucket_match(bucket, slot_table_fingerprint(hash));
+	const struct tunnel *tunnel = binding_table_tunnel(
+		table, bits != 0 ? slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits)) : 0);
+
+	__builtin_prefetch(tunnel);
+	return tunnel;
+}
+
+/* The tunnel of no slot has no home address. */
+static inline const struct tunnel *binding_table_confirm_v4(
+	const struct tunnel *candidate, uint16_t vrf, be32 home)
+{
+	return candidate->home == home && candidate->vrf == vrf ? candidate : NULL;
 }
 
 /* A tunnel that ends at (agent, care_of, port), or NULL. Workers. */

@@ -14,6 +14,7 @@
 #include "lib/ipc/region.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct rte_rcu_qsbr;
 struct sa_region;
@@ -24,6 +25,17 @@ struct policy_verdict; /* policy_table.h */
 
 #define TUNNEL_OUTER_MAX                                                                           \
 	56 /* octets of the longest outer header: IPv6 40 + UDP 8 + MIP tunnel data 4 + GRE 4 */
+#define TUNNEL_USUAL_OUTER 32 /* of the longest usual one: IPv4 20 + UDP 8 + MIP tunnel data 4 */
+
+/*
+ * What the lanes may ask of a tunnel's line 0 alone: IP-in-IP, in UDP or not, with home address,
+ * agent and care-of address IPv4, its outer header 20 or, with BINDING_UDP, 32 octets. It never
+ * changes, as what it is made of does not.
+ */
+enum tunnel_usual {
+	TUNNEL_USUAL_OUT = 1 << 0, /* nothing in flags keeps a packet from going in */
+	TUNNEL_USUAL_IN = 1 << 1,  /* nor from coming out */
+};
 
 /*
  * One way to a mobile node, swapped whole at a handover: care-of address, ports, encapsulation and
@@ -42,24 +54,25 @@ struct policy_verdict; /* policy_table.h */
  *   UDP       UDP header, 04 NH 00 00 (RFC 3519 3.3), then what NH says as above
  */
 struct tunnel {
-	/* line 0: written before the packet by encapsulation */
-	uint8_t outer[TUNNEL_OUTER_MAX];
-	uint16_t path_mtu; /* configured cap, 0 none */
-	uint16_t home_port;
-	uint32_t reserved;
-	/* line 1: checks; all that decapsulation reads */
+	/* line 0: all that a usual packet asks for, in and out (dataplane/lane) */
 	_Alignas(64) uint64_t expires_tsc; /* UINT64_MAX never */
 	uint32_t binding_id;
-	uint32_t next; /* further tunnel of the same home address (simultaneous bindings),
-			  TUNNEL_NONE */
+	be32 home;            /* home_address when that is IPv4, else 0 */
+	uint32_t next;        /* further tunnel of the same home address (simultaneous bindings),
+				 TUNNEL_NONE */
+	uint32_t destination; /* shared by all tunnels to this agent, care-of address, port: soft
+				 state */
+	uint16_t flags;       /* enum binding_flag */
+	uint16_t agent_slot;  /* tables_agent_of */
+	uint16_t path_mtu;    /* configured cap, 0 none */
+	uint8_t vrf;
+	uint8_t usual; /* enum tunnel_usual */
+	uint8_t outer[TUNNEL_OUTER_MAX];
+	/* the rest of line 1: what the steps ask besides */
 	struct ip_address home_address;
 	struct ip_address care_of_address;
 	be16 care_of_port, agent_port;
-	uint32_t destination; /* shared by all tunnels to this agent, care-of address, port: soft
-				 state */
-	uint16_t vrf;
-	uint16_t flags;        /* enum binding_flag */
-	uint16_t agent_slot;   /* tables_agent_of */
+	uint16_t home_port;
 	uint8_t encapsulation; /* enum encapsulation */
 	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in
 				  place), 12 (UDP + MIP) ... */
@@ -72,6 +85,9 @@ struct tunnel {
 	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
 };
 _Static_assert(sizeof(struct tunnel) == 192, "lines of a tunnel");
+_Static_assert(offsetof(struct tunnel, outer) + TUNNEL_USUAL_OUTER == 64 &&
+		       offsetof(struct tunnel, care_of_field) == 128,
+	"the usual outer header ends line 0");
 #define TUNNEL_NONE    UINT32_MAX
 #define TABLES_VRF_MAX 16
 
@@ -201,9 +217,9 @@ const struct tunnel *tables_home_lookup(const struct tables *t, uint16_t vrf,
 /* The same for a burst, prefetched: out[i] may be NULL. */
 void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	const struct ip_address *home, unsigned count, const struct tunnel **out);
-/* The same for up to LOOKUP_BURST IPv4 addresses of one vrf. */
-void tables_home_v4_burst(const struct tables *t, uint16_t vrf, const be32 *homes, unsigned count,
-	const struct tunnel **out);
+/* For the lanes, which look IPv4 addresses up in pieces (binding_table.h). */
+struct binding_table;
+const struct binding_table *tables_bindings(const struct tables *t);
 const struct tunnel *tables_prefix_lookup(const struct tables *t, uint16_t vrf,
 	const struct ip_address *address); /* mobile network, longest prefix */
 const struct tunnel *tables_tunnel_next(const struct tables *t, const struct tunnel *tunnel);

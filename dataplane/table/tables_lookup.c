@@ -13,8 +13,8 @@ const struct tunnel *tables_home_lookup(
 	return slot ? binding_table_tunnel(&t->bindings, slot) : NULL;
 }
 
-/* The first tunnel that its fingerprint names, unverified, its line of checks on its way; 0 when
- * the home bucket has none. */
+/* The first tunnel that its fingerprint names, unverified, its lines on their way; 0 when the home
+ * bucket has none. */
 static inline uint32_t candidate_fetch(const struct binding_table *table, uint64_t hash)
 {
 	const struct slot_bucket *bucket = slot_table_home(&table->homes, hash);
@@ -23,7 +23,8 @@ static inline uint32_t candidate_fetch(const struct binding_table *table, uint64
 	if (!bits)
 		return 0;
 	uint32_t slot = slot_bucket_slot(bucket, (unsigned)__builtin_ctz(bits));
-	rte_prefetch0(&binding_table_tunnel(table, slot)->expires_tsc);
+	rte_prefetch0(binding_table_tunnel(table, slot));
+	rte_prefetch0(&binding_table_tunnel(table, slot)->home_address);
 	return slot;
 }
 
@@ -80,28 +81,9 @@ void tables_home_lookup_burst(const struct tables *t, const uint16_t *vrf,
 	}
 }
 
-void tables_home_v4_burst(const struct tables *t, uint16_t vrf, const be32 *homes, unsigned count,
-	const struct tunnel **out)
+const struct binding_table *tables_bindings(const struct tables *t)
 {
-	const struct binding_table *table = &t->bindings;
-	uint64_t hashes[LOOKUP_BURST];
-	uint32_t slots[LOOKUP_BURST];
-
-	for (unsigned i = 0; i < count; i++) {
-		const struct ip_address home = ip_address_from_v4(homes[i]);
-		hashes[i] = binding_table_hash(table, vrf, &home);
-		rte_prefetch0(slot_table_home(&table->homes, hashes[i]));
-	}
-	for (unsigned i = 0; i < count; i++)
-		slots[i] = candidate_fetch(table, hashes[i]);
-	for (unsigned i = 0; i < count; i++) {
-		const struct ip_address home = ip_address_from_v4(homes[i]);
-		struct binding_key key = {.home = &home, .vrf = vrf};
-		if (unlikely(slots[i] == 0) ||
-			unlikely(!binding_table_match(&key, &table->tunnels, slots[i])))
-			slots[i] = binding_table_find(table, hashes[i], vrf, &home);
-		out[i] = slots[i] ? binding_table_tunnel(table, slots[i]) : NULL;
-	}
+	return &t->bindings;
 }
 
 const struct tunnel *tables_prefix_lookup(
