@@ -1,6 +1,6 @@
 /*
  * ESP tunnels through the real pipeline in process, from the receive to the transmit step, beside
- * the bare IPsec-MB call on the same sizes and keys in the same run.
+ * the bare IPsec-MB call on the same sizes and keys in the same run (esp_cell.h).
  *
  *   esp_bench [PAIRS [PIECES [TEXT]]]   default 100000 pairs of SAs, at least 60 pieces of 512
  *                                       packets a run; TEXT: only figures whose name begins so.
@@ -14,338 +14,94 @@
  *   out   packets in clear from an internal port, each to a random pair's address; ESP out
  *   in    ESP from an external port, encrypted here as the pair's far end would: rising numbers,
  *         so the window is checked and moved by each packet; nothing is sent twice
- *
- * Every pair sends one packet before a figure, then a piece of 512 packets is made, then copied
- * into mbufs and freed (the source and sink alone), then copied into mbufs and sent through the
- * pipeline. Making them is not timed and uses no memory of the SA table: keys are expanded from
- * their raw form, one by one. The copy, from a buffer that stays in the second level cache, is in
- * the figure, as it is in the budget. "bare" is the library's direct call on as many packets, the
- * keys being those of as many SAs of the table in random order, fetched 8 packets ahead
- * ("bare_cold": not fetched ahead). "rest" is the pipeline without source, sink and bare call. Gbps
- * count the inner packets.
- *
- * Cycles are TSC cycles; a run's value is the median of its pieces, which are so short that those
- * which the kernel interrupted are few; the figure is the median of the runs (runs.h), the spread
- * that of the runs.
+ *   IP-in-IP in ESP   RFC 5266 mode mc: every pair's address is a mobile node's care-of address,
+ * and packets go to and come from its home address through the tunnel inside ESP
  */
-#include "pktgen/bench/esp_pairs.h"
-#include "pktgen/bench/runs.h"
-
-#include "dataplane/crypto/engine.h"
-#include "dataplane/crypto/esp_codec.h"
-#include "dataplane/table/sa_table.h"
+#include "pktgen/bench/esp_cell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define PIECE        512
-#define PIECES_MAX   4096
-#define AHEAD        8
-#define BARE_BUFFERS 64
-#define FRAME_MAX    1600
-#define FEW          1000
-#define MANY         100000
-#define IMIX         0
-#define IMIX_MEAN    344
-
-enum direction { OUT, IN };
-
-struct shape { /* one figure */
-	enum direction direction;
-	bool udp;
-	uint16_t size; /* of the inner packet; IMIX */
-	uint32_t pairs;
-};
-
-enum part { WHOLE, SOURCE, AHEAD_KEYS, COLD_KEYS, PARTS };
-
-struct cell { /* one number of pairs: a run's pieces, and the median piece of each run; cycles a
-		 packet */
-	unsigned count;
-	double pieces[PARTS][PIECES_MAX];
-	struct runs_values runs[PARTS];
-	uint64_t sent, by_lane; /* packets, and those that took a lane */
-};
-
-static const uint16_t imix[12] = {64, 570, 64, 64, 570, 64, 1400, 64, 570, 64, 64, 570};
-static const uint16_t sizes[] = {64, 512, 1400, IMIX};
+static const uint16_t sizes[] = {64, 512, 1400, ESP_CELL_IMIX};
 
 static struct worker *worker;
-static uint32_t pair_count, pieces = 60;
+static uint32_t pair_count;
 static const char *wanted = "";
-static uint64_t random_state = 88172645463325252ull;
-static uint8_t frames[PIECE][FRAME_MAX] __rte_cache_aligned;
-static uint16_t lengths[PIECE];
-static uint8_t bare_buffers[BARE_BUFFERS][2048] __rte_cache_aligned;
 
-static uint32_t random_below(uint32_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)((random_state >> 32) * limit >> 32);
-}
-
-/* All pairs: made anew with the present key length, or changed in place. */
+/* All pairs: made anew with the present suite, or changed in place. */
 static void pairs_set(bool fresh, bool udp)
 {
 	for (uint32_t i = 0; i < pair_count; i++)
 		esp_pairs_set(i, fresh, udp, 0);
 }
 
-static void pairs_remove(void)
+static void suite_change(uint8_t cipher_key)
 {
 	for (uint32_t i = 0; i < pair_count; i++)
 		esp_pairs_remove(i);
+	esp_pairs_suite_set(suite_find(SA_ENCRYPTION_AES_GCM_16, 0, cipher_key + 4u, 0, NULL));
+	pairs_set(true, false);
 }
 
-static uint16_t size_of(const struct shape *shape, unsigned i)
+static bool ends(uint16_t size)
 {
-	return shape->size == IMIX ? imix[i % RTE_DIM(imix)] : shape->size;
+	return size == sizes[0] || size == sizes[2];
 }
 
-/* Packets of random pairs, or those of the pairs from `first` on, one each. */
-static void piece_make(const struct shape *shape, const uint32_t *first)
+/* Both directions of one size, with one pair and all; at 64 octets with 1,000 too. */
+static void size_run(enum esp_pairs_inside inside, uint16_t size, bool few)
 {
-	for (unsigned i = 0; i < PIECE; i++) {
-		uint32_t pair = first ? (*first + i) % shape->pairs : random_below(shape->pairs);
-		uint16_t size = size_of(shape, i);
-		lengths[i] = shape->direction == IN
-				     ? esp_pairs_sealed_frame(frames[i], pair, size, shape->udp)
-				     : esp_pairs_clear_frame(frames[i], pair, size);
+	uint32_t counts[ESP_CELL_COUNTS] = {pair_count};
+	unsigned count = 1;
+
+	if (pair_count > 1 && pair_count <= ESP_CELL_MANY && inside != ESP_PAIRS_TUNNEL) {
+		counts[0] = 1;
+		if (few && pair_count > ESP_CELL_FEW)
+			counts[count++] = ESP_CELL_FEW;
+		counts[count++] = pair_count;
 	}
+	for (unsigned in = 0; in < 2; in++)
+		esp_cell_run(&(struct esp_cell_shape){in ? SA_INBOUND : SA_OUTBOUND, inside, size},
+			counts, count);
 }
 
-/* Cycles a packet; `run`: through the pipeline, else only in and out of mbufs. */
-static double piece_time(const struct shape *shape, bool run)
+static bool any_wanted(const char *name)
 {
-	unsigned port = shape->direction == IN ? 0 : ESP_PAIRS_PORT;
-	struct rte_mbuf *packets[BURST_SIZE];
-	uint64_t from = rte_rdtsc();
-
-	for (unsigned done = 0, count; done < PIECE; done += count) {
-		count = RTE_MIN(worker->burst, PIECE - done);
-		if (rte_pktmbuf_alloc_bulk(worker->pool, packets, count))
-			exit(1);
-		for (unsigned i = 0; i < count; i++) {
-			uint16_t length = lengths[done + i];
-			memcpy(rte_pktmbuf_mtod(packets[i], void *), frames[done + i], length);
-			packets[i]->data_len = length;
-			packets[i]->pkt_len = length;
-		}
-		if (!run) {
-			rte_pktmbuf_free_bulk(packets, count);
-			continue;
-		}
-		path_bench_receive(worker, port, packets, (uint16_t)count);
-		worker_flush(worker);
-	}
-	return (double)(rte_rdtsc() - from) / PIECE;
+	return strncmp(name, wanted, RTE_MIN(strlen(name), strlen(wanted))) == 0;
 }
 
-/* What is found once about a pair's way is found before anything is timed. */
-static void warm(enum direction direction, bool udp)
+static void tunnels_run(void)
 {
-	const struct shape shape = {direction, udp, 64, pair_count};
-
-	for (uint32_t first = 0; first < pair_count; first += PIECE) {
-		piece_make(&shape, &first);
-		piece_time(&shape, true);
-	}
+	esp_pairs_nodes_init();
+	for (uint32_t i = 0; i < pair_count; i++)
+		esp_pairs_node_set(i, esp_pairs_home(i));
+	for (unsigned size = 0; size < 3; size++)
+		size_run(ESP_PAIRS_TUNNEL, sizes[size], false);
 }
 
-/* ---- the bare call ---- */
-
-static double bare_time(const struct shape *shape, bool ahead)
+/* Everything with the usual key; the smallest and the largest inside UDP and with the long key. */
+static void run(void)
 {
-	const IMB_MGR *m = crypto_library_manager(esp_pairs_far_library());
-	const struct sa_table *sas = tables_sas(worker->tables);
-	const struct suite *suite =
-		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, esp_pairs_key_length_get() + 4u, 0, NULL);
-	aes_gcm_enc_dec_t call =
-		shape->direction == OUT
-			? (esp_pairs_key_length_get() == 16 ? m->gcm128_enc : m->gcm256_enc)
-			: (esp_pairs_key_length_get() == 16 ? m->gcm128_dec : m->gcm256_dec);
-	const struct crypto_key *keys[PIECE + AHEAD];
-	uint32_t texts[PIECE + AHEAD];
-	struct gcm_context_data context;
-	uint8_t nonce[16] = {0}, tag[16];
+	bool million = pair_count > ESP_CELL_MANY;
 
-	for (unsigned i = 0; i < PIECE + AHEAD; i++) {
-		uint32_t pair = random_below(shape->pairs);
-		keys[i] = shape->direction == OUT ? sa_outbound_get(sas, pair)->key
-						  : sa_inbound_get(sas, pair)->key;
-		texts[i] = esp_codec_text_length(suite, size_of(shape, i));
-	}
-	for (unsigned i = 0; ahead && i < AHEAD; i++)
-		crypto_key_prefetch(suite, keys[i], texts[i]);
-	uint64_t from = rte_rdtsc();
-	for (unsigned i = 0; i < PIECE; i++) {
-		uint8_t *packet = bare_buffers[i % BARE_BUFFERS];
-		if (ahead && shape->pairs > 1)
-			crypto_key_prefetch(suite, keys[i + AHEAD], texts[i + AHEAD]);
-		memcpy(nonce, keys[i]->salt, 4);
-		memcpy(nonce + 4, &i, 4);
-		call(&keys[i]->gcm, &context, packet + 16, packet + 16, texts[i], nonce, packet, 8,
-			shape->direction == OUT ? packet + 16 + texts[i] : tag, 16);
-	}
-	return (double)(rte_rdtsc() - from) / PIECE;
-}
-
-/* ---- figures ---- */
-
-static int compare(const void *a, const void *b)
-{
-	return (*(const double *)a > *(const double *)b) -
-	       (*(const double *)a < *(const double *)b);
-}
-
-static void run_end(struct cell *cell)
-{
-	for (unsigned part = 0; part < PARTS; part++) {
-		qsort(cell->pieces[part], cell->count, sizeof(double), compare);
-		runs_add(&cell->runs[part], cell->pieces[part][cell->count / 2]);
-	}
-	cell->count = 0;
-}
-
-/* Guide, performance: budget. */
-static double budget(const struct shape *shape)
-{
-	static const double out[2][3] = {{185, 280, 420}, {260, 370, 600}};
-	static const double in[2][3] = {{200, 280, 440}, {260, 370, 600}};
-	unsigned row = shape->pairs > 1, column = shape->size == 64    ? 0
-						  : shape->size == 512 ? 1
-								       : 2;
-
-	if (shape->size == IMIX || esp_pairs_key_length_get() != 16 || shape->pairs == FEW)
-		return 0;
-	return ((shape->direction == OUT ? out : in)[row][column] + (shape->udp ? 15 : 0)) *
-	       (shape->pairs > MANY ? 1.25 : 1);
-}
-
-static void name_write(const struct shape *shape, char name[96])
-{
-	char size[32];
-
-	snprintf(size, sizeof(size), "%u octets", shape->size);
-	snprintf(name, 96, "ESP %s%s, AES-%u-GCM, %s", shape->direction == OUT ? "out" : "in",
-		shape->udp ? " in UDP" : "", esp_pairs_key_length_get() * 8u,
-		shape->size == IMIX ? "IMIX" : size);
-}
-
-/* `warm`: the bare call with one key. */
-static void figure(const struct shape *shape, const struct cell *cell, double warm)
-{
-	double value = runs_median(&cell->runs[WHOLE]);
-	double source = runs_median(&cell->runs[SOURCE]);
-	double ahead = runs_median(&cell->runs[AHEAD_KEYS]);
-	unsigned octets = shape->size == IMIX ? IMIX_MEAN : shape->size;
-	char name[96];
-
-	name_write(shape, name);
-	printf("{\"figure\": \"%s, %u SA%s\", \"direction\": \"%s\", \"suite\": \"aes-%u-gcm\", "
-	       "\"udp\": %s, \"size\": %u, \"entries\": %u, \"unit\": \"cycles\", ",
-		name, shape->pairs, shape->pairs > 1 ? "s" : "",
-		shape->direction == OUT ? "out" : "in", esp_pairs_key_length_get() * 8u,
-		shape->udp ? "true" : "false", octets, shape->pairs);
-	runs_print(&cell->runs[WHOLE]);
-	printf(", \"cycles_per_packet\": %.0f, \"source\": %.0f, \"rest\": %.0f, "
-	       "\"budget\": %.0f, \"by_lane\": %.4f, \"reference\": {\"bare call, one key\": %.0f, "
-	       "\"bare, keys "
-	       "fetched ahead\": %.0f, \"bare, cold keys\": %.0f}}\n",
-		value, source, value - source - ahead, budget(shape),
-		(double)cell->by_lane / (double)cell->sent, warm, ahead,
-		runs_median(&cell->runs[COLD_KEYS]));
-	fflush(stdout);
-}
-
-static void ratio(const char *name, uint16_t size, const struct cell *many, const struct cell *one)
-{
-	double target = size == 64 ? 1.4 : 1.45;
-	struct runs_values ratios = {0};
-
-	for (unsigned r = 0; r < many->runs[WHOLE].count; r++)
-		runs_add(&ratios, many->runs[WHOLE].values[r] / one->runs[WHOLE].values[r]);
-	printf("{\"figure\": \"%s, %u SAs to one\", \"unit\": \"ratio\", ", name, pair_count);
-	runs_print(&ratios);
-	printf(", \"target\": %.2f, \"pass\": %s}\n", target,
-		runs_median(&ratios) <= target ? "true" : "false");
-}
-
-static uint64_t by_lanes(void)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < WORKER_LANES; i++)
-		sum += worker->lane_taken[i];
-	return sum;
-}
-
-static void piece_run(const struct shape *shape, struct cell *cell)
-{
-	unsigned n = cell->count++;
-
-	piece_make(shape, NULL);
-	cell->pieces[SOURCE][n] = piece_time(shape, false);
-	cell->by_lane -= by_lanes();
-	cell->pieces[WHOLE][n] = piece_time(shape, true);
-	cell->by_lane += by_lanes();
-	cell->sent += PIECE;
-	cell->pieces[AHEAD_KEYS][n] = bare_time(shape, true);
-	cell->pieces[COLD_KEYS][n] = bare_time(shape, false);
-}
-
-/* One size in one direction with 1, 1,000 and all pairs, piece by piece in turn. A run ends when
- * each of them had its seconds, with all that belongs to its pieces. */
-static void size_run(enum direction direction, bool udp, uint16_t size)
-{
-	static struct cell cells[3];
-	struct runs runs = runs_wanted(1, 0);
-	uint32_t counts[3] = {1, FEW, pair_count};
-	unsigned figures = pair_count > FEW ? 3 : pair_count > 1 ? 2 : 1;
-	char name[96];
-
-	name_write(&(struct shape){direction, udp, size, 1}, name);
-	if (strncmp(name, wanted, strlen(wanted)) != 0)
+	for (unsigned size = 0; size < RTE_DIM(sizes) - million; size++)
+		size_run(ESP_PAIRS_PLAIN, sizes[size], size == 0);
+	pairs_set(false, true);
+	for (unsigned size = 0; size < RTE_DIM(sizes) && !million; size++)
+		if (ends(sizes[size]))
+			size_run(ESP_PAIRS_IN_UDP, sizes[size], false);
+	if (million)
 		return;
-	counts[figures - 1] = pair_count;
-	warm(direction, udp);
-	memset(cells, 0, sizeof(cells));
-	for (unsigned r = 0; r < runs.count; r++) {
-		uint64_t end =
-			rte_rdtsc() + (uint64_t)(runs.seconds * figures * (double)rte_get_tsc_hz());
-		for (unsigned piece = 0;
-			piece < PIECES_MAX && (piece < pieces || rte_rdtsc() < end); piece++)
-			for (unsigned c = 0; c < figures; c++)
-				piece_run(&(struct shape){direction, udp, size, counts[c]},
-					&cells[c]);
-		for (unsigned c = 0; c < figures; c++)
-			run_end(&cells[c]);
-	}
-	for (unsigned c = 0; c < figures; c++)
-		figure(&(struct shape){direction, udp, size, counts[c]}, &cells[c],
-			runs_median(&cells[0].runs[AHEAD_KEYS]));
-	if (pair_count == MANY && size != 512 && size != IMIX)
-		ratio(name, size, &cells[2], &cells[0]);
-}
-
-/* All sizes with the usual key, the smallest and the largest with the long one and inside UDP. */
-static void suite_run(uint8_t cipher_key, bool again)
-{
-	if (again) {
-		pairs_remove();
-		esp_pairs_key_length(cipher_key);
-		pairs_set(true, false);
-	}
-	for (unsigned udp = 0; udp < 2 - (unsigned)again; udp++) {
-		if (udp)
-			pairs_set(false, true);
+	if (any_wanted("ESP out, AES-256") || any_wanted("ESP in, AES-256")) {
+		suite_change(32);
 		for (unsigned size = 0; size < RTE_DIM(sizes); size++)
-			for (unsigned direction = OUT; direction <= IN; direction++)
-				if ((!udp && cipher_key == 16) || sizes[size] == 64 ||
-					sizes[size] == 1400)
-					size_run((enum direction)direction, udp, sizes[size]);
+			if (ends(sizes[size]))
+				size_run(ESP_PAIRS_PLAIN, sizes[size], false);
+	}
+	if (any_wanted("IP-in-IP")) {
+		suite_change(16);
+		tunnels_run();
 	}
 }
 
@@ -387,7 +143,7 @@ static void memory_figures(uint64_t before, uint64_t policies, uint64_t after, d
 /* One piece of memory, as the shared region is: run-time state and the policies' counters. */
 static void make(void)
 {
-	struct region_limits limits = {.bindings = 1};
+	struct region_limits limits = {.bindings = pair_count > ESP_CELL_MANY ? 1 : pair_count};
 
 	esp_pairs_limits(&limits, pair_count, pair_count);
 	path_bench_init("esp_bench", &limits, &worker);
@@ -406,16 +162,16 @@ static void make(void)
 
 int main(int argc, char **argv)
 {
-	pair_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : MANY;
-	pieces = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 0) : pieces;
+	uint32_t pieces = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 0) : 60;
+
+	pair_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : ESP_CELL_MANY;
 	wanted = argc > 3 ? argv[3] : wanted;
-	if (pair_count == 0 || pair_count > 1u << 20 || pieces == 0 || pieces > PIECES_MAX)
+	if (pair_count == 0 || pair_count > 1u << 20 || pieces == 0 || pieces > ESP_CELL_PIECES)
 		return 64;
 	make();
+	esp_cell_init(worker, pair_count, pieces, wanted);
 	worker->lanes_off = getenv("BENCH_NO_LANES") != NULL;
-	suite_run(16, false);
-	if (pair_count <= MANY)
-		suite_run(32, true);
+	run();
 	esp_pairs_fini();
 	return path_bench_fini();
 }

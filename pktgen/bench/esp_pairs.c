@@ -23,7 +23,7 @@ static struct crypto_engine *far_engine;
 static struct crypto_key far_key;
 static uint32_t *far_numbers; /* [room] last number that each far end used */
 static uint32_t room_count;
-static uint8_t key_length = 16; /* of the cipher */
+static const struct suite *pair_suite; /* of all pairs that are made from now on */
 
 uint32_t esp_pairs_home(uint32_t pair)
 {
@@ -36,13 +36,24 @@ be32 esp_pairs_spi(uint32_t pair)
 	return rte_cpu_to_be_32(SA_SPI_FIRST | 0x01000000u | pair);
 }
 
-/* Every SA has keys of its own. */
-static void raw_key(uint32_t pair, enum sa_direction direction, uint8_t key[SA_ENCRYPTION_KEY_MAX])
+uint32_t esp_pairs_node(uint32_t pair)
 {
-	memset(key, 0x5a, SA_ENCRYPTION_KEY_MAX);
-	memcpy(key, &pair, sizeof(pair));
-	key[4] = (uint8_t)direction;
-	key[key_length] = (uint8_t)pair; /* salt */
+	return 0x0c000000u | ((pair * 2654435761u) & 0x00ffffff);
+}
+
+/* Every SA has keys of its own. */
+struct raw_keys {
+	uint8_t encryption[SA_ENCRYPTION_KEY_MAX], integrity[SA_INTEGRITY_KEY_MAX];
+};
+
+static void raw_keys_make(uint32_t pair, enum sa_direction direction, struct raw_keys *keys)
+{
+	memset(keys, 0x5a, sizeof(*keys));
+	memcpy(keys->encryption, &pair, sizeof(pair));
+	keys->encryption[4] = (uint8_t)direction;
+	if (pair_suite->salt_length > 0)
+		keys->encryption[pair_suite->cipher_key_length] = (uint8_t)pair;
+	memcpy(keys->integrity, keys->encryption, 5);
 }
 
 /* ---- tables ---- */
@@ -79,9 +90,13 @@ static void sa_key_set(uint32_t pair, enum sa_direction direction)
 	struct command c = {.type = COMMAND_SA_KEY,
 		.sa_key = {.sa_id = pair,
 			.direction = (uint8_t)direction,
-			.encryption_length = (uint8_t)(key_length + 4)}};
+			.encryption_length = pair_suite->encryption_key_length,
+			.integrity_length = pair_suite->integrity_key_length}};
+	struct raw_keys keys;
 
-	raw_key(pair, direction, c.sa_key.encryption_key);
+	raw_keys_make(pair, direction, &keys);
+	memcpy(c.sa_key.encryption_key, keys.encryption, pair_suite->encryption_key_length);
+	memcpy(c.sa_key.integrity_key, keys.integrity, pair_suite->integrity_key_length);
 	esp_pairs_apply(&c);
 	c = (struct command){.type = COMMAND_SA_SELECTOR,
 		.sa_selector = {.sa_id = pair,
@@ -100,7 +115,8 @@ static void sa_set(
 			.spi = esp_pairs_spi(pair),
 			.pair_id =
 				SA_NONE, /* no pair has to prove the move to UDP first (MOB-12) */
-			.encryption = SA_ENCRYPTION_AES_GCM_16,
+			.encryption = pair_suite->encryption,
+			.integrity = pair_suite->integrity,
 			.replay_window = direction == SA_INBOUND ? ESP_PAIRS_WINDOW : 0,
 			.direction = (uint8_t)direction,
 			.tunnel_ttl = 64,
@@ -184,6 +200,50 @@ static void inside_set(void)
 			.mac = {2, 0, 0, 0, 0, 8}}});
 }
 
+/* ---- mobile nodes ---- */
+
+void esp_pairs_node_set(uint32_t pair, uint32_t care_of)
+{
+	struct command c = {.type = COMMAND_BINDING_SET,
+		.binding = {.agent_address = path_bench_v4(PATH_BENCH_AGENT),
+			.expires_ns = CLOCK_NEVER,
+			.home_port = PORT_NONE,
+			.binding_id = pair,
+			.home_address = path_bench_v4(esp_pairs_node(pair)),
+			.flags = BINDING_REVERSE | BINDING_COLOCATED,
+			.encapsulation = ENCAPSULATION_IPIP}};
+
+	c.binding.care_of_address = c.binding.care_of_field = path_bench_v4(care_of);
+	esp_pairs_apply(&c);
+}
+
+void esp_pairs_node_remove(uint32_t pair)
+{
+	esp_pairs_apply(&(struct command){.type = COMMAND_BINDING_REMOVE,
+		.binding = {
+			.binding_id = pair, .home_address = path_bench_v4(esp_pairs_node(pair))}});
+}
+
+void esp_pairs_nodes_init(void)
+{
+	struct command c = {.type = COMMAND_POLICY_SET,
+		.policy = {.policy_id = 0, /* in place of the first general one */
+			.order = 5,
+			.direction = SA_OUTBOUND,
+			.action = POLICY_BYPASS,
+			.sa_id = SA_NONE,
+			.selector = host_selector(0)}};
+
+	c.policy.selector.remote_first = path_bench_v4(0x0c000000u);
+	c.policy.selector.remote_last = path_bench_v4(0x20ffffffu);
+	esp_pairs_apply(&(struct command){.type = COMMAND_HOME_NETWORK_SET,
+		.home_network = {.prefix = {path_bench_v4(0x0c000000u), 96 + 8},
+			.port = PORT_NONE,
+			.flags = HOME_NETWORK_VIRTUAL}});
+	esp_pairs_apply(&c);
+	esp_pairs_policy_commit();
+}
+
 /* ---- packets ---- */
 
 static void clear_packet(uint8_t *ip, uint32_t source, uint32_t destination, uint16_t size)
@@ -204,26 +264,45 @@ struct policy_key esp_pairs_policy_key(uint32_t pair)
 		.direction = SA_OUTBOUND};
 }
 
-uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t pair, uint16_t size)
+uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t destination, uint16_t size)
 {
 	path_bench_ethernet(frame);
-	clear_packet(frame + ESP_PAIRS_ETHERNET, ESP_PAIRS_INSIDE, esp_pairs_home(pair), size);
+	clear_packet(frame + ESP_PAIRS_ETHERNET, ESP_PAIRS_INSIDE, destination, size);
 	return (uint16_t)(ESP_PAIRS_ETHERNET + size);
 }
 
-uint16_t esp_pairs_sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bool udp)
+/* What the far end protects: its user's packet, inside IP-in-IP where it is a mobile node. */
+static uint16_t inner_write(uint8_t *text, uint32_t pair, uint16_t size, bool tunnel)
 {
-	const struct suite *suite =
-		suite_find(SA_ENCRYPTION_AES_GCM_16, 0, key_length + 4u, 0, NULL);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)text;
+
+	if (!tunnel) {
+		clear_packet(text, esp_pairs_home(pair), ESP_PAIRS_INSIDE, size);
+		return size;
+	}
+	path_bench_ipv4(
+		ip, esp_pairs_home(pair), PATH_BENCH_AGENT, IPPROTO_IPIP, (uint16_t)(IPV4 + size));
+	clear_packet(text + IPV4, esp_pairs_node(pair), ESP_PAIRS_INSIDE, size);
+	return (uint16_t)(IPV4 + size);
+}
+
+uint16_t esp_pairs_sealed_frame(
+	uint8_t *frame, uint32_t pair, uint16_t size, enum esp_pairs_inside inside)
+{
+	const struct suite *suite = pair_suite;
+	bool udp = inside & ESP_PAIRS_IN_UDP;
 	struct rte_ipv4_hdr *outer = path_bench_ipv4_at(frame, 0);
 	uint8_t *esp = (uint8_t *)(outer + 1) + (udp ? UDP : 0);
-	uint8_t *text = esp + esp_codec_text_offset(suite), raw[SA_ENCRYPTION_KEY_MAX];
-	uint16_t length = (uint16_t)(esp - (uint8_t *)outer + esp_codec_packet_length(suite, size));
+	uint8_t *text = esp + esp_codec_text_offset(suite);
+	uint16_t inner = inner_write(text, pair, size, inside & ESP_PAIRS_TUNNEL);
+	uint16_t length =
+		(uint16_t)(esp - (uint8_t *)outer + esp_codec_packet_length(suite, inner));
 	struct crypto_operation operation = {.suite = suite,
 		.key = &far_key,
 		.esp = esp,
 		.sequence = ++far_numbers[pair],
-		.length = esp_codec_text_length(suite, size)};
+		.length = esp_codec_text_length(suite, inner)};
+	struct raw_keys keys;
 
 	path_bench_ethernet(frame);
 	path_bench_ipv4(outer, ESP_PAIRS_PEERS + pair, PATH_BENCH_AGENT,
@@ -231,25 +310,25 @@ uint16_t esp_pairs_sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bo
 	if (udp)
 		path_bench_udp(outer + 1, NAT_PORT, NAT_PORT, (uint16_t)(length - IPV4));
 	esp_codec_header_write(esp, rte_be_to_cpu_32(esp_pairs_spi(pair)), far_numbers[pair]);
-	clear_packet(text, esp_pairs_home(pair), ESP_PAIRS_INSIDE, size);
-	esp_codec_trailer_write(text + size, esp_codec_padding(suite, size), ESP_NEXT_HEADER_IPV4);
-	raw_key(pair, SA_INBOUND, raw);
-	crypto_key_expand(far_library, suite, raw, NULL, &far_key);
+	esp_codec_trailer_write(
+		text + inner, esp_codec_padding(suite, inner), ESP_NEXT_HEADER_IPV4);
+	raw_keys_make(pair, SA_INBOUND, &keys);
+	crypto_key_expand(far_library, suite, keys.encryption, keys.integrity, &far_key);
 	crypto_engine_encrypt_burst(far_engine, &operation, 1);
 	return (uint16_t)(ESP_PAIRS_ETHERNET + length);
 }
 
 /* ---- beginning and end ---- */
 
-void esp_pairs_key_length(uint8_t octets)
+void esp_pairs_suite_set(const struct suite *suite)
 {
-	key_length = octets;
+	pair_suite = suite;
 	memset(far_numbers, 0, room_count * sizeof(*far_numbers));
 }
 
-uint8_t esp_pairs_key_length_get(void)
+const struct suite *esp_pairs_suite(void)
 {
-	return key_length;
+	return pair_suite;
 }
 
 const char *esp_pairs_crypto_text(void)
@@ -296,6 +375,7 @@ void esp_pairs_init(struct worker *workers, unsigned count, uint32_t room, enum 
 
 	worker = workers;
 	room_count = room;
+	pair_suite = suite_find(SA_ENCRYPTION_AES_GCM_16, 0, 20, 0, NULL);
 	while (slots < room)
 		slots *= 2;
 	crypto = crypto_workers_new(count, copy, error);

@@ -1,6 +1,6 @@
 /*
  * Pairs of SAs for benches: pair i belongs to one inner address of 10/8, has an outbound host
- * policy (a /32), an outbound and an inbound SA with AES-GCM, a replay window of 1,024 packets,
+ * policy (a /32), an outbound and an inbound SA, a replay window of 1,024 packets,
  * keys and a peer's address of its own. 1,000 general policies stand before the host policies. The
  * inside is 172.16/12 behind port 1.
  *
@@ -11,6 +11,7 @@
 
 #include "pktgen/bench/path_bench.h"
 
+#include "dataplane/crypto/suite.h"
 #include "dataplane/crypto/workers.h"
 #include "dataplane/table/policy_classifier.h"
 #include "lib/ipc/command.h"
@@ -35,9 +36,10 @@ void esp_pairs_fini(void);
 const char *esp_pairs_crypto_text(void);
 struct crypto_library *esp_pairs_far_library(void);
 
-/* Octets of the cipher's key from now on: 16 or 32. Far ends start at number 1 again. */
-void esp_pairs_key_length(uint8_t octets);
-uint8_t esp_pairs_key_length_get(void);
+/* The algorithms of all pairs from now on: AES-128-GCM at first. Far ends start at number 1 again.
+ */
+void esp_pairs_suite_set(const struct suite *suite);
+const struct suite *esp_pairs_suite(void);
 
 /* Both SAs of a pair: made, or (`fresh` false) changed in place; `generation` another peer's
  * address of the same pair, `udp` inside UDP. */
@@ -51,13 +53,29 @@ void esp_pairs_policy_commit(void);
  * refused. */
 void esp_pairs_apply(const struct command *command);
 
+/* How the far end sends. */
+enum esp_pairs_inside {
+	ESP_PAIRS_PLAIN,
+	ESP_PAIRS_IN_UDP = 1,
+	ESP_PAIRS_TUNNEL = 2 /* its user's packet inside IP-in-IP to the agent: RFC 5266 mode mc */
+};
+
 uint32_t esp_pairs_home(uint32_t pair);
+/* Another address of 12/8: the home address where the pair's own is a care-of address. */
+uint32_t esp_pairs_node(uint32_t pair);
 be32 esp_pairs_spi(uint32_t pair);
-/* What the policy step asks about a packet of esp_pairs_clear_frame. */
+/* Home network 12/8, to which policy lets packets in clear pass; then mobile nodes in it, at a
+ * care-of address that may be their pair's home. `limits` are the caller's. */
+void esp_pairs_nodes_init(void);
+void esp_pairs_node_set(uint32_t pair, uint32_t care_of);
+void esp_pairs_node_remove(uint32_t pair);
+/* What the policy step asks about a packet of esp_pairs_clear_frame to the pair's address. */
 struct policy_key esp_pairs_policy_key(uint32_t pair);
-/* A packet in clear from the inside to a pair's address: octets of the whole frame. */
-uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t pair, uint16_t size);
-/* As the far end of the pair sends it, encrypted, with its next number. */
-uint16_t esp_pairs_sealed_frame(uint8_t *frame, uint32_t pair, uint16_t size, bool udp);
+/* A packet in clear from the inside: octets of the whole frame. */
+uint16_t esp_pairs_clear_frame(uint8_t *frame, uint32_t destination, uint16_t size);
+/* As the far end of the pair sends it, encrypted, with its next number; `size` of the user's
+ * packet. */
+uint16_t esp_pairs_sealed_frame(
+	uint8_t *frame, uint32_t pair, uint16_t size, enum esp_pairs_inside inside);
 
 #endif

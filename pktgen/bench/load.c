@@ -16,76 +16,22 @@ static uint16_t lengths[LOAD_FRAMES];
 
 /* ---- tables ---- */
 
-/* Home addresses of bindings: 12/8. */
-static uint32_t home_of(uint32_t binding)
-{
-	return 0x0c000000u | ((binding * 2654435761u) & 0x00ffffff);
-}
-
 void load_binding_set(uint32_t binding, uint32_t generation)
 {
-	struct command c = {.type = COMMAND_BINDING_SET,
-		.binding = {.agent_address = path_bench_v4(PATH_BENCH_AGENT),
-			.expires_ns = CLOCK_NEVER,
-			.home_port = PORT_NONE,
-			.binding_id = binding,
-			.home_address = path_bench_v4(home_of(binding)),
-			.flags = BINDING_REVERSE | BINDING_COLOCATED,
-			.encapsulation = ENCAPSULATION_IPIP}};
-
-	c.binding.care_of_address = c.binding.care_of_field =
-		path_bench_v4(0x14000000u + (generation << 24) + binding);
-	esp_pairs_apply(&c);
-}
-
-void load_binding_remove(uint32_t binding)
-{
-	esp_pairs_apply(&(struct command){.type = COMMAND_BINDING_REMOVE,
-		.binding = {
-			.binding_id = binding, .home_address = path_bench_v4(home_of(binding))}});
+	esp_pairs_node_set(binding, 0x14000000u + (generation << 24) + binding);
 }
 
 static void frame_make(unsigned i, uint32_t stable)
 {
 	uint32_t n = (uint32_t)(((uint64_t)i * 2654435761u >> 8) % stable);
 
-	if (i % 2) {
-		lengths[i] = esp_pairs_clear_frame(frames[i], n, SIZE);
-		return;
-	}
-	path_bench_ethernet(frames[i]);
-	struct rte_ipv4_hdr *ip = path_bench_ipv4_at(frames[i], 0);
-	path_bench_ipv4(ip, ESP_PAIRS_INSIDE, home_of(n), IPPROTO_UDP, SIZE);
-	path_bench_udp(ip + 1, 9, 9, SIZE - 20);
-	lengths[i] = ESP_PAIRS_ETHERNET + SIZE;
-}
-
-static void policy_bindings_pass(void)
-{
-	struct command c = {.type = COMMAND_POLICY_SET,
-		.policy = {.policy_id = 0, /* in place of the first general one */
-			.order = 5,
-			.direction = SA_OUTBOUND,
-			.action = POLICY_BYPASS,
-			.sa_id = SA_NONE,
-			.selector = {.local_first = path_bench_v4(0),
-				.local_last = path_bench_v4(UINT32_MAX),
-				.remote_first = path_bench_v4(0x0c000000u),
-				.remote_last = path_bench_v4(0x20ffffffu),
-				.local_port_last = UINT16_MAX,
-				.remote_port_last = UINT16_MAX}}};
-
-	esp_pairs_apply(&c);
-	esp_pairs_policy_commit();
+	lengths[i] = esp_pairs_clear_frame(
+		frames[i], i % 2 ? esp_pairs_home(n) : esp_pairs_node(n), SIZE);
 }
 
 void load_tables(struct worker *worker, uint32_t stable)
 {
-	esp_pairs_apply(&(struct command){.type = COMMAND_HOME_NETWORK_SET,
-		.home_network = {.prefix = {path_bench_v4(0x0c000000u), 96 + 8},
-			.port = PORT_NONE,
-			.flags = HOME_NETWORK_VIRTUAL}});
-	policy_bindings_pass();
+	esp_pairs_nodes_init();
 	for (uint32_t i = 0; i < stable; i++) {
 		load_binding_set(i, 0);
 		esp_pairs_set(i, true, false, 0);

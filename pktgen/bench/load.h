@@ -55,7 +55,6 @@ struct load {
 void load_tables(struct worker *worker, uint32_t stable);
 /* One binding, IP-in-IP; `generation` another care-of address of it. */
 void load_binding_set(uint32_t binding, uint32_t generation);
-void load_binding_remove(uint32_t binding);
 
 /* Begins at phase 0, on the last processor that this process may use. */
 void load_start(struct load *load, struct worker *worker, uint32_t stable, double rate);

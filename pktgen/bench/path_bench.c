@@ -162,64 +162,91 @@ static double round_cycles(const struct bench_path *path, uint16_t size, uint32_
 	return cycles / packets;
 }
 
-/* BENCH_ONLY in the environment: only figures whose name begins so. */
+/* BENCH_ONLY in the environment: only figures whose name begins with one of its parts, which "|"
+ * separates. */
 static bool chosen(const struct bench_path *path, uint16_t size)
 {
 	const char *only = getenv("BENCH_ONLY");
 	char name[160];
 
 	snprintf(name, sizeof(name), "%s, %u octets", path->name, size + FCS);
-	return !only || strncmp(name, only, strlen(only)) == 0;
+	while (only) {
+		size_t length = strcspn(only, "|");
+		if (strncmp(name, only, length) == 0)
+			return true;
+		only = only[length] ? only + length + 1 : NULL;
+	}
+	return !getenv("BENCH_ONLY");
 }
 
-static void figure(const struct bench_path *path, uint16_t size, double budget,
-	const struct runs_values *cycles, const struct runs_values *source, const char *beside,
-	const struct runs_values *reference)
+/* What was measured of a path at one size. */
+struct cell {
+	uint16_t size;
+	struct runs_values cycles, source;
+};
+
+static const char *direction(const struct bench_path *path)
+{
+	return strstr(path->name, "encaps")   ? "out"
+	       : strstr(path->name, "decaps") ? "in"
+					      : "forward";
+}
+
+static void figure(const struct bench_path *path, const struct cell *cell, double budget,
+	const struct bench_path *beside, const struct cell *reference)
 {
 	printf("{\"figure\": \"%s, %u octets\", \"direction\": \"%s\", \"size\": %u, "
 	       "\"entries\": %u, \"udp\": %s, \"unit\": \"cycles\", "
 	       "\"cycles_per_packet\": %.1f, ",
-		path->name, size + FCS,
-		strstr(path->name, "encaps")   ? "out"
-		: strstr(path->name, "decaps") ? "in"
-					       : "forward",
-		size + FCS, path->choices, strstr(path->name, "UDP") ? "true" : "false",
-		runs_median(cycles));
-	runs_print(cycles);
+		path->name, cell->size + FCS, direction(path), cell->size + FCS, path->choices,
+		strstr(path->name, "UDP") ? "true" : "false", runs_median(&cell->cycles));
+	runs_print(&cell->cycles);
 	printf(", \"source\": %.1f, \"budget\": %.0f, \"reference\": {\"%s\": %.1f}}\n",
-		runs_median(source), budget, beside, runs_median(reference));
+		runs_median(&cell->source), budget, beside->name, runs_median(&reference->cycles));
 	fflush(stdout);
 }
 
 static void size_run(
 	const struct bench_path *paths, unsigned count, uint32_t packets, unsigned size_index)
 {
-	struct runs_values cycles[PATHS_MAX] = {0}, source[PATHS_MAX] = {0};
+	struct cell cells[PATHS_MAX] = {0};
 	struct runs runs = runs_wanted(7, 0);
-	uint16_t size[PATHS_MAX];
 
 	for (unsigned p = 0; p < count; p++)
-		size[p] = RTE_MAX((uint16_t)(sizes[size_index] - FCS), paths[p].least);
+		cells[p].size = RTE_MAX((uint16_t)(sizes[size_index] - FCS), paths[p].least);
 	for (unsigned r = 0; r < runs.count; r++) {
 		for (unsigned p = 0; p < count; p++) {
-			if (!chosen(&paths[p], size[p]))
+			struct cell *cell = &cells[p];
+			if (!chosen(&paths[p], cell->size))
 				continue;
-			runs_add(&cycles[p],
-				round_cycles(&paths[p], size[p], packets, true, runs.seconds));
-			runs_add(&source[p], round_cycles(&paths[p], size[p], packets, false,
-						     runs.seconds / 10));
+			runs_add(&cell->cycles,
+				round_cycles(&paths[p], cell->size, packets, true, runs.seconds));
+			runs_add(&cell->source, round_cycles(&paths[p], cell->size, packets, false,
+							runs.seconds / 10));
 		}
 	}
 	for (unsigned p = 0; p < count; p++)
-		if (chosen(&paths[p], size[p]))
-			figure(&paths[p], size[p], paths[p].budget[size_index], &cycles[p],
-				&source[p], paths[0].name, &cycles[0]);
+		if (chosen(&paths[p], cells[p].size))
+			figure(&paths[p], &cells[p], paths[p].budget[size_index], &paths[0],
+				&cells[0]);
+}
+
+/* BENCH_SIZES in the environment: only those sizes of all. */
+static bool size_wanted(uint16_t size)
+{
+	char *at = getenv("BENCH_SIZES");
+
+	for (; at && *at; at += strcspn(at, "0123456789"))
+		if (strtoul(at, &at, 10) == size)
+			return true;
+	return !getenv("BENCH_SIZES");
 }
 
 void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t packets)
 {
 	for (unsigned i = 0; i < SIZES && count <= PATHS_MAX; i++)
-		size_run(paths, count, packets, i);
+		if (size_wanted(sizes[i]))
+			size_run(paths, count, packets, i);
 }
 
 static bool worker_make(struct worker *made, unsigned index, struct tables *tables,

@@ -84,9 +84,9 @@ static void frames_make(const struct shape *shape, struct runner *runners)
 		uint32_t pair = (next_pair++ * 2654435761u >> 7) % shape->pairs;
 
 		if (shape->direction == IN) {
-			r->length = esp_pairs_sealed_frame(frame, pair, SIZE, false);
+			r->length = esp_pairs_sealed_frame(frame, pair, SIZE, ESP_PAIRS_PLAIN);
 		} else {
-			r->length = esp_pairs_clear_frame(frame, pair, SIZE);
+			r->length = esp_pairs_clear_frame(frame, esp_pairs_home(pair), SIZE);
 		}
 	}
 }

@@ -27,6 +27,7 @@ enum change { INSERT, REMOVE };
 
 struct table {
 	const char *name, *lookup;
+	double target; /* insertions a second that the project promises, 0 none */
 	void (*change)(uint32_t entry, enum change change);
 	uint64_t (*lookup_burst)(uint32_t (*draw)(void)); /* cycles of one burst */
 };
@@ -150,9 +151,9 @@ static uint64_t policy_lookup(uint32_t (*random)(void))
 /* ---- figures ---- */
 
 static const struct table tables[] = {
-	{"bindings", "binding by home address", binding_change, binding_lookup},
-	{"SA pairs", "SA by SPI", sa_change, sa_lookup},
-	{"policies", "policy of a host", policy_change, policy_lookup},
+	{"bindings", "binding by home address", 200000, binding_change, binding_lookup},
+	{"SA pairs", "SA by SPI", 50000, sa_change, sa_lookup},
+	{"policies", "policy of a host", 0, policy_change, policy_lookup},
 };
 
 static double now_s(void)
@@ -199,11 +200,16 @@ static double lookup_run(const struct table *table, double seconds)
 	return (double)cycles / (double)count;
 }
 
-static void rate_print(const struct table *table, const char *what, const struct runs_values *rates)
+/* `target`: entries a second, 0 none. */
+static void rate_print(
+	const struct table *table, const char *what, const struct runs_values *rates, double target)
 {
 	printf("{\"figure\": \"%s %s, %u\", \"entries\": %u, \"unit\": \"1/s\", ", table->name,
 		what, entries, entries);
 	runs_print(rates);
+	if (target > 0)
+		printf(", \"target\": %.0f, \"pass\": %s", target,
+			runs_median(rates) >= target ? "true" : "false");
 	printf("}\n");
 }
 
@@ -221,9 +227,9 @@ static void table_run(const struct table *table, uint32_t count)
 		runs_add(&lookups, lookup_run(table, runs.seconds));
 		runs_add(&removals, change_all(table, REMOVE, &tail));
 	}
-	rate_print(table, "inserted", &inserts);
-	rate_print(table, "inserted, last tenth", &tails);
-	rate_print(table, "removed", &removals);
+	rate_print(table, "inserted", &inserts, table->target);
+	rate_print(table, "inserted, last tenth", &tails, 0);
+	rate_print(table, "removed", &removals, 0);
 	printf("{\"figure\": \"%s, %u\", \"entries\": %u, \"unit\": \"cycles\", ", table->lookup,
 		entries, entries);
 	runs_print(&lookups);

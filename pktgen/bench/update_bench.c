@@ -62,7 +62,7 @@ static void change(enum phase phase, uint32_t entry)
 	default:
 		esp_pairs_policy_remove(entry);
 		esp_pairs_remove(entry);
-		load_binding_remove(entry);
+		esp_pairs_node_remove(entry);
 	}
 	if (entry % 1024 == 0)
 		esp_pairs_policy_commit();

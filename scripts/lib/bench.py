@@ -37,7 +37,7 @@ RESERVE_S = 20
 # name: (what it measures, seconds of the whole and of --quick on a quiet machine, parts); in the order of what is wanted first
 BENCHES = {
 	"esp": ("ESP through the whole pipeline: in process beside the bare crypto call, port to port beside ipsec-secgw", 1000, 300,
-		[Program("esp_bench", smoke=["1000", "2"], again="text"), esp.part]),
+		[Program("esp_bench", ["100000", "60"], ["1000", "2"], again="text"), esp.part]),
 	"esp-million": ("the same in process with 1,000,000 pairs, and their memory", 150, 60,
 		[Program("esp_bench", ["1000000", "20"], ["2000", "2"], again="text")]),
 	"ipip": ("1, 10,000 and 1,000,000 bindings in random order, in process and port to port beside testpmd and l3fwd", 600, 200,
@@ -61,6 +61,8 @@ BENCHES = {
 	"engine": ("registrations by the registration engine alone", 60, 30, [Program("registration_bench", repeats=5)]),
 	"nodes": ("homeport-pktgen against both daemons: 10,000, 100,000 and 1,000,000 mobile nodes register, move and storm under traffic", 300, 60, [pktgen.nodes]),
 	"ndr": ("the rate without loss (NDR) and with 0.5 % (PDR) of both daemons, homeport-pktgen's own search over memif", 300, 100, [pktgen.ndr]),
+	"suites": ("ESP with other algorithms than AES-GCM, one pair of SAs, 64 and 1400 octets, beside the crypto engine alone", 340, 60,
+		[Program("esp_suites_bench", ["60"], ["2"], again="text")]),
 	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys", 60, 60,
 		[Program("esp_crypto_bench", smoke=["1000", "3200"])]),
 	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", 10, 10, [Program("esp_scale_bench", smoke=["20"])]),

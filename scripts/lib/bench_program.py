@@ -11,7 +11,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 class Program:
 	"""Arguments and environment of a real run, and of one that only shows that it works; `repeats` for one that does not take its own
-	median; `limit`: seconds after which it hangs. `again` says how one of its rows is measured anew: "text" by a last argument, "only" by
+	median; `limit`: seconds after which it hangs. `again` says how one of its rows is measured anew: "text" by one more argument, "only" by
 	BENCH_ONLY, None not at all."""
 
 	def __init__(self, name, arguments=(), smoke=(), quick=None, repeats=1, environment=None, quick_environment=None, again=None, limit=900):
@@ -49,7 +49,7 @@ class Program:
 		name, reference = str(figure.get("figure")), next(iter(figure.get("reference") or {}), "")
 		if self.again == "text":
 			text = name.rsplit(", ", 1)[0]
-			return f"{self.name} {' '.join(arguments)} {text}", seconds + 20, lambda context: self.run(context, [*arguments[:2], text], environment)
+			return f"{self.name} {' '.join(arguments)} {text}", seconds + 20, lambda context: self.run(context, [*arguments, text], environment)
 		if self.again == "only":
 			size = re.search(r"(\d+) octets", name)
 			beside = f"{reference}, {next((n for n in (1400, 512, 64) if size and n <= int(size.group(1))), '')} octets"
