@@ -191,7 +191,8 @@ static void setup(struct player *player, bool lanes, uint64_t seed)
 		.others = others,
 		.source_count = RTE_DIM(sources),
 		.other_count = RTE_DIM(others),
-		.destination = destination};
+		.destination = destination,
+		.hops = {{GATEWAY, OUTSIDE}, {GATEWAY_2, OUTSIDE}, {ROUTER, INSIDE}}};
 	w->worker.lanes_off = !lanes;
 	w->ports[OUTSIDE].tx_ipv4_checksum = seed & 1;
 	world_local(w, "192.0.2.1", OUTSIDE);
@@ -327,18 +328,16 @@ static uint32_t frame_any(struct player *player, uint8_t *frame, uint16_t port, 
 
 static void burst(struct player *player, unsigned percent_odd, unsigned most)
 {
-	struct rte_mbuf *packets[BURST_SIZE], *shared[BURST_SIZE] = {NULL};
+	struct player_burst frames = {.count = 0};
 	unsigned count = 1 + player_below(player, most);
 	uint16_t port = player_chance(player, 85) ? OUTSIDE : INSIDE;
 	uint8_t frame[2 * PLAYER_FRAME];
 
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t length = frame_any(player, frame, port, percent_odd);
-		packets[i] = player_buffer(player, frame, length, &shared[i]);
+		player_burst_add(player, &frames, frame, length);
 	}
-	world_receive_mbufs(player->world, port, packets, count);
-	for (unsigned i = 0; i < count; i++)
-		rte_pktmbuf_free(shared[i]);
+	player_burst_receive(player, &frames, port);
 }
 
 /* ---- changes ---- */
@@ -346,25 +345,18 @@ static void burst(struct player *player, unsigned percent_odd, unsigned most)
 static void change_route(struct player *player)
 {
 	struct world *w = player->world;
-	static const uint16_t mtus[] = {0, 0, 1400, 700, 500};
 	uint32_t to = CARE_OF(1 + player_below(player, NODES - 1));
+	unsigned what = player_below(player, 6);
 
-	switch (player_below(player, 6)) {
+	switch (what) {
 	case 0:
-		player_route(w, to, 32, player_chance(player, 50) ? GATEWAY : GATEWAY_2, OUTSIDE,
-			mtus[player_below(player, RTE_DIM(mtus))], 0);
-		break;
 	case 1:
-		player_route(w, to, 32, GATEWAY, OUTSIDE, 0,
-			player_chance(player, 50) ? ROUTE_BLACKHOLE : 0);
-		break;
-	case 2: /* out of another port */
-		player_route(w, to, 32, ROUTER, INSIDE, 0, 0);
+	case 2:
+		player_route_change(player, to, what);
 		break;
 	case 3:
 		player_route(w, 0x0a3c0000, 16, player_chance(player, 50) ? ROUTER : GATEWAY_2,
-			player_chance(player, 50) ? INSIDE : OUTSIDE,
-			mtus[player_below(player, RTE_DIM(mtus))], 0);
+			player_chance(player, 50) ? INSIDE : OUTSIDE, player_mtu(player), 0);
 		break;
 	case 4:
 		player_route_remove(w, 0, 0);

@@ -183,7 +183,8 @@ static void setup(struct player *player, bool lanes, uint64_t seed)
 		.others = others,
 		.source_count = RTE_DIM(sources),
 		.other_count = RTE_DIM(others),
-		.destination = destination};
+		.destination = destination,
+		.hops = {{GATEWAY, 0}, {GATEWAY_2, 0}, {SERVER, INSIDE}}};
 	w->worker.lanes_off = !lanes;
 	w->ports[0].tx_ipv4_checksum = seed & 1;
 	world_local(w, "192.0.2.1", 0);
@@ -217,7 +218,7 @@ static uint32_t frame_plain(struct player *player, uint8_t *frame, unsigned clie
 
 static void burst(struct player *player, unsigned percent_odd)
 {
-	struct rte_mbuf *packets[BURST_SIZE], *shared[BURST_SIZE] = {NULL};
+	struct player_burst frames = {.count = 0};
 	unsigned count = 1 + player_below(player, BURST_SIZE),
 		 clients = 1 + player_below(player, CLIENTS);
 	uint8_t frame[PLAYER_FRAME];
@@ -226,11 +227,9 @@ static void burst(struct player *player, unsigned percent_odd)
 		uint32_t length = frame_plain(player, frame, player_below(player, clients));
 		if (player_chance(player, percent_odd))
 			length = player_spoil(player, frame, length);
-		packets[i] = player_buffer(player, frame, length, &shared[i]);
+		player_burst_add(player, &frames, frame, length);
 	}
-	world_receive_mbufs(player->world, INSIDE, packets, count);
-	for (unsigned i = 0; i < count; i++)
-		rte_pktmbuf_free(shared[i]);
+	player_burst_receive(player, &frames, INSIDE);
 }
 
 /* ---- changes ---- */
@@ -238,20 +237,14 @@ static void burst(struct player *player, unsigned percent_odd)
 static void change_route(struct player *player)
 {
 	struct world *w = player->world;
-	static const uint16_t mtus[] = {0, 0, 1400, 700, 500};
 	uint32_t peer = PEER(1 + player_below(player, LAST_SA));
+	unsigned what = player_below(player, 7);
 
-	switch (player_below(player, 7)) {
+	switch (what) {
 	case 0:
-		player_route(w, peer, 32, player_chance(player, 50) ? GATEWAY : GATEWAY_2, 0,
-			mtus[player_below(player, RTE_DIM(mtus))], 0);
-		break;
 	case 1:
-		player_route(w, peer, 32, GATEWAY, 0, 0,
-			player_chance(player, 50) ? ROUTE_BLACKHOLE : 0);
-		break;
-	case 2: /* out of another port */
-		player_route(w, peer, 32, SERVER, INSIDE, 0, 0);
+	case 2:
+		player_route_change(player, peer, what);
 		break;
 	case 3: /* to one that nobody knows */
 		player_route(w, peer, 32, 0, 0, 0, 0);

@@ -52,6 +52,30 @@ void player_route_remove(struct world *w, uint32_t network, uint8_t length)
 	assert_int_equal(world_apply(w, &c), 0);
 }
 
+uint16_t player_mtu(struct player *player)
+{
+	static const uint16_t mtus[] = {0, 0, 1400, 700, 500};
+
+	return mtus[player_below(player, RTE_DIM(mtus))];
+}
+
+void player_route_change(struct player *player, uint32_t host, unsigned what)
+{
+	const struct player_hop *hop = &player->hops[0];
+	uint32_t flags = 0;
+	uint16_t mtu = 0;
+
+	if (what == 0) {
+		hop = &player->hops[player_below(player, 2)];
+		mtu = player_mtu(player);
+	} else if (what == 1) {
+		flags = player_chance(player, 50) ? ROUTE_BLACKHOLE : 0;
+	} else {
+		hop = &player->hops[2];
+	}
+	player_route(player->world, host, 32, hop->via, hop->port, mtu, flags);
+}
+
 void player_neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac)
 {
 	assert_int_equal(world_apply(w, &(struct command){.type = COMMAND_NEIGHBOR_SET,
@@ -194,6 +218,23 @@ struct rte_mbuf *player_buffer(
 		m->vlan_tci = (uint16_t)player_below(player, 2);
 	}
 	return m;
+}
+
+void player_burst_add(
+	struct player *player, struct player_burst *burst, const uint8_t *frame, uint32_t length)
+{
+	unsigned i = burst->count++;
+
+	burst->shared[i] = NULL;
+	burst->packets[i] = player_buffer(player, frame, length, &burst->shared[i]);
+}
+
+void player_burst_receive(struct player *player, struct player_burst *burst, uint16_t port)
+{
+	world_receive_mbufs(player->world, port, burst->packets, burst->count);
+	for (unsigned i = 0; i < burst->count; i++)
+		rte_pktmbuf_free(burst->shared[i]);
+	burst->count = 0;
 }
 
 /* ---- with lanes and without ---- */

@@ -11,6 +11,11 @@
 
 #define PLAYER_FRAME 1664 /* octets of room that a frame needs */
 
+struct player_hop {
+	uint32_t via; /* host order */
+	uint16_t port;
+};
+
 struct player {
 	struct world *world;
 	struct record *record;
@@ -21,6 +26,8 @@ struct player {
 	const uint32_t *sources, *others;
 	unsigned source_count, other_count;
 	uint32_t (*destination)(struct player *player);
+	/* For player_route_change: the usual way, another gateway there, out of another port. */
+	struct player_hop hops[3];
 };
 
 /* 0 to limit - 1. */
@@ -33,6 +40,11 @@ struct ip_address player_v4(uint32_t host);
 void player_route(struct world *w, uint32_t network, uint8_t length, uint32_t via, uint16_t port,
 	uint16_t mtu, uint32_t flags);
 void player_route_remove(struct world *w, uint32_t network, uint8_t length);
+/* A path's, 0 (as the port's) often. */
+uint16_t player_mtu(struct player *player);
+/* A route of its own for one host. 0: over either gateway with any MTU; 1: perhaps a black hole; 2:
+ * out of the other port. */
+void player_route_change(struct player *player, uint32_t host, unsigned what);
 void player_neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac);
 
 struct rte_ipv4_hdr *player_ip(uint8_t *frame);
@@ -44,6 +56,15 @@ uint32_t player_datagram(struct player *player, uint8_t *frame, uint16_t port, u
 	uint32_t destination);
 /* Makes one thing different; returns the frame's length. */
 uint32_t player_spoil(struct player *player, uint8_t *frame, uint32_t length);
+/* Frames that arrive together; at most BURST_SIZE. */
+struct player_burst {
+	struct rte_mbuf *packets[BURST_SIZE], *shared[BURST_SIZE];
+	unsigned count;
+};
+/* A copy of the frame, in any of the buffers that player_buffer makes. */
+void player_burst_add(
+	struct player *player, struct player_burst *burst, const uint8_t *frame, uint32_t length);
+void player_burst_receive(struct player *player, struct player_burst *burst, uint16_t port);
 /*
  * Buffers that differ: pieces, shared ones (*shared: to be freed by the caller), with no room
  * before or behind. A frame begins at an even address, as every driver has it and as rte_ether_hdr
