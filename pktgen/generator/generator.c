@@ -29,7 +29,7 @@ static void message(void *context, unsigned port, enum inspect_kind kind,
 		return;
 	uint32_t length = neighbor_receive(g->population, g->ports, port, what, frame, answer);
 	if (length)
-		transmit_frame(&g->transmitter, port, answer, length);
+		transmit_frame(&g->senders.own, port, answer, length);
 }
 
 static bool registration_send(void *context, const struct population_group *group, uint32_t node,
@@ -41,14 +41,29 @@ static bool registration_send(void *context, const struct population_group *grou
 	uint8_t sealed[REGISTRAR_FRAME_MAX + FRAME_OVERHEAD_MAX];
 
 	if (profile_is_sealed(group->settings)) {
-		length = transmit_seal(&g->transmitter, group, node, frame + ETHERNET_HEADER_SIZE,
+		length = transmit_seal(&g->senders.own, group, node, frame + ETHERNET_HEADER_SIZE,
 			(uint16_t)(length - ETHERNET_HEADER_SIZE), sealed);
-		return transmit_frame(&g->transmitter, port, sealed, length);
+		return transmit_frame(&g->senders.own, port, sealed, length);
 	}
 	memcpy(ethernet.destination, g->ports[port].link.destination, 6);
 	memcpy(ethernet.source, g->ports[port].link.source, 6);
 	memcpy(frame, &ethernet, sizeof(ethernet));
-	return transmit_frame(&g->transmitter, port, frame, length);
+	return transmit_frame(&g->senders.own, port, frame, length);
+}
+
+static uint64_t stamp(void *context, const struct population_group *group, uint32_t node)
+{
+	const struct generator *g = context;
+
+	return senders_stamp(&g->senders, group, node);
+}
+
+static bool has_left(
+	void *context, const struct population_group *group, uint32_t node, uint64_t stamp)
+{
+	const struct generator *g = context;
+
+	return senders_stamp(&g->senders, group, node) > stamp;
 }
 
 /* ---- opening ---- */
@@ -99,7 +114,7 @@ static int crypto_open(struct generator *g)
 
 static int halves_open(struct generator *g, const struct generator_files *files)
 {
-	struct transmitter *t = &g->transmitter;
+	struct transmitter *t = &g->senders.own;
 	struct receiver *r = &g->receivers.own;
 	int result = capture_open(g, files->transmitted, files->limit, &t->capture);
 
@@ -115,19 +130,14 @@ static int halves_open(struct generator *g, const struct generator_files *files)
 	t->burst = g->profile->traffic.burst;
 	r->context = g;
 	r->message = message;
-	result = transmit_init(t);
-	if (result)
-		return refuse(g, result, "no memory for the flows");
 	g->receivers.pool = g->pool;
 	receive_begin(r, 0, g->tally);
-	transmit_begin(t, UINT64_MAX, 0, 0, g->tally);
-	t->started = 0;
 	return 0;
 }
 
 static int registrar_open(struct generator *g)
 {
-	const struct registrar_output output = {g, registration_send};
+	const struct registrar_output output = {g, registration_send, stamp, has_left};
 	bool needed = false;
 
 	for (unsigned i = 0; !g->profile->loopback && i < g->profile->group_count; i++)
@@ -139,15 +149,21 @@ static int registrar_open(struct generator *g)
 }
 
 /* The last of all: further lcores begin at once. */
-static int receivers_start(struct generator *g)
+static int lcores_start(struct generator *g)
 {
+	struct transmitter *t = &g->senders.own;
 	char why[LIBRARY_ERROR_SIZE] = "";
-	int result;
+	int result = senders_open(&g->senders, why);
 
-	if (g->receivers.own.capture && g->profile->port_count > 1 && rte_lcore_count() > 2)
+	if (result)
+		return refuse(g, result, why[0] ? why : "no memory for the flows");
+	transmit_begin(t, UINT64_MAX, 0, 0, g->tally);
+	t->started = 0;
+	if (g->receivers.own.capture && g->profile->port_count > 1 &&
+		rte_lcore_count() - g->profile->sending_lcores > 1)
 		return refuse(g, -ENOTSUP,
-			"one file of received frames has one writer: at most 2 lcores with "
-			"--capture-received");
+			"one file of received frames has one writer: at most one receiving lcore "
+			"with --capture-received");
 	result = receivers_open(&g->receivers, why);
 	return result ? refuse(g, result, why[0] ? why : "no memory for the flows") : 0;
 }
@@ -183,7 +199,7 @@ int generator_open(struct generator *g, const struct profile *profile,
 	if (!result)
 		result = registrar_open(g);
 	if (!result)
-		result = receivers_start(g);
+		result = lcores_start(g);
 	g->opening_s = (double)(rte_rdtsc() - start) / (double)g->hz;
 	return result;
 }
@@ -193,12 +209,11 @@ int generator_close(struct generator *g)
 	int result = 0;
 
 	registrar_free(g->registrar);
-	if (g->transmitter.sequences)
-		transmit_fini(&g->transmitter);
+	senders_close(&g->senders);
 	receivers_close(&g->receivers);
 	if (g->open)
 		port_close_all(g->ports, g->profile->port_count);
-	if (capture_free(g->transmitter.capture))
+	if (capture_free(g->senders.own.capture))
 		result = -EIO;
 	if (capture_free(g->receivers.own.capture))
 		result = -EIO;
@@ -215,7 +230,7 @@ int generator_close(struct generator *g)
 
 unsigned generator_turn(struct generator *g, uint64_t now)
 {
-	unsigned moved = transmit_poll(&g->transmitter, now);
+	unsigned moved = senders_poll(&g->senders, now);
 
 	moved += receivers_poll(&g->receivers);
 	if (g->registrar && now >= g->registrar_next) {
@@ -283,7 +298,7 @@ static void ask(struct generator *g)
 	for (unsigned i = 0; i < g->profile->port_count; i++) {
 		if (g->ports[i].resolved)
 			continue;
-		transmit_frame(&g->transmitter, i, frame, neighbor_request(&g->ports[i], frame));
+		transmit_frame(&g->senders.own, i, frame, neighbor_request(&g->ports[i], frame));
 	}
 }
 

@@ -3,14 +3,14 @@
  * the receiving half. trial.h drives it, report.h tells about it.
  *
  * The main lcore has one loop: send what is due, take what has come (or further lcores do,
- * receivers.h), see to ARP and registrations.
+ * senders.h and receivers.h), see to ARP and registrations.
  */
 #ifndef PKTGEN_GENERATOR_GENERATOR_H
 #define PKTGEN_GENERATOR_GENERATOR_H
 
 #include "pktgen/generator/receivers.h"
 #include "pktgen/generator/registrar.h"
-#include "pktgen/generator/transmit.h"
+#include "pktgen/generator/senders.h"
 
 #define GENERATOR_ERROR_SIZE 512
 
@@ -27,7 +27,7 @@ struct generator {
 	struct rte_mempool *pool;
 	struct port ports[PROFILE_PORTS_MAX];
 	bool open; /* the ports are */
-	struct transmitter transmitter;
+	struct senders senders;
 	struct receivers receivers;
 	struct registrar *registrar; /* NULL: nobody registers */
 	uint64_t registrar_next;     /* cycles */

@@ -59,21 +59,26 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 
 	if (result)
 		return refuse(settings, "no information", result, error, error_size);
+	if (settings->tx_queues > info.max_tx_queues)
+		return refuse(settings, "fewer transmit queues than tx_queues", -ENOTSUP, error,
+			error_size);
+	port->tx_queues = (uint16_t)RTE_MIN(settings->tx_queues, profile->sending_lcores);
+	port->shared = port->tx_queues < profile->sending_lcores;
 	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
 	rte_eth_dev_get_name_by_port(port->ethdev, port->device);
 	struct rte_eth_conf conf = {
 		.rxmode.mtu = mtu_choose(&info, frame_max),
 		.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE,
 	};
-	result = rte_eth_dev_configure(port->ethdev, 1, 1, &conf);
+	result = rte_eth_dev_configure(port->ethdev, 1, port->tx_queues, &conf);
 	if (!result)
 		result = rte_eth_dev_adjust_nb_rx_tx_desc(port->ethdev, &rx_size, &tx_size);
 	int socket = rte_eth_dev_socket_id(port->ethdev);
 	if (!result)
 		result = rte_eth_rx_queue_setup(
 			port->ethdev, 0, rx_size, (unsigned)socket, NULL, pool);
-	if (!result)
-		result = rte_eth_tx_queue_setup(port->ethdev, 0, tx_size, (unsigned)socket, NULL);
+	for (uint16_t i = 0; !result && i < port->tx_queues; i++)
+		result = rte_eth_tx_queue_setup(port->ethdev, i, tx_size, (unsigned)socket, NULL);
 	if (result)
 		return refuse(settings, "not configured", result, error, error_size);
 	return 0;

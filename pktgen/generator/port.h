@@ -1,6 +1,7 @@
 /*
- * A DPDK port of any kind (memif, ring, tap, af_packet, vfio ...) with one queue each way, and what
- * it takes to talk to the gateway behind it: our MAC, its MAC. Main lcore, but for the bursts.
+ * A DPDK port of any kind (memif, ring, tap, af_packet, vfio ...) with one queue in and one or more
+ * out, and what it takes to talk to the gateway behind it: our MAC, its MAC. Main lcore, but for
+ * the bursts.
  */
 #ifndef PKTGEN_GENERATOR_PORT_H
 #define PKTGEN_GENERATOR_PORT_H
@@ -8,9 +9,13 @@
 #include "pktgen/generator/frame.h"
 
 #include <rte_ethdev.h>
+#include <rte_spinlock.h>
 
 struct port {
 	uint16_t ethdev;
+	uint16_t tx_queues; /* fewer than senders: each is shared, under its lock */
+	bool shared;
+	rte_spinlock_t locks[PROFILE_SENDERS_MAX];
 	const struct profile_port *settings;
 	struct frame_link link; /* source: ours, destination: the gateway's */
 	bool resolved;          /* the destination is known */
@@ -26,6 +31,22 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 void port_close_all(struct port *ports, unsigned count);
 /* Waits until all links are up, at most `timeout_ms`; those that say nothing count as up. */
 bool port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms);
+
+/* What the port takes of a burst of sender number `sender`; nothing while another sender has the
+ * queue that they share. Any lcore, each as one sender. */
+static inline uint16_t port_transmit(
+	struct port *port, unsigned sender, struct rte_mbuf **mbufs, uint16_t count)
+{
+	uint16_t queue = (uint16_t)(sender % port->tx_queues), taken;
+
+	if (!port->shared)
+		return rte_eth_tx_burst(port->ethdev, queue, mbufs, count);
+	if (!rte_spinlock_trylock(&port->locks[queue]))
+		return 0;
+	taken = rte_eth_tx_burst(port->ethdev, queue, mbufs, count);
+	rte_spinlock_unlock(&port->locks[queue]);
+	return taken;
+}
 
 /* The port's VLAN tag, before a frame leaves; false without room for it. A frame that comes must
  * have it, and loses it. */

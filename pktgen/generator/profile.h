@@ -27,6 +27,7 @@
 #define PROFILE_ETHERNET_SIZE 18   /* of them, Ethernet's header and check sequence */
 #define PROFILE_NODES_MAX     1048576
 #define PROFILE_SEARCHES_MAX  4
+#define PROFILE_SENDERS_MAX   16
 
 enum profile_encapsulation {
 	PROFILE_PLAIN,
@@ -52,6 +53,7 @@ struct profile_port { /* the n-th DPDK port */
 	bool has_gateway_mac, has_mac;
 	uint8_t gateway_mac[6], mac[6]; /* mac: instead of the device's */
 	uint32_t vlan;                  /* IEEE 802.1Q; 0: untagged */
+	uint32_t tx_queues;
 };
 
 struct profile_registration { /* of Mobile IP groups */
@@ -141,6 +143,7 @@ struct profile {
 	unsigned search_count;
 	struct profile_replay replay;
 	uint32_t queue_size, buffers, sleep_us;
+	uint32_t sending_lcores;
 	uint32_t settle_ms;   /* from the links' coming up to the first frame */
 	uint32_t progress_ms; /* between progress lines; 0: none */
 };

@@ -185,6 +185,10 @@ static int check_group(
 		return fail(loader, group, "security", "this encapsulation has no ESP");
 	if (profile_is_esp(group) && check_security(loader, profile, group))
 		return -EINVAL;
+	if (group->nodes < profile->sending_lcores)
+		return loader_fail(loader, loader_line(loader, group, "nodes"),
+			"fewer nodes than the %u sending_lcores, each of which wants a share",
+			profile->sending_lcores);
 	key_default(profile, group);
 	return 0;
 }

@@ -34,6 +34,8 @@ static const struct setting port_settings[] = {
 		.help = "Ethernet address instead of the device's own"},
 	{.name = "vlan", .kind = SETTING_INTEGER, AT(profile_port, vlan), .max = 4094, .fallback = "0",
 		.help = "IEEE 802.1Q tag of all frames, expected of all that come; 0: none. The device only carries it"},
+	{.name = "tx_queues", .kind = SETTING_INTEGER, AT(profile_port, tx_queues), .min = 1, .max = PROFILE_SENDERS_MAX, .fallback = "1",
+		.help = "transmit queues, at most one for each sending lcore, which share them otherwise: 1 suits every device, a NIC has more"},
 };
 SECTION(port_section, "port", profile_port, port_settings);
 
@@ -193,6 +195,8 @@ static const struct setting root_settings[] = {
 		.unit = "descriptors", .help = "of each port's queues"},
 	{.name = "buffers", .kind = SETTING_INTEGER, AT(profile, buffers), .min = 1024, .max = 4194304, .fallback = "16384",
 		.help = "packet buffers"},
+	{.name = "sending_lcores", .kind = SETTING_INTEGER, AT(profile, sending_lcores), .min = 1, .max = PROFILE_SENDERS_MAX, .fallback = "1",
+		.help = "lcores that send, each an equal share of every group's nodes; the EAL's further ones receive"},
 	{.name = "settle_ms", .kind = SETTING_INTEGER, AT(profile, settle_ms), .max = 600000, .fallback = "0", .unit = "ms",
 		.help = "after the links came up, before the first frame: until a gateway on virtual ports has seen them"},
 	{.name = "sleep_us", .kind = SETTING_INTEGER, AT(profile, sleep_us), .max = 10000, .fallback = "0", .unit = "us",

@@ -120,7 +120,8 @@ static int lcore_open(struct receivers *receivers, unsigned index, unsigned lcor
 int receivers_open(struct receivers *receivers, char *error)
 {
 	unsigned ports = receivers->own.population->profile->port_count, lcore;
-	unsigned wanted = RTE_MIN(rte_lcore_count() - 1, ports);
+	unsigned senders = receivers->own.population->profile->sending_lcores;
+	unsigned wanted = RTE_MIN(rte_lcore_count() - senders, ports), skipped = 1;
 	int result = receive_init(&receivers->own);
 
 	receivers->own.port_step = wanted ? wanted : 1;
@@ -132,6 +133,10 @@ int receivers_open(struct receivers *receivers, char *error)
 	memset(receivers->lcores, 0, wanted * sizeof(*receivers->lcores));
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
+		if (skipped < senders) {
+			skipped++;
+			continue;
+		}
 		if (receivers->count == wanted)
 			break;
 		result = lcore_open(receivers, receivers->count, lcore, error);

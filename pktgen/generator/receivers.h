@@ -1,7 +1,7 @@
 /*
- * Who receives. With one lcore the main one does, between sending; with more, each further lcore
- * has its share of the ports (port n belongs to lcore n modulo their number), with an engine and
- * sums of its own, and the main lcore only sends.
+ * Who receives. The lcores behind the sending ones (senders.h), each its share of the ports (port n
+ * belongs to lcore n modulo their number), with an engine and sums of its own; without such, the
+ * main one does, between sending.
  *
  * A flow comes in by one port, so its window and its node's ESP numbers have one writer; what comes
  * by the wrong port is a fault before they are looked at. ARP and registrations are the main

@@ -4,7 +4,7 @@
 #include "lib/wire/mip4.h"
 #include "lib/wire/udp.h"
 #include "pktgen/generator/pace.h"
-#include "pktgen/mobile_node/authenticator.h"
+#include "pktgen/generator/reply.h"
 
 #include <stdlib.h>
 
@@ -14,6 +14,7 @@
 #define PRIVATE_FIRST  0xc0a80100u /* 192.168.1.0: behind every NAT the same */
 #define PRIVATE_COUNT  250u
 #define DENIED_RETRY_S 1u
+#define LEAVING_MAX    64 /* moves that have begun and not gone */
 
 struct node {
 	struct timer timer; /* retransmission, or refreshing */
@@ -21,6 +22,11 @@ struct node {
 	monotonic first_sent, expires; /* expires 0: no binding */
 	uint8_t attempt;               /* 0: nothing under way */
 	uint8_t storm;                 /* the latest in which it was accepted */
+};
+
+struct leaving { /* a node that sends no more where it was */
+	uint32_t node;
+	uint64_t stamp;
 };
 
 struct group {
@@ -33,6 +39,8 @@ struct group {
 	uint32_t waiting; /* nodes whose request is under way */
 	struct pace moves;
 	uint64_t moved;
+	struct leaving leaving[LEAVING_MAX]; /* a ring */
+	unsigned leaving_first, leaving_count;
 	monotonic storm; /* when one begins; CLOCK_NEVER */
 	/* The latest storm: number, beginning, nodes that it has still to bring. */
 	uint8_t storm_number;
@@ -284,22 +292,56 @@ void registrar_trial(struct registrar *r, struct clock_now now, bool begin)
 	}
 }
 
-/* The node is at its other care-of address: it may not send before the home agent knows. */
-static bool move(struct group *own, uint32_t index)
+/* The node stops sending; it goes when its last packet has left by whoever sends for it. */
+static void leave(struct group *own, uint32_t index)
+{
+	const struct registrar_output *output = &own->registrar->output;
+	struct population_node *state = &own->group->nodes[index];
+	unsigned last = (own->leaving_first + own->leaving_count) % LEAVING_MAX;
+
+	if (state->ready != POPULATION_READY || own->nodes[index].attempt)
+		return; /* busy registering: the next one moves */
+	state->ready = POPULATION_READY_DOWN;
+	own->leaving[last] = (struct leaving){
+		index, output->stamp ? output->stamp(output->context, own->group, index) : 0};
+	own->leaving_count++;
+}
+
+/* The node is at its other care-of address: it may not send before the home agent knows. False
+ * when the request could not be sent. */
+static bool arrive(struct group *own, uint32_t index)
 {
 	struct population_node *state = &own->group->nodes[index];
 
-	if (state->ready != POPULATION_READY || own->nodes[index].attempt)
-		return true; /* busy registering: the next one moves */
+	if (state->ready != POPULATION_READY_DOWN || own->nodes[index].attempt)
+		return true; /* it registered where it was meanwhile, and stays */
 	state->place ^= 1;
 	if (!request(own, index, false)) {
 		state->place ^= 1;
 		return false;
 	}
 	state->moved = 1;
-	state->ready = POPULATION_READY_DOWN;
 	own->registrar->counters.moves++;
 	return true;
+}
+
+static void moves_poll(struct group *own, monotonic now, unsigned most)
+{
+	const struct registrar_output *output = &own->registrar->output;
+
+	for (unsigned done = 0; done < most && own->moved < pace_due(&own->moves, now) &&
+				own->leaving_count < LEAVING_MAX;
+		done++, own->moved++)
+		leave(own, (uint32_t)(own->moved % own->group->settings->nodes));
+	while (own->leaving_count) {
+		const struct leaving *first = &own->leaving[own->leaving_first];
+		if ((output->has_left && !output->has_left(output->context, own->group, first->node,
+						 first->stamp)) ||
+			!arrive(own, first->node))
+			return;
+		own->leaving_first = (own->leaving_first + 1) % LEAVING_MAX;
+		own->leaving_count--;
+	}
 }
 
 /* A pass does not run away from the home agent's answers. */
@@ -325,9 +367,7 @@ static void group_poll(struct registrar *r, struct group *own)
 			break;
 		own->cursor++;
 	}
-	for (; done < POLL_MAX && own->moved < pace_due(&own->moves, now); done++, own->moved++)
-		if (!move(own, (uint32_t)(own->moved % nodes)))
-			break;
+	moves_poll(own, now, POLL_MAX - done);
 }
 
 void registrar_poll(struct registrar *r, struct clock_now now)
@@ -351,41 +391,6 @@ static struct group *node_find(struct registrar *r, be32 home_address, uint32_t 
 			return &r->groups[i];
 	}
 	return NULL;
-}
-
-static bool authentic(const struct group *own, const struct mip4_message *message)
-{
-	const struct profile_registration *settings = &own->group->settings->registration;
-	uint8_t expected[AUTHENTICATOR_SIZE_MAX];
-	struct mip4_authentication found;
-	int at = mip4_extension_find(message, MIP4_EXT_MOBILE_HOME_AUTH, 0);
-
-	return at >= 0 && mip4_authentication_read(message, &message->extensions[at], &found) &&
-	       found.spi == settings->spi &&
-	       found.authenticator_length == authenticator_size(own->algorithm) &&
-	       authenticator_compute(
-		       own->algorithm, &settings->key, message->payload, found.covered, expected) &&
-	       memcmp(expected, found.authenticator, found.authenticator_length) == 0;
-}
-
-static bool has_udp_tunnel(const struct mip4_message *message)
-{
-	struct mip4_udp_tunnel_reply tunnel;
-	int at = mip4_extension_find(message, MIP4_EXT_UDP_TUNNEL_REPLY, 0);
-
-	return at >= 0 && mip4_udp_tunnel_reply_read(message, &message->extensions[at], &tunnel) &&
-	       tunnel.code < 64;
-}
-
-/* From the home agent's port to where the request came from. */
-static bool right_way(const struct group *own, uint32_t index, const struct inspect_end *end)
-{
-	const struct population_node *state = &own->group->nodes[index];
-	struct ip_address care_of = population_tunnel_end(own->group, index, state->place);
-
-	return ip_address_equal(&end->source, &own->group->settings->agent) &&
-	       end->source_port == MIP4_PORT && ip_address_equal(&end->destination, &care_of) &&
-	       end->destination_port == population_nat_port(own->group, index, state->mapping);
 }
 
 static void registered(struct group *own, uint32_t index, uint16_t lifetime_s)
@@ -439,17 +444,22 @@ void registrar_receive(struct registrar *r, struct clock_now now, const struct i
 		r->counters.unmatched++;
 		return;
 	}
-	if (!right_way(own, index, &what->outer)) {
+	switch (reply_check(own->group, index, own->algorithm, &message, &what->outer)) {
+	case REPLY_BAD_ADDRESS:
 		r->counters.bad_address++;
-	} else if (!authentic(own, &message)) {
+		break;
+	case REPLY_BAD_AUTHENTICATOR:
 		r->counters.bad_authenticator++;
-	} else if (message.reply.code > 1) {
+		break;
+	case REPLY_DENIED:
 		denied(own, index, &message.reply);
-	} else if (own->group->settings->encapsulation == PROFILE_MIP_UDP &&
-		   !has_udp_tunnel(&message)) {
+		break;
+	case REPLY_BAD_TUNNEL:
 		r->counters.bad_tunnel++;
-	} else {
+		break;
+	case REPLY_GOOD:
 		registered(own, index, message.reply.lifetime_s);
+		break;
 	}
 }
 

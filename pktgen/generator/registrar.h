@@ -1,8 +1,7 @@
 /*
  * The nodes' side of Mobile IPv4 registration for up to a million nodes: first registrations at a
  * rate, retransmission and refreshing, moves between two care-of addresses, storms in which all
- * register anew. Each reply is judged before it counts: addresses, ports, identification, code,
- * authenticator (RFC 5944 3.6.2).
+ * register anew. Each reply is judged before it counts (reply.h).
  *
  * Nodes have co-located care-of addresses and ask for reverse tunnels. Those of a mip-udp group are
  * behind a NAT: the request names a private address, so the home agent sees the NAT and answers
@@ -28,6 +27,11 @@ struct registrar_output {
 	 * access port, in its ESP if it has any. False: try again. */
 	bool (*send)(void *context, const struct population_group *group, uint32_t node,
 		uint8_t *frame, uint32_t length);
+	/* Whether all that a node was allowed to send before `stamp`, which the first returned, has
+	 * left: then it may move. NULL: always. */
+	uint64_t (*stamp)(void *context, const struct population_group *group, uint32_t node);
+	bool (*has_left)(
+		void *context, const struct population_group *group, uint32_t node, uint64_t stamp);
 };
 
 struct registrar_counters {

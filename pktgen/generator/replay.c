@@ -33,7 +33,7 @@ static void burst_send(
 			&file->frames[(replay->sent + i) % file->frame_count];
 		replay->sent_octets += frame->length;
 		capture_write(
-			g->transmitter.capture, frame->data, frame->length, clock_read().wall_ns);
+			g->senders.own.capture, frame->data, frame->length, clock_read().wall_ns);
 	}
 	replay->sent += taken;
 	rte_pktmbuf_free_bulk(mbufs + taken, count - taken);

@@ -51,6 +51,7 @@ json_t *report_new(const struct generator *g, const char *profile_path, int argc
 	}
 	json_object_set_new(report, "machine", machine);
 	set_real(report, "opening_seconds", g->opening_s);
+	set(report, "sending_lcores", g->senders.count + 1);
 	set(report, "receiving_lcores", g->receivers.count);
 	for (unsigned i = 0; i < g->profile->port_count; i++) {
 		json_t *port = json_object();

@@ -42,7 +42,17 @@ static void sizes_fill(struct schedule *schedule, const struct profile_traffic *
 	}
 }
 
-int schedule_init(struct schedule *schedule, const struct population *population)
+/* The nodes of a share lie together: no two lcores write to one line of a cache, but at its ends.
+ */
+static uint32_t share_begin(const struct population_group *group, unsigned part, unsigned parts)
+{
+	uint32_t directions = (uint32_t)(group->up + group->down);
+
+	return (uint32_t)((uint64_t)group->settings->nodes * part / parts) * directions;
+}
+
+int schedule_init(struct schedule *schedule, const struct population *population, unsigned part,
+	unsigned parts)
 {
 	const struct profile *profile = population->profile;
 
@@ -51,10 +61,13 @@ int schedule_init(struct schedule *schedule, const struct population *population
 	for (unsigned i = 0; i < population->group_count; i++) {
 		struct schedule_group *own = &schedule->groups[i];
 		own->group = &population->groups[i];
+		own->flow_first = share_begin(own->group, part, parts);
+		own->flow_count = share_begin(own->group, part + 1, parts) - own->flow_first;
 		schedule->shares += own->group->settings->share;
 		if (profile->traffic.order != PROFILE_RANDOM)
 			continue;
-		own->order = permutation_new(own->group->flow_count, profile->seed + i);
+		own->order = permutation_new(
+			own->flow_count, profile->seed + i + (uint64_t)part * PROFILE_GROUPS_MAX);
 		if (!own->order) {
 			schedule_fini(schedule);
 			return -ENOMEM;
@@ -92,11 +105,11 @@ static uint32_t flow_next(struct schedule *schedule, struct schedule_group *own)
 {
 	uint32_t at = own->cursor;
 
-	if (++own->cursor == own->group->flow_count) {
+	if (++own->cursor == own->flow_count) {
 		own->cursor = 0;
 		schedule->size_cursor++;
 	}
-	return own->order ? own->order[at] : at;
+	return own->flow_first + (own->order ? own->order[at] : at);
 }
 
 static bool take(struct schedule *schedule, struct schedule_group *own, struct schedule_item *item)
@@ -104,7 +117,7 @@ static bool take(struct schedule *schedule, struct schedule_group *own, struct s
 	const struct population_group *group = own->group;
 	bool both = group->up && group->down;
 
-	for (unsigned i = 0; i < LOOK_AHEAD && i < group->flow_count; i++) {
+	for (unsigned i = 0; i < LOOK_AHEAD && i < own->flow_count; i++) {
 		uint32_t flow = flow_next(schedule, own);
 		uint32_t node = both ? flow / 2 : flow;
 		bool up = both ? flow % 2 == 0 : group->up;

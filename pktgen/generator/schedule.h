@@ -13,7 +13,8 @@
 
 struct schedule_group {
 	const struct population_group *group;
-	uint32_t *order; /* of flows within the group; NULL: as they are numbered */
+	uint32_t flow_first, flow_count; /* within the group: the share */
+	uint32_t *order;                 /* of the share's flows; NULL: as they are numbered */
 	uint32_t cursor;
 	int64_t credit;
 };
@@ -34,9 +35,16 @@ struct schedule_item {
 	uint16_t size; /* of the plain frame */
 };
 
-/* 0 or -ENOMEM. */
-int schedule_init(struct schedule *schedule, const struct population *population);
+/* Of share number `part` of the nodes, of `parts`; each has its own order. 0 or -ENOMEM. */
+int schedule_init(struct schedule *schedule, const struct population *population, unsigned part,
+	unsigned parts);
 void schedule_fini(struct schedule *schedule);
+/* Whose share a node is in. */
+static inline unsigned schedule_part_of(
+	const struct population_group *group, uint32_t node, unsigned parts)
+{
+	return (unsigned)((((uint64_t)node + 1) * parts - 1) / group->settings->nodes);
+}
 /* False when no node was ready to send among the next few of each group. */
 bool schedule_next(struct schedule *schedule, struct schedule_item *item);
 

@@ -22,11 +22,21 @@ static void received_merge(struct tally_received *to, const struct tally_receive
 		histogram_merge(&to->latency, &from->latency);
 }
 
+static void sent_merge(struct tally_sent *to, const struct tally_sent *from)
+{
+	to->packets += from->packets;
+	to->octets += from->octets;
+	to->wire_octets += from->wire_octets;
+}
+
 void tally_merge(struct tally *to, const struct tally *from)
 {
-	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
-		for (unsigned k = 0; k < 2; k++)
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			sent_merge(&to->sent[i][k], &from->sent[i][k]);
 			received_merge(&to->received[i][k], &from->received[i][k]);
+		}
+	}
 	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
 		to->faults[i] += from->faults[i];
 	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)

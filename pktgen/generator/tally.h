@@ -62,7 +62,6 @@ static inline unsigned tally_direction(bool up)
 }
 
 void tally_clear(struct tally *tally);
-/* Adds what was received, faults and others. */
 void tally_merge(struct tally *to, const struct tally *from);
 uint64_t tally_sent_packets(const struct tally *tally);
 uint64_t tally_received_packets(const struct tally *tally);

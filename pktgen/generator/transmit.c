@@ -3,44 +3,32 @@
 #include "dataplane/crypto/engine.h"
 #include "lib/base/clock.h"
 
-#include <errno.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
-#include <stdlib.h>
 
 #define WIRE_EXTRA 24 /* check sequence 4, preamble 8, gap 12: what RFC 2544 counts on a line */
 
 int transmit_init(struct transmitter *t)
 {
-	size_t flows = t->population->flow_count ? t->population->flow_count : 1;
-
-	t->sequences = calloc(2 * flows, sizeof(*t->sequences));
-	if (!t->sequences)
-		return -ENOMEM;
-	t->begun = t->sequences + flows;
-	int result = schedule_init(&t->schedule, t->population);
-	if (result) {
-		free(t->sequences);
-		t->sequences = NULL;
-	}
-	return result;
+	return schedule_init(&t->schedule, t->population, t->part, t->parts);
 }
 
 void transmit_fini(struct transmitter *t)
 {
 	transmit_flush(t);
 	schedule_fini(&t->schedule);
-	free(t->sequences);
-	t->sequences = NULL;
 }
 
 void transmit_begin(
 	struct transmitter *t, uint64_t start, uint64_t rate, uint64_t limit, struct tally *tally)
 {
-	t->pace =
-		(struct pace){.start = start, .hz = rte_get_tsc_hz(), .rate = rate, .limit = limit};
-	t->built = t->idle = 0;
-	memcpy(t->begun, t->sequences, t->population->flow_count * sizeof(*t->begun));
+	t->pace = (struct pace){.start = start,
+		.hz = rte_get_tsc_hz(),
+		.rate = rate,
+		.limit = limit,
+		.part = t->part,
+		.parts = t->parts};
+	t->built = 0;
 	t->tally = tally;
 	if (!t->started)
 		t->started = start;
@@ -81,7 +69,7 @@ static bool queue_flush(struct transmitter *t, unsigned index, unsigned *sent)
 	unsigned waiting = queue->count - queue->first;
 	for (unsigned i = 0; i < waiting; i++)
 		mbufs[i] = queue->items[queue->first + i].mbuf;
-	unsigned taken = rte_eth_tx_burst(t->ports[index].ethdev, 0, mbufs, (uint16_t)waiting);
+	unsigned taken = port_transmit(&t->ports[index], t->part, mbufs, (uint16_t)waiting);
 	for (unsigned i = 0; i < taken; i++) {
 		const struct transmit_item *item = &queue->items[queue->first + i];
 		struct tally_sent *sum = &t->tally->sent[item->group][item->direction];
@@ -95,6 +83,11 @@ static bool queue_flush(struct transmitter *t, unsigned index, unsigned *sent)
 		return false;
 	queue->first = queue->count = 0;
 	return true;
+}
+
+void transmit_stop(struct transmitter *t)
+{
+	t->pace.start = UINT64_MAX;
 }
 
 bool transmit_is_flushed(const struct transmitter *t)
@@ -197,10 +190,8 @@ static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now
 		return 0;
 	while (built < wanted && schedule_next(&t->schedule, &item))
 		packet_build(t, &item, mbufs[built++], now, operations, &operation_count);
-	if (built < wanted) {
+	if (built < wanted) /* nobody else was ready to send */
 		rte_pktmbuf_free_bulk(mbufs + built, wanted - built);
-		t->idle++;
-	}
 	if (operation_count)
 		crypto_engine_encrypt_burst(
 			security_engine_get(t->engine), operations, operation_count);
@@ -238,7 +229,7 @@ bool transmit_frame(struct transmitter *t, unsigned port, const void *frame, uin
 	memcpy(data, frame, length);
 	port_tag(&t->ports[port], mbuf);
 	capture_item(t, mbuf);
-	if (rte_eth_tx_burst(t->ports[port].ethdev, 0, &mbuf, 1) == 1)
+	if (port_transmit(&t->ports[port], t->part, &mbuf, 1) == 1)
 		return true;
 	rte_pktmbuf_free(mbuf);
 	return false;

@@ -1,7 +1,7 @@
 /*
  * The sending half: builds what is due and hands it to the ports. A packet that a port does not
  * take waits, in order, and nothing new is built meanwhile: what was built was sent, or is known
- * not to have been. One thread.
+ * not to have been. One thread each; senders.h has several.
  */
 #ifndef PKTGEN_GENERATOR_TRANSMIT_H
 #define PKTGEN_GENERATOR_TRANSMIT_H
@@ -35,13 +35,13 @@ struct transmitter {
 	struct rte_mempool *pool;
 	struct schedule schedule;
 	struct capture *capture;
-	uint32_t *sequences; /* of each flow, the last one */
-	uint32_t *begun;     /* the same when the trial began */
+	uint32_t *sequences;  /* of each flow, the last one; all transmitters' */
+	unsigned part, parts; /* which share of the nodes, of how many */
 	unsigned burst;
 	struct transmit_queue queues[PROFILE_PORTS_MAX];
 	/* of the trial: */
 	struct pace pace;
-	uint64_t built, idle; /* packets; turns in which nobody was ready to send */
+	uint64_t built; /* packets */
 	struct tally *tally;
 	uint64_t rebind_cycles, started;
 };
@@ -49,11 +49,14 @@ struct transmitter {
 /* 0 or -ENOMEM. The caller fills the pointers first. */
 int transmit_init(struct transmitter *transmitter);
 void transmit_fini(struct transmitter *transmitter);
-/* From `start` (cycles) at `rate` a second, at most `limit` packets, 0 for either is none. */
+/* From `start` (cycles) its part of `rate` a second, and of at most `limit` packets; 0 for either
+ * is none. */
 void transmit_begin(struct transmitter *transmitter, uint64_t start, uint64_t rate, uint64_t limit,
 	struct tally *tally);
 /* Sends a burst if one is due at `now`; the packets that ports took. */
 unsigned transmit_poll(struct transmitter *transmitter, uint64_t now);
+/* Nothing more is built. */
+void transmit_stop(struct transmitter *transmitter);
 /* All that was built has left. */
 bool transmit_is_flushed(const struct transmitter *transmitter);
 /* The ports' last chance; what they do not take now is forgotten. Returns how many that were. */
@@ -62,7 +65,7 @@ unsigned transmit_flush(struct transmitter *transmitter);
  * in `out`, whose length it returns. */
 uint16_t transmit_seal(struct transmitter *transmitter, const struct population_group *group,
 	uint32_t node, const uint8_t *packet, uint16_t length, uint8_t *out);
-/* A frame outside all tallies (ARP, registrations). False when it could not be sent. */
+/* A frame outside all tallies and queues (ARP, registrations). False when it could not be sent. */
 bool transmit_frame(
 	struct transmitter *transmitter, unsigned port, const void *frame, uint32_t length);
 

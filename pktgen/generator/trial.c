@@ -11,12 +11,12 @@ struct progress {
 	uint64_t sent, received; /* at the line before */
 };
 
-static void progress_tell(
-	const struct generator *g, struct trial *trial, struct progress *progress, uint64_t now)
+static void progress_tell(const struct generator *g, const struct trial *trial,
+	struct progress *progress, uint64_t now)
 {
 	if (!progress->interval || now < progress->next)
 		return;
-	uint64_t sent = tally_sent_packets(&trial->tally);
+	uint64_t sent = senders_packets(&g->senders);
 	uint64_t received = receivers_packets(&g->receivers);
 	double span = (double)(now - progress->next + progress->interval) / (double)g->hz;
 	fprintf(stderr,
@@ -59,23 +59,20 @@ static void send_for(struct generator *g, struct trial *trial, uint64_t start)
 
 	progress.next = start + progress.interval;
 	while (now < end && !*g->stop) {
-		if (g->transmitter.built == trial->wanted && transmit_is_flushed(&g->transmitter))
+		if (senders_built(&g->senders) == trial->wanted && senders_are_flushed(&g->senders))
 			break;
 		rest(g, generator_turn(g, now));
 		progress_tell(g, trial, &progress, now);
 		now = rte_rdtsc();
 	}
 	trial->seconds = now > start ? (double)(now - start) / (double)g->hz : 0;
-	/* Nothing more is built; what is built may still leave. */
-	g->transmitter.pace.limit = g->transmitter.built ? g->transmitter.built : 1;
-	if (!g->transmitter.built)
-		g->transmitter.pace.start = UINT64_MAX;
+	senders_stop(&g->senders);
 	uint64_t last = now + FLUSH_MS * (g->hz / 1000);
-	while (!transmit_is_flushed(&g->transmitter) && now < last) {
+	while (!senders_are_flushed(&g->senders) && now < last) {
 		generator_turn(g, now);
 		now = rte_rdtsc();
 	}
-	trial->unsent = transmit_flush(&g->transmitter);
+	trial->unsent = senders_end(&g->senders);
 }
 
 static void drain(struct generator *g, struct trial *trial)
@@ -125,9 +122,8 @@ static void flows_judge(const struct generator *g, struct trial *trial)
 	trial->flows_reordered = trial->worst_count = 0;
 	for (uint32_t i = 0; i < g->population->flow_count; i++) {
 		const struct window *window = &g->receivers.own.flows[i];
-		const struct trial_flow flow = {i,
-			g->transmitter.sequences[i] - g->transmitter.begun[i], window->received,
-			window->duplicates, window->reordered};
+		const struct trial_flow flow = {i, g->senders.sequences[i] - g->senders.begun[i],
+			window->received, window->duplicates, window->reordered};
 		trial->flows_active += flow.sent != 0;
 		trial->flows_lossy += flow.sent > flow.received;
 		trial->flows_doubled += flow.duplicates != 0;
@@ -145,7 +141,7 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 	tally_clear(&trial->tally);
 	uint64_t start = rte_rdtsc() + g->hz / 1000;
 	receivers_begin(&g->receivers, start, &trial->tally, true);
-	transmit_begin(&g->transmitter, start, settings->rate,
+	senders_begin(&g->senders, start, settings->rate,
 		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
 	if (g->registrar)
 		registrar_trial(g->registrar, clock_read(), true);
@@ -165,6 +161,6 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 	trial->stopped = *g->stop;
 	flows_judge(g, trial);
 	receivers_begin(&g->receivers, 0, g->tally, false);
-	transmit_begin(&g->transmitter, UINT64_MAX, 0, 0, g->tally);
+	transmit_begin(&g->senders.own, UINT64_MAX, 0, 0, g->tally);
 	return trial->stopped ? -EINTR : 0;
 }

@@ -72,7 +72,26 @@ def test_receiving_lcores(bed):
 		bed.perfect(report, 6000)
 		assert report["receiving_lcores"] == lcores - 1
 		assert [row["up"]["received"] for row in report["trials"][1]["groups"]] == [1000] * 3, report["trials"][1]["groups"]
-	assert "one writer" in bed.stderr_of(text, rings, "--capture-received", bed.path("many.pcap"), lcores=3)
+	assert "at most one receiving lcore" in bed.stderr_of(text, rings, "--capture-received", bed.path("many.pcap"), lcores=3)
+
+
+def test_sending_lcores(bed):
+	"""Two and three sending lcores, with and without receiving ones: each flow is sent by one of them, each packet once, at one exact rate."""
+	groups = [group("plain", 1, nodes=7), group("esp", 2, encapsulation="esp-udp", nodes=5, care_of_count=2, nat_rebind_ms=50),
+		group("cbc", 3, encapsulation="esp", access="b", core="b", share=2, security=dict(algorithm="aes256-sha256", spi_up=0x100, spi_down=0x200))]
+	for senders, lcores in ((2, 2), (3, 3), (2, 4)):
+		text = loopback(groups, 6001, more='trials = 2; order = "random";').replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }')
+		report = bed.run(f"sending_lcores = {senders};\n" + text, ["--vdev=net_ring0", "--vdev=net_ring1"], lcores=lcores)
+		bed.perfect(report, 6001)
+		assert (report["sending_lcores"], report["receiving_lcores"]) == (senders, lcores - senders), report["sending_lcores"]
+		for trial in report["trials"]:
+			assert abs(trial["seconds"] - 0.3) < 0.1, trial["seconds"]
+			sent = [row["up"]["sent"] + row["down"]["sent"] for row in trial["groups"]]
+			assert abs(sent[0] - 1500) <= 4 and abs(sent[1] - 1500) <= 4 and abs(sent[2] - 3000) <= 4, sent
+			assert trial["flows"]["active"] == 2 * (7 + 5 + 3), trial["flows"]
+	assert "sending_lcores is 2 and the EAL has 1" in bed.stderr_of("sending_lcores = 2;\n" + text, ["--vdev=net_ring0", "--vdev=net_ring1"])
+	assert "one sending lcore" in bed.stderr_of("sending_lcores = 2;\n" + text, ["--vdev=net_ring0", "--vdev=net_ring1"],
+		"--capture-transmitted", bed.path("many.pcap"), lcores=2)
 
 
 def test_vlan_tags(bed):

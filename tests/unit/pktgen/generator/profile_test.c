@@ -32,6 +32,8 @@ static const struct {
 		"p:4: encapsulation is \"l2tp\", not \"plain\", \"ipip\", \"gre\", \"mip-udp\", "
 		"\"esp\", "
 		"\"esp-udp\", \"minimal\", \"ipip-transport\" or \"mc\""},
+	{"sending_lcores = 2;" PORTS GROUP("nodes = 1;"),
+		"p:4: fewer nodes than the 2 sending_lcores, each of which wants a share"},
 	{PORTS GROUP(OUTER "encapsulation = \"mc\";"),
 		"p:2: vpn_address is needed: a node's care-of address is the one that the VPN gave "
 		"it"},
@@ -160,7 +162,7 @@ static void test_schedule_is_fair(void **state)
 	unsigned count[12][3] = {0}, differs = 0;
 	struct schedule schedule;
 
-	assert_int_equal(schedule_init(&schedule, population), 0);
+	assert_int_equal(schedule_init(&schedule, population, 0, 1), 0);
 	for (unsigned round = 0; round < 30; round++) {
 		unsigned seen = 0;
 		for (unsigned i = 0; i < 12; i++) {
@@ -192,6 +194,47 @@ static void test_schedule_is_fair(void **state)
 	profile_free(profile);
 }
 
+/* Several senders: each flow has exactly one, all nodes of a group are shared out evenly. */
+static void test_shares_of_senders(void **state)
+{
+	struct profile *profile = load(
+		"sending_lcores = 3;\n" PORTS "groups = ( { name = \"g\"; access = \"a\"; "
+		"core = \"b\"; node = \"10.1.0.1\"; correspondent = \"10.2.0.1\"; nodes = 10; }, "
+		"{ name = \"h\"; access = \"a\"; core = \"b\"; node = \"10.3.0.1\"; "
+		"correspondent = \"10.2.0.1\"; direction = \"up\"; nodes = 3; share = 2; } );"
+		"traffic = { order = \"random\"; };");
+	struct population *population = population_new(profile);
+	unsigned sender[23];
+
+	memset(sender, 0xff, sizeof(sender));
+	for (unsigned part = 0; part < 3; part++) {
+		unsigned flows[23] = {0}, groups[2] = {0}, distinct = 0;
+		struct schedule schedule;
+		assert_int_equal(schedule_init(&schedule, population, part, 3), 0);
+		for (unsigned i = 0; i < 3 * 8 * 20; i++) {
+			struct schedule_item item;
+			assert_true(schedule_next(&schedule, &item));
+			distinct += flows[item.flow]++ == 0;
+			groups[item.group->index]++;
+			assert_true(sender[item.flow] == ~0u || sender[item.flow] == part);
+			sender[item.flow] = part;
+			struct population_flow who;
+			assert_true(population_flow_find(population, item.flow, &who));
+			assert_int_equal(who.node, item.node);
+			assert_int_equal(who.up, item.up);
+			assert_int_equal(schedule_part_of(item.group, item.node, 3), part);
+		}
+		assert_int_equal(groups[0], 160);
+		assert_int_equal(groups[1], 320);
+		assert_int_equal(distinct, (part == 2 ? 8 : 6) + 1);
+		schedule_fini(&schedule);
+	}
+	for (unsigned flow = 0; flow < 23; flow++)
+		assert_in_range(sender[flow], 0, 2);
+	population_free(population);
+	profile_free(profile);
+}
+
 static void test_shares_and_imix(void **state)
 {
 	struct profile *profile = load(PORTS
@@ -204,7 +247,7 @@ static void test_shares_and_imix(void **state)
 	unsigned groups[2] = {0}, sizes[3] = {0};
 	struct schedule schedule;
 
-	assert_int_equal(schedule_init(&schedule, population), 0);
+	assert_int_equal(schedule_init(&schedule, population, 0, 1), 0);
 	for (unsigned i = 0; i < 1200; i++) {
 		struct schedule_item item;
 		assert_true(schedule_next(&schedule, &item));
@@ -256,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_keys_come_from_the_seed),
 		cmocka_unit_test(test_flows_and_addresses),
 		cmocka_unit_test(test_schedule_is_fair),
+		cmocka_unit_test(test_shares_of_senders),
 		cmocka_unit_test(test_shares_and_imix),
 		cmocka_unit_test(test_shipped_profiles),
 	};

@@ -32,6 +32,7 @@ struct bed {
 	struct inspect_end last; /* of the latest request */
 	be32 care_of;            /* in it */
 	uint8_t flags;
+	uint64_t left;    /* how far what was sent has left */
 	unsigned waiting; /* answers that are not yet delivered */
 	struct {
 		uint8_t payload[128];
@@ -335,6 +336,51 @@ static void test_moves(void **state)
 	bed_free(bed);
 }
 
+static uint64_t stamp(void *context, const struct population_group *group, uint32_t node)
+{
+	return ((struct bed *)context)->left;
+}
+
+static bool has_left(
+	void *context, const struct population_group *group, uint32_t node, uint64_t before)
+{
+	return ((struct bed *)context)->left > before;
+}
+
+/* A node's last packet leaves before its request; one that registers meanwhile stays. */
+static void test_moves_wait_for_packets(void **state)
+{
+	struct bed *bed = bed_new(
+		"encapsulation = \"ipip\"; nodes = 4; registration = { rate = 0; moves = 2; };");
+	const struct population_node *nodes = bed->population->groups[0].nodes;
+
+	registrar_free(bed->registrar);
+	bed->registrar = registrar_new(
+		bed->population, &(struct registrar_output){bed, take, stamp, has_left}, bed->now);
+	registrar_begin(bed->registrar, bed->now);
+	run(bed, S);
+	registrar_trial(bed->registrar, bed->now, true);
+	run(bed, 600 * MS);
+	assert_int_equal(nodes[0].ready, POPULATION_READY_DOWN);
+	assert_int_equal(nodes[1].ready, POPULATION_READY_DOWN);
+	assert_int_equal(nodes[0].place, 0);
+	assert_int_equal(bed->requests, 4);
+	registrar_begin(bed->registrar, bed->now); /* all register, where they are */
+	run(bed, 10 * MS);
+	assert_int_equal(nodes[0].ready, POPULATION_READY);
+	bed->left++;
+	run(bed, 600 * MS);
+	assert_int_equal(nodes[0].place, 0);
+	assert_int_equal(counters(bed)->moves, 0);
+	assert_int_equal(nodes[2].ready, POPULATION_READY_DOWN);
+	bed->left++;
+	run(bed, 10 * MS);
+	assert_in_range(counters(bed)->moves, 1, 2);
+	assert_int_equal(nodes[2].place, 1);
+	assert_int_equal(nodes[2].ready, POPULATION_READY);
+	bed_free(bed);
+}
+
 static void test_storm(void **state)
 {
 	struct bed *bed =
@@ -369,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_nodes_behind_a_nat),
 		cmocka_unit_test(test_encapsulation_asked_for),
 		cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_moves_wait_for_packets),
 		cmocka_unit_test(test_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

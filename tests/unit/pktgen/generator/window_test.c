@@ -120,6 +120,29 @@ static void test_pace(void **state)
 	assert_int_equal(pace_due(&p, 0), 0);
 }
 
+/* Several parts keep together exactly the rate and the limit of one. */
+static void test_pace_in_parts(void **state)
+{
+	static const uint64_t rates[] = {0, 1, 7, 1000003}, limits[] = {0, 1, 2, 100};
+
+	for (unsigned i = 0; i < 16; i++) {
+		struct pace whole = {
+			.start = 500, .hz = 1000000, .rate = rates[i / 4], .limit = limits[i % 4]};
+		for (uint64_t now = 0; now < 3000000; now += 9973) {
+			uint64_t due = pace_due(&whole, now), sum = 0;
+			for (uint32_t part = 0; part < 3; part++) {
+				struct pace one = whole;
+				one.part = part;
+				one.parts = 3;
+				uint64_t own = pace_due(&one, now);
+				assert_true(own >= due / 3 && own <= due / 3 + 1);
+				sum += own;
+			}
+			assert_true(sum == due);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_extended_numbers),
 		cmocka_unit_test(test_quantiles),
 		cmocka_unit_test(test_pace),
+		cmocka_unit_test(test_pace_in_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
