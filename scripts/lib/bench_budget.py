@@ -37,10 +37,15 @@ def ported(row):
 	return str(row.get("figure", "")).endswith("port to port")
 
 
+def alone(row):
+	"""One worker's cycles in process, which is what budget and VPP's figures are of."""
+	return row["cycles_per_packet"] and not ported(row) and row["bench"] in ("esp", "esp-million", "ipip", "forward", "suites")
+
+
 def vpp(row):
 	"""Cycles with source and sink, or None."""
 	figure, at = str(row.get("figure", "")), nearest(row["size"]) if isinstance(row["size"], int) else None
-	if at is None or ported(row) or row["workers"] != 1 or not row["cycles_per_packet"] or not figure:
+	if at is None or not alone(row):
 		return None
 	if figure.startswith("ESP") and row["suite"] != "aes-128-gcm":
 		cycles = VPP_SUITES.get((row["suite"], row["direction"]), (None, None, None))[at] if row["entries"] == 1 else None
@@ -57,7 +62,7 @@ def vpp(row):
 def of(row):
 	"""None where the project has set none."""
 	at = nearest(row["size"]) if isinstance(row["size"], int) else None
-	if at is None or ported(row) or row["workers"] != 1 or not row["cycles_per_packet"]:
+	if at is None or not alone(row):
 		return None
 	figure = str(row.get("figure", ""))
 	if figure.startswith("ESP") and row["suite"] == "aes-128-gcm":
