@@ -52,6 +52,7 @@ static void describe(const struct ipsec *ipsec, const struct sa *sa, struct prov
 		.sequence = state.sequence,
 		.replays = state.replays,
 		.replays_late = state.replays_late,
+		.window_front = state.front,
 		.bad_icv = state.bad_icv,
 		.soft_bytes = sa->lifetime.soft_bytes,
 		.hard_bytes = sa->lifetime.hard_bytes,

@@ -428,6 +428,7 @@ struct ipsec_sa_state ipsec_query_sa(const struct ipsec *ipsec, const struct sa 
 	state.bytes = atomic_load_explicit(&s->bytes, memory_order_relaxed);
 	state.sequence = atomic_load_explicit(&s->highest, memory_order_relaxed);
 	state.last_use_ns = atomic_load_explicit(&s->last_use_ns, memory_order_relaxed);
+	state.front = atomic_load_explicit(&s->front, memory_order_relaxed);
 	state.replays = atomic_load_explicit(&s->replays, memory_order_relaxed);
 	state.replays_late = atomic_load_explicit(&s->replays_late, memory_order_relaxed);
 	state.bad_icv = atomic_load_explicit(&s->bad_icv, memory_order_relaxed);

@@ -153,6 +153,7 @@ struct ipsec_sa_state { /* query_sa, out of the region: no round trip (KIF-24) *
 	bool known;     /* a dataplane holds it; else what the last one left, or zero */
 	uint64_t packets, bytes, sequence, last_use_ns;
 	uint32_t replays, replays_late, bad_icv; /* inbound */
+	uint64_t front;                          /* inbound: of the window */
 };
 struct ipsec_sa_state ipsec_query_sa(const struct ipsec *ipsec, const struct sa *sa);
 

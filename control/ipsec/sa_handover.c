@@ -2,13 +2,11 @@
 
 #include "lib/base/map.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct line_key {     /* of the map */
-	uint32_t spi; /* host order */
+struct line_key { /* of the map */
 	uint32_t identity[2];
 	uint32_t direction;
 };
@@ -62,16 +60,14 @@ static struct line_key inbound_key(const struct attachment *a, uint32_t slot)
 {
 	const struct sa_inbound_state *s = &a->sa_inbound[slot];
 
-	return (struct line_key){
-		load(&s->spi), {load(&s->identity[0]), load(&s->identity[1])}, SA_INBOUND};
+	return (struct line_key){{load(&s->identity[0]), load(&s->identity[1])}, SA_INBOUND};
 }
 
 static struct line_key outbound_key(const struct attachment *a, uint32_t slot)
 {
 	const struct sa_outbound_state *s = &a->sa_outbound[slot];
 
-	return (struct line_key){
-		load(&s->spi), {load(&s->identity[0]), load(&s->identity[1])}, SA_OUTBOUND};
+	return (struct line_key){{load(&s->identity[0]), load(&s->identity[1])}, SA_OUTBOUND};
 }
 
 static bool is_owned(const struct line_key *key)
@@ -157,8 +153,7 @@ void sa_handover_attached(struct sa_handover *handover, const struct attachment 
 
 static struct line_key key_of(const struct sa *sa)
 {
-	return (struct line_key){
-		ntohl(sa->command.spi), {sa->identity[0], sa->identity[1]}, sa->command.direction};
+	return (struct line_key){{sa->identity[0], sa->identity[1]}, sa->command.direction};
 }
 
 uint32_t sa_handover_find(const struct sa_handover *handover, const struct sa *sa)
@@ -210,12 +205,9 @@ const struct attachment *sa_handover_region(const struct sa_handover *handover)
 
 static void own(const struct attachment *a, const struct line_key *key, uint32_t slot)
 {
-	_Atomic uint32_t *spi =
-		key->direction == SA_INBOUND ? &a->sa_inbound[slot].spi : &a->sa_outbound[slot].spi;
 	_Atomic uint32_t *identity = key->direction == SA_INBOUND ? a->sa_inbound[slot].identity
 								  : a->sa_outbound[slot].identity;
 
-	atomic_store_explicit(spi, key->spi, memory_order_relaxed);
 	atomic_store_explicit(&identity[0], key->identity[0], memory_order_relaxed);
 	atomic_store_explicit(&identity[1], key->identity[1], memory_order_relaxed);
 }

@@ -136,6 +136,7 @@ struct provider_sa { /* one direction; texts "" when there are none */
 	uint64_t age_s, idle_s; /* idle_s UINT64_MAX: never used */
 	uint64_t packets, bytes, sequence;
 	uint64_t replays, replays_late, bad_icv; /* inbound: why packets were dropped */
+	uint64_t window_front;                   /* inbound: sa_inbound_state.front */
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets, soft_s, hard_s; /* 0 none */
 };
 

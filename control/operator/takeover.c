@@ -37,6 +37,7 @@ void takeover_sa_move(
 	answer_end(out);
 }
 
+/* The word that is marked in now, then the ring. */
 static void write_bitmap(
 	const struct provider *provider, const struct provider_sa *sa, struct writer *out)
 {
@@ -46,9 +47,10 @@ static void write_bitmap(
 		provider->context, sa->sa_id, sa->in_dataplane ? sa->replay_window : 0, &words);
 
 	writer_array_begin(out, "bitmap");
-	for (unsigned i = 0; i < count; i++) {
-		snprintf(hex, sizeof(hex), "%016llx",
-			(unsigned long long)atomic_load_explicit(&words[i], memory_order_relaxed));
+	for (unsigned i = 0; i <= count && count > 0; i++) {
+		uint64_t word = i == 0 ? sa->window_front
+				       : atomic_load_explicit(&words[i - 1], memory_order_relaxed);
+		snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)word);
 		writer_text(out, NULL, hex);
 	}
 	writer_array_end(out);

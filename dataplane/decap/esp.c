@@ -454,12 +454,8 @@ static step_result finish(
 					   next_header)
 				 : open_tunnel(worker, w, payload, next_header);
 	}
-	if (reason != DROP_NONE) {
-		if (reason != DROP_ipsec_dummy)
-			atomic_fetch_add_explicit(&sa_inbound_state(sas, w->sa->sa_id)->refused, 1,
-				memory_order_relaxed);
+	if (reason != DROP_NONE)
 		return refuse_opened(worker, w, flow_label, reason);
-	}
 	push_layer(w);
 	return transport ? STEP_LOCAL_DEMUX : STEP_DESTINATION;
 }

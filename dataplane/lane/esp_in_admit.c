@@ -69,13 +69,12 @@ static inline bool is_open_for(struct esp_in *lane, const struct arrival *a)
 	return true;
 }
 
-/* Right of all before it, nearly always; asks for the word that it will be marked in. */
+/* Right of all before it, nearly always. */
 static inline bool is_new(const struct esp_in *lane, struct arrival *a)
 {
 	const struct sa_inbound *sa = a->work.sa;
 	const struct replay_window window = esp_in_window(lane, a);
 
-	rte_prefetch0(&window.words[a->low / SA_WINDOW_WORD_PACKETS & window.mask]);
 	a->work.number = a->low;
 	if (likely(a->low > atomic_load_explicit(window.highest, memory_order_relaxed) &&
 		    !(sa->flags & SA_ESN)))

@@ -62,6 +62,7 @@ static inline struct replay_window esp_in_window(const struct esp_in *lane, cons
 	const struct sa_inbound *sa = a->work.sa;
 
 	return (struct replay_window){.highest = &a->state->highest,
+		.front = &a->state->front,
 		.words = lane->sas->region.windows + (size_t)a->sa_id * lane->sas->window_words,
 		.mask = sa->window_mask,
 		.size = sa->window,

@@ -9,7 +9,12 @@ struct place {
 	uint64_t bit;
 };
 
-static struct place place_of(const struct replay_window *window, uint64_t number)
+static bool is_of_turn(uint64_t word, const struct place *place)
+{
+	return word >> REPLAY_TURN_SHIFT == place->turn >> REPLAY_TURN_SHIFT;
+}
+
+static struct place place_in_ring(const struct replay_window *window, uint64_t number)
 {
 	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS;
 	uint64_t turn = stretch >> __builtin_ctz(window->mask + 1u); /* a power of two */
@@ -19,9 +24,16 @@ static struct place place_of(const struct replay_window *window, uint64_t number
 		.bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS};
 }
 
-static bool is_of_turn(uint64_t word, const struct place *place)
+static struct place place_of(const struct replay_window *window, uint64_t number)
 {
-	return word >> REPLAY_TURN_SHIFT == place->turn >> REPLAY_TURN_SHIFT;
+	const struct place front = {.word = window->front,
+		.turn = replay_window_front(number / SA_WINDOW_WORD_PACKETS),
+		.bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS};
+
+	return !window->shared && is_of_turn(atomic_load_explicit(front.word, memory_order_relaxed),
+					  &front)
+		       ? front
+		       : place_in_ring(window, number);
 }
 
 enum replay_verdict replay_window_infer(
@@ -50,6 +62,8 @@ void replay_window_prefetch(const struct replay_window *window, uint32_t low)
 {
 	uint64_t number = low;
 
+	if (!window->shared)
+		return;
 	if (window->extended && replay_window_infer(window, low, &number) != REPLAY_NEW)
 		return;
 	__builtin_prefetch(&window->words[number / SA_WINDOW_WORD_PACKETS & window->mask], 1);
@@ -101,7 +115,7 @@ static bool highest_jump(const struct replay_window *window, uint64_t *highest, 
 	if (!highest_swap(window, highest, number))
 		return false;
 	for (uint64_t i = 0; i < count; i++) {
-		struct place place = place_of(window, (last - i) * SA_WINDOW_WORD_PACKETS);
+		struct place place = place_in_ring(window, (last - i) * SA_WINDOW_WORD_PACKETS);
 		if (window->shared)
 			atomic_compare_exchange_strong_explicit(place.word, &old[i], place.turn,
 				memory_order_release, memory_order_relaxed);
@@ -111,10 +125,52 @@ static bool highest_jump(const struct replay_window *window, uint64_t *highest, 
 	return true;
 }
 
+/* Back into its place in the ring; what is left of the window has none any more. `stretch`: of a
+ * number not left of the front's. */
+static void front_put_back(const struct replay_window *window, uint64_t stretch)
+{
+	uint64_t front = atomic_load_explicit(window->front, memory_order_relaxed);
+	uint64_t behind = (stretch - (front >> REPLAY_TURN_SHIFT)) & REPLAY_FRONT_MASK;
+	struct place place;
+
+	if (!(front & REPLAY_FRONT) || behind > window->mask || behind > stretch)
+		return;
+	place = place_in_ring(window, (stretch - behind) * SA_WINDOW_WORD_PACKETS);
+	atomic_store_explicit(
+		place.word, place.turn | (front & REPLAY_BITS_MASK), memory_order_relaxed);
+}
+
+/* `number` is the new highest, `before` was: the front is of its stretch from now on. */
+static void front_move(const struct replay_window *window, uint64_t before, uint64_t number)
+{
+	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS, turn = replay_window_front(stretch);
+	uint64_t front = atomic_load_explicit(window->front, memory_order_relaxed), word;
+	struct place place = place_in_ring(window, number);
+
+	if (stretch == before / SA_WINDOW_WORD_PACKETS && (front & ~REPLAY_BITS_MASK) == turn)
+		return;
+	if (stretch - before / SA_WINDOW_WORD_PACKETS <= window->mask)
+		front_put_back(window, stretch);
+	word = atomic_load_explicit(place.word, memory_order_relaxed);
+	if (!is_of_turn(word, &place))
+		word = 0;
+	atomic_store_explicit(
+		window->front, turn | (word & REPLAY_BITS_MASK), memory_order_relaxed);
+}
+
+void replay_window_share(const struct replay_window *window)
+{
+	if (window->size > 0)
+		front_put_back(window, atomic_load_explicit(window->highest, memory_order_relaxed) /
+					       SA_WINDOW_WORD_PACKETS);
+	atomic_store_explicit(window->front, 0, memory_order_relaxed);
+}
+
 /* W1. True when `number` is the new highest. */
 static bool highest_raise(const struct replay_window *window, uint64_t number)
 {
 	uint64_t highest = atomic_load_explicit(window->highest, memory_order_relaxed);
+	uint64_t before = highest;
 	bool raised = false;
 
 	while (number > highest && !raised) {
@@ -123,6 +179,8 @@ static bool highest_raise(const struct replay_window *window, uint64_t number)
 		raised = entered > 1 && window->size > 0 ? highest_jump(window, &highest, number)
 							 : highest_swap(window, &highest, number);
 	}
+	if (raised && !window->shared && window->size > 0)
+		front_move(window, before, number);
 	return raised;
 }
 

@@ -10,6 +10,14 @@
  * window. Nothing is shifted. A jump over whole stretches empties their words, so that none stays
  * behind until its turn comes round.
  *
+ * While one worker at a time has the SA, the word that is marked in now (the stretch of `highest`)
+ * is taken out of the ring to `front`, which lies in the line of `highest`: the usual packet
+ * touches that line alone. It goes back when `highest` enters another stretch. A front says whose
+ * stretch it is, as a word of the ring does; so it tells what was marked there whatever `highest`
+ * is, and a number is looked for there first. Order of stores: `highest`, then the ring's word,
+ * then `front`; whoever is killed between two of them leaves nothing open that went on. With
+ * several workers there is no front.
+ *
  * Ordering: a commit first raises `highest` (W1), then swaps the word (W2, release). Who looks at a
  * word (acquire, pairs with W2) and then at `highest` sees one at least as high as what the word
  * holds, so a word that is newer than a number shows by the number being left of the window.
@@ -27,6 +35,11 @@
 
 #define REPLAY_TURN_SHIFT SA_WINDOW_WORD_PACKETS
 #define REPLAY_TURN_MASK  ((UINT64_C(1) << (64 - REPLAY_TURN_SHIFT)) - 1)
+#define REPLAY_BITS_MASK  ((UINT64_C(1) << REPLAY_TURN_SHIFT) - 1)
+
+/* Above the bits of a front: that there is one, and the low bits of its stretch. */
+#define REPLAY_FRONT      (UINT64_C(1) << 63)
+#define REPLAY_FRONT_MASK (REPLAY_TURN_MASK >> 1)
 
 enum replay_verdict {
 	REPLAY_NEW,  /* never seen: goes on */
@@ -36,6 +49,7 @@ enum replay_verdict {
 
 struct replay_window {
 	_Atomic uint64_t *highest; /* T; 0 nothing yet */
+	_Atomic uint64_t *front;   /* not used when shared, or size is 0 */
 	_Atomic uint64_t *words;   /* [mask + 1]; not used when size is 0 */
 	uint32_t mask;
 	uint32_t size; /* W, packets; 0 off */
@@ -52,7 +66,8 @@ enum replay_verdict replay_window_infer(
 	const struct replay_window *window, uint32_t low, uint64_t *number);
 /* Before the ICV: is the number still open (ESP-SEQ-09)? Changes nothing. Worker. */
 enum replay_verdict replay_window_check(const struct replay_window *window, uint64_t number);
-/* Fetches the word that a number with this low half is most likely marked in. Worker. */
+/* Fetches the word that a number with this low half is most likely marked in, unless that is the
+ * front. Worker. */
 void replay_window_prefetch(const struct replay_window *window, uint32_t low);
 /*
  * After the ICV: check again and mark, in one step (ESP-SEQ-10). Of any number of calls with one
@@ -63,29 +78,35 @@ enum replay_verdict replay_window_commit(
 	const struct replay_window *window, uint64_t number, bool *newest);
 
 /*
+ * Puts a front back into a ring that several workers share from now on; without one nothing
+ * happens. Nobody else uses the window.
+ */
+void replay_window_share(const struct replay_window *window);
+
+/* What stands above the bits in the front of a stretch. */
+static inline uint64_t replay_window_front(uint64_t stretch)
+{
+	return REPLAY_FRONT | (stretch & REPLAY_FRONT_MASK) << REPLAY_TURN_SHIFT;
+}
+
+/*
  * replay_window_commit for its usual case, straight: one worker, a number right of all before it
- * and in the highest one's stretch or the next. False: nothing was done, ask replay_window_commit.
+ * whose stretch is the front's. False: nothing was done, ask replay_window_commit.
  */
 static inline bool replay_window_advance(const struct replay_window *window, uint64_t number)
 {
 	uint64_t highest = atomic_load_explicit(window->highest, memory_order_relaxed);
-	uint64_t stretch = number / SA_WINDOW_WORD_PACKETS;
-	uint64_t bit = UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS, turn, word;
-	_Atomic uint64_t *at;
+	uint64_t front = atomic_load_explicit(window->front, memory_order_relaxed);
+	uint64_t marked = front | UINT64_C(1) << number % SA_WINDOW_WORD_PACKETS;
 
 	if (window->shared || window->size == 0 || number <= highest ||
-		stretch - highest / SA_WINDOW_WORD_PACKETS > 1)
-		return false;
-	at = &window->words[stretch & window->mask];
-	turn = (stretch >> __builtin_ctz(window->mask + 1u) & REPLAY_TURN_MASK)
-	       << REPLAY_TURN_SHIFT;
-	word = atomic_load_explicit(at, memory_order_relaxed);
-	if (word >> REPLAY_TURN_SHIFT != turn >> REPLAY_TURN_SHIFT)
-		word = turn;
-	if (word & bit) /* memory that is not trusted */
+		number - highest >= SA_WINDOW_WORD_PACKETS ||
+		(front & ~REPLAY_BITS_MASK) !=
+			replay_window_front(number / SA_WINDOW_WORD_PACKETS) ||
+		marked == front) /* memory that is not trusted */
 		return false;
 	atomic_store_explicit(window->highest, number, memory_order_relaxed);
-	atomic_store_explicit(at, word | bit, memory_order_relaxed);
+	atomic_store_explicit(window->front, marked, memory_order_relaxed);
 	return true;
 }
 

@@ -174,12 +174,27 @@ static uint64_t fingerprint(
 
 /* ---- SA_SET ---- */
 
+/* The state may be that of a dataplane in which each SA was one worker's. */
+static void window_resume(struct sa_table *table, const struct sa_command *c)
+{
+	const struct sa_inbound resumed = {.sa_id = c->sa_id,
+		.window = c->replay_window,
+		.window_mask = (uint8_t)(sa_window_words(c->replay_window) - 1)};
+	const struct replay_window window = sa_inbound_window(table, &resumed);
+
+	if (table->shared)
+		replay_window_share(&window);
+}
+
 /* A number starts where nobody else was, or goes on where the region says (SA_RESUME). Control's
  * own words stay. */
 static void state_start(struct sa_table *table, const struct sa_command *c)
 {
-	if (c->flags & SA_RESUME)
+	if (c->flags & SA_RESUME) {
+		if (c->direction == SA_INBOUND)
+			window_resume(table, c);
 		return;
+	}
 	if (c->direction == SA_OUTBOUND) {
 		struct sa_outbound_state *state = sa_outbound_state(table, c->sa_id);
 		atomic_store(&state->sequence, 0);
@@ -194,6 +209,7 @@ static void state_start(struct sa_table *table, const struct sa_command *c)
 	for (uint32_t i = 0; i < table->window_words; i++)
 		atomic_store_explicit(&words[i], 0, memory_order_relaxed);
 	atomic_store(&state->highest, 0);
+	atomic_store(&state->front, 0);
 	atomic_store(&state->packets, 0);
 	atomic_store(&state->bytes, 0);
 	atomic_store(&state->last_use_ns, 0);
@@ -201,7 +217,6 @@ static void state_start(struct sa_table *table, const struct sa_command *c)
 	atomic_store(&state->replays, 0);
 	atomic_store(&state->replays_late, 0);
 	atomic_store(&state->bad_icv, 0);
-	atomic_store(&state->refused, 0);
 }
 
 static struct sa_limits limits_of(const struct sa_table *table, const struct tsc_clock *clock)

@@ -7,7 +7,8 @@
  *   command SA_SET        -> struct sa_inbound | struct sa_outbound   one or two hot cache lines
  *                            key memory of crypto/                    wiped when it is given back
  *                            struct sa_selector                       the first one in the object
- *   region (sa_state.h)   -> numbers, window, packets, bytes, last use: a line a direction
+ *   region (sa_state.h)   -> numbers, window, packets, bytes, last use: a line a direction, and
+ *                            what the window's line has no room for
  *
  * Lookup: outbound by sa_id, an array. Inbound by SPI alone (SAD-01): the SPI's low bits are the
  * slot, another array, and the whole SPI is compared; an SPI that is not of our choosing is found
@@ -355,7 +356,10 @@ static inline struct sa_inbound_state *sa_inbound_state(
 static inline struct replay_window sa_inbound_window(
 	const struct sa_table *table, const struct sa_inbound *sa)
 {
-	return (struct replay_window){.highest = &sa_inbound_state(table, sa->sa_id)->highest,
+	struct sa_inbound_state *state = sa_inbound_state(table, sa->sa_id);
+
+	return (struct replay_window){.highest = &state->highest,
+		.front = &state->front,
 		.words = table->region.windows +
 			 (size_t)(sa->sa_id & (table->count - 1)) * table->window_words,
 		.mask = sa->window_mask,

@@ -11,11 +11,11 @@
  * add, before it uses them (RFC 4303 3.3.3, ESP-SEQ-02), and the window is updated here before the
  * packet goes on (3.4.3). The dataplane trusts none of it for memory safety: every index is masked.
  *
- * Whose state a line holds is written by control into `spi` and `identity` (a hash of the keys)
+ * Whose state a line holds is written by control into `identity` (a hash of SPI, keys and more)
  * when the dataplane has acknowledged the SA, and wiped when it has acknowledged the removal; the
- * dataplane leaves the three words alone, also at an SA_SET that starts at zero. So a control that
- * lost its memory finds the state of an SA that the configuration gives it again, and never resumes
- * one SA with the numbers of another.
+ * dataplane leaves both words alone, also at an SA_SET that starts at zero. So a control that lost
+ * its memory finds the state of an SA that the configuration gives it again, and never resumes one
+ * SA with the numbers of another.
  *
  * An inbound SPI that control chose: low bits the slot, the rest random, within
  * 0xc0000000..0xcfffffff when there are at most 2^20 slots.
@@ -35,21 +35,20 @@ struct sa_outbound_state {
 	_Atomic uint64_t packets, bytes; /* octets given to the cipher */
 	_Atomic uint64_t last_use_ns;    /* CLOCK_MONOTONIC, of the burst; 0 never */
 	_Atomic uint32_t expired;        /* bit of each enum sa_expiry that was told */
-	_Atomic uint32_t spi;            /* host order; these three are control's: */
-	_Atomic uint32_t identity[2];    /* sa_identity, 0 0: nobody's state */
-	uint8_t reserved[16];
+	uint32_t reserved;
+	_Atomic uint32_t identity[2]; /* control's: sa_identity, 0 0: nobody's state */
+	uint8_t reserved2[16];
 };
 
 struct sa_inbound_state {
 	_Alignas(64) _Atomic uint64_t highest; /* T: highest authenticated number; 0 none yet */
+	_Atomic uint64_t front; /* the word of the window that numbers are marked in now, taken out
+				   of the bitmap (replay_window.h); 0 none */
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint64_t last_use_ns;
 	_Atomic uint32_t expired;
 	_Atomic uint32_t replays, replays_late, bad_icv; /* ESP-SEQ-20, per SA */
-	_Atomic uint32_t refused;     /* authentic, and dropped all the same: padding, inner header,
-					 selectors */
-	_Atomic uint32_t spi;         /* host order; these three are control's: */
-	_Atomic uint32_t identity[2]; /* sa_identity, 0 0: nobody's state */
+	_Atomic uint32_t identity[2]; /* control's: sa_identity, 0 0: nobody's state */
 };
 
 static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a direction");

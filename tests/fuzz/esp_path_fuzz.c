@@ -463,7 +463,7 @@ static void sas_note(struct play *play)
 		const struct sa_inbound_state *in = &play->world->sas.inbound[id];
 		const struct sa_outbound_state *out = &play->world->sas.outbound[id];
 		uint64_t state[] = {in->highest, in->packets, in->bytes, in->replays,
-			in->replays_late, in->bad_icv, in->refused,
+			in->replays_late, in->bad_icv,
 			in->last_use_ns != 0 ? play->world->worker.now_ns - in->last_use_ns : 1,
 			out->sequence, out->packets, out->bytes,
 			out->last_use_ns != 0 ? play->world->worker.now_ns - out->last_use_ns : 1};

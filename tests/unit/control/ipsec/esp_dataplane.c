@@ -84,7 +84,7 @@ static void zero_state(struct esp_dataplane *d, unsigned direction, uint32_t slo
 	if (direction == SA_INBOUND) {
 		struct sa_inbound_state *s = &d->region.sa_inbound[slot];
 		uint32_t words = sa_window_words(d->region.limits.replay_window);
-		s->highest = s->packets = s->bytes = s->last_use_ns = 0;
+		s->highest = s->front = s->packets = s->bytes = s->last_use_ns = 0;
 		for (uint32_t i = 0; i < words; i++)
 			d->region.sa_windows[slot * words + i] = 0;
 	} else {

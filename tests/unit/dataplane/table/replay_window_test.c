@@ -32,7 +32,7 @@ static uint64_t random_next(void) /* splitmix64 */
 }
 
 struct subject {
-	_Atomic uint64_t highest;
+	_Atomic uint64_t highest, front;
 	_Atomic uint64_t words[WORDS_MAX];
 	struct replay_window window;
 };
@@ -41,6 +41,7 @@ static void subject_init(struct subject *s, uint32_t size, bool extended, bool s
 {
 	memset(s, 0, sizeof(*s));
 	s->window = (struct replay_window){.highest = &s->highest,
+		.front = &s->front,
 		.words = s->words,
 		.mask = size > 0 ? sa_window_words(size) - 1 : 0,
 		.size = size,
@@ -150,9 +151,59 @@ static uint64_t pick(const struct reference *r, uint64_t base)
 	}
 }
 
+/* As a lane does it. */
+static enum replay_verdict commit(const struct replay_window *window, uint64_t number, bool *newest)
+{
+	*newest = random_next() % 4 != 0 && replay_window_advance(window, number);
+	return *newest ? REPLAY_NEW : replay_window_commit(window, number, newest);
+}
+
+/* Between several workers and one, as a dataplane that takes over the state of another. */
+static void hand_over(struct subject *s)
+{
+	s->window.shared = !s->window.shared;
+	if (s->window.shared)
+		replay_window_share(&s->window);
+}
+
+/* All that was accepted is seen or late, all else is open, but `number`, which did not go on. */
+static void compare_all(const struct subject *s, const struct reference *r, uint64_t number)
+{
+	struct subject *copy = malloc(sizeof(*copy));
+
+	memcpy(copy, s, sizeof(*s));
+	copy->window.highest = &copy->highest;
+	copy->window.front = &copy->front;
+	copy->window.words = copy->words;
+	for (unsigned round = 0; round < 2; round++) {
+		for (uint64_t i = 1; i < 2 * r->size && i <= r->top; i++)
+			if (r->top + 1 - i != number)
+				assert_int_equal(replay_window_check(&copy->window, r->top + 1 - i),
+					reference_check(r, r->top + 1 - i));
+		hand_over(copy);
+	}
+	free(copy);
+}
+
+/* Killed between two stores of a commit, which are made in this order. */
+static void compare_torn(
+	const struct subject *before, const struct subject *after, const struct reference *r)
+{
+	struct subject *torn = malloc(sizeof(*torn));
+
+	memcpy(torn, before, sizeof(*torn));
+	torn->highest = after->highest;
+	compare_all(torn, r, after->highest);
+	memcpy((void *)torn->words, (const void *)after->words, sizeof(torn->words));
+	compare_all(torn, r, after->highest);
+	torn->front = after->front;
+	compare_all(torn, r, after->highest);
+	free(torn);
+}
+
 static void compare(uint32_t size, bool extended, bool shared, uint64_t start, unsigned rounds)
 {
-	struct subject *s = malloc(sizeof(*s));
+	struct subject *s = malloc(sizeof(*s)), *before = malloc(sizeof(*s));
 	struct reference *r = calloc(1, sizeof(*r));
 
 	subject_init(s, size, extended, shared);
@@ -176,17 +227,24 @@ static void compare(uint32_t size, bool extended, bool shared, uint64_t start, u
 		assert_int_equal(verdict, reference_check(r, number));
 		if (verdict != REPLAY_NEW || random_next() % 8 == 0)
 			continue;
-		verdict = replay_window_commit(&s->window, number, &newest);
+		if (random_next() % 64 == 0)
+			hand_over(s);
+		memcpy(before, s, sizeof(*s));
+		verdict = commit(&s->window, number, &newest);
 		assert_int_equal(verdict, reference_commit(r, number, &newest_right));
+		if (newest && !s->window.shared && size > 0 && size <= 65 &&
+			random_next() % 16 == 0)
+			compare_torn(before, s, r);
 		assert_int_equal(newest, newest_right);
 		assert_int_equal(s->highest, r->top);
 		/* A second copy in the same burst (ESP-SEQ-10). */
 		if (size > 0) {
-			verdict = replay_window_commit(&s->window, number, &newest);
+			verdict = commit(&s->window, number, &newest);
 			assert_int_equal(verdict, REPLAY_SEEN);
 			assert_false(newest);
 		}
 	}
+	free(before);
 	free(s);
 	free(r);
 }
