@@ -63,12 +63,9 @@ class Mc(tunnel_demo.TunnelDemo):
 		radio.lay_out_air(n, (OFFICE_LAN, CAFE_A, CAFE_B))
 		for access in (CAFE_A, CAFE_B):
 			radio.lay_out_nat(n, access)
-		n.link("internet", "gateway", "gateway", "ext")
-		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
+		radio.lay_out_gateway(n, "gateway")
 		n.ip("internet", "route add 10.0.0.0/8 via 192.0.2.1")  # worse than the real one: clear requests do reach the gateway
-		n.link("host", "lan", "gateway", "int")
-		n.ip("host", f"addr add {HOST}/16 dev lan")
-		n.ip("host", "route add default via 10.1.0.1")
+		radio.lay_out_host(n, "host", HOST, "gateway")
 		n.link("air", "to-office", "gateway", "lan")
 		n.ip("air", f"link set to-office master {OFFICE_LAN.bridge}")
 		for which in ("all", "default", "acc0"):

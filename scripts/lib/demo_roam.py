@@ -55,11 +55,8 @@ class Roam(demo.Demo):
 		n.link("internet", "access-c", "air", "to-c")
 		n.ip("air", f"link set to-c master {C.bridge}")
 		n.ip("internet", f"addr add {C.router}/24 dev access-c")
-		n.link("internet", "gateway", "gateway", "ext")
-		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
-		n.link("home", "lan", "gateway", "int")
-		n.ip("home", f"addr add {CORRESPONDENT}/16 dev lan")
-		n.ip("home", "route add default via 10.1.0.1")
+		radio.lay_out_gateway(n, "gateway")
+		radio.lay_out_host(n, "home", CORRESPONDENT, "gateway")
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
 

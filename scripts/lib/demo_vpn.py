@@ -65,20 +65,11 @@ class Vpn(tunnel_demo.TunnelDemo):
 		n = self.network
 		n.namespace("host", "gateway", "client")
 		n.namespace("cafe", "internet", forward=True)
-		n.link("internet", "gateway", "gateway", "ext")
-		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
-		n.link("internet", "cafe", "cafe", "out")
-		n.ip("internet", "addr add 203.0.113.254/24 dev cafe")
-		n.ip("cafe", f"addr add {CAFE}/24 dev out")
-		n.ip("cafe", "route add default via 203.0.113.254")
-		n.link("cafe", "in", "client", "wlan")
-		n.ip("cafe", "addr add 192.168.1.1/24 dev in")
-		radio.masquerade(n, "cafe")
+		radio.lay_out_gateway(n, "gateway")
+		radio.lay_out_router(n, "cafe", CAFE, "client", "wlan")
 		n.link("internet", "lte", "client", "lte")
 		n.ip("internet", "addr add 198.51.100.1/24 dev lte")
-		n.link("host", "lan", "gateway", "int")
-		n.ip("host", f"addr add {HOST}/16 dev lan")
-		n.ip("host", "route add default via 10.1.0.1")
+		radio.lay_out_host(n, "host", HOST, "gateway")
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
 		self.attach("wlan")
@@ -114,12 +105,6 @@ class Vpn(tunnel_demo.TunnelDemo):
 		rows = self.gateway.ask("sa", "show") if children else []
 		return next((row for row in rows if row["direction"] == "out" and children and int(row["spi"], 16) == int(children[-1]["spi-out"], 16)), {})
 
-	def address(self):
-		for _, ike in self.client.associations():
-			if "local-vips" in ike:
-				return ike["local-vips"]
-		raise net.Failure("the client got no inner address")
-
 	def reaches(self):
 		return "1 received" in self.network.exec("client", "ping", "-c", "1", "-W", "1", "-I", self.inner, HOST, check=False)
 
@@ -149,7 +134,7 @@ class Vpn(tunnel_demo.TunnelDemo):
 		start = time.monotonic()
 		self.client.initiate("office")
 		self.setup_ms = (time.monotonic() - start) * 1000
-		self.inner = self.address()
+		self.inner = self.client.virtual_address()
 		self.round_trip = self.ping("client", self.inner, HOST)
 		self.begin_traffic([("client to host", "client", self.inner, "host", HOST, 7001), ("host to client", "host", HOST, "client", self.inner, 7002)],
 			("client", self.inner, "host", HOST, 7005))

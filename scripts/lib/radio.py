@@ -1,4 +1,5 @@
-"""The networks that a node walks between: three bridges, the "air", and the node's one link is a port of one of them at a time.
+"""The networks of the demos: the internet's ends, and the "air" that a node walks through: bridges, and the node's one link is a
+port of one of them at a time.
 
 An access with an outside address lies behind an nftables NAT of its own, in the namespace of its name.
 """
@@ -59,6 +60,31 @@ def lay_out_nat(network, access):
 	network.ip(nat, f"addr add {access.outside}/24 dev out")
 	network.ip(nat, "route add default via 203.0.113.254")
 	masquerade(network, nat)
+
+
+
+def lay_out_router(network, nat, address, client, interface):
+	"""A router at home or in a cafe: NAT between 192.168.1.0/24, where `client` is, and the internet."""
+	network.link("internet", nat, nat, "out")
+	network.ip("internet", f"addr add 203.0.113.254/24 dev {nat}")
+	network.ip(nat, f"addr add {address}/24 dev out")
+	network.ip(nat, "route add default via 203.0.113.254")
+	network.link(nat, "in", client, interface)
+	network.ip(nat, "addr add 192.168.1.1/24 dev in")
+	masquerade(network, nat)
+
+
+def lay_out_gateway(network, gateway):
+	"""Its link to the internet, 192.0.2.0/24."""
+	network.link("internet", "gateway", gateway, "ext")
+	network.ip("internet", "addr add 192.0.2.254/24 dev gateway")
+
+
+def lay_out_host(network, host, address, gateway):
+	"""A host on the gateway's inside, 10.1.0.0/16."""
+	network.link(host, "lan", gateway, "int")
+	network.ip(host, f"addr add {address}/16 dev lan")
+	network.ip(host, "route add default via 10.1.0.1")
 
 
 def attach(network, access, left=None):

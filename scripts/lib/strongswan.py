@@ -210,6 +210,13 @@ swanctl {{
 			found += list(event.items())
 		return found
 
+	def virtual_address(self):
+		"""The inner address that a gateway gave it."""
+		for _, ike in self.associations():
+			if "local-vips" in ike:
+				return ike["local-vips"]
+		raise net.Failure(f"{self.name} has no virtual address")
+
 	def children(self, name=None, state="INSTALLED"):
 		"""Child SAs of a name in a state; newest last."""
 		found = []

@@ -7,19 +7,18 @@ A test file has functions test_*(bed), run in order and told in TAP; after them 
 conservation sum is exact and both daemons end well, and tshark finds nothing wrong in any frame that we sent.
 """
 import os
-import re
 import select
 import socket
 import struct
 import subprocess
 import sys
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
+sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "..", "scripts", "lib")]
 sys.dont_write_bytecode = True
 
+import cases  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
 
@@ -127,6 +126,12 @@ class Bed:
 		self.stopped = False
 		self.clock = 0
 
+	def forget(self):
+		"""What was caught so far; once all has ended it stays for the second reader."""
+		if not self.stopped:
+			self.outside.clear()
+			self.home.clear()
+
 	def start(self):
 		self.gateway.start()
 		self.learn_macs()
@@ -215,11 +220,9 @@ def main(tests, build=None, bed_class=Bed, **settings):
 	if why:  # TAP's way to say skipped
 		print(f"1..0 # SKIP {why}")
 		sys.exit(0)
-	names = [name for name in tests if re.match(r"test_", name)]
-	cases = [(name[5:].replace("_", " "), tests[name]) for name in names]
-	cases += [("the conservation sum is exact and both daemons end well", Bed.finish),
+	case_list = cases.functions(tests)
+	case_list += [("the conservation sum is exact and both daemons end well", Bed.finish),
 		("tshark reads every frame that was sent without complaint", bed_class.second_reader)]
-	bad = 0
 	bed = None
 	try:
 		bed = bed_class(build, **settings)
@@ -228,22 +231,8 @@ def main(tests, build=None, bed_class=Bed, **settings):
 		print(f"1..1\nnot ok 1 - start: {error}")
 		show_logs(bed)
 		sys.exit(1)
-	print(f"1..{len(cases)}", flush=True)
-	for number, (title, test) in enumerate(cases, 1):
-		try:
-			if test is bed_class.second_reader:
-				pass
-			elif not bed.stopped:
-				bed.outside.clear()
-				bed.home.clear()
-			test(bed)
-			print(f"ok {number} - {title}", flush=True)
-		except Exception as error:  # a test may fail in any way; the others still run
-			bad += 1
-			print(f"not ok {number} - {title}", flush=True)
-			last = traceback.extract_tb(error.__traceback__)
-			where = next((f for f in reversed(last) if f.filename == sys.argv[0] or f.filename.endswith("_test.py")), last[-1])
-			print(f"# {os.path.basename(where.filename)}:{where.lineno}: {type(error).__name__}: {error}", flush=True)
+	print(f"1..{len(case_list)}", flush=True)
+	bad = cases.run(case_list, bed, bed.forget)
 	if bad:
 		show_logs(bed)
 	bed.network.close()
@@ -251,7 +240,4 @@ def main(tests, build=None, bed_class=Bed, **settings):
 
 
 def show_logs(bed):
-	for process in bed.network.processes if bed else []:
-		print(f"# --- {process.name}")
-		for line in process.output().splitlines()[-15:]:
-			print(f"#   {line}")
+	cases.show_output(bed.network.processes if bed else [])

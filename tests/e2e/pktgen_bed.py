@@ -5,12 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
+sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "..", "scripts", "lib")]
 sys.dont_write_bytecode = True
 
+import cases  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
 
@@ -127,30 +127,17 @@ def main(tests, bed_class=PktgenBed, **settings):
 	if why:
 		print(f"1..0 # SKIP {why}")
 		sys.exit(0)
-	cases = [(name[5:].replace("_", " "), test) for name, test in tests.items() if re.match("test_", name)]
-	print(f"1..{len(cases)}", flush=True)
+	case_list = cases.functions(tests)
+	print(f"1..{len(case_list)}", flush=True)
 	bed = None
-	bad = 0
 	try:
 		bed = bed_class(build, **settings)
-		for number, (title, test) in enumerate(cases, 1):
-			try:
-				test(bed)
-				print(f"ok {number} - {title}", flush=True)
-			except Exception as error:  # a test may fail in any way; the others still run
-				bad += 1
-				print(f"not ok {number} - {title}", flush=True)
-				last = traceback.extract_tb(error.__traceback__)
-				where = next((f for f in reversed(last) if f.filename.endswith("_test.py")), last[-1])
-				print(f"# {os.path.basename(where.filename)}:{where.lineno}: {type(error).__name__}: {error}", flush=True)
+		bad = cases.run(case_list, bed)
 	except (net.Failure, OSError) as error:
-		bad += 1
+		bad = 1
 		print(f"Bail out! {error}")
 	if bad and bed:
-		for process in bed.network.processes:
-			print(f"# --- {process.name}")
-			for line in process.output().splitlines()[-15:]:
-				print(f"#   {line}")
+		cases.show_output(bed.network.processes)
 	if bed:
 		bed.network.close()
 	sys.exit(1 if bad else 0)

@@ -14,14 +14,15 @@ import os
 import re
 import sys
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
+sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "..", "scripts", "lib")]
 sys.dont_write_bytecode = True
 
+import cases  # noqa: E402
 import network as net  # noqa: E402
 import programs  # noqa: E402
+import radio  # noqa: E402
 import strongswan  # noqa: E402
 import traffic  # noqa: E402
 
@@ -106,11 +107,8 @@ class Bed:
 			print(f"# --- {charon.name}")
 			for line in charon.log().splitlines()[-40:]:
 				print(f"#   {line}")
-		for process in self.network.processes:
-			lines = process.output().splitlines()[-12:]
-			if lines and not any(process.name.startswith(charon.name) for charon in self.charons):
-				print(f"# --- {process.name}")
-				print("\n".join(f"#   {line}" for line in lines))
+		cases.show_output([process for process in self.network.processes
+			if not any(process.name.startswith(charon.name) for charon in self.charons)], 12)
 
 
 def secret(*more):
@@ -143,14 +141,11 @@ class Road(Bed):
 		n = self.network
 		n.namespace("host", "gateway", "client")
 		n.namespace("internet", forward=True)
-		n.link("internet", "gateway", "gateway", "ext")
-		n.ip("internet", "addr add 192.0.2.254/24 dev gateway")
+		radio.lay_out_gateway(n, "gateway")
 		for name, subnet in (("a", 0), ("b", 64)):
 			n.link("internet", f"access-{name}", "client", f"p{name}")
 			n.ip("internet", f"addr add 198.51.100.{subnet + 1}/26 dev access-{name}")
-		n.link("host", "lan", "gateway", "int")
-		n.ip("host", f"addr add {HOST}/16 dev lan")
-		n.ip("host", "route add default via 10.1.0.1")
+		radio.lay_out_host(n, "host", HOST, "gateway")
 		for interface in ("ext", "int"):
 			n.dataplane_end("gateway", interface)
 		self.attach("a")
@@ -207,10 +202,7 @@ class Road(Bed):
 		return self.virtual_ip()
 
 	def virtual_ip(self):
-		for _, ike in self.client.associations():
-			if "local-vips" in ike:
-				return ike["local-vips"]
-		raise net.Failure("the client has no virtual address")
+		return self.client.virtual_address()
 
 	def down(self):
 		self.client.terminate("--ike", "home")
@@ -297,9 +289,9 @@ def main(tests, bed_class=Road, **settings):
 	if why:
 		print(f"1..0 # SKIP {why}")
 		sys.exit(0)
-	cases = [(name[5:].replace("_", " "), tests[name]) for name in tests if re.match(r"test_", name) and (not only or name in only)]
-	cases += [("the conservation sum is exact and all processes end well", Bed.finish)]
-	bad, bed = 0, None
+	case_list = cases.functions(tests, only)
+	case_list += [("the conservation sum is exact and all processes end well", Bed.finish)]
+	bed = None
 	try:
 		bed = bed_class(build, **settings)
 		bed.start()
@@ -308,20 +300,8 @@ def main(tests, bed_class=Road, **settings):
 		if bed:
 			bed.show_logs()
 		sys.exit(1)
-	print(f"1..{len(cases)}", flush=True)
-	for number, (title, test) in enumerate(cases, 1):
-		start = time.monotonic()
-		try:
-			test(bed)
-			print(f"ok {number} - {title}\n# {time.monotonic() - start:.1f} s", flush=True)
-		except Exception as error:  # a test may fail in any way; the others still run
-			bad += 1
-			print(f"not ok {number} - {title}", flush=True)
-			last = traceback.extract_tb(error.__traceback__)
-			where = next((f for f in reversed(last) if f.filename.endswith("_test.py")), last[-1])
-			print(f"# {os.path.basename(where.filename)}:{where.lineno}: {type(error).__name__}: {error}", flush=True)
-			if os.environ.get("INTEROP_LOGS"):
-				bed.show_logs()
+	print(f"1..{len(case_list)}", flush=True)
+	bad = cases.run(case_list, bed, failed=bed.show_logs if os.environ.get("INTEROP_LOGS") else None)
 	if bad:
 		bed.show_logs()
 	bed.network.close()

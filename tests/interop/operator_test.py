@@ -56,11 +56,11 @@ def test_the_gateway_serves_from_inside_as_well(b):  # HA4-MODE-16, RFC 5266 3.4
 	b.moved_to(operator.OFFICE.address)  # through an internal port, and no longer behind a NAT
 	b.client.initiate("inner-core")
 	assert {row["remote"] for row in b.associations()} == {operator.OFFICE.address}
-	b.ping("mn", operator.CORE, source=b.client.associations()[0][1]["local-vips"])
+	b.ping("mn", operator.CORE, source=b.client.virtual_address())
 	packets = {row["direction"]: row["packets"] for row in b.associations() if row["packets"] == 3}
 	assert packets == {"in": 3, "out": 3}, b.associations()
 	b.client.swanctl("--rekey", "--child", "inner-core")
-	b.ping("mn", operator.CORE, source=b.client.associations()[0][1]["local-vips"])
+	b.ping("mn", operator.CORE, source=b.client.virtual_address())
 	b.client.terminate("--ike", "inner")
 	net.wait_for(lambda: not b.associations(), "the end of the VPN", 15, 0.1)
 	assert b.seen_by_agent() == before and b.binding()["mode"] == "c", b.binding()
