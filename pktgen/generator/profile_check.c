@@ -236,6 +236,10 @@ int profile_check(struct loader *loader, struct profile *profile)
 	if (profile->replay.file[0] && profile->replay.port[0])
 		return find_port(loader, profile, &profile->replay, "port", profile->replay.port,
 			&profile->replay.port_index);
+	for (unsigned i = 1; i < profile->search_count; i++)
+		if (profile->searches[i].trial_ms != profile->searches[0].trial_ms)
+			return fail(loader, &profile->searches[i], "trial_ms",
+				"searches share their trials: one trial_ms for all");
 	if (profile->search_count && profile->search_min > profile->search_max)
 		return fail(loader, profile, "search_min", "search_min is above search_max");
 	return 0;

@@ -14,6 +14,8 @@ void search_init(struct search *search, double min, double max, const struct sea
 	unsigned goal_count)
 {
 	assert(goal_count <= SEARCH_GOALS_MAX && min > 0 && min <= max);
+	for (unsigned i = 1; i < goal_count; i++)
+		assert(goals[i].trial_s == goals[0].trial_s);
 	memset(search, 0, sizeof(*search));
 	search->min = min;
 	search->max = max;
@@ -78,7 +80,7 @@ static double load_delivered(const struct search *search)
 {
 	const struct search_load *load = &search->loads[0];
 
-	return load->load * (1 - load->loss_min);
+	return load->load * (1 - load->losses[0]);
 }
 
 /* Below the lowest upper bound, in steps that double with each upper bound that lies near. */
@@ -149,8 +151,22 @@ static struct search_load *load_get(struct search *search, double load)
 	memmove(&search->loads[at + 1], &search->loads[at],
 		(search->load_count - at) * sizeof(search->loads[0]));
 	search->load_count++;
-	search->loads[at] = (struct search_load){.load = load, .loss_min = 1};
+	search->loads[at] = (struct search_load){.load = load};
 	return &search->loads[at];
+}
+
+static void loss_note(struct search_load *load, double loss_ratio)
+{
+	unsigned at = load->loss_count;
+
+	while (at > 0 && load->losses[at - 1] > loss_ratio)
+		at--;
+	if (at == SEARCH_LOSSES_MAX)
+		return;
+	load->loss_count += load->loss_count < SEARCH_LOSSES_MAX;
+	memmove(&load->losses[at + 1], &load->losses[at],
+		(load->loss_count - 1 - at) * sizeof(load->losses[0]));
+	load->losses[at] = loss_ratio;
 }
 
 void search_add(struct search *search, const struct search_trial *trial)
@@ -164,12 +180,28 @@ void search_add(struct search *search, const struct search_trial *trial)
 	}
 	load->trial_count++;
 	load->loss_sum += trial->loss_ratio;
-	load->loss_min = fmin(load->loss_min, trial->loss_ratio);
-	load->loss_max = fmax(load->loss_max, trial->loss_ratio);
+	loss_note(load, trial->loss_ratio);
 	for (unsigned goal = 0; goal < search->goal_count; goal++)
 		load->duration_s[goal][trial->loss_ratio <= search->goals[goal].loss_ratio ? GOOD
 											   : BAD] +=
 			trial->duration_s;
+}
+
+/*
+ * The loss ratio at the goal's quantile (MLRsearch's conditional throughput): of so many trials as
+ * the duration sum wants, but for those that may exceed, the highest. What is not measured counts
+ * as lost, but a lower bound lost no more than the goal's ratio.
+ */
+static double quantile_loss(const struct search_goal *goal, const struct search_load *load)
+{
+	double whole = fmax(goal->duration_sum_s, load->trial_count * goal->trial_s);
+	double remaining = whole * (1 - goal->exceed_ratio), loss = load->losses[0];
+
+	for (unsigned i = 0; i < load->loss_count && remaining > 0; i++) {
+		loss = load->losses[i];
+		remaining -= goal->trial_s;
+	}
+	return remaining > 0 ? goal->loss_ratio : fmin(loss, goal->loss_ratio);
 }
 
 struct search_result search_result_get(const struct search *search, unsigned index)
@@ -183,9 +215,8 @@ struct search_result search_result_get(const struct search *search, unsigned ind
 	};
 
 	if (bounds.lower) {
-		/* At most the exceed ratio of the trials lost more than the goal's ratio. */
-		double quantile = fmin(bounds.lower->loss_max, search->goals[index].loss_ratio);
-		result.throughput = bounds.lower->load * (1 - quantile);
+		result.throughput = bounds.lower->load *
+				    (1 - quantile_loss(&search->goals[index], bounds.lower));
 		result.loss_ratio = bounds.lower->loss_sum / bounds.lower->trial_count;
 	}
 	return result;

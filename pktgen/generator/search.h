@@ -19,8 +19,9 @@
 
 #include <stdbool.h>
 
-#define SEARCH_GOALS_MAX 4
-#define SEARCH_LOADS_MAX 1024
+#define SEARCH_GOALS_MAX  4
+#define SEARCH_LOADS_MAX  1024
+#define SEARCH_LOSSES_MAX 64
 
 struct search_goal {
 	double loss_ratio;     /* 0: NDR */
@@ -42,15 +43,16 @@ struct search_load {
 	unsigned trial_count;
 	double duration_s[SEARCH_GOALS_MAX][2]; /* of the trials of each goal: good, bad */
 	double loss_sum;                        /* of the trials' ratios */
-	double loss_min, loss_max;
+	unsigned loss_count;
+	double losses[SEARCH_LOSSES_MAX]; /* the trials' ratios, the lowest ones, ascending */
 };
 
 struct search_result {
 	bool found_lower, found_upper; /* without lower: even the smallest load loses more; without
 					  upper: even the largest does not */
 	double lower, upper;           /* loads */
-	double throughput; /* conditional: the lower bound less what was lost there at the goal's
-			      quantile */
+	double throughput; /* conditional: the lower bound less what at most goal.exceed_ratio of
+			      its trials lost more than */
 	double loss_ratio; /* mean of the trials at the lower bound */
 };
 
@@ -65,7 +67,7 @@ struct search {
 	struct search_load loads[SEARCH_LOADS_MAX]; /* ascending */
 };
 
-/* 0 < min <= max; goals are copied and reached in this order. */
+/* 0 < min <= max; goals are copied and reached in this order; their trials are equally long. */
 void search_init(struct search *search, double min, double max, const struct search_goal *goals,
 	unsigned goal_count);
 /* The next trial; false when all goals are reached. */

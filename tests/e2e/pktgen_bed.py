@@ -21,6 +21,12 @@ except ImportError as problem:
 	sys.exit(0)
 
 RING = ["--vdev=net_ring0"]
+# All that lib/base/esp_algorithm.c knows.
+SUITES = [f"aes{bits}{mode}{icv}" for bits in (128, 192, 256) for mode in ("gcm", "ccm") for icv in (8, 12, 16) if mode == "gcm" or bits != 192]
+SUITES += [f"aes{bits}gmac" for bits in (128, 192, 256)] + [f"aes{bits}gcm16iiv" for bits in (128, 192, 256)]
+SUITES += ["chacha20poly1305", "chacha20poly1305iiv", "aes128ccm8iiv", "aes256ccm8iiv"]
+SUITES += [f"{cipher}-{integrity}" for cipher in ("null", "aes128", "aes192", "aes256", "aes128ctr", "aes192ctr", "aes256ctr")
+	for integrity in ("sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac")]
 
 
 def value_text(value):

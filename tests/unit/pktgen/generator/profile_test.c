@@ -74,6 +74,9 @@ static const struct {
 	       "correspondent = \"2001:db8:1::1\"; } );\ntraffic = { sizes = [83]; };",
 		"p:3: sizes has 83: with IPv6 inside, 84 is the smallest frame that holds the "
 		"signature"},
+	{PORTS GROUP(
+		 "") "searches = ( { name = \"ndr\"; },\n{ name = \"pdr\"; trial_ms = 500; } );",
+		"p:7: searches share their trials: one trial_ms for all"},
 	{PORTS GROUP("") "search_min = 9; search_max = 5;\nsearches = ( { name = \"ndr\"; } );",
 		"p:6: search_min is above search_max"},
 	{PORTS GROUP("") "replay = { file = \"x\"; };",

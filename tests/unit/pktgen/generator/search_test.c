@@ -143,6 +143,33 @@ static void test_noise(void **state)
 	free(search);
 }
 
+/* By hand after the draft's Appendix B: of 21 s the best 10.5 s, rounded up to whole trials. */
+static void test_conditional_throughput(void **state)
+{
+	struct search *search = malloc(sizeof(*search));
+
+	search_init(search, 1000, 1000, &PDR, 1);
+	for (unsigned i = 1; i <= 12; i++) /* 0.04 % to 0.48 %, the highest first */
+		search_add(search, &(struct search_trial){1000, 1, (13 - i) * 0.0004});
+	struct search_result r = search_result_get(search, 0);
+	assert_true(fabs(r.throughput - 1000 * (1 - 11 * 0.0004)) < 1e-9);
+	/* Some bad ones are among those that may exceed. */
+	for (unsigned i = 0; i < 10; i++)
+		search_add(search, &(struct search_trial){1000, 1, 0.9});
+	r = search_result_get(search, 0);
+	assert_true(r.found_lower);
+	assert_true(fabs(r.throughput - 1000 * (1 - 11 * 0.0004)) < 1e-9);
+	/* Too little is known: no better than the goal. */
+	search_init(search, 1000, 1000, &PDR, 1);
+	search_add(search, &(struct search_trial){1000, 1, 0.001});
+	assert_true(search_result_get(search, 0).throughput == 1000 * (1 - 0.005));
+	/* More trials than are kept. */
+	for (unsigned i = 0; i < 200; i++)
+		search_add(search, &(struct search_trial){1000, 1, i % 2 ? 0.002 : 0.004});
+	assert_true(search_result_get(search, 0).throughput == 1000 * (1 - 0.005));
+	free(search);
+}
+
 static void test_outside_the_range(void **state)
 {
 	struct search *search =
@@ -169,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_lossy_system_has_a_pdr_alone),
 		cmocka_unit_test(test_collapse),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_conditional_throughput),
 		cmocka_unit_test(test_outside_the_range),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
