@@ -114,15 +114,17 @@ static void bindings_set(uint32_t bindings, bool udp)
 
 static void run(bool udp, uint32_t bindings, uint32_t packets)
 {
-	char encapsulation[96], decapsulation[96];
+	char forwarding[96], encapsulation[96], decapsulation[96];
 	const char *kind = udp ? "MIP-UDP" : "IP-in-IP";
 
+	snprintf(forwarding, sizeof(forwarding), "plain forwarding beside %u %s bindings", bindings,
+		kind);
 	snprintf(encapsulation, sizeof(encapsulation), "%s encapsulation, %u bindings", kind,
 		bindings);
 	snprintf(decapsulation, sizeof(decapsulation), "%s decapsulation, %u bindings", kind,
 		bindings);
 	struct bench_path paths[] = {
-		{"plain forwarding beside bindings", 256, forward_template, forward_choose, 0, {0}},
+		{forwarding, 256, forward_template, forward_choose, 0, {0}},
 		{encapsulation, bindings, forward_template, encapsulate_choose, 0, {150, 200, 280}},
 		{decapsulation, bindings, udp ? udp_template : ipip_template,
 			udp ? udp_choose : ipip_choose,

@@ -266,6 +266,7 @@ static bool worker_make(struct worker *made, unsigned index, struct tables *tabl
 		.tsc_hz = clock.hz,
 		.now_tsc = rte_rdtsc(),
 		.now_ns = clock.ns,
+		.burst = BURST_SIZE,
 		.binding_counters = binding_counters};
 	made->pool = rte_pktmbuf_pool_create(
 		name, MBUFS, 256, PACKET_PRIVATE_SIZE, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);

@@ -2,7 +2,8 @@
  * Two workers against one, through the whole pipeline: ESP out and in, random pairs of their own,
  * and one fat SA that both workers share. 64 octets, AES-128-GCM, a replay window where it is in.
  *
- *   scale_bench [PAIRS [shared]]     default 1000; shared: on one copy of the crypto library
+ *   scale_bench [PAIRS [shared | owned]]     default 1000; shared: on one copy of the crypto
+ *                                            library; owned: every SA is one worker's
  *
  * Each worker is a thread on a processor of its own with its own engine and mbufs; all read the
  * same tables. A worker's speed is packets for a second of its thread's processor time; two workers
@@ -14,10 +15,15 @@
  * counter, each worker's packets must leave with rising numbers, and no number twice; in, packets
  * are sealed in order and dealt out in turn, so both workers move one window, and each worker's
  * must all pass and leave in the order in which they came.
+ *
+ * Owned SAs (docs/decisions/0100): "steered": each worker receives packets of its own SAs alone, as
+ * behind a device that steers by SPI; "unsteered": of anybody's, so half of them are handed over.
+ * One worker beside them has its own half of the SAs in both cases.
  */
 #include "pktgen/bench/esp_pairs.h"
 #include "pktgen/bench/runs.h"
 
+#include "dataplane/handover.h"
 #include "dataplane/table/sa_table.h"
 
 #include <pthread.h>
@@ -38,8 +44,11 @@
 
 enum direction { OUT, IN };
 
+enum sharing { SHARED, STEERED, UNSTEERED }; /* the latter two: owned */
+
 struct shape {
 	enum direction direction;
+	enum sharing sharing;
 	uint32_t pairs;
 	unsigned workers;
 };
@@ -75,13 +84,23 @@ static double now_s(void)
 
 /* ---- packets ---- */
 
+/* Worker n owns the SAs n, n + WORKERS and so on. */
+static uint32_t pair_draw(const struct shape *shape, unsigned worker)
+{
+	uint32_t random = next_pair++ * 2654435761u >> 7;
+
+	if (shape->sharing == SHARED || (shape->sharing == UNSTEERED && shape->workers > 1))
+		return random % shape->pairs;
+	return random % (shape->pairs / WORKERS) * WORKERS + worker;
+}
+
 /* Sealed packets of one SA are dealt out in turn: packet i is worker i % workers' own. */
 static void frames_make(const struct shape *shape, struct runner *runners)
 {
 	for (unsigned i = 0; i < PIECE * BATCH * shape->workers; i++) {
 		struct runner *r = &runners[i % shape->workers];
 		uint8_t *frame = r->frames[i / shape->workers];
-		uint32_t pair = (next_pair++ * 2654435761u >> 7) % shape->pairs;
+		uint32_t pair = pair_draw(shape, i % shape->workers);
 
 		if (shape->direction == IN) {
 			r->length = esp_pairs_sealed_frame(frame, pair, SIZE, ESP_PAIRS_PLAIN);
@@ -122,6 +141,8 @@ static void burst_run(struct runner *r, const uint8_t (*frames)[ROOM], unsigned 
 	if (r->shape->pairs == 1 && r->shape->direction == OUT)
 		order_check(r, &r->worker->tx[0]);
 	worker_flush(r->worker);
+	if (r->worker->handover)
+		handover_poll(r->worker);
 }
 
 /* ---- threads ---- */
@@ -135,24 +156,50 @@ static void pin(unsigned processor)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* One SA's packets and handed over ones must not get far ahead of the other worker: the window and
+ * the rings have an end. Seconds. */
+static double other_wait(const struct runner *r)
+{
+	bool together = r->shape->pairs == 1 && r->shape->direction == IN;
+	double start;
+
+	if (!r->other || !(together || r->shape->sharing == UNSTEERED) ||
+		r->bursts <= r->other->bursts + AHEAD)
+		return 0;
+	start = now_s();
+	while (r->bursts > r->other->bursts + AHEAD && !r->other->done)
+		sched_yield();
+	return now_s() - start;
+}
+
 /* Seconds of the piece, waiting left out. */
 static double piece_run(struct runner *r, const uint8_t (*frames)[ROOM])
 {
-	bool together = r->other && r->shape->pairs == 1 && r->shape->direction == IN;
 	double waited = 0, from = now_s();
 
 	for (unsigned done = 0, count; done < PIECE; done += count) {
 		count = RTE_MIN(r->worker->burst, PIECE - done);
-		if (together && r->bursts > r->other->bursts + AHEAD && !r->other->done) {
-			double start = now_s();
-			while (r->bursts > r->other->bursts + AHEAD && !r->other->done)
-				sched_yield();
-			waited += now_s() - start;
-		}
+		waited += other_wait(r);
 		burst_run(r, frames + done, count);
 		r->bursts++;
 	}
 	return now_s() - from - waited;
+}
+
+/* What the other one still hands over. Seconds of work. */
+static double rest_take(struct runner *r)
+{
+	double took = 0;
+
+	for (bool last = !r->other, done; r->worker->handover; last = done) {
+		done = !r->other || r->other->done;
+		double start = now_s();
+		if (handover_poll(r->worker) > 0)
+			took += now_s() - start;
+		else if (last && done)
+			break;
+	}
+	return took;
 }
 
 static void *run(void *argument)
@@ -176,6 +223,7 @@ static void *run(void *argument)
 		r->seconds += took;
 	}
 	r->done = true;
+	r->seconds += rest_take(r);
 	rte_rcu_qsbr_thread_offline(qsbr, r->worker->index);
 	rte_thread_unregister();
 	return NULL;
@@ -212,7 +260,7 @@ static struct speed measure(const struct shape *shape, double seconds)
 	static uint8_t memory[WORKERS][PIECE * BATCH][ROOM];
 	struct runner runners[WORKERS];
 	struct speed speed = {0};
-	uint64_t end = rte_rdtsc() + (uint64_t)((4 * seconds + 0.5) * (double)rte_get_tsc_hz());
+	uint64_t end = rte_rdtsc() + (uint64_t)(1.5 * seconds * (double)rte_get_tsc_hz());
 
 	memset(runners, 0, sizeof(runners));
 	for (unsigned i = 0; i < shape->workers; i++) {
@@ -225,7 +273,7 @@ static struct speed measure(const struct shape *shape, double seconds)
 		bool enough = true;
 		for (unsigned i = 0; i < shape->workers; i++)
 			enough = enough && runners[i].packets > 0 && runners[i].seconds >= seconds;
-		/* A busy machine seldom runs both at once. */
+		/* A busy machine seldom runs both at once, and sealing takes most of the time. */
 		if (enough || (rte_rdtsc() > end && runners[0].packets > 0 &&
 				      runners[shape->workers - 1].packets > 0))
 			break;
@@ -254,7 +302,8 @@ static void figure(const char *name, const struct shape *shape, const struct run
 	printf("}\n");
 }
 
-static void scale(enum direction direction, uint32_t pairs, const char *library, double target)
+static void scale(enum direction direction, enum sharing sharing, uint32_t pairs, const char *how,
+	double target)
 {
 	struct runs runs = runs_wanted(5, 0);
 	struct runs_values mpps[WORKERS] = {0}, cycles[WORKERS] = {0}, ratios = {0};
@@ -262,10 +311,10 @@ static void scale(enum direction direction, uint32_t pairs, const char *library,
 	char name[96];
 
 	snprintf(name, sizeof(name), "ESP %s, %s%u SA%s, %s", direction == OUT ? "out" : "in",
-		pairs == 1 ? "the fat one: " : "", pairs, pairs > 1 ? "s" : "", library);
+		pairs == 1 ? "the fat one: " : "", pairs, pairs > 1 ? "s" : "", how);
 	for (unsigned r = 0; r < runs.count; r++) {
 		for (unsigned w = 0; w < WORKERS; w++) {
-			struct shape shape = {direction, pairs, w + 1};
+			struct shape shape = {direction, sharing, pairs, w + 1};
 			struct speed speed = measure(&shape, runs.seconds);
 			runs_add(&mpps[w], speed.mpps);
 			runs_add(&cycles[w], speed.cycles);
@@ -274,8 +323,8 @@ static void scale(enum direction direction, uint32_t pairs, const char *library,
 		runs_add(&ratios, mpps[1].values[r] / mpps[0].values[r]);
 	}
 	for (unsigned w = 0; w < WORKERS; w++)
-		figure(name, &(struct shape){direction, pairs, w + 1}, &mpps[w], &cycles[w],
-			disordered[w]);
+		figure(name, &(struct shape){direction, sharing, pairs, w + 1}, &mpps[w],
+			&cycles[w], disordered[w]);
 	printf("{\"figure\": \"%s: two workers to one\", \"unit\": \"ratio\", ", name);
 	runs_print(&ratios);
 	if (target > 0)
@@ -285,28 +334,59 @@ static void scale(enum direction direction, uint32_t pairs, const char *library,
 	fflush(stdout);
 }
 
-/* A library copy is chosen once a process. */
+static void owners_open(void)
+{
+	struct worker *all[WORKERS];
+	struct sa_owner *owner = tables_sas_own(workers[0].tables, WORKERS);
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		all[i] = &workers[i];
+	if (!owner || handover_open(all, WORKERS, owner)) {
+		fprintf(stderr, "bench: no memory for owners of SAs\n");
+		exit(1);
+	}
+}
+
+static void figures(uint32_t pairs, const char *mode)
+{
+	bool shared = strcmp(mode, "shared") == 0;
+
+	for (enum direction direction = OUT; direction <= IN; direction++) {
+		if (strcmp(mode, "owned") == 0) {
+			scale(direction, STEERED, pairs, "owned, steered", 1.9);
+			scale(direction, UNSTEERED, pairs, "owned, unsteered", 0);
+			continue;
+		}
+		scale(direction, SHARED, pairs, shared ? "one library" : "copies",
+			shared ? 0 : 1.9);
+		if (!shared)
+			scale(direction, SHARED, 1, "copies", 1.6);
+	}
+}
+
+/* A library copy is chosen once a process, and so is who owns SAs. */
 int main(int argc, char **argv)
 {
 	uint32_t pairs = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : 1000;
-	bool shared = argc > 2 && strcmp(argv[2], "shared") == 0;
-	const char *library = shared ? "one library" : "copies";
+	const char *mode = argc > 2 ? argv[2] : "copies";
 	struct region_limits limits = {.bindings = 1, .workers = WORKERS};
 
 	if (pairs < 2 || pairs > 100000)
 		return 64;
 	esp_pairs_limits(&limits, pairs, pairs);
 	path_bench_init("scale_bench", &limits, &workers);
-	esp_pairs_init(workers, WORKERS, pairs, shared ? LIBRARY_SHARED : LIBRARY_PRIVATE);
+	esp_pairs_init(workers, WORKERS, pairs,
+		strcmp(mode, "shared") == 0 ? LIBRARY_SHARED : LIBRARY_PRIVATE);
+	if (strcmp(mode, "owned") == 0)
+		owners_open();
 	for (uint32_t i = 0; i < pairs; i++) {
 		esp_pairs_set(i, true, false, 0);
 		esp_pairs_policy_set(i);
 	}
 	esp_pairs_policy_commit();
-	scale(OUT, pairs, library, shared ? 0 : 1.9);
-	scale(IN, pairs, library, shared ? 0 : 1.9);
-	scale(OUT, 1, library, shared ? 0 : 1.6);
-	scale(IN, 1, library, shared ? 0 : 1.6);
+	figures(pairs, mode);
+	for (unsigned i = 0; i < WORKERS; i++)
+		handover_close(&workers[i]);
 	esp_pairs_fini();
 	return path_bench_fini();
 }
