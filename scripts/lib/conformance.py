@@ -1,8 +1,8 @@
 """Makes docs/conformance.md from docs/conformance/*.tsv (one line a requirement: ID, where done, test, note).
 
   conformance.py           writes it
-  conformance.py --check   fails when the file is not what would be written, when a line names a file that is not there,
-                           or when it names an ID that does not exist
+  conformance.py --check   fails when the file is not what would be written, when a line names a file, a test, a drop reason or a
+                           setting that is not there, or an ID that does not exist
 """
 import glob
 import os
@@ -11,6 +11,7 @@ import sys
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FOLDER = os.path.join(ROOT, "docs", "conformance")
+FOLDERS = r"(lib|config|dataplane|control|pktgen|tests|scripts|docs|contrib)/"
 TARGET = os.path.join(ROOT, "docs", "conformance.md")
 # Lists of requirements (ID, level), in the order of the page.
 LISTS = [("HA4.ids", "Mobile IPv4 home agent (HA4)"), ("IPSEC.ids", "IPsec data plane"), ("IKE.ids", "strongSwan's charon (KIF, BLD, PUNT)")]
@@ -24,8 +25,27 @@ def expand(text):
 	return [f"{match.group(1)}{n:02d}" for n in range(int(match.group(2)), int(match.group(3)) + 1)]
 
 
+def names_in_sources():
+	"""Every name_of_two_words or more in a source, and the sources' own names."""
+	found = set()
+	for folder, folders, files in os.walk(ROOT):
+		folders[:] = [f for f in folders if not f.startswith((".", "build", "docs", "corpus"))]
+		for name in files:
+			if name.endswith((".c", ".h", ".py")):
+				found.add(name.rsplit(".", 1)[0])
+				with open(os.path.join(folder, name), errors="replace") as file:
+					found.update(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", file.read()))
+	return found
+
+
+def missing_names(note, found):
+	"""Tests, drop reasons and settings that a note names and no source has."""
+	return [name for name in re.findall(r"(?<![\w/.*-])[a-z0-9]+(?:_[a-z0-9]+)+(?![\w*/])", note)
+		if name not in found and not any(other.endswith(name) for other in found)]
+
+
 def load():
-	levels, origin, rows, problems = {}, {}, {}, []
+	levels, origin, rows, problems, found = {}, {}, {}, [], names_in_sources()
 	for list_file, _ in LISTS:
 		with open(os.path.join(FOLDER, list_file)) as file:
 			for line in file:
@@ -44,12 +64,12 @@ def load():
 					continue
 				problems += [f"{area}.tsv:{number}: no requirement {name}" for name in names if name not in levels]
 				name = names[0]
+				problems += [f"{area}.tsv:{number}: {name}: nothing is called {other}" for other in missing_names(fields[3], found)]
 				for field in fields[1:3]:
 					for word in re.split(r"[ ,;]+", field):
-						if "/" in word and re.search(r"\.(c|h|py|md|cfg|sh)$", word) and not os.path.exists(os.path.join(ROOT, word)):
-							problems.append(f"{area}.tsv:{number}: {name}: no file {word}")
-						elif word.startswith("tests/walk/cases/") and not os.path.isdir(os.path.join(ROOT, word)):
-							problems.append(f"{area}.tsv:{number}: {name}: no case {word}")
+						word = word.strip("().:")
+						if ("/" in word and re.search(r"\.(c|h|py|md|cfg|sh)$", word) or re.match(FOLDERS, word)) and not glob.glob(os.path.join(ROOT, word)):
+							problems.append(f"{area}.tsv:{number}: {name}: no {word}")
 				for name in names:
 					rows.setdefault(name, []).append((area, *[f.strip() or "-" for f in fields[1:]]))
 	return levels, origin, rows, problems

@@ -12,6 +12,9 @@ import shutil
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+import documents  # noqa: E402
+
 root, build = os.path.realpath(sys.argv[1]), os.path.realpath(sys.argv[2])
 number = bad = 0
 
@@ -250,7 +253,12 @@ def generated():
 		report(f"documents: {document} is current", (result.stdout + result.stderr).splitlines()[:20] if result.returncode else [])
 
 
-for rule in (layering, releases, headers, names, gaps, formatting, generated):
+def named():
+	parts = re.findall(r'^\t"([a-z0-9-]+)": "', read("scripts/lib/check.py"), re.M)
+	report("documents: what they name is there", documents.missing(root, sources(".md"), parts))
+
+
+for rule in (layering, releases, headers, names, gaps, formatting, generated, named):
 	rule()
 print(f"1..{number}")
 sys.exit(1 if bad else 0)
