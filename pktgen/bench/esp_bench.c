@@ -49,18 +49,17 @@ static bool ends(uint16_t size)
 	return size == sizes[0] || size == sizes[2];
 }
 
-/* Both directions of one size, with one pair and all; at 64 octets with 1,000 too. */
-static void size_run(enum esp_pairs_inside inside, uint16_t size, bool few)
-{
-	uint32_t counts[ESP_CELL_COUNTS] = {pair_count};
-	unsigned count = 1;
+enum counts { ALL_PAIRS, ONE_TOO, ONE_AND_FEW_TOO };
 
-	if (pair_count > 1 && pair_count <= ESP_CELL_MANY && inside != ESP_PAIRS_TUNNEL) {
-		counts[0] = 1;
-		if (few && pair_count > ESP_CELL_FEW)
-			counts[count++] = ESP_CELL_FEW;
-		counts[count++] = pair_count;
-	}
+/* Both directions of one size. */
+static void size_run(enum esp_pairs_inside inside, uint16_t size, enum counts more)
+{
+	uint32_t counts[ESP_CELL_COUNTS] = {1};
+	unsigned count = more != ALL_PAIRS && pair_count > 1 && pair_count <= ESP_CELL_MANY;
+
+	if (more == ONE_AND_FEW_TOO && count > 0 && pair_count > ESP_CELL_FEW)
+		counts[count++] = ESP_CELL_FEW;
+	counts[count++] = pair_count;
 	for (unsigned in = 0; in < 2; in++)
 		esp_cell_run(&(struct esp_cell_shape){in ? SA_INBOUND : SA_OUTBOUND, inside, size},
 			counts, count);
@@ -77,27 +76,29 @@ static void tunnels_run(void)
 	for (uint32_t i = 0; i < pair_count; i++)
 		esp_pairs_node_set(i, esp_pairs_home(i));
 	for (unsigned size = 0; size < 3; size++)
-		size_run(ESP_PAIRS_TUNNEL, sizes[size], false);
+		size_run(ESP_PAIRS_TUNNEL, sizes[size], ALL_PAIRS);
 }
 
-/* Everything with the usual key; the smallest and the largest inside UDP and with the long key. */
+/* Everything with the usual key; the smallest and the largest inside UDP, and of all pairs with the
+ * long key; IMIX for whoever asks for it. */
 static void run(void)
 {
 	bool million = pair_count > ESP_CELL_MANY;
 
-	for (unsigned size = 0; size < RTE_DIM(sizes) - million; size++)
-		size_run(ESP_PAIRS_PLAIN, sizes[size], size == 0);
-	pairs_set(false, true);
-	for (unsigned size = 0; size < RTE_DIM(sizes) && !million; size++)
-		if (ends(sizes[size]))
-			size_run(ESP_PAIRS_IN_UDP, sizes[size], false);
+	for (unsigned size = 0; size < RTE_DIM(sizes); size++)
+		if (sizes[size] != ESP_CELL_IMIX || *wanted)
+			size_run(ESP_PAIRS_PLAIN, sizes[size], size ? ONE_TOO : ONE_AND_FEW_TOO);
 	if (million)
 		return;
+	pairs_set(false, true);
+	for (unsigned size = 0; size < RTE_DIM(sizes); size++)
+		if (ends(sizes[size]))
+			size_run(ESP_PAIRS_IN_UDP, sizes[size], ONE_TOO);
 	if (any_wanted("ESP out, AES-256") || any_wanted("ESP in, AES-256")) {
 		suite_change(32);
 		for (unsigned size = 0; size < RTE_DIM(sizes); size++)
 			if (ends(sizes[size]))
-				size_run(ESP_PAIRS_PLAIN, sizes[size], false);
+				size_run(ESP_PAIRS_PLAIN, sizes[size], ALL_PAIRS);
 	}
 	if (any_wanted("IP-in-IP")) {
 		suite_change(16);

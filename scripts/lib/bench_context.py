@@ -22,7 +22,7 @@ class Context:
 
 	def __init__(self, build, huge, hz, quick, smoke, runs, run_s, seconds):
 		self.build, self.huge, self.hz, self.quick, self.smoke, self.runs, self.run_s = build, huge, hz, quick, smoke, runs, run_s
-		self.end, self.failures = time.monotonic() + seconds, []
+		self.end, self.failures, self.long = time.monotonic() + seconds, [], False
 
 	def left(self):
 		return self.end - time.monotonic()

@@ -188,9 +188,12 @@ def nodes_one(context, count, seconds):
 	return rows
 
 
-def nodes(context):
-	rate = 2000
-	for count in context.pick((10000, 100000, 1000000), (10000, 100000), (2000,)):
+def nodes_million(context):
+	yield from nodes(context, (1000000,), 8000)
+
+
+def nodes(context, counts=(10000, 100000), rate=2000):
+	for count in context.pick(counts, counts, (2000,)):
 		try:
 			# Long enough for the storm at the rate that the smaller number had.
 			found = nodes_one(context, count, 4 if context.smoke else 5 + 1.5 * count / rate)
@@ -213,7 +216,7 @@ PATHS = {  # name: (nodes, group)
 
 
 def searching(context):
-	trial_ms, sum_ms, width = (100, 200, 200000) if context.smoke else (500, 3000, 20000) if context.quick else (1000, 21000, 5000)
+	trial_ms, sum_ms, width = (100, 200, 200000) if context.smoke else (1000, 21000, 5000) if context.long else (500, 3000, 20000)
 	return {"search_min": 1000 if context.smoke else 20000, "search_max": 5000000, "progress_ms": 0, "settle_ms": 2000,
 		"searches": [{"name": name, "loss_ppm": ppm, "trial_ms": trial_ms, "duration_sum_ms": sum_ms, "width_ppm": width} for name, ppm in GOALS.items()]}
 
@@ -254,8 +257,14 @@ def ndr_one(context, name, size):
 
 def ndr(context):
 	for name in ("forward", "ESP, AES-128-GCM") if context.smoke else PATHS:
-		for size in context.pick((64, 1400), (64,), (64,)):
+		for size in (64, 1400) if context.long else (64,):
 			try:
 				yield from ndr_one(context, name, size)
 			except (peers.Failure, OSError, ValueError) as error:
 				context.fail(f"NDR {name}, {size} octets: {error}")
+
+
+def ndr_long(context):
+	context.long = not context.smoke
+	yield from ndr(context)
+	context.long = False
