@@ -2,25 +2,9 @@
  * What happens around registrations: static bindings, a new configuration, drain, alarms, home
  * agents that share nothing but the process.
  */
-#include "tests/scenario/configs.h"
-
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/scenario/scenario.h"
 
 #define STATIC(home, care_of) "{ home_address = \"" home "\"; care_of_address = \"" care_of "\"; }"
-
-static void end(struct home *h)
-{
-	assert_true(mip4_counters_balance(h->engine));
-	assert_int_equal(h->live_count, binding_cache_count(mip4_show_cache(h->engine)));
-	home_free(h);
-}
 
 /* Which of the two keys signed the last reply or revocation. */
 static uint32_t signed_with(const struct home *h, uint8_t type)
