@@ -55,11 +55,22 @@ static inline void ipv6_tos_set(struct rte_ipv6_hdr *ip, uint8_t tos)
 	ip->vtc_flow = rte_cpu_to_be_32((flow & 0xf00fffff) | (uint32_t)tos << 20);
 }
 
+/* One's complement sum over the 20 octets of a header without options, as words of memory. */
+static inline uint16_t ipv4_words_sum(uint64_t first, uint64_t second, uint32_t last)
+{
+	uint64_t sum = (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) +
+		       (second >> 32) + last;
+
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
 /* One's complement sum over the header; nearly every one has 20 octets. */
 static inline uint16_t ipv4_header_sum(const struct rte_ipv4_hdr *ip)
 {
 	const uint8_t *octets = (const uint8_t *)ip;
-	uint64_t first, second, sum;
+	uint64_t first, second;
 	uint32_t last;
 
 	if (unlikely(ip->version_ihl != 0x45))
@@ -67,10 +78,7 @@ static inline uint16_t ipv4_header_sum(const struct rte_ipv4_hdr *ip)
 	memcpy(&first, octets, 8);
 	memcpy(&second, octets + 8, 8);
 	memcpy(&last, octets + 16, 4);
-	sum = (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) + (second >> 32) + last;
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	return ipv4_words_sum(first, second, last);
 }
 
 /*

@@ -11,12 +11,24 @@ struct forward_work {
 	struct rte_mbuf *frame;
 	struct rte_ipv4_hdr *ip;     /* of the packet that is forwarded, inside its tunnel if any */
 	const struct tunnel *tunnel; /* into which, or out of which; NULL none was found */
-	be32 target;                 /* whose route it takes */
 	uint16_t length;             /* octets from ip on */
 	uint8_t index;               /* in the burst */
 	uint8_t kind;                /* enum lane_kind */
 	uint8_t tos;                 /* of ip, as it leaves a tunnel */
+	uint8_t added;               /* octets before ip, into a tunnel */
 	bool refused;                /* the steps get it */
+};
+static_assert(sizeof(struct forward_work) == 32, "half a line a packet");
+
+/*
+ * Where packets along one route leave, found with the first of them: most of a burst go the same
+ * way. Nothing of it changes while the lane is at work.
+ */
+struct forward_exit {
+	const struct route *route;  /* NULL: of no other packet */
+	const struct lane_way *way; /* NULL: to the steps */
+	struct tx_buffer *tx;       /* NULL: the port is down */
+	uint16_t mtu;
 };
 
 /* What is the same for a whole burst. */
@@ -24,7 +36,8 @@ struct forward_burst {
 	struct lane_burst *burst;
 	const struct tables *tables;
 	const struct binding_table *bindings;
-	const uint8_t *near;  /* vicinity_part_v4 */
+	const uint8_t *near; /* vicinity_part_v4 */
+	uint16_t vrf;
 	uint32_t away_source; /* flags of HA4-REV-17 that any agent has */
 	be32 broadcast;       /* of the home link that the port is on; 0 none */
 	be32 here;            /* an agent's address, the last one found; 0 none yet */

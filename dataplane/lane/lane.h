@@ -147,10 +147,15 @@ static inline void lane_put(struct worker *worker, struct tx_buffer *tx, struct 
 	tx->packets[tx->count++] = frame;
 }
 
+static inline bool lane_is_up(const struct worker *worker, uint16_t port)
+{
+	return atomic_load_explicit(&worker->ports[port].up, memory_order_relaxed);
+}
+
 /* As output/transmit. */
 static inline void lane_send(struct worker *worker, uint16_t port, struct rte_mbuf *frame)
 {
-	if (unlikely(!atomic_load_explicit(&worker->ports[port].up, memory_order_relaxed))) {
+	if (unlikely(!lane_is_up(worker, port))) {
 		drop_packet(worker, frame, DROP_port_down);
 		return;
 	}

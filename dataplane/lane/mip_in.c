@@ -12,17 +12,20 @@
 #define FRAGMENT       RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
 #define IPV4           ((uint16_t)sizeof(struct rte_ipv4_hdr))
 
-static bool is_agent(struct forward_burst *f, be32 address)
+static __rte_noinline bool find_agent(struct forward_burst *f, be32 address)
 {
 	const struct ip_address a = ip_address_from_v4(address);
 
-	if (likely(address == f->here))
-		return true;
 	if (address == f->broadcast ||
-		tables_local_lookup(f->tables, f->burst->from->vrf, &a).kind != LOCAL_AGENT)
+		tables_local_lookup(f->tables, f->vrf, &a).kind != LOCAL_AGENT)
 		return false;
 	f->here = address;
 	return true;
+}
+
+static inline bool is_agent(struct forward_burst *f, be32 address)
+{
+	return likely(address == f->here) || find_agent(f, address);
 }
 
 /* Tunnel data, with IP-in-IP inside and without a checksum, that fills its datagram. */
@@ -48,26 +51,26 @@ static bool may_be_signalling(const struct rte_ipv4_hdr *ip, uint16_t length)
 	       udp->dst_port == RTE_BE16(MOBILE_IP_PORT);
 }
 
-bool mip_in_parse(struct forward_burst *f, struct forward_work *w)
+bool mip_in_parse(struct forward_burst *f, struct forward_work *w, struct rte_ipv4_hdr *outer)
 {
-	struct rte_ipv4_hdr *outer = w->ip, *ip;
 	uint16_t added = outer->next_proto_id == IPPROTO_UDP ? OUTER_UDP_LENGTH : IPV4;
-	uint16_t room = rte_be_to_cpu_16(outer->total_length);
+	uint16_t room = rte_be_to_cpu_16(outer->total_length), length;
+	struct rte_ipv4_hdr *ip;
 
 	if (outer->next_proto_id != IPPROTO_IPIP &&
 		(outer->next_proto_id != IPPROTO_UDP || !is_tunnel_data(f, outer)))
 		return false;
 	if (room < added + IPV4 || !is_agent(f, outer->dst_addr))
 		return false;
-	room = (uint16_t)(room - added);
 	ip = (struct rte_ipv4_hdr *)((uint8_t *)outer + added);
-	w->length = rte_be_to_cpu_16(ip->total_length);
+	length = rte_be_to_cpu_16(ip->total_length);
+	w->length = length;
 	w->ip = ip;
-	return ip->version_ihl == 0x45 && w->length >= IPV4 && w->length <= room &&
+	return ip->version_ihl == 0x45 && length >= IPV4 && length <= room - added &&
 	       !(ip->fragment_offset & FRAGMENT) && ip->time_to_live > 1 &&
 	       ipv4_is_plain(ip->src_addr) && ipv4_is_plain(ip->dst_addr) &&
 	       forward_near(f, ip->dst_addr) == 0 &&
-	       forward_near(f, ip->src_addr) & VICINITY_HOME && !may_be_signalling(ip, w->length) &&
+	       forward_near(f, ip->src_addr) & VICINITY_HOME && !may_be_signalling(ip, length) &&
 	       ipv4_checksum_right(ip);
 }
 
@@ -94,7 +97,6 @@ bool mip_in_check(const struct forward_burst *f, struct forward_work *w)
 	const struct rte_ipv4_hdr *outer = lane_ip(w->frame);
 	uint32_t agent_flags = tables_agent_of(f->tables, t)->flags;
 
-	w->target = w->ip->dst_addr;
 	return t->usual & TUNNEL_USUAL_IN && is_through(t, outer) &&
 	       tables_tunnel_live(t, f->burst->worker->now_tsc) &&
 	       (t->flags & BINDING_REVERSE || !(agent_flags & AGENT_REQUIRE_T)) &&

@@ -10,9 +10,9 @@
 #include "dataplane/lane/forward_work.h"
 
 /* A datagram to an address near ours: all that can be asked without its tunnel. Makes w->ip the
- * inner header. */
-bool mip_in_parse(struct forward_burst *f, struct forward_work *w);
-/* The same with it (HA4-REV-02..19, HA4-NAT-15); sets where the packet leads. */
+ * inner header, w->length its own. */
+bool mip_in_parse(struct forward_burst *f, struct forward_work *w, struct rte_ipv4_hdr *outer);
+/* The same with it (HA4-REV-02..19, HA4-NAT-15). */
 bool mip_in_check(const struct forward_burst *f, struct forward_work *w);
 /* The packet is the binding's: counts it, gives it the TOS that it leaves the tunnel with. */
 void mip_in_take(const struct forward_burst *f, const struct forward_work *w);

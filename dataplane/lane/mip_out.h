@@ -9,13 +9,13 @@
 #include "dataplane/lane/forward_work.h"
 
 /* A datagram whose destination may be a home address: all that can be asked without its tunnel. */
-bool mip_out_parse(const struct forward_burst *f, const struct forward_work *w, unsigned near);
-/* The same with it; sets where the tunnel leads. */
-bool mip_out_check(const struct forward_burst *f, struct forward_work *w);
+bool mip_out_parse(const struct forward_burst *f, const struct rte_ipv4_hdr *ip, unsigned near);
+/* The same with it; says where the tunnel leads. */
+bool mip_out_check(const struct forward_burst *f, struct forward_work *w, be32 *target);
 /* `mtu` is what the way lets pass. */
 bool mip_out_fits(const struct forward_work *w, uint16_t mtu);
-/* Puts the outer headers on and counts; returns the first octet. */
-uint8_t *mip_out_write(
-	const struct forward_burst *f, const struct forward_work *w, const struct lane_way *way);
+/* Puts the outer headers at `outer`, w->added octets before the packet, and counts. */
+void mip_out_write(const struct forward_burst *f, const struct forward_work *w,
+	const struct lane_way *way, uint8_t *outer);
 
 #endif

@@ -33,6 +33,12 @@ void way_table_free(struct lane_way *ways);
 /* Finds anew what stands at `way`. The port is one of the worker's. */
 void way_learn(const struct lane_burst *burst, struct lane_way *way, uint16_t port, be32 next_hop);
 
+/* Does all that takes the route go to one next hop? Else each to its own target. */
+static inline bool way_is_shared(const struct route *route)
+{
+	return ip_address_is_v4(&route->next_hop) && ip_address_v4(&route->next_hop) != 0;
+}
+
 /*
  * Where a packet to `target` goes whose route is this one; NULL when it needs the steps. *mtu: the
  * largest datagram. The worker's until the burst is through.

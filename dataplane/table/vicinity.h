@@ -11,6 +11,8 @@
 
 #include "lib/base/address.h"
 
+#include <netinet/in.h>
+
 enum vicinity_bit {
 	VICINITY_HOME = 1 << 0,         /* a home address */
 	VICINITY_LOCAL = 1 << 1,        /* an address of ours */
@@ -57,9 +59,10 @@ static inline const uint8_t *vicinity_parts_v4(const struct vicinity *vicinity, 
 
 static inline unsigned vicinity_part_v4(const uint8_t *parts, be32 address)
 {
-	const uint8_t *key = (const uint8_t *)&address;
+	be16 part;
 
-	return __atomic_load_n(&parts[key[0] << 8 | key[1]], __ATOMIC_RELAXED);
+	memcpy(&part, &address, sizeof(part));
+	return __atomic_load_n(&parts[ntohs(part)], __ATOMIC_RELAXED);
 }
 
 /* Bits of enum vicinity_bit for an IPv4 address. */
