@@ -144,6 +144,7 @@ struct profile {
 	struct profile_replay replay;
 	uint32_t queue_size, buffers, sleep_us;
 	uint32_t sending_lcores;
+	uint32_t resolve_ms;  /* for links and the gateway's MACs, at most */
 	uint32_t settle_ms;   /* from the links' coming up to the first frame */
 	uint32_t progress_ms; /* between progress lines; 0: none */
 };

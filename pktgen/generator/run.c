@@ -10,8 +10,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define RESOLVE_MS 10000
-
 struct run {
 	struct generator *generator;
 	struct trial *trial; /* the latest; one at a time, it is large */
@@ -177,7 +175,7 @@ int run_all(struct generator *g, const struct options *options, int argc, char *
 		fprintf(stderr, "homeport-pktgen: no memory for the counters\n");
 		return EX_OSERR;
 	}
-	int result = generator_resolve(g, RESOLVE_MS);
+	int result = generator_resolve(g, g->profile->resolve_ms);
 	if (result) {
 		fprintf(stderr, "homeport-pktgen: %s\n", result == -EINTR ? "stopped" : g->error);
 		free(run.trial);

@@ -101,24 +101,27 @@ static struct schedule_group *group_next(struct schedule *schedule)
 	return chosen;
 }
 
-static uint32_t flow_next(struct schedule *schedule, struct schedule_group *own)
+/* The flow, within the group, and the number of its size. */
+static uint32_t flow_next(struct schedule_group *own, uint32_t *size)
 {
 	uint32_t at = own->cursor;
 
+	*size = at + own->round;
 	if (++own->cursor == own->flow_count) {
 		own->cursor = 0;
-		schedule->size_cursor++;
+		own->round++;
 	}
 	return own->flow_first + (own->order ? own->order[at] : at);
 }
 
-static bool take(struct schedule *schedule, struct schedule_group *own, struct schedule_item *item)
+static bool take(
+	const struct schedule *schedule, struct schedule_group *own, struct schedule_item *item)
 {
 	const struct population_group *group = own->group;
 	bool both = group->up && group->down;
 
 	for (unsigned i = 0; i < LOOK_AHEAD && i < own->flow_count; i++) {
-		uint32_t flow = flow_next(schedule, own);
+		uint32_t size, flow = flow_next(own, &size);
 		uint32_t node = both ? flow / 2 : flow;
 		bool up = both ? flow % 2 == 0 : group->up;
 		if (!(group->nodes[node].ready &
@@ -128,7 +131,7 @@ static bool take(struct schedule *schedule, struct schedule_group *own, struct s
 		item->group = group;
 		item->node = node;
 		item->up = up;
-		item->size = schedule->sizes[schedule->size_cursor++ % schedule->size_count];
+		item->size = schedule->sizes[size % schedule->size_count];
 		return true;
 	}
 	return false;

@@ -1,7 +1,8 @@
 /*
  * Whose packet is next, and how large it is: groups in proportion to their shares, the flows of a
- * group in turn or in a permutation drawn from the seed, sizes in turn. Whenever the flows of a
- * group begin anew the sizes shift by one, so that a flow does not always have the same size.
+ * group in turn or in a permutation drawn from the seed, sizes in turn. A round over the flows of a
+ * group begins one size further than the round before: over as many rounds as there are sizes each
+ * flow has each of them once, whatever the numbers of flows, sizes and groups have in common.
  * Deterministic; one thread.
  */
 #ifndef PKTGEN_GENERATOR_SCHEDULE_H
@@ -15,7 +16,7 @@ struct schedule_group {
 	const struct population_group *group;
 	uint32_t flow_first, flow_count; /* within the group: the share */
 	uint32_t *order;                 /* of the share's flows; NULL: as they are numbered */
-	uint32_t cursor;
+	uint32_t cursor, round;
 	int64_t credit;
 };
 
@@ -24,7 +25,7 @@ struct schedule {
 	uint64_t shares; /* sum */
 	struct schedule_group groups[PROFILE_GROUPS_MAX];
 	uint16_t sizes[SCHEDULE_SIZES_MAX];
-	unsigned size_count, size_cursor;
+	unsigned size_count;
 };
 
 struct schedule_item {

@@ -14,6 +14,7 @@ class KernelBed(PktgenBed):
 		n = self.network
 		n.namespace("router", forward=True)
 		n.namespace("tester")
+		n.namespace("host", forward=True)
 		n.sysctl("router", "net.ipv6.conf.all.forwarding", 1)
 		for name, (v4, v6, far4, far6) in ENDS.items():
 			n.link("tester", name, "router", f"to-{name}")
@@ -61,9 +62,30 @@ def test_nodes_on_the_link(bed):
 	bed.perfect(bed.run(text, DEVICES, where="tester"), 1000)
 
 
+def test_tap(bed):
+	"""On TAP devices of the host whose kernel is the gateway: made by the generator, given addresses while it asks for them."""
+	text = profile(profile_group("four", access="left", core="right", nodes=20, correspondents=5, node="10.3.0.1", correspondent="10.4.0.1"),
+		lambda v4, v6: f'address = "{v4}.2"; gateway = "{v4}.1";', "warm_up_ms = 300;")
+	report = bed.path("tap.json")
+	devices = [f"--vdev=net_tap{index},iface={name}" for index, name in enumerate(ENDS)]
+	run = bed.network.start("host", "tap", *bed.command(devices, "--profile", bed.write(text), "--report", report))
+	for name, (v4, _, far4, _) in ENDS.items():
+		net.wait_for(lambda: f" {name}: " in bed.network.ip("host", "-o link"), f"the TAP {name}", 10)
+		bed.network.ip("host", f"addr add {v4}.1/24 dev {name}")
+		bed.network.ip("host", f"link set {name} up")
+		bed.network.ip("host", f"route add {far4} via {v4}.2")
+	net.wait_for(lambda: not run.running(), "the end of the run", 30)
+	assert run.process.returncode == 0, run.last_lines(4)
+	with open(report) as file:
+		report = json.load(file)
+	assert [port["driver"] for port in report["ports"]] == ["net_tap"] * 2, report["ports"]
+	bed.perfect(report, 1000)
+
+
 def test_silence_is_said(bed):
 	text = profile(profile_group("six", access="left", core="right", node="2001:db8:3::1", correspondent="2001:db8:4::1"),
 		lambda v4, v6: f'address6 = "{v6}2"; gateway6 = "{v6}77";')
+	text = "resolve_ms = 1500;\n" + text
 	command = ["ip", "netns", "exec", bed.network.full("tester"), *bed.command(DEVICES, "--profile", bed.write(text))]
 	result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 	assert result.returncode == 69 and "nobody answers for the gateway's address" in result.stderr, result.stderr

@@ -44,7 +44,7 @@ def profile(groups, packets):
 	ports = ", ".join(f'{{ name = "{n}"; address = "{ends[n]}.2"; gateway = "{ends[n]}.1"; mac = "{mac}"; gateway_mac = "02:00:00:00:01:01"; }}'
 		for n, mac in MACS.items())
 	return (f'seed = 3; progress_ms = 0; sleep_us = 50; buffers = 8192;\nports = ( {ports} );\ngroups = ( {", ".join(groups)} );\n'
-		f'traffic = {{ rate = 1000; packets = {packets}; duration_ms = 60000; warm_up_ms = 500; drain_ms = 3000; sizes = [64, 300, 1400]; }};\n')
+		f'traffic = {{ rate = 1000; packets = {packets}; duration_ms = 60000; warm_up_ms = 500; drain_ms = 1500; sizes = [64, 300, 1400]; }};\n')
 
 
 def group(name, index):

@@ -247,23 +247,25 @@ static void test_shares_and_imix(void **state)
 		"\"b\"; node = \"10.3.0.1\"; correspondent = \"10.2.0.1\"; direction = \"up\"; } );"
 		"traffic = { size_mode = \"imix\"; size_max = 1400; };");
 	struct population *population = population_new(profile);
-	unsigned groups[2] = {0}, sizes[3] = {0};
+	unsigned sizes[2][3] = {0};
 	struct schedule schedule;
 
 	assert_int_equal(schedule_init(&schedule, population, 0, 1), 0);
 	for (unsigned i = 0; i < 1200; i++) {
 		struct schedule_item item;
 		assert_true(schedule_next(&schedule, &item));
-		groups[item.group->index]++;
 		assert_true(item.group->index == 0 || item.up);
-		sizes[item.size == 64 ? 0 : item.size == 570 ? 1 : 2]++;
+		sizes[item.group->index][item.size == 64 ? 0 : item.size == 570 ? 1 : 2]++;
 		assert_true(item.size == 64 || item.size == 570 || item.size == 1400);
 	}
-	assert_int_equal(groups[0], 900);
-	assert_int_equal(groups[1], 300);
-	assert_in_range(sizes[0], 690, 710);
-	assert_in_range(sizes[1], 390, 410);
-	assert_in_range(sizes[2], 95, 105);
+	/* Three to one, and for each of them 7:4:1. */
+	for (unsigned group = 0; group < 2; group++) {
+		const unsigned *count = sizes[group], sum = group ? 300 : 900;
+		assert_int_equal(count[0] + count[1] + count[2], sum);
+		assert_in_range(count[0], sum * 7 / 12 - 1, sum * 7 / 12 + 1);
+		assert_in_range(count[1], sum * 4 / 12 - 5, sum * 4 / 12 + 5);
+		assert_in_range(count[2], sum / 12 - 5, sum / 12 + 5);
+	}
 	schedule_fini(&schedule);
 	population_free(population);
 	profile_free(profile);
