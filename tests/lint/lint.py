@@ -144,7 +144,7 @@ def headers():
 	cache = ["ccache"] if shutil.which("ccache") else []
 	for path in sources(".h"):
 		top = path.split("/")[0]
-		if top not in flags or path.startswith(FOREIGN) and os.path.dirname(path) not in flags:
+		if top not in flags or FOREIGN in path and os.path.dirname(path) not in flags:
 			continue
 		directory, command = flags.get(os.path.dirname(path), flags[top])
 		keep, words = [], iter(command[1:])
