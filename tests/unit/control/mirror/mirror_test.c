@@ -603,33 +603,29 @@ static void random_storm(void **state)
 		assert_int_equal(errors[t], 0);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(done_only_when_applied, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusal_reaches_its_ticket_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_changes_twice_is_sent_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			set_and_removed_before_sent_is_not_sent, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			id_reused_for_another_home_address, setup, teardown),
-		cmocka_unit_test_setup_teardown(more_than_the_ring_holds, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			many_refusals_through_a_small_event_ring, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			nothing_is_done_without_a_dataplane, setup, teardown),
-		cmocka_unit_test_setup_teardown(control_restarts, setup, teardown),
-		cmocka_unit_test_setup_teardown(dataplane_restarts, setup, teardown),
-		cmocka_unit_test_setup_teardown(replay_changes_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			detached_in_the_middle_of_a_resynchronisation, setup, teardown),
-		cmocka_unit_test_setup_teardown(changes_go_before_the_replay, setup, teardown),
-		cmocka_unit_test_setup_teardown(agents_go_last, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits_are_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(desired_can_be_read_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			nonsense_from_the_dataplane_is_ignored, setup, teardown),
-		cmocka_unit_test_setup_teardown(random_storm, setup, teardown),
+		TEST(done_only_when_applied),
+		TEST(refusal_reaches_its_ticket_alone),
+		TEST(what_changes_twice_is_sent_once),
+		TEST(set_and_removed_before_sent_is_not_sent),
+		TEST(id_reused_for_another_home_address),
+		TEST(more_than_the_ring_holds),
+		TEST(many_refusals_through_a_small_event_ring),
+		TEST(nothing_is_done_without_a_dataplane),
+		TEST(control_restarts),
+		TEST(dataplane_restarts),
+		TEST(replay_changes_nothing),
+		TEST(detached_in_the_middle_of_a_resynchronisation),
+		TEST(changes_go_before_the_replay),
+		TEST(agents_go_last),
+		TEST(limits_are_told),
+		TEST(desired_can_be_read_back),
+		TEST(nonsense_from_the_dataplane_is_ignored),
+		TEST(random_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
