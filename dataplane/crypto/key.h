@@ -76,38 +76,30 @@ static inline uint32_t crypto_key_separate_length(const struct suite *suite)
  */
 #define CRYPTO_KEY_INLINE inline __attribute__((always_inline))
 
-/* Into the first cache, which has room for the keys of some packets, or into the second. */
-enum crypto_key_use { CRYPTO_KEY_NOW, CRYPTO_KEY_SOON };
-
-static CRYPTO_KEY_INLINE void crypto_key_line(const char *line, enum crypto_key_use use)
-{
-	if (use == CRYPTO_KEY_NOW)
-		__builtin_prefetch(line, 0, 3);
-	else
-		__builtin_prefetch(line, 0, 2);
-}
-
 /*
  * Those lines of an AES-GCM key that a packet with `length` octets of text will read: round keys
  * from the front, then as many powers of the hash key, which are stored from the back, as there are
  * blocks (and two for additional data and lengths). `key_length`: octets of the cipher's own key.
+ *
+ * The five that every packet reads are asked for criss-cross: neighbours one after another look
+ * like a stream, and the processor fetches what it thinks comes next.
  */
 static CRYPTO_KEY_INLINE void crypto_key_prefetch_gcm(
-	const struct crypto_key *key, uint32_t key_length, uint32_t length, enum crypto_key_use use)
+	const struct crypto_key *key, uint32_t key_length, uint32_t length)
 {
 	const char *line = (const char *)key, *last = line + sizeof(*key) - 64;
-	const char *power = line + sizeof(*key) - (size_t)(((length + 15) / 16 + 3) * 16);
+	const char *power = line + sizeof(*key) - ((length + 15) / 16 + 3) * 16;
 	const char *round = line + (key_length > 16 ? 256 : 192);
 
-	crypto_key_line(line, use);
-	crypto_key_line(line + 64, use);
-	crypto_key_line(line + 128, use);
+	__builtin_prefetch(line + 128);
+	__builtin_prefetch(last - 64);
+	__builtin_prefetch(line);
+	__builtin_prefetch(last);
+	__builtin_prefetch(line + 64);
 	if (key_length > 16)
-		crypto_key_line(line + 192, use);
-	do {
-		crypto_key_line(last, use);
-		last -= 64;
-	} while (last + 64 > power && last >= round);
+		__builtin_prefetch(line + 192);
+	for (last -= 128; last + 64 > power && last >= round; last -= 64)
+		__builtin_prefetch(last);
 }
 
 /*
@@ -122,7 +114,7 @@ static CRYPTO_KEY_INLINE void crypto_key_prefetch(
 	/* Or gcc drops the calls of those that this is inlined into, engine_prefetch for one. */
 	__asm__ volatile("");
 	if (suite->cipher == SUITE_CIPHER_GCM || suite->cipher == SUITE_CIPHER_GMAC) {
-		crypto_key_prefetch_gcm(key, suite->cipher_key_length, length, CRYPTO_KEY_NOW);
+		crypto_key_prefetch_gcm(key, suite->cipher_key_length, length);
 		return;
 	}
 	for (uint32_t at = 0; at < crypto_key_separate_length(suite); at += 64)

@@ -103,14 +103,14 @@ static inline bool admit(struct esp_in *lane, struct arrival *a)
 }
 
 /*
- * Its key, while there is time: the first cache has no room for the keys of a whole burst, which
- * all lie at multiples of 1,024 octets; esp_in_open fetches them from the second when their turn
- * comes.
+ * Its key, while there is time. The first cache has room for what short packets read of the keys of
+ * a whole burst, but they all lie at multiples of 1,024 octets and push some of each other out;
+ * esp_in_open fetches those again when their turn comes.
  */
 static CRYPTO_KEY_INLINE void key_approach(const struct esp_work *w, const struct arrival *before)
 {
 	if (before == NULL || before->work.sa != w->sa)
-		crypto_key_prefetch_gcm(w->sa->key, w->sa->gcm_key, w->text, CRYPTO_KEY_SOON);
+		crypto_key_prefetch_gcm(w->sa->key, w->sa->gcm_key, w->text);
 }
 
 /* All packets of an SA, or none of them: in a burst the steps ask all before they judge any. */

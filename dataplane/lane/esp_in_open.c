@@ -9,7 +9,7 @@ static CRYPTO_KEY_INLINE void key_prefetch(const struct esp_in *lane, unsigned i
 	const struct esp_work *w = &lane->arrivals[i].work;
 
 	if (i == 0 || w->sa != lane->arrivals[i - 1].work.sa)
-		crypto_key_prefetch_gcm(w->sa->key, w->sa->gcm_key, w->text, CRYPTO_KEY_NOW);
+		crypto_key_prefetch_gcm(w->sa->key, w->sa->gcm_key, w->text);
 }
 
 static void decrypt_direct(struct esp_in *lane)
