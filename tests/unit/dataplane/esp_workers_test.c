@@ -31,6 +31,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/table/sa_table.h"
+#include "tests/unit/parsed.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -292,22 +293,6 @@ static void apply(struct command command)
 	command.sequence = ++sequence;
 	assert_int_equal(tables_apply(tables, &command), 0);
 	tables_publish(tables); /* the workers are offline: nobody to wait for */
-}
-
-static struct ip_address address(const char *text)
-{
-	struct ip_address a;
-
-	assert_int_equal(ip_address_parse(text, &a), 0);
-	return a;
-}
-
-static struct ip_prefix prefix(const char *text)
-{
-	struct ip_prefix p;
-
-	assert_int_equal(ip_prefix_parse(text, &p), 0);
-	return p;
 }
 
 static struct selector any_selector(void)
