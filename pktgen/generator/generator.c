@@ -208,9 +208,9 @@ int generator_close(struct generator *g)
 {
 	int result = 0;
 
-	registrar_free(g->registrar);
+	receivers_close(&g->receivers); /* first: it hands on what others took until now */
 	senders_close(&g->senders);
-	receivers_close(&g->receivers);
+	registrar_free(g->registrar);
 	if (g->open)
 		port_close_all(g->ports, g->profile->port_count);
 	if (capture_free(g->senders.own.capture))

@@ -6,6 +6,7 @@
 #include "pktgen/generator/pace.h"
 #include "pktgen/generator/reply.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define POLL_MAX       16 /* requests of one poll: traffic goes on in between */
@@ -315,12 +316,13 @@ static bool arrive(struct group *own, uint32_t index)
 
 	if (state->ready != POPULATION_READY_DOWN || own->nodes[index].attempt)
 		return true; /* it registered where it was meanwhile, and stays */
+	state->moved = 1;    /* before: what comes meanwhile to the old place is old, not wrong */
+	atomic_thread_fence(memory_order_release);
 	state->place ^= 1;
 	if (!request(own, index, false)) {
 		state->place ^= 1;
 		return false;
 	}
-	state->moved = 1;
 	own->registrar->counters.moves++;
 	return true;
 }

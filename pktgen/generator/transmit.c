@@ -46,7 +46,8 @@ static void mapping_refresh(
 	uint64_t interval = (uint64_t)interval_ms * (t->pace.hz / 1000);
 	uint8_t mapping = (now - t->started) / interval & 1;
 	if (mapping != state->mapping) {
-		state->moved = 1;
+		state->moved = 1; /* first: other lcores judge by both */
+		atomic_thread_fence(memory_order_release);
 		state->mapping = mapping;
 	}
 }
