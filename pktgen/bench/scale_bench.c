@@ -16,9 +16,10 @@
  * are sealed in order and dealt out in turn, so both workers move one window, and each worker's
  * must all pass and leave in the order in which they came.
  *
- * Owned SAs (docs/decisions/0100): "steered": each worker receives packets of its own SAs alone, as
- * behind a device that steers by SPI; "unsteered": of anybody's, so half of them are handed over.
- * One worker beside them has its own half of the SAs in both cases.
+ * "steered": each worker receives packets of SAs of its own, as behind a device that spreads by
+ * address or SPI; "unsteered": of anybody's, so both write each SA's state, or, where SAs are owned
+ * (docs/decisions/0100), half of the packets are handed over. One worker beside them has its half
+ * of the SAs in both cases.
  */
 #include "pktgen/bench/esp_pairs.h"
 #include "pktgen/bench/runs.h"
@@ -44,7 +45,7 @@
 
 enum direction { OUT, IN };
 
-enum sharing { SHARED, STEERED, UNSTEERED }; /* the latter two: owned */
+enum sharing { STEERED, UNSTEERED }; /* to the worker whose SA it is, to any */
 
 struct shape {
 	enum direction direction;
@@ -84,12 +85,12 @@ static double now_s(void)
 
 /* ---- packets ---- */
 
-/* Worker n owns the SAs n, n + WORKERS and so on. */
+/* The SAs n, n + WORKERS and so on are worker n's. */
 static uint32_t pair_draw(const struct shape *shape, unsigned worker)
 {
 	uint32_t random = next_pair++ * 2654435761u >> 7;
 
-	if (shape->sharing == SHARED || (shape->sharing == UNSTEERED && shape->workers > 1))
+	if (shape->pairs == 1 || (shape->sharing == UNSTEERED && shape->workers > 1))
 		return random % shape->pairs;
 	return random % (shape->pairs / WORKERS) * WORKERS + worker;
 }
@@ -351,16 +352,18 @@ static void figures(uint32_t pairs, const char *mode)
 {
 	bool shared = strcmp(mode, "shared") == 0;
 
+	const char *how = shared ? "one library" : strcmp(mode, "owned") == 0 ? "owned" : "copies";
+	char name[48];
+
 	for (enum direction direction = OUT; direction <= IN; direction++) {
-		if (strcmp(mode, "owned") == 0) {
-			scale(direction, STEERED, pairs, "owned, steered", 1.9);
-			scale(direction, UNSTEERED, pairs, "owned, unsteered", 0);
+		snprintf(name, sizeof(name), "%s, steered", how);
+		scale(direction, STEERED, pairs, name, shared ? 0 : 1.9);
+		if (shared)
 			continue;
-		}
-		scale(direction, SHARED, pairs, shared ? "one library" : "copies",
-			shared ? 0 : 1.9);
-		if (!shared)
-			scale(direction, SHARED, 1, "copies", 1.6);
+		snprintf(name, sizeof(name), "%s, unsteered", how);
+		scale(direction, UNSTEERED, pairs, name, 0);
+		if (strcmp(mode, "owned") != 0)
+			scale(direction, UNSTEERED, 1, how, 1.6);
 	}
 }
 

@@ -118,7 +118,8 @@ class Worker:
 		finally:
 			self.turn_end()
 		count = received_after - received
-		if count < 1000 or sent_after - sent < (0.97 if self.patient else 0.5) * count:
+		through = 0.5 if not self.patient else 0.97 if seconds >= 1 else 0.9  # the two are not counted in the same moment
+		if count < 1000 or sent_after - sent < through * count:
 			raise Failure(f"{self.name}: of {count} packets {sent_after - sent} got through{self.why()}")
 		return (after - before) * hz / count
 
@@ -261,7 +262,12 @@ def alternate(workers, runs, seconds, hz):
 		worker.turn_end()
 	for _ in range(runs):
 		for worker in workers:
-			values[worker.name].append(worker.measure(seconds * worker.share, hz))
+			try:
+				cycles = worker.measure(seconds * worker.share, hz)
+			except Failure as error:
+				print(f"  once more: {error}", flush=True)
+				cycles = worker.measure(seconds * worker.share, hz)
+			values[worker.name].append(cycles)
 	return {name: (statistics.median(found), min(found), max(found)) for name, found in values.items()}
 
 
