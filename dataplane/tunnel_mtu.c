@@ -2,7 +2,7 @@
 
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/table/policy_table.h"
-#include "dataplane/table/sa_table.h"
+#include "dataplane/table/sa_lane.h"
 #include "dataplane/table/tables.h"
 
 #include <netinet/in.h>
@@ -79,15 +79,15 @@ static const struct sa_outbound *protecting_sa(struct worker *worker, const stru
  * now. */
 static uint16_t way_mtu(const struct worker *worker, const struct sa_outbound *sa)
 {
-	uint64_t lane;
+	uint64_t way;
 
 	if (atomic_load_explicit(&sa->way_change, memory_order_relaxed) ==
 		tables_change(worker->tables))
 		return atomic_load_explicit(&sa->way_mtu, memory_order_relaxed);
 	if (sa->ip_length != sizeof(struct rte_ipv4_hdr))
 		return 0;
-	lane = atomic_load_explicit(sa_outbound_lane(sa, SA_LANE_MTU), memory_order_relaxed);
-	return lane >> 32 == tables_ground(worker->tables) ? (uint16_t)lane : 0;
+	way = atomic_load_explicit(&sa_lane_of(sa)->way, memory_order_relaxed);
+	return way >> 32 == tables_ground(worker->tables) ? sa_lane_way_mtu(way) : 0;
 }
 
 /*

@@ -99,6 +99,11 @@ const struct suite *suite_at(unsigned index)
 	return &SUITES[index];
 }
 
+unsigned suite_row(const struct suite *suite)
+{
+	return (unsigned)(suite - SUITES);
+}
+
 void suite_withdraw(unsigned index)
 {
 	withdrawn[index] = true;

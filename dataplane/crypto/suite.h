@@ -81,6 +81,7 @@ const char *suite_error_text(enum suite_error error);
 /* All rows, for tests and lists. */
 unsigned suite_count(void);
 const struct suite *suite_at(unsigned index);
+unsigned suite_row(const struct suite *suite);
 /* Takes a row out of what suite_find offers, and puts it back. Main lcore, at start. */
 void suite_withdraw(unsigned index);
 void suite_offer(unsigned index);

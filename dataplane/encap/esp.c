@@ -9,6 +9,7 @@
 #include "dataplane/icmp_error.h"
 #include "dataplane/sa_event.h"
 #include "dataplane/source_route.h"
+#include "dataplane/table/sa_lane.h"
 #include "dataplane/table/sa_sequence.h"
 
 #include <rte_udp.h>
@@ -308,6 +309,7 @@ static uint32_t number_run(struct worker *worker, const struct sa_table *sas, st
 				.outbound = true,
 				.judged = true});
 	}
+	sa_lane_passed(sa, state);
 	tell_sequence(worker, sa, state, first + got, got < allowed);
 	if (got > 0)
 		sa_sequence_count(state, got, bytes, worker->now_ns, sas->shared);

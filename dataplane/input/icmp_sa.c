@@ -2,7 +2,7 @@
 
 #include "dataplane/compatibility.h"
 #include "dataplane/input/icmp_tunnel.h"
-#include "dataplane/table/sa_table.h"
+#include "dataplane/table/sa_lane.h"
 
 #include <rte_icmp.h>
 #include <rte_ip.h>
@@ -105,10 +105,8 @@ static bool is_recent(const struct sa_table *sas, const struct sa_outbound *sa, 
 	return (uint32_t)last - number < RECENT && last > (uint32_t)last - number;
 }
 
-static void lower(
-	struct worker *worker, const struct sa_outbound *constant, uint32_t mtu, bool ipv6)
+static void lower(struct worker *worker, const struct sa_outbound *sa, uint32_t mtu, bool ipv6)
 {
-	struct sa_outbound *sa = (struct sa_outbound *)constant; /* soft state alone */
 	uint32_t floor = worker->settings != NULL ? worker->settings->path_mtu_floor : 0;
 	uint16_t now = atomic_load_explicit(&sa->learned_mtu, memory_order_relaxed);
 
@@ -116,9 +114,7 @@ static void lower(
 	mtu = RTE_MIN(RTE_MAX(mtu, floor), (uint32_t)UINT16_MAX);
 	if (now != 0 && mtu >= now) /* MTU-09: it never rises */
 		return;
-	atomic_store_explicit(&sa->learned_mtu, (uint16_t)mtu, memory_order_relaxed);
-	atomic_store_explicit(
-		&sa->learned_s, (uint32_t)(worker->now_ns / CLOCK_NS_PER_S), memory_order_relaxed);
+	sa_lane_mtu_learned(sa, (uint16_t)mtu, (uint32_t)(worker->now_ns / CLOCK_NS_PER_S));
 }
 
 void icmp_sa_note(struct worker *worker, struct rte_mbuf *packet)

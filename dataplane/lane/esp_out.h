@@ -9,13 +9,13 @@
  *   forward/route        this one address: it is not ours, no home address, in no home or mobile
  *                        network, and its route leaves for outside
  *   forward/policy       policy_host.h, each packet
- *   encap/esp_path       the SA's two words (SA_LANE_NEIGHBOR, SA_LANE_MTU), as it has one peer;
- *   output/neighbor      what ICMP errors taught, each packet
- *   encap/esp            SA, limits, numbers, cipher: the very same tables and engine
+ *   encap/esp_path       the SA's `way` (table/sa_lane.h), as it has one peer; it is not there
+ * while output/neighbor      an ICMP error or a move (MOB-12) is to be thought of encap/esp SA,
+ * limits, numbers, cipher: the very same tables and library
  *
- * What is fetched ahead, each for the whole burst before the next: hash bucket; policy; all of the
- * SA, as the policy notes where it was last: slot, two lines, state, and the policy's hit counter;
- * its key (with the engine).
+ * What is fetched ahead, each for the whole burst before the next: hash bucket; policy; of the SA,
+ * as the policy notes where it was last, one line and the state in the region, and the policy's hit
+ * counter; its key, a few packets ahead of the cipher. That is all that a usual packet touches.
  */
 #ifndef DATAPLANE_LANE_ESP_OUT_H
 #define DATAPLANE_LANE_ESP_OUT_H

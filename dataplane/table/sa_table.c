@@ -1,3 +1,4 @@
+#include "dataplane/table/sa_lane.h"
 #include "dataplane/table/sa_table_private.h"
 
 #include "dataplane/crypto/key.h"
@@ -254,13 +255,11 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 
 	if (slot == 0)
 		return full(table);
-	memset(sa, 0, sizeof(*sa));
 	sa_table_build_outbound(sa, c);
 	sa->suite = suite;
+	sa->suite_row = (uint8_t)suite_row(suite);
 	sa->key = key;
 	sa->iv_length = suite->iv_length;
-	sa->icv_length = suite->icv_length;
-	sa->alignment = suite->alignment;
 	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
 	sa->selects_ports = from && table->staging.selector_count == 0
 				    ? from->selects_ports
@@ -269,6 +268,7 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 		sa_table_outbound_prove(table, sa, from);
 	sa_table_watch_set(
 		&sa->watch, &sa->limits, atomic_load(&sa_outbound_state(table, c->sa_id)->expired));
+	sa_lane_build(table, sa);
 	sa_table_index_outbound(table, c->sa_id, old, slot);
 	return 0;
 }

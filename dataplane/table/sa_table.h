@@ -71,13 +71,16 @@ struct sa_outbound {
 	/* line 0: what is written before the packet. Tunnel mode: outer IP header, UDP header when
 	 * SA_UDP, SPI. Transport mode: the same without the IP header. Lengths, identification, TOS
 	 * and checksums are to be filled in; an IPv4 header's checksum is the sum of its octets
-	 * from the TTL on. */
+	 * from the TTL on. Behind an IPv4 header: struct sa_lane. */
 	uint8_t header[SA_HEADER_MAX];
 	uint8_t header_length; /* octets of header[] in use, SPI included */
 	uint8_t ip_length;     /* 20, 40; 0 transport mode */
-	uint8_t iv_length, icv_length, alignment;
-	uint8_t dscp;   /* 0..63, or DSCP_COPY */
-	uint16_t flags; /* enum sa_flag */
+	uint8_t iv_length;
+	uint8_t suite_row;    /* suite_at */
+	_Atomic uint8_t lane; /* 1: the SA of its slot, and for lane/esp_out: in tunnel mode over
+				 IPv4. Stored by the main lcore in place: sa_lane.h */
+	uint8_t dscp;         /* 0..63, or DSCP_COPY */
+	uint16_t flags;       /* enum sa_flag */
 	uint32_t sa_id;
 	/* line 1 */
 	const struct suite *suite;
@@ -287,24 +290,6 @@ static inline const struct sa_inbound *sa_inbound_get(const struct sa_table *tab
 	uint32_t index = __atomic_load_n(&table->inbound_of[sa_id], __ATOMIC_ACQUIRE);
 	return index != 0 ? (const struct sa_inbound *)slab_at(&table->inbound, index) : NULL;
 }
-
-/*
- * Of an SA in tunnel mode over IPv4, whose header leaves room behind it: the way to the peer as
- * lane/esp_out found it, two words of tables_ground << 32 | what was found then. Workers.
- */
-enum sa_lane_word {
-	SA_LANE_NEIGHBOR, /* tables_neighbor_number, 0: not a way for the lane */
-	SA_LANE_MTU,      /* of the outer datagram */
-	SA_LANE_WORDS,
-};
-static inline _Atomic uint64_t *sa_outbound_lane(
-	const struct sa_outbound *sa, enum sa_lane_word word)
-{
-	return (_Atomic uint64_t *)(void *)(uintptr_t)&sa->header[SA_HEADER_IPV4_MAX] + word;
-}
-_Static_assert(
-	SA_HEADER_IPV4_MAX % 8 == 0 && SA_HEADER_IPV4_MAX + SA_LANE_WORDS * 8 <= SA_HEADER_MAX,
-	"room behind the header");
 
 /* Where an outbound SA leads, as a packet that quotes one of its own shows; ports 0 without UDP. */
 struct sa_peer {

@@ -1,4 +1,5 @@
 /* Which SPIs are whose, and which peers. */
+#include "dataplane/table/sa_lane.h"
 #include "dataplane/table/sa_table_private.h"
 
 static uint64_t spi_hash(const struct sa_table *table, be32 spi)
@@ -96,7 +97,11 @@ void sa_table_index_outbound(struct sa_table *table, uint32_t sa_id, uint32_t ol
 {
 	peer_remove(table, old);
 	peer_insert(table, new);
+	if (new != 0)
+		sa_lane_open(slab_at(&table->outbound, new));
 	__atomic_store_n(&table->outbound_of[sa_id], new, __ATOMIC_RELEASE);
-	if (old != 0)
+	if (old != 0) {
+		sa_lane_close(slab_at(&table->outbound, old));
 		retirement_add(table->retirement, &table->outbound, old);
+	}
 }

@@ -56,6 +56,12 @@ static inline void *slab_at(const struct slab *slab, uint32_t index)
 	return slab->objects + (size_t)index * slab->object_size;
 }
 
+/* And back. */
+static inline uint32_t slab_index(const struct slab *slab, const void *object)
+{
+	return (uint32_t)((size_t)((const uint8_t *)object - slab->objects) / slab->object_size);
+}
+
 struct retired {
 	struct slab *slab;
 	uint32_t index;

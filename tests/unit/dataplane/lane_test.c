@@ -13,6 +13,7 @@
 // clang-format on
 
 #include "dataplane/lane/lane.h"
+#include "dataplane/table/sa_lane.h"
 #include "dataplane/table/sa_sequence.h"
 
 #include "tests/unit/dataplane/player.h"
@@ -311,12 +312,9 @@ static void change_sa(struct player *player)
 		(void)sa_set(w, n, PEER(n), 0xc0000100u);
 		break;
 	case 2: {
-		struct sa_outbound *sa =
-			(struct sa_outbound *)(uintptr_t)sa_outbound_get(tables_sas(w->tables), n);
-		if (sa != NULL) {
-			sa->learned_s = (uint32_t)(w->worker.now_ns / CLOCK_NS_PER_S);
-			sa->learned_mtu = 800;
-		}
+		const struct sa_outbound *sa = sa_outbound_get(tables_sas(w->tables), n);
+		if (sa != NULL)
+			sa_lane_mtu_learned(sa, 800, (uint32_t)(w->worker.now_ns / CLOCK_NS_PER_S));
 		break;
 	}
 	default:
@@ -483,11 +481,66 @@ static void lane_leaves_a_flow_whole(void **state)
 	player_end(&player);
 }
 
+/* A usual packet to client 1; what left for its peer, or 0. */
+static be32 sent_to(struct player *player)
+{
+	static uint8_t frame[PLAYER_FRAME];
+	uint32_t length = frame_plain(player, frame, 1);
+	struct world *w = player->world;
+	be32 peer = 0;
+
+	while (length > 800)
+		length = frame_plain(player, frame, 1);
+	world_forget(w);
+	world_receive(w, INSIDE, frame, length);
+	if (w->sent_count > 0)
+		memcpy(&peer, w->sent[0].octets + sizeof(struct rte_ether_hdr) + 16, sizeof(peer));
+	return peer;
+}
+
+/* MOB-01: the object that the policy noted is another's by now, or nobody's. */
+static void lane_knows_the_object(void **state)
+{
+	struct player player;
+	const struct sa_table *table;
+	uint32_t first, second;
+
+	setup(&player, true, 2);
+	table = tables_sas(player.world->tables);
+	first = sa_outbound_number(table, 1);
+	assert_int_equal(sent_to(&player), rte_cpu_to_be_32(PEER(1)));
+	assert_ptr_equal(sa_lane_find(table, first, 1), sa_outbound_get(table, 1));
+	assert_null(sa_lane_find(table, first, 2));
+
+	assert_int_equal(sa_set(player.world, 1, PEER(1) + 100, 0xc0000100u), 0);
+	second = sa_outbound_number(table, 1);
+	assert_int_not_equal(first, second);
+	assert_null(sa_lane_find(table, first, 1));
+	for (unsigned i = 0; i < 2; i++) /* the first one, by the steps, proves that it may */
+		assert_int_equal(sent_to(&player), rte_cpu_to_be_32(PEER(1) + 100));
+
+	sa_remove(player.world, 1);
+	assert_null(sa_lane_find(table, second, 1));
+	assert_int_equal(sent_to(&player), 0);
+	for (unsigned i = 0; i < 8 && sa_outbound_number(table, 2) != second; i++)
+		assert_int_equal(sa_set(player.world, 2, PEER(2), 0xc0000100u), 0);
+	assert_int_equal(sa_outbound_number(table, 2), second); /* it was taken again */
+	assert_null(sa_lane_find(table, second, 1));
+	assert_int_equal(sent_to(&player), 0);
+
+	sa_stage(player.world, 1, 9);
+	assert_int_equal(sa_set(player.world, 1, PEER(1), 0xc0000100u), 0);
+	assert_int_equal(sent_to(&player), rte_cpu_to_be_32(PEER(1)));
+	assert_int_equal(player.world->worker.lane_taken[LANE_ESP_OUT], 3);
+	player_end(&player);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lane_takes_the_usual),
 		cmocka_unit_test(lane_leaves_a_flow_whole),
+		cmocka_unit_test(lane_knows_the_object),
 		cmocka_unit_test(steps_and_lanes_are_one),
 	};
 

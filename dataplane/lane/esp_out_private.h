@@ -1,0 +1,42 @@
+/* What the files of the outbound ESP lane share: one burst of it. */
+#ifndef DATAPLANE_LANE_ESP_OUT_PRIVATE_H
+#define DATAPLANE_LANE_ESP_OUT_PRIVATE_H
+
+#include "dataplane/crypto/suite.h"
+#include "dataplane/lane/lane.h"
+#include "dataplane/table/sa_lane.h"
+
+#define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
+/* Packets that a key is asked for ahead of the cipher. */
+#define ESP_OUT_KEY_AHEAD 8
+
+struct esp_out_work { /* a packet that may be taken */
+	struct rte_mbuf *frame;
+	uint64_t hash; /* of its destination, for the policy */
+	struct policy_entry *policy;
+	const struct sa_outbound *sa;
+	const struct suite *suite;
+	const struct crypto_key *key;
+	const struct neighbor *neighbor;
+	uint8_t *esp;     /* once its headers are there */
+	uint64_t number;  /* the same */
+	uint32_t text;    /* octets given to the cipher */
+	uint32_t mtu;     /* of the outer datagram */
+	uint16_t payload; /* octets of the packet */
+	uint8_t index;    /* in the burst */
+};
+
+struct esp_out {
+	struct lane_burst *burst;
+	struct worker *worker;
+	const struct sa_table *sas;
+	uint32_t time; /* sa_lane_time */
+	bool direct;   /* all packets are for gcm_direct */
+	unsigned count;
+	struct esp_out_work works[BURST_SIZE];
+};
+
+/* esp_out_seal.c: numbers, headers, cipher; sends what is left in `lane`. */
+void esp_out_seal(struct esp_out *lane);
+
+#endif

@@ -1,0 +1,177 @@
+/* What the lane takes gets its numbers and headers and leaves enciphered. */
+#include "dataplane/crypto/gcm_direct.h"
+#include "dataplane/encap/outer.h"
+#include "dataplane/lane/esp_out_private.h"
+#include "dataplane/table/policy_entry.h"
+#include "dataplane/table/sa_sequence.h"
+
+#include <rte_udp.h>
+
+/* ---- headers ---- */
+
+/*
+ * The outer IPv4 header around a packet of `inner`. Its first eight octets are all that changes
+ * from packet to packet: one word, whose halves are added to what the SA has summed of the rest.
+ */
+static inline void outer_write(const struct worker *worker, const struct esp_out_work *w,
+	uint8_t *outer, const struct rte_ipv4_hdr *inner, uint16_t length)
+{
+	const struct sa_outbound *sa = w->sa;
+	const struct rte_ipv4_hdr *template = (const void *)sa->header;
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)outer;
+	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
+		  (inner->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) &&
+			  !(sa->flags & SA_DF_CLEAR));
+	uint64_t word = ipv4_first_word(outer_esp_tos(sa, inner->type_of_service), length,
+		df ? 0 : outer_identification(worker, template->dst_addr), /* TUN-07 */
+		df ? RTE_IPV4_HDR_DF_FLAG : 0);
+
+	memcpy(outer, &word, sizeof(word));
+	memcpy(outer + sizeof(word), sa->header + sizeof(word), 16);
+	if (sa->header_length > 24)
+		memcpy(outer + 24, sa->header + 24, 8);
+	if (likely(!worker->ports[w->neighbor->port].tx_ipv4_checksum)) {
+		ip->hdr_checksum = ipv4_checksum_of(word, template->hdr_checksum);
+		return;
+	}
+	ip->hdr_checksum = 0;
+	w->frame->l2_len = sizeof(struct rte_ether_hdr);
+	w->frame->l3_len = sizeof(*inner);
+	w->frame->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+}
+
+/* Headers before the packet, trailer behind it. */
+static inline void seal(const struct worker *worker, struct esp_out_work *w)
+{
+	static const uint8_t padding[ESP_OUT_TAIL_ROOM] = {
+		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	const struct sa_outbound *sa = w->sa;
+	const struct port *port = &worker->ports[w->neighbor->port];
+	struct rte_ipv4_hdr *inner = lane_ip(w->frame);
+	uint32_t added = sa->header_length + 4u + w->suite->iv_length;
+	uint8_t *outer = (uint8_t *)inner - added, *esp = outer + sa->header_length - 4;
+	uint8_t *end = (uint8_t *)inner + w->payload;
+	uint32_t pad = w->text - w->payload - ESP_TRAILER_LENGTH;
+	uint32_t length = added + w->text + w->suite->icv_length;
+	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)outer - 1;
+	uint64_t iv = rte_cpu_to_be_64(w->number); /* before the cipher of any: gcm_direct_block */
+	be32 low = rte_cpu_to_be_32((uint32_t)w->number);
+
+	outer_write(worker, w, outer, inner, (uint16_t)length);
+	memcpy(esp + 4, &low, sizeof(low));
+	if (likely(w->suite->iv_length != 0))
+		memcpy(esp + ESP_HEADER_LENGTH, &iv, sizeof(iv));
+	memcpy(end, padding, sizeof(padding));
+	end[pad] = (uint8_t)pad;
+	end[pad + 1] = ESP_NEXT_HEADER_IPV4;
+	ipv4_ttl_decrement(inner);
+	if (sa->flags & SA_UDP) {
+		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(outer + 20);
+		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20)); /* NAT-04, -06 */
+		udp->dgram_cksum = 0;
+	}
+	memcpy(ether->dst_addr.addr_bytes, w->neighbor->mac, 6);
+	memcpy(ether->src_addr.addr_bytes, port->mac, 6);
+	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	w->frame->data_off = (uint16_t)(w->frame->data_off - added);
+	w->frame->data_len = (uint16_t)(sizeof(*ether) + length);
+	w->frame->pkt_len = w->frame->data_len;
+	w->esp = esp;
+}
+
+/* A run of packets of one policy takes its numbers together. They are far from any end: all get
+ * one. */
+static void seal_all(struct esp_out *lane)
+{
+	struct worker *worker = lane->worker;
+	const struct sa_table *sas = lane->sas;
+	unsigned run;
+
+	for (unsigned i = 0; i < lane->count; i += run) {
+		struct esp_out_work *w = &lane->works[i];
+		const struct sa_outbound *sa = w->sa;
+		struct sa_outbound_state *state = sa_outbound_state(sas, sa->sa_id);
+		uint64_t bytes = w->text, number = 0;
+
+		for (run = 1; i + run < lane->count && w[run].policy == w->policy; run++)
+			bytes += w[run].text;
+		if (worker->policy_hits != NULL)
+			worker->policy_hits[w->policy->policy_id] += run;
+		sa_sequence_take(state, run,
+			sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST, sas->shared,
+			&number);
+		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
+		for (unsigned k = 0; k < run; k++) {
+			w[k].number = number + k;
+			seal(worker, &w[k]);
+		}
+	}
+}
+
+/* ---- cipher ---- */
+
+static CRYPTO_KEY_INLINE void key_prefetch(const struct esp_out *lane, unsigned i)
+{
+	const struct esp_out_work *w = &lane->works[i];
+
+	if (w->sa != w[-1].sa)
+		crypto_key_prefetch_gcm(
+			w->key, w->suite->cipher_key_length, w->text, CRYPTO_KEY_NOW);
+}
+
+static void encrypt_direct(struct esp_out *lane)
+{
+	struct worker *worker = lane->worker;
+
+	for (unsigned i = 0; i < lane->count; i++) {
+		const struct esp_out_work *w = &lane->works[i];
+		const struct gcm_direct packet = {.key = w->key,
+			.esp = w->esp,
+			.number = w->number,
+			.length = w->text,
+			.key_length = w->suite->cipher_key_length,
+			.icv_length = w->suite->icv_length,
+			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		if (i + ESP_OUT_KEY_AHEAD < lane->count)
+			key_prefetch(lane, i + ESP_OUT_KEY_AHEAD);
+		gcm_direct_encrypt(worker->crypto, &packet);
+		lane_send(worker, w->neighbor->port, w->frame);
+	}
+	worker->counters->esp_encrypted += lane->count;
+}
+
+/* All suites. */
+static void encrypt(struct esp_out *lane)
+{
+	struct crypto_operation operations[BURST_SIZE];
+	struct worker *worker = lane->worker;
+
+	for (unsigned i = 0; i < lane->count; i++) {
+		const struct esp_out_work *w = &lane->works[i];
+		operations[i] = (struct crypto_operation){.suite = w->suite,
+			.key = w->key,
+			.esp = w->esp,
+			.sequence = w->number,
+			.length = w->text,
+			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+	}
+	crypto_engine_encrypt_burst(worker->crypto, operations, lane->count);
+	for (unsigned i = 0; i < lane->count; i++) {
+		const struct esp_out_work *w = &lane->works[i];
+		if (unlikely(operations[i].status != CRYPTO_DONE)) {
+			drop_packet(worker, w->frame, DROP_ipsec_crypto_error);
+			continue;
+		}
+		worker->counters->esp_encrypted++;
+		lane_send(worker, w->neighbor->port, w->frame);
+	}
+}
+
+void esp_out_seal(struct esp_out *lane)
+{
+	seal_all(lane);
+	if (likely(lane->direct))
+		encrypt_direct(lane);
+	else
+		encrypt(lane);
+}
