@@ -115,8 +115,7 @@ static CRYPTO_KEY_INLINE void key_prefetch(const struct esp_out *lane, unsigned 
 	const struct esp_out_work *w = &lane->works[i];
 
 	if (w->sa != w[-1].sa)
-		crypto_key_prefetch_gcm(
-			w->key, w->suite->cipher_key_length, w->text, CRYPTO_KEY_NOW);
+		crypto_key_prefetch_gcm(w->key, w->suite->cipher_key_length, w->text);
 }
 
 static void encrypt_direct(struct esp_out *lane)
