@@ -75,11 +75,11 @@ static void window_large(struct sa_command *sa)
 }
 static void remote_multicast(struct sa_command *sa)
 {
-	sa->remote = address("224.0.0.1");
+	sa->remote = address_of("224.0.0.1");
 }
 static void families(struct sa_command *sa)
 {
-	sa->remote = address("2001:db8::1");
+	sa->remote = address_of("2001:db8::1");
 }
 static void no_port(struct sa_command *sa)
 {
@@ -173,7 +173,7 @@ static void moved_in_place(void **state)
 	(void)state;
 
 	w->sas.outbound[3].sequence = 41;
-	c.sa.remote = address("198.51.100.77");
+	c.sa.remote = address_of("198.51.100.77");
 	c.sa.flags = SA_UDP;
 	c.sa.local_port = RTE_BE16(4500);
 	c.sa.remote_port = RTE_BE16(40001);

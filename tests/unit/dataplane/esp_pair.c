@@ -2,10 +2,10 @@
 
 struct selector any_selector(void)
 {
-	return (struct selector){.local_first = address("0.0.0.0"),
-		.local_last = address("255.255.255.255"),
-		.remote_first = address("0.0.0.0"),
-		.remote_last = address("255.255.255.255"),
+	return (struct selector){.local_first = address_of("0.0.0.0"),
+		.local_last = address_of("255.255.255.255"),
+		.remote_first = address_of("0.0.0.0"),
+		.remote_last = address_of("255.255.255.255"),
 		.local_port_last = 65535,
 		.remote_port_last = 65535};
 }
@@ -15,8 +15,8 @@ struct command sa_command(uint8_t direction, uint32_t id, uint32_t spi)
 	bool out = direction == SA_OUTBOUND;
 
 	return (struct command){.type = COMMAND_SA_SET,
-		.sa = {.local = address(out ? HERE : THERE),
-			.remote = address(out ? THERE : HERE),
+		.sa = {.local = address_of(out ? HERE : THERE),
+			.remote = address_of(out ? THERE : HERE),
 			.sa_id = id,
 			.spi = rte_cpu_to_be_32(spi),
 			.pair_id = SA_NONE,
@@ -107,7 +107,7 @@ uint32_t frame_make(uint8_t *frame, uint32_t length, bool df, uint16_t port)
 		.next_proto_id = 253,
 		.src_addr = ip_address_v4(&(struct ip_address){.words = {0}}),
 		.dst_addr = 0};
-	struct ip_address from = address(SERVER), to = address(CLIENT);
+	struct ip_address from = address_of(SERVER), to = address_of(CLIENT);
 	ip->src_addr = ip_address_v4(&from);
 	ip->dst_addr = ip_address_v4(&to);
 	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));

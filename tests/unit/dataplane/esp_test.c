@@ -240,7 +240,8 @@ static void host_only(struct world *w, uint32_t flags)
 	struct command c = {.type = COMMAND_SA_SELECTOR,
 		.sa_selector = {.sa_id = 1, .direction = SA_INBOUND, .selector = any_selector()}};
 
-	c.sa_selector.selector.remote_first = c.sa_selector.selector.remote_last = address(SERVER);
+	c.sa_selector.selector.remote_first = c.sa_selector.selector.remote_last =
+		address_of(SERVER);
 	assert_int_equal(world_apply(w, &c), 0);
 	c = sa_command(SA_INBOUND, 1, SPI);
 	c.sa.flags = flags;
@@ -272,7 +273,7 @@ static void hostile_plaintext(void **state)
 				.sequence = number,
 				.length = text};
 			struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
-			struct ip_address from = address(HERE), to = address(THERE);
+			struct ip_address from = address_of(HERE), to = address_of(THERE);
 
 			esp_codec_header_write(esp, SPI, number);
 			crypto_engine_encrypt_burst(w->worker.crypto, &operation, 1);
@@ -311,7 +312,7 @@ static void inner_in_next_piece(void **state)
 	struct crypto_operation operation = {
 		.suite = sa->suite, .key = sa->key, .esp = esp, .sequence = 1, .length = 84};
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
-	struct ip_address from = address(HERE), to = address(THERE);
+	struct ip_address from = address_of(HERE), to = address_of(THERE);
 	(void)state;
 
 	frame_make(inner, 80, false, 2);

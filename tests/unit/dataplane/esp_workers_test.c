@@ -297,10 +297,10 @@ static void apply(struct command command)
 
 static struct selector any_selector(void)
 {
-	return (struct selector){.local_first = address("0.0.0.0"),
-		.local_last = address("255.255.255.255"),
-		.remote_first = address("0.0.0.0"),
-		.remote_last = address("255.255.255.255"),
+	return (struct selector){.local_first = address_of("0.0.0.0"),
+		.local_last = address_of("255.255.255.255"),
+		.remote_first = address_of("0.0.0.0"),
+		.remote_last = address_of("255.255.255.255"),
 		.local_port_last = 65535,
 		.remote_port_last = 65535};
 }
@@ -310,8 +310,8 @@ static struct command sa_set(uint8_t direction, uint32_t id, uint32_t flags, uin
 	bool out = direction == SA_OUTBOUND;
 
 	return (struct command){.type = COMMAND_SA_SET,
-		.sa = {.local = address(out ? "192.0.2.1" : "198.51.100.2"),
-			.remote = address(out ? "198.51.100.2" : "192.0.2.1"),
+		.sa = {.local = address_of(out ? "192.0.2.1" : "198.51.100.2"),
+			.remote = address_of(out ? "198.51.100.2" : "192.0.2.1"),
 			.sa_id = id,
 			.spi = RTE_BE32(SPI),
 			.pair_id = SA_NONE,
@@ -340,13 +340,14 @@ static void sa(uint8_t direction, uint32_t id, uint32_t flags)
 static void route(const char *to, uint16_t vrf, uint16_t port)
 {
 	apply((struct command){.type = COMMAND_ROUTE_SET,
-		.route = {.prefix = prefix(to), .vrf = vrf, .port = port}});
+		.route = {.prefix = prefix_of(to), .vrf = vrf, .port = port}});
 }
 
 static void neighbor(const char *of, uint16_t port)
 {
 	apply((struct command){.type = COMMAND_NEIGHBOR_SET,
-		.neighbor = {.address = address(of), .port = port, .mac = {2, 0, 0, 0, 0xee, 9}}});
+		.neighbor = {
+			.address = address_of(of), .port = port, .mac = {2, 0, 0, 0, 0xee, 9}}});
 }
 
 static void *zeroed(size_t size)
@@ -377,10 +378,10 @@ static void tables_make(uint32_t flags)
 	tables_sas_attach(tables, &region, library);
 	region.outbound[SA_OUT].sequence = number_before;
 	region.inbound[SA_IN].highest = number_before;
-	apply((struct command){
-		.type = COMMAND_LOCAL_SET, .local = {.address = address("192.0.2.1"), .port = 0}});
 	apply((struct command){.type = COMMAND_LOCAL_SET,
-		.local = {.address = address("198.51.100.2"), .vrf = 1, .port = 1}});
+		.local = {.address = address_of("192.0.2.1"), .port = 0}});
+	apply((struct command){.type = COMMAND_LOCAL_SET,
+		.local = {.address = address_of("198.51.100.2"), .vrf = 1, .port = 1}});
 	route("0.0.0.0/0", 0, 0);
 	route("192.0.2.128/25", 0, 2);
 	route("0.0.0.0/0", 1, 1);

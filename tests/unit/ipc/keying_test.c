@@ -1,6 +1,7 @@
 /* The keying protocol's octets: every type both ways, its size, and everything that is refused with
  * its very reason. KIF-52 */
 #include "lib/ipc/keying.h"
+#include "tests/unit/parsed.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -38,22 +39,6 @@ static const struct size_row { /* header included; what tests/e2e/keying_client.
 	{KEYING_MIGRATE, 16 + 120},
 };
 #define ROWS (sizeof(sizes) / sizeof(sizes[0]))
-
-static struct ip_address address_of(const char *text)
-{
-	struct ip_address a;
-
-	assert_int_equal(ip_address_parse(text, &a), 0);
-	return a;
-}
-
-static struct traffic_selector selector_of(const char *text)
-{
-	struct traffic_selector s;
-
-	assert_int_equal(traffic_selector_parse(text, &s), 0);
-	return s;
-}
 
 static void fill_sa(struct keying_add_sa *sa)
 {

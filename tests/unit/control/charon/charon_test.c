@@ -7,6 +7,7 @@
 #include "control/charon/policy_stack.h"
 #include "control/mirror/mirror.h"
 #include "tests/unit/control/ipsec/esp_dataplane.h"
+#include "tests/unit/parsed.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -190,22 +191,6 @@ static void replays_nothing(void)
 	simple(KEYING_REPLAY_BEGIN);
 	simple(KEYING_REPLAY_END);
 	settle();
-}
-
-static struct ip_address address_of(const char *text)
-{
-	struct ip_address a;
-
-	assert_int_equal(ip_address_parse(text, &a), 0);
-	return a;
-}
-
-static struct traffic_selector selector_of(const char *text)
-{
-	struct traffic_selector s;
-
-	assert_int_equal(traffic_selector_parse(text, &s), 0);
-	return s;
 }
 
 static struct keying_message sa_of(uint64_t handle, uint32_t spi, bool inbound, const char *inner)
