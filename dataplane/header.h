@@ -183,4 +183,14 @@ static inline bool ipv4_is_plain(rte_be32_t address)
 	return net - 1 < 223 && net != 127;
 }
 
+/* Of one node, to be forwarded: not unspecified, loopback or mapped (nor with 64 bits of zeros
+ * before anything else), not link-local or multicast. */
+static inline bool ipv6_is_plain(const void *address)
+{
+	uint64_t net;
+
+	memcpy(&net, address, sizeof(net));
+	return net != 0 && *(const uint8_t *)address < 0xfe;
+}
+
 #endif

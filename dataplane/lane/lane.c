@@ -4,6 +4,7 @@
 #include "dataplane/lane/esp_in.h"
 #include "dataplane/lane/esp_out.h"
 #include "dataplane/lane/forward.h"
+#include "dataplane/lane/forward6.h"
 
 #include <netinet/in.h>
 
@@ -15,11 +16,13 @@ static_assert(
 		offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
 	"refcnt and nb_segs as REARM_MASK has them");
 
-/* Ethernet's type, and an IPv4 header without options behind it. */
-#define TYPE_USUAL RTE_BE32(RTE_ETHER_TYPE_IPV4 << 16 | 0x4500)
+/* Ethernet's type, and the begin of an IPv4 header without options or of an IPv6 header. */
+#define TYPE_USUAL    RTE_BE32(RTE_ETHER_TYPE_IPV4 << 16 | 0x4500)
+#define TYPE_USUAL_V6 RTE_BE32((uint32_t)RTE_ETHER_TYPE_IPV6 << 16 | 0x6000)
 
 #define NAT_PORT 4500
 #define HEADERS  (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
+#define HEADERS6 (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv6_hdr))
 
 /* One buffer, nobody else's, and no tag taken off by the device. */
 static inline bool is_plain_buffer(const struct rte_mbuf *frame)
@@ -33,25 +36,42 @@ static inline bool is_plain_buffer(const struct rte_mbuf *frame)
 }
 
 /* `mac` is the port's address as the first six octets of a word in memory. */
-static inline bool is_usual(struct rte_mbuf *frame, uint64_t mac)
+static inline bool is_to_us(struct rte_mbuf *frame, uint64_t mac)
 {
-	const uint8_t *octets = rte_pktmbuf_mtod(frame, const uint8_t *);
-	const struct rte_ipv4_hdr *ip = lane_ip(frame);
 	uint64_t to;
-	uint32_t type, length;
 
 	if (unlikely(!is_plain_buffer(frame) || frame->data_len < HEADERS))
 		return false;
-	memcpy(&to, octets, sizeof(to));
-	memcpy(&type, octets + 12, sizeof(type));
-	if (unlikely((to ^ mac) & rte_cpu_to_be_64(UINT64_C(0xffffffffffff0000)) ||
-		     (type & RTE_BE32(0xffffff00)) != TYPE_USUAL))
-		return false;
-	length = rte_be_to_cpu_16(ip->total_length);
+	memcpy(&to, rte_pktmbuf_mtod(frame, const uint8_t *), sizeof(to));
+	return ((to ^ mac) & rte_cpu_to_be_64(UINT64_C(0xffffffffffff0000))) == 0;
+}
+
+static inline bool is_usual(struct rte_mbuf *frame)
+{
+	const struct rte_ipv4_hdr *ip = lane_ip(frame);
+	uint32_t length = rte_be_to_cpu_16(ip->total_length);
+
 	return length >= sizeof(*ip) && length <= frame->data_len - sizeof(struct rte_ether_hdr) &&
 	       !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) &&
 	       ipv4_is_plain(ip->src_addr) && ipv4_is_plain(ip->dst_addr) &&
 	       (device_verified_ipv4(frame) || ipv4_checksum_right(ip));
+}
+
+/* RFC 8200 4.1: options for every hop, a route, a fragment; and what the steps step over. */
+static inline bool is_extension(uint8_t next_header)
+{
+	return next_header == IPPROTO_HOPOPTS || next_header == IPPROTO_ROUTING ||
+	       next_header == IPPROTO_FRAGMENT || next_header == IPPROTO_DSTOPTS;
+}
+
+static inline bool is_usual_v6(struct rte_mbuf *frame)
+{
+	const struct rte_ipv6_hdr *ip = lane_ipv6(frame);
+
+	return frame->data_len >= HEADERS6 &&
+	       rte_be_to_cpu_16(ip->payload_len) <= frame->data_len - HEADERS6 &&
+	       !is_extension(ip->proto) && ipv6_is_plain(&ip->src_addr) &&
+	       ipv6_is_plain(&ip->dst_addr);
 }
 
 /* In UDP only to the port of NAT traversal. */
@@ -71,12 +91,23 @@ void lane_parse(struct lane_burst *burst)
 	uint64_t mac = 0;
 
 	memcpy(&mac, burst->from->mac, sizeof(burst->from->mac));
-	burst->usual = burst->esp = 0;
+	burst->usual = burst->usual_v6 = burst->esp = 0;
 	for (unsigned i = 0; i < burst->count; i++) {
-		if (!is_usual(burst->frames[i], mac))
+		struct rte_mbuf *frame = burst->frames[i];
+		uint32_t type;
+
+		if (!is_to_us(frame, mac))
+			continue;
+		memcpy(&type, rte_pktmbuf_mtod_offset(frame, const uint8_t *, 12), sizeof(type));
+		if (unlikely((type & RTE_BE32(0xffffff00)) != TYPE_USUAL)) {
+			if ((type & RTE_BE32(0xfffff000)) == TYPE_USUAL_V6)
+				burst->usual_v6 |= (uint64_t)is_usual_v6(frame) << i;
+			continue;
+		}
+		if (!is_usual(frame))
 			continue;
 		burst->usual |= UINT64_C(1) << i;
-		burst->esp |= (uint64_t)may_be_esp(burst->frames[i]) << i;
+		burst->esp |= (uint64_t)may_be_esp(frame) << i;
 	}
 }
 
@@ -118,6 +149,8 @@ uint64_t lane_receive(
 		esp_out_lane(&burst);
 	if ((burst.usual & ~burst.taken) != 0)
 		forward_lane(&burst);
+	if (burst.usual_v6 != 0)
+		forward6_lane(&burst);
 	worker->burst = burst.esp != 0 || worker->lane_taken[LANE_ESP_OUT] != before
 				? BURST_SIZE_ESP
 				: BURST_SIZE;

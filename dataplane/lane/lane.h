@@ -29,7 +29,8 @@
  *   esp_in.c    and back
  *   forward.c   what needs no ESP: along a route, into the tunnel of a mobile node (mip_out.c), out
  *               of one (mip_in.c); which of them it is the packet's destination says
- *   way.c       next hops as that last lane keeps them
+ *   forward6.c  IPv6 along a route
+ *   way.c       next hops as those last lanes keep them
  *
  * All on the worker's own lcore. worker->lanes_off turns them off (tests compare both).
  */
@@ -53,6 +54,7 @@ enum lane_kind { /* index of worker->lane_taken */
 	LANE_FORWARD,
 	LANE_MIP_OUT,
 	LANE_MIP_IN,
+	LANE_FORWARD6,
 	LANE_COUNT
 };
 static_assert((int)LANE_COUNT <= WORKER_LANES, "counters of lanes");
@@ -60,10 +62,11 @@ static_assert((int)LANE_COUNT <= WORKER_LANES, "counters of lanes");
 struct lane_burst {
 	struct worker *worker;
 	const struct port *from;
-	uint32_t ground; /* tables_ground: one value for the whole burst */
-	uint64_t usual;  /* bit i: frame i is what lane_parse promises */
-	uint64_t esp;    /* bit i: and may be ESP, in UDP or not */
-	uint64_t taken;  /* bit i: a lane took it; it is not the burst's any more */
+	uint32_t ground;   /* tables_ground: one value for the whole burst */
+	uint64_t usual;    /* bit i: frame i is what lane_parse promises */
+	uint64_t usual_v6; /* bit i: the same of IPv6 */
+	uint64_t esp;      /* bit i: usual, and may be ESP, in UDP or not */
+	uint64_t taken;    /* bit i: a lane took it; it is not the burst's any more */
 	unsigned count;
 	struct rte_mbuf **frames;
 	const struct neighbor *free; /* nobody waits for it: the last one that was asked about */
@@ -82,7 +85,8 @@ uint64_t lane_receive(
  * Sets burst->usual: frames in one buffer that nobody shares, untagged and to the port's own
  * address, with an IPv4 header without options and with the right checksum, a total length that is
  * there (octets behind it are not cut off yet), no fragment, source and destination plain unicast
- * addresses.
+ * addresses. And burst->usual_v6: the same with an IPv6 header and no extension header behind it
+ * that a router may have to look at.
  */
 void lane_parse(struct lane_burst *burst);
 
@@ -96,6 +100,11 @@ static inline uint64_t lane_all(unsigned count)
 static inline struct rte_ipv4_hdr *lane_ip(struct rte_mbuf *frame)
 {
 	return rte_pktmbuf_mtod_offset(frame, struct rte_ipv4_hdr *, sizeof(struct rte_ether_hdr));
+}
+
+static inline struct rte_ipv6_hdr *lane_ipv6(struct rte_mbuf *frame)
+{
+	return rte_pktmbuf_mtod_offset(frame, struct rte_ipv6_hdr *, sizeof(struct rte_ether_hdr));
 }
 
 /*

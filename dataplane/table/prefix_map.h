@@ -31,7 +31,6 @@
 #define PREFIX_MAP_ROOT    65536 /* entries */
 #define PREFIX_MAP_NODE    256
 #define PREFIX_MAP_V4_BITS 96 /* skipped: the mapped prefix */
-#define PREFIX_MAP_BURST   64 /* addresses */
 
 struct prefix_key { /* at the head of every object */
 	struct ip_prefix prefix;
@@ -174,7 +173,7 @@ static inline const void *prefix_walk_payload(
 const void *prefix_map_lookup(
 	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address);
 
-/* The same for up to PREFIX_MAP_BURST IPv6 addresses, prefetched. out[i] may be NULL. */
+/* The same for up to LOOKUP_BURST IPv6 addresses, prefetched. out[i] may be NULL. */
 void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
 	const struct ip_address *addresses, unsigned count, const void **out);
 

@@ -117,7 +117,7 @@ static inline void probe_fetch(const struct prefix_map *map, struct probe *probe
 void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
 	const struct ip_address *addresses, unsigned count, const void **out)
 {
-	struct probe probes[PREFIX_MAP_BURST];
+	struct probe probes[LOOKUP_BURST];
 
 	if (vrf >= map->vrf_count) {
 		memset(out, 0, count * sizeof(*out));

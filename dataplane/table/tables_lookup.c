@@ -243,7 +243,7 @@ void tables_route_v4_burst(const struct tables *t, uint16_t vrf, const be32 *des
 void tables_route_v6_burst(const struct tables *t, uint16_t vrf,
 	const struct ip_address *destinations, unsigned count, const struct route **out)
 {
-	const void *found[PREFIX_MAP_BURST];
+	const void *found[LOOKUP_BURST];
 
 	prefix_map_lookup_v6_burst(&t->routes, vrf, destinations, count, found);
 	for (unsigned i = 0; i < count; i++)

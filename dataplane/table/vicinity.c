@@ -6,10 +6,11 @@
 
 #define V4_BITS   96 /* of the mapped prefix */
 #define PART_BITS 16
+#define SITE_BITS 48
 
 static size_t size_of(const struct vicinity *vicinity)
 {
-	return (size_t)vicinity->vrf_count * 2 * VICINITY_PARTS;
+	return (size_t)vicinity->vrf_count * 3 * VICINITY_PARTS;
 }
 
 int vicinity_init(struct vicinity *vicinity, uint16_t vrf_count)
@@ -33,9 +34,15 @@ void vicinity_add(struct vicinity *vicinity, uint16_t vrf, const struct ip_prefi
 	unsigned length = prefix->length - (v4 ? V4_BITS : 0);
 	unsigned free_bits = length < PART_BITS ? PART_BITS - length : 0;
 	size_t first = ((size_t)key[0] << 8 | key[1]) >> free_bits << free_bits;
-	uint8_t *parts = &vicinity->parts[((size_t)vrf * 2 + !v4) * VICINITY_PARTS];
+	size_t count = (size_t)1 << free_bits;
+	uint8_t *parts = &vicinity->parts[((size_t)vrf * 3 + !v4) * VICINITY_PARTS];
 
-	for (size_t i = first; i < first + ((size_t)1 << free_bits); i++) {
+	if (!v4 && length >= SITE_BITS) {
+		parts += VICINITY_PARTS;
+		first = vicinity_site(&prefix->address);
+		count = 1;
+	}
+	for (size_t i = first; i < first + count; i++) {
 		vicinity->grown += !(parts[i] & bit);
 		__atomic_store_n(&parts[i], (uint8_t)(parts[i] | bit), __ATOMIC_RELAXED);
 	}

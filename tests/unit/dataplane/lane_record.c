@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define ETHERNET      14
-#define FLOW          23
+#define FLOW          39
 #define RECORD_EVENTS RTE_DIM(((struct world *)0)->events)
 
 struct record *record_new(const struct world *world)
@@ -137,6 +137,14 @@ static void flow_of_packet(const uint8_t *ip, uint32_t length, uint8_t flow[13])
 		memcpy(flow + 9, ip + 20, 4);
 }
 
+static void flow_of_ipv6(const uint8_t *ip, uint32_t length, uint8_t flow[37])
+{
+	flow[0] = ip[6];
+	memcpy(flow + 1, ip + 8, 32);
+	if (length >= 44)
+		memcpy(flow + 33, ip + 40, 4);
+}
+
 /* That of a Mobile IP tunnel is the one inside. */
 static void flow_of(const struct world_frame *frame, uint8_t flow[FLOW])
 {
@@ -147,6 +155,10 @@ static void flow_of(const struct world_frame *frame, uint8_t flow[FLOW])
 	flow[0] = (uint8_t)frame->port;
 	if (frame->length < ETHERNET + 20)
 		return;
+	if (ip[0] >> 4 == 6 && frame->length >= ETHERNET + 40) {
+		flow_of_ipv6(ip, frame->length - ETHERNET, flow + 1);
+		return;
+	}
 	if (ip[9] == IPPROTO_IPIP)
 		inner = 20;
 	else if (ip[9] == IPPROTO_UDP && frame->length >= ETHERNET + 32 && ip[20] == 1 &&
