@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATHS_MAX 4
+#define PATHS_MAX 8
 #define SIZES     3
 #define FCS       4
 #define MBUFS     4095 /* and few of them in flight: they stay in the second cache */

@@ -36,6 +36,7 @@ def esp(name):
 
 PATHS = {
 	"IPv4 forwarding, 64 octets": simple("forward_bench", 16, "IPv4 forwarding, 16 destinations, 64 "),
+	"IPv6 forwarding, 66 octets": simple("forward_bench", 16, "IPv6 forwarding, 16 /64s, 66 "),
 	"IP-in-IP encapsulation, 64 octets": simple("ipip_bench", 1000, "IP-in-IP encapsulation, 1000 bindings, 64 "),
 	"IP-in-IP decapsulation, 66 octets": simple("ipip_bench", 1000, "IP-in-IP decapsulation, 1000 bindings, 64 "),
 	"MIP-UDP encapsulation, 64 octets": simple("ipip_bench", 1000, "MIP-UDP encapsulation, 1000 bindings, 64 "),
