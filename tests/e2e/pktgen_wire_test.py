@@ -74,7 +74,7 @@ def test_a_search_of_a_lossy_wire(bed):
 	text = profile(1, 0, 0, 'warm_up_ms = 300;').replace("duration_ms = 60000;", "duration_ms = 1000;").replace("progress_ms = 0", "progress_ms = 100") + (
 		"search_min = 200; search_max = 500;\nsearches = ( { name = \"ndr\"; trial_ms = 200; duration_sum_ms = 600; width_ppm = 100000; },"
 		" { name = \"pdr\"; loss_ppm = 150000; trial_ms = 200; duration_sum_ms = 600; width_ppm = 100000; } );\n")
-	text = text.replace("rate = 0;", "rate = 500;").replace("drain_ms = 2000", "drain_ms = 500")
+	text = text.replace("rate = 0;", "rate = 500;").replace("drain_ms = 2000", "drain_ms = 250")
 	report = bed.with_rules(text, "*:10:5:lose", strict=False)
 	ndr, pdr = report["searches"]
 	assert ndr["lower_pps"] is None and ndr["upper_pps"] == 200, ndr
