@@ -35,8 +35,8 @@
 #include <unistd.h>
 
 #define PACKETS_AT_ONCE 64
-#define TUN_MTU         1480 /* an access MTU of 1500 less the tunnel's header */
-#define ALL_SYSTEMS     1    // 224.0.0.1
+#define TUN_MTU         1480        /* an access MTU of 1500 less the tunnel's header */
+#define ALL_SYSTEMS     0xe0000001u // 224.0.0.1
 
 static struct foreign_agent {
 	struct options options;
@@ -137,8 +137,8 @@ static void advertise(const uint8_t *mac, be32 destination)
 
 	icmp_agent_advertisement_write(&w, &advertisement);
 	agent.sequence = icmp_agent_sequence_next(agent.sequence);
-	count_failure(link_icmp_send(&agent.link, o->visitors.link_address, ALL_SYSTEMS, mac,
-		destination, message, writer_length(&w)));
+	count_failure(link_icmp_send(&agent.link, o->visitors.link_address, mac,
+		mac ? destination : htonl(ALL_SYSTEMS), message, writer_length(&w)));
 }
 
 static void link_received(const struct link_packet *packet, monotonic now)

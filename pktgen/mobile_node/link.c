@@ -76,10 +76,12 @@ int link_send(const struct link *link, const uint8_t mac[6], const void *packet,
 		       : 0;
 }
 
-int link_icmp_send(const struct link *link, be32 source, uint8_t group, const uint8_t *mac,
-	be32 destination, const void *message, size_t length)
+int link_icmp_send(const struct link *link, be32 source, const uint8_t *mac, be32 destination,
+	const void *message, size_t length)
 {
-	const uint8_t group_mac[6] = {0x01, 0x00, 0x5e, 0x00, 0x00, group};
+	uint32_t group = ntohl(destination) & 0x7fffff; // RFC 1112 6.4
+	const uint8_t group_mac[6] = {
+		0x01, 0x00, 0x5e, (uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group};
 	uint8_t packet[LINK_PACKET_MAX];
 	struct writer w = writer_make(packet, sizeof(packet));
 	const struct ipv4_header ip = {
@@ -87,7 +89,7 @@ int link_icmp_send(const struct link *link, be32 source, uint8_t group, const ui
 		.ttl = 1, // RFC 5944 2.3, 2.4
 		.protocol = IP_PROTOCOL_ICMP,
 		.source = source,
-		.destination = mac ? destination : htonl(0xe0000000 | group),
+		.destination = destination,
 	};
 
 	ipv4_write(&w, &ip);

@@ -26,10 +26,10 @@ int link_open(struct link *link, const char *interface);
 void link_close(struct link *link);
 /* A whole IPv4 datagram to that hardware address. 0 or -errno. */
 int link_send(const struct link *link, const uint8_t mac[6], const void *packet, size_t length);
-/* An ICMP message alone on the link (TTL 1) to 224.0.0.`group`, or to one host where `mac` is not
- * NULL. 0 or -errno. */
-int link_icmp_send(const struct link *link, be32 source, uint8_t group, const uint8_t *mac,
-	be32 destination, const void *message, size_t length);
+/* An ICMP message alone on the link (TTL 1), to one host; `mac` NULL: to a multicast group. 0 or
+ * -errno. */
+int link_icmp_send(const struct link *link, be32 source, const uint8_t *mac, be32 destination,
+	const void *message, size_t length);
 /* A UDP datagram from or to port 434. 0 or -errno. */
 int link_udp_send(const struct link *link, const uint8_t mac[6], const struct ipv4_header *ip,
 	const uint16_t ports[2], const void *payload, size_t length);

@@ -25,6 +25,7 @@
 #include "pktgen/mobile_node/place.h"
 #include "pktgen/mobile_node/privileges.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@
 #include <unistd.h>
 
 #define ONCE_TIMEOUT (10 * CLOCK_NS_PER_S)
+#define ALL_ROUTERS  0xe0000002u // 224.0.0.2
 
 struct node {
 	struct options options;
@@ -208,7 +210,6 @@ static void settle(struct node *node)
 
 static void agent_changed(struct node *node, enum agent_change change)
 {
-	static const uint8_t all_routers = 2; // 224.0.0.2
 	struct registration *r = &node->registration;
 	uint8_t message[ICMP_HEADER_SIZE];
 	struct writer w = writer_make(message, sizeof(message));
@@ -225,8 +226,8 @@ static void agent_changed(struct node *node, enum agent_change change)
 		registration_refresh_wanted(r, clock_read());
 	if (change == AGENT_SOLICIT) {
 		agent_solicitation_write(&w);
-		link_icmp_send(&node->link, node->boundary.access, all_routers, NULL, 0, message,
-			writer_length(&w));
+		link_icmp_send(&node->link, node->boundary.access, NULL, htonl(ALL_ROUTERS),
+			message, writer_length(&w));
 	}
 }
 
