@@ -1,7 +1,7 @@
 /*
  * Authenticators (RFC 5944 3.5, 5.1; RFC 4721 5; HA4-AUTH). Algorithms are fetched from OpenSSL
  * once. A comparison is constant-time and of the algorithm's whole output, never of a prefix
- * (HA4-AUTH-09).
+ * (HA4-AUTH-09). Loop thread alone: the library's contexts are used again and again.
  */
 #ifndef CONTROL_MIP4_AUTHENTICATE_H
 #define CONTROL_MIP4_AUTHENTICATE_H
@@ -14,8 +14,8 @@
 
 struct authenticator;
 
-int authenticate_new(
-	struct authenticator **out); /* -ENOTSUP when the library lacks one of the algorithms */
+/* 0, -ENOMEM, or -ENOTSUP when the library lacks one of the algorithms. */
+int authenticate_new(struct authenticator **out);
 void authenticate_free(struct authenticator *a);
 
 /* Octets of output: 16, 20 or 32. */

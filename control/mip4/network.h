@@ -1,6 +1,6 @@
 /*
  * Mobile networks behind bindings (RFC 5177, HA4-NEMO-06): which prefix is active for which
- * binding. Bounded.
+ * binding. Bounded. Loop thread alone.
  */
 #ifndef CONTROL_MIP4_NETWORK_H
 #define CONTROL_MIP4_NETWORK_H
@@ -11,6 +11,7 @@
 
 struct network_table;
 
+/* 0 or -ENOMEM. */
 int network_table_new(uint32_t capacity, struct network_table **out);
 void network_table_free(struct network_table *table);
 /* May `binding_id` (of `home_address`) have this prefix: no other home address holds it or an

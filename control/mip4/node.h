@@ -5,7 +5,8 @@
  *
  * A node is made after its first authenticated request, never before (HA4-AUTH-10). When the table
  * is full, a node without bindings whose last word is old enough is given up; there the clock's
- * tolerance alone forbids a replay.
+ * tolerance alone forbids a replay. Loop thread alone; a node stays where it is until it is given
+ * up.
  */
 #ifndef CONTROL_MIP4_NODE_H
 #define CONTROL_MIP4_NODE_H
@@ -55,9 +56,12 @@ struct node_key {
 
 struct node_table;
 
+/* 0 or -ENOMEM; all memory for `capacity` nodes but their NAIs is taken now. */
 int node_table_new(uint32_t capacity, struct node_table **out);
 void node_table_free(struct node_table *table);
+/* Of an index that lookup or get_or_add gave out. */
 struct node *node_table_get(const struct node_table *table, uint32_t index);
+/* NODE_NONE: not known. */
 uint32_t node_table_lookup(const struct node_table *table, const struct node_key *key);
 /*
  * The node, made when it is new. NODE_NONE: full or out of memory. A victim must be silent since

@@ -1,7 +1,7 @@
 /*
  * Home address pools (HA4-DYN-03, -06). A lease is reserved before the reply leaves; freed, the
  * address is held down, so that only the same identity gets it back within that time. Every step is
- * constant time whatever the pool's size.
+ * constant time whatever the pool's size. Loop thread alone.
  */
 #ifndef CONTROL_MIP4_POOL_H
 #define CONTROL_MIP4_POOL_H
@@ -23,12 +23,14 @@ bool pool_take(struct pool *pool, uint64_t owner, const struct ip_address *wante
 /* This very address (restored lease); false when another identity holds it or it is not of this
  * pool. */
 bool pool_claim(struct pool *pool, uint64_t owner, const struct ip_address *address);
+/* For its owner alone until `hold_until`, for anybody after it. */
 void pool_release(struct pool *pool, const struct ip_address *address, monotonic hold_until);
 bool pool_contains(const struct pool *pool, const struct ip_address *address);
+/* Addresses in all, those leased, those free but held down. */
 uint32_t pool_size(const struct pool *pool);
 uint32_t pool_leased(const struct pool *pool);
+uint32_t pool_held(const struct pool *pool, monotonic now);
 /* Notes whether the pool is nearly empty; true when it just became so. */
 bool pool_alarm(struct pool *pool, bool high);
-uint32_t pool_held(const struct pool *pool, monotonic now);
 
 #endif

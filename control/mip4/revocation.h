@@ -14,6 +14,7 @@ struct mip4_engine;
 struct request;
 struct revocations;
 
+/* 0 or -ENOMEM. */
 int revocation_table_new(struct revocations **out);
 void revocation_table_free(struct revocations *r);
 

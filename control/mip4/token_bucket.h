@@ -14,7 +14,10 @@ struct token_bucket {
 	uint64_t milli;
 	bool started;
 };
+
+/* Fills it up to `now` (`rate` tokens a second, at most `burst`); true: one may be taken. */
 bool token_bucket_peek(struct token_bucket *bucket, uint32_t rate, uint32_t burst, monotonic now);
+/* After a peek that said so. */
 void token_bucket_take(struct token_bucket *bucket);
 
 #endif
