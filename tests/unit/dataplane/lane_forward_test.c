@@ -411,10 +411,18 @@ static void change_path(struct player *player)
 		return;
 	path = tables_path_write(w->tables, t);
 	path->changed_s = (uint32_t)(w->worker.now_ns / CLOCK_NS_PER_S);
-	if (player_chance(player, 50))
+	switch (player_below(player, 3)) {
+	case 0:
 		path->path_mtu = 700;
-	else
+		break;
+	case 1:
 		path->unreachable_code = 3;
+		break;
+	default: /* over: the lane's again */
+		path->path_mtu = 0;
+		path->unreachable_code = 0;
+		break;
+	}
 }
 
 static void change_policy(struct player *player)
