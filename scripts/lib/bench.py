@@ -80,21 +80,33 @@ NAMED = {
 ALL = {**BENCHES, **NAMED}
 
 
+def part_run(name, part, context, rows):
+	"""Its rows as they come, until there is no time left."""
+	figures = part(context)
+	try:
+		for figure in figures:
+			print("  " + verdict.line(rows.add(name, figure, context.hz)), flush=True)
+			if context.left() < 0:
+				context.fail(f"{name}, what came after {figure.get('figure')}: no time left")
+				break
+	except Exception as error:  # a fault of one part is not the others'
+		context.fail(f"{name}: {type(error).__name__}: {error}")
+	finally:
+		getattr(figures, "close", lambda: None)()  # ends what it started
+
+
 def run(names, context, rows):
 	"""Every part of the names, in turn; what fails is said in context.failures."""
 	for name in names:
-		text, _, _, parts = ALL[name]
+		text, whole, quick, parts = ALL[name]
+		expected = context.pick(whole, quick, 0) / len(parts)
 		print(f"{name}: {text}", flush=True)
 		start = time.monotonic()
 		for number, part in enumerate(parts):
-			if context.left() < RESERVE_S:
+			if context.left() < max(expected / 2, RESERVE_S):
 				context.fail(f"{name}, part {number + 1}: no time left")
 				continue
-			try:
-				for figure in part(context):
-					print("  " + verdict.line(rows.add(name, figure, context.hz)), flush=True)
-			except Exception as error:  # a fault of one part is not the others'
-				context.fail(f"{name}: {type(error).__name__}: {error}")
+			part_run(name, part, context, rows)
 		print(f"  {name} took {time.monotonic() - start:.0f} s", flush=True)
 
 

@@ -32,7 +32,7 @@ class Program:
 		started, seconds, rounds = time.monotonic(), None, []
 		for _ in range(repeats):
 			count = 0
-			for figure in program(path, arguments, context, environment, self.limit):
+			for figure in program(path, arguments, context, environment, min(self.limit, int(max(context.left(), 0)) + 60)):
 				count += 1
 				if repeats == 1:
 					if figure.get("source") and seconds is None:
