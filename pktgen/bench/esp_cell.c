@@ -365,7 +365,7 @@ void esp_cell_run(const struct esp_cell_shape *shape, const uint32_t *counts, un
 	for (unsigned c = 0; c < count; c++)
 		figure(shape, counts[c], &cells[c],
 			counts[0] == 1 ? runs_median(&cells[0].runs[AHEAD_KEYS]) : 0);
-	if (counts[0] == 1 && counts[count - 1] == ESP_CELL_MANY && shape->size != ESP_CELL_IMIX &&
-		shape->inside == ESP_PAIRS_PLAIN)
+	if (counts[0] == 1 && counts[count - 1] == ESP_CELL_MANY &&
+		(shape->size == 64 || shape->size == 1400) && shape->inside == ESP_PAIRS_PLAIN)
 		ratio(shape, counts[count - 1], &cells[count - 1], &cells[0]);
 }

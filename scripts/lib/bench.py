@@ -150,11 +150,11 @@ def main():
 	before = machine.busy()
 	if before:
 		print(f"note: {before}; absolute figures will be worse than they are")
-	rows, start = Rows(arguments.json, description()), time.monotonic()
+	length = (1, 0.1) if arguments.smoke else (3, 0.5) if arguments.quick else (5, 2.0)
+	rows, start = Rows(arguments.json, {**description(), "run_s": length[1]}), time.monotonic()
 	with machine.HugePages(not arguments.no_huge) as pages:
 		print(f"{pages.count} huge pages of 2 MiB" if pages.count else f"without huge pages ({pages.why}): slower, for functional use")
 		peers.Worker.patient = not arguments.smoke
-		length = (1, 0.1) if arguments.smoke else (3, 0.5) if arguments.quick else (5, 2.0)
 		context = Context(arguments.build, pages.count > 0, machine.tsc_hz(), arguments.quick, arguments.smoke, *length, arguments.minutes * 60)
 		try:
 			run(names, context, rows)

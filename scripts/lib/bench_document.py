@@ -117,6 +117,8 @@ def text(rows):
 	machine = rows[-1].get("machine", {})
 	day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(max(row["time"] for row in rows)))
 	yield f"Measured until {day} UTC on {machine.get('processors')} processors, {machine.get('processor')}, Linux {machine.get('kernel')}, commit {machine.get('commit')}. "
+	if machine.get("run_s", 0) < 2:
+		yield "**Short runs on a busy machine: they show what there is to measure, and ratios at best.** "
 	shared = sum(bool(row.get("shared")) for row in rows)
 	yield f"{shared} rows with * were taken while somebody shared the core.\n\n" if shared else "No row was taken while somebody shared the core.\n\n"
 	yield from verdict(rows)
