@@ -76,7 +76,8 @@ static inline bool prefix_map_match(const void *key, const void *objects, uint32
 {
 	const struct prefix_key *wanted = key, *found = slab_at(objects, slot);
 
-	return found->vrf == wanted->vrf && ip_prefix_equal(&found->prefix, &wanted->prefix);
+	return found->vrf == wanted->vrf && found->prefix.length == wanted->prefix.length &&
+	       ip_address_equal(&found->prefix.address, &wanted->prefix.address);
 }
 
 static inline uint32_t *prefix_map_root(const struct prefix_map *map, uint16_t vrf, bool v4)

@@ -2,6 +2,8 @@
 
 #include <rte_branch_prediction.h>
 
+#define ROUNDS 3 /* questions for each address that a burst asks together */
+
 /* One question to the hash of prefixes: is there one of this length over the address? */
 struct probe {
 	struct prefix_key key;
@@ -54,16 +56,21 @@ static const void *lookup_v6_once(
 	return prefix_walk_payload(map, &walk);
 }
 
+/* All loads of a lookup acquire, but for those of a bucket, which x86 does not move and the
+ * compiler must not. */
+static inline bool version_is(const struct prefix_map *map, uint32_t version)
+{
+	__atomic_signal_fence(__ATOMIC_ACQUIRE);
+	return likely(__atomic_load_n(&map->version, __ATOMIC_RELAXED) == version);
+}
+
 static const void *lookup_v6(
 	const struct prefix_map *map, uint16_t vrf, const struct ip_address *address)
 {
 	for (;;) {
 		uint32_t version = __atomic_load_n(&map->version, __ATOMIC_ACQUIRE);
 		const void *found = lookup_v6_once(map, vrf, address);
-		/* All loads of a lookup acquire, but for those of a bucket, which x86 does not move
-		 * and the compiler must not. */
-		__atomic_signal_fence(__ATOMIC_ACQUIRE);
-		if (likely(__atomic_load_n(&map->version, __ATOMIC_RELAXED) == version))
+		if (version_is(map, version))
 			return found;
 	}
 }
@@ -82,14 +89,14 @@ const void *prefix_map_lookup(
 	return prefix_walk_payload(map, &walk);
 }
 
-/* Asks for the bucket of the longest that may be there. */
+/* Asks for the bucket of the next shorter one that may be there. */
 static inline void probe_begin(const struct prefix_map *map, uint16_t vrf,
 	const struct ip_address *address, struct probe *probe)
 {
-	unsigned length = prefix_lengths_next(&map->lengths, vrf, address, PREFIX_LENGTHS_ALL);
+	unsigned length = prefix_lengths_next(&map->lengths, vrf, address, probe->length);
 
-	probe->length = 0;
 	if (length == 0) {
+		probe->length = 0;
 		(void)prefix_walk_begin(map, vrf, address);
 		return;
 	}
@@ -114,25 +121,63 @@ static inline void probe_fetch(const struct prefix_map *map, struct probe *probe
 	__builtin_prefetch(slab_at(&map->objects, probe->slot));
 }
 
+/* The payload, NULL when there is no such prefix. */
+static inline const void *probe_end(const struct prefix_map *map, const struct probe *probe)
+{
+	uint32_t slot = probe->slot;
+
+	if (probe->length == 0)
+		return NULL;
+	if (unlikely(slot == 0) || unlikely(!prefix_map_match(&probe->key, &map->objects, slot)))
+		slot = slot_table_find(
+			&map->rules, probe->hash, prefix_map_match, &probe->key, &map->objects);
+	return slot ? (const struct prefix_key *)slab_at(&map->objects, slot) + 1 : NULL;
+}
+
+/* Lookups of a burst that have no answer yet. */
+struct waiting {
+	unsigned count;
+	uint8_t of[LOOKUP_BURST];
+};
+
+/* One question for each that waits. Answers after the first need that nothing changed since. */
+static inline void round_run(const struct prefix_map *map, uint16_t vrf,
+	const struct ip_address *addresses, struct probe *probes, struct waiting *waiting,
+	const uint32_t *version, const void **out)
+{
+	unsigned left = 0;
+
+	for (unsigned w = 0; w < waiting->count; w++)
+		probe_begin(map, vrf, &addresses[waiting->of[w]], &probes[waiting->of[w]]);
+	for (unsigned w = 0; w < waiting->count; w++)
+		probe_fetch(map, &probes[waiting->of[w]]);
+	for (unsigned w = 0; w < waiting->count; w++) {
+		uint8_t i = waiting->of[w];
+		out[i] = probe_end(map, &probes[i]);
+		if (unlikely(out[i] == NULL) || (version != NULL && !version_is(map, *version)))
+			waiting->of[left++] = i;
+	}
+	waiting->count = left;
+}
+
 void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
 	const struct ip_address *addresses, unsigned count, const void **out)
 {
+	uint32_t version = __atomic_load_n(&map->version, __ATOMIC_ACQUIRE);
 	struct probe probes[LOOKUP_BURST];
+	struct waiting waiting = {.count = count};
 
 	if (vrf >= map->vrf_count) {
 		memset(out, 0, count * sizeof(*out));
 		return;
 	}
-	for (unsigned i = 0; i < count; i++)
-		probe_begin(map, vrf, &addresses[i], &probes[i]);
-	for (unsigned i = 0; i < count; i++)
-		probe_fetch(map, &probes[i]);
 	for (unsigned i = 0; i < count; i++) {
-		const struct probe *probe = &probes[i];
-		if (likely(probe->slot != 0) &&
-			likely(prefix_map_match(&probe->key, &map->objects, probe->slot)))
-			out[i] = (const struct prefix_key *)slab_at(&map->objects, probe->slot) + 1;
-		else
-			out[i] = lookup_v6(map, vrf, &addresses[i]);
+		waiting.of[i] = (uint8_t)i;
+		probes[i].length = PREFIX_LENGTHS_ALL;
 	}
+	round_run(map, vrf, addresses, probes, &waiting, NULL, out);
+	for (unsigned round = 1; round < ROUNDS && waiting.count > 0; round++)
+		round_run(map, vrf, addresses, probes, &waiting, &version, out);
+	for (unsigned w = 0; w < waiting.count; w++)
+		out[waiting.of[w]] = lookup_v6(map, vrf, &addresses[waiting.of[w]]);
 }
