@@ -7,6 +7,7 @@
 #include "dataplane/link/punt.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/table/tables_private.h"
 #include "dataplane/tsc_clock.h"
 
 #include <rte_cycles.h>
@@ -133,9 +134,10 @@ struct world *world_new(void)
 	worker->tx = world->tx;
 	worker->pool = pool;
 	worker->settings = &world->settings;
+	/* The tables' own clock: two worlds meet what ends in time at the same step. */
 	worker->tsc_hz = rte_get_tsc_hz();
-	worker->now_tsc = rte_rdtsc();
-	worker->now_ns = clock_read().monotonic_ns;
+	worker->now_tsc = world->tables->clock.tsc;
+	worker->now_ns = world->tables->clock.ns;
 	for (uint16_t i = 0; i < WORLD_PORTS; i++)
 		world->ports[i] = (struct port){.index = i,
 			.mtu = 1500,
