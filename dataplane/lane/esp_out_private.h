@@ -7,8 +7,8 @@
 #include "dataplane/table/sa_lane.h"
 
 #define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
-/* Packets that a key is asked for ahead of the cipher. Far, as its first line waits for the page
- * too: with 8 of them it came late as soon as the memory was busy. */
+/* Packets that a key is asked for ahead of the cipher. Far: with 8 of them its first line came late
+ * as soon as the memory was busy. */
 #define ESP_OUT_KEY_AHEAD 24
 
 struct esp_out_work { /* a packet that may be taken */

@@ -1,18 +1,21 @@
 /* RFC 3543: who revokes what from whom, how often it is said, and who has to have agreed. */
 #include "tests/scenario/scenario.h"
 
+/* A request through a foreign agent that supports revocation (RFC 3543 3.1). */
+static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
+static const struct ask with_support = {.flags = MIP4_T,
+	.lifetime_s = 600,
+	.care_of = "198.51.100.254",
+	.source_port = 434,
+	.after = support,
+	.after_length = sizeof(support),
+	.agent_spi = 0x200};
+
 /* HA4-RVK-08, HA4-RVK-10..-14. */
 static void revocations(void **state)
 {
 	struct home *h = home_new(NULL);
-	static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
-	struct ask ask = {.flags = MIP4_T,
-		.lifetime_s = 600,
-		.care_of = "198.51.100.254",
-		.source_port = 434,
-		.after = support,
-		.after_length = sizeof(support),
-		.agent_spi = 0x200};
+	struct ask ask = with_support;
 
 	(void)state;
 	assert_int_equal(ask_send(h, &ask), 0);
@@ -70,14 +73,7 @@ static void revoke(
 static void revoked_by_agent(void **state)
 {
 	struct home *h = home_new(NULL);
-	static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
-	struct ask ask = {.flags = MIP4_T,
-		.lifetime_s = 600,
-		.care_of = "198.51.100.254",
-		.source_port = 434,
-		.after = support,
-		.after_length = sizeof(support),
-		.agent_spi = 0x200};
+	struct ask ask = with_support;
 	struct mip4_message reply;
 
 	(void)state;
@@ -114,7 +110,6 @@ static void revoked_by_agent(void **state)
 // HA4-RVK-04
 static void revocation_demanded(void **state)
 {
-	static const uint8_t support[8] = {137, 6, 0x80, 0, 0x69, 0x55, 0xb9, 0x00};
 	struct home *h =
 		home_new(INSTANCE("revocation_required = true;") NODES(TEN) AGENTS(AGENT(FA)));
 	struct ask ask = plain;
