@@ -5,7 +5,7 @@
 #define ETHER    ESP_IN_ETHER
 #define IPV4     ESP_IN_IPV4
 #define FRAGMENT RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
-#define PLAIN    6 /* octets of padding: AES-GCM and the like pad by up to 3 */
+#define PLAIN    14 /* octets of padding */
 
 /* Where frames go and what they begin with. */
 struct way {
@@ -33,21 +33,25 @@ struct finish { /* one burst */
 	struct opened opened[BURST_SIZE];
 };
 
-/* The usual trailer as the last eight octets of the text: little padding, which is right, around an
- * IPv4 packet. What is before the padding is shifted out. */
+typedef int8_t tail __attribute__((vector_size(16), aligned(1)));
+
+/*
+ * The usual trailer as the last sixteen octets of the text: padding as it has to be, up to fourteen
+ * octets, which is all that the blocks of AES-CBC need, around an IPv4 packet. The padding counts
+ * up to its number; where it would be zero or less, there is none.
+ */
 static inline bool is_plain_trailer(const uint8_t *end)
 {
-	const uint64_t padding = UINT64_C(0x060504030201);
-	unsigned count = end[-2], before;
-	uint64_t word, right;
+	const tail from_last = {
+		-13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 0, -PLAIN};
+	const tail right = from_last + (int8_t)end[-2];
+	uint64_t wrong[2];
 
-	if (unlikely(count > PLAIN))
+	if (unlikely(end[-2] > PLAIN || end[-1] != ESP_NEXT_HEADER_IPV4))
 		return false;
-	before = 8 * (PLAIN - count);
-	memcpy(&word, end - sizeof(word), sizeof(word));
-	right = (uint64_t)ESP_NEXT_HEADER_IPV4 << 56 | (uint64_t)count << 48 |
-		(padding << before & UINT64_C(0xffffffffffff));
-	return (rte_le_to_cpu_64(word) ^ right) >> before == 0;
+	const tail differ = (*(const tail *)(end - sizeof(tail)) ^ right) & (right > 0);
+	memcpy(wrong, &differ, sizeof(wrong));
+	return (wrong[0] | wrong[1]) == 0;
 }
 
 /* Of the first selector; another one of the SA is the steps' to find. */

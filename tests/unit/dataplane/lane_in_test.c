@@ -84,6 +84,7 @@ struct script { /* one performance */
 	uint8_t generation[PEERS_COUNT];
 	struct frame kept[KEPT]; /* sent before, to be repeated */
 	uint64_t frames;
+	unsigned step;
 	uint32_t local_host;
 	bool calm;    /* nobody spoils a frame of this burst */
 	bool waiting; /* a next hop is not resolved: few packets wait for it */
@@ -303,7 +304,9 @@ static void table_change(struct script *s)
 	case 7:
 		world_advance(s->world, 1 + next(s, 5000));
 		break;
-	case 8: /* a peer's own address is ours now */
+	case 8: /* a peer's own address is ours now, and near those of all peers ever after */
+		if (s->step < BURSTS * 3 / 4)
+			break;
 		s->local_host = HOSTS + peer * 16;
 		apply(s, (struct command){.type = COMMAND_LOCAL_SET,
 				 .local = {.address = v4(s->local_host), .port = 1}});
@@ -407,8 +410,8 @@ static uint32_t trailer_make(
 		text[all - 1] = others[next(s, sizeof(others))];
 	if (next(s, 32) == 0)
 		text[all - 2] = (uint8_t)next(s, 256);
-	if (next(s, 32) == 0 && pad > 0)
-		text[all - 3] ^= 1;
+	if (next(s, pad > 4 ? 8 : 32) == 0 && pad > 0) /* many places to look at */
+		text[all - 3 - next(s, pad)] ^= 1;
 	return all;
 }
 
@@ -647,7 +650,7 @@ static struct record *perform(
 	s->world->worker.lanes_off = !lanes;
 	world_make(s);
 	s->record = record = record_new(s->world);
-	for (unsigned i = 0; i < BURSTS; i++) {
+	for (; s->step < BURSTS; s->step++) {
 		if (s->waiting) { /* for one burst: which of many would wait is nobody's right */
 			world_advance(s->world, next(s, 2) ? 1 : 4000);
 			tables_restore(s, next(s, PEERS_COUNT));
@@ -656,7 +659,7 @@ static struct record *perform(
 		}
 		world_advance(s->world, 20);
 		burst(s, next(s, 16) ? 0 : 1);
-		record_write(s->record, s->world, i);
+		record_write(s->record, s->world, s->step);
 	}
 	*frames = s->frames;
 	*end = s->world->counters;
