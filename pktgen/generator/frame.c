@@ -104,28 +104,6 @@ static uint16_t inner_write(
 	return length;
 }
 
-/* The inner packet, of mode mc in its tunnel. */
-static uint16_t tunnel_write(
-	const struct population *population, const struct frame_plan *plan, uint8_t *out)
-{
-	const struct profile_group *settings = plan->group->settings;
-
-	if (settings->encapsulation != PROFILE_MC)
-		return inner_write(population, plan, out);
-	uint16_t length = inner_write(population, plan, out + IPV4_HEADER_SIZE);
-	const struct ip_fields ip = {
-		.source = population_tunnel_end(plan->group, plan->node, 0),
-		.destination = settings->agent,
-		.protocol = IP_PROTOCOL_IPV4,
-		.dscp = (uint8_t)settings->dscp,
-		.dont_fragment = settings->dont_fragment,
-		.payload_length = length,
-		.identification = (uint16_t)plan->signature.sequence,
-	};
-	ip_write(out, &ip);
-	return (uint16_t)(IPV4_HEADER_SIZE + length);
-}
-
 /* Around text that is in place, `length` octets. Returns the ESP length. */
 static uint16_t esp_close(const struct population_group *group, uint32_t node,
 	const struct frame_number *number, uint8_t next_header, uint16_t length, uint8_t *out,
@@ -134,26 +112,13 @@ static uint16_t esp_close(const struct population_group *group, uint32_t node,
 	const struct suite *suite = number->suite;
 	uint8_t *text = out + esp_codec_text_offset(suite);
 
-	esp_codec_header_write(out, group->settings->security.spi_up + node, number->number);
+	esp_codec_header_write(out,
+		group->settings->security.spi_up +
+			population_association(group, node, group->nodes[node].place),
+		number->number);
 	esp_codec_trailer_write(text + length, esp_codec_padding(suite, length), next_header);
 	esp->text_length = (uint16_t)esp_codec_text_length(suite, length);
 	return (uint16_t)esp_codec_packet_length(suite, length);
-}
-
-/*
- * Behind the outer IP and UDP headers: ESP around the inner packet. Transport mode around IP-in-IP
- * looks the same as tunnel mode (RFC 3884 3.1).
- */
-static uint16_t esp_write(const struct population *population, const struct frame_plan *plan,
-	uint8_t *out, struct frame_esp *esp)
-{
-	uint16_t length =
-		tunnel_write(population, plan, out + esp_codec_text_offset(plan->esp.suite));
-
-	return esp_close(plan->group, plan->node, &plan->esp,
-		ip_address_is_v4(&plan->group->settings->node) ? ESP_NEXT_HEADER_IPV4
-							       : ESP_NEXT_HEADER_IPV6,
-		length, out, esp);
 }
 
 /*
@@ -179,70 +144,136 @@ static uint16_t minimal_write(
 	return (uint16_t)(TUNNEL_MINIMAL_SIZE + length - IPV4_HEADER_SIZE);
 }
 
+/*
+ * A Mobile IP tunnel behind its outer IP header: *protocol and whatever it puts around the inner
+ * packet. Returns the length of all.
+ */
+static uint16_t tunnel_write(const struct population *population, const struct frame_plan *plan,
+	uint8_t *out, uint8_t *protocol)
+{
+	uint8_t mapping = plan->group->nodes[plan->node].mapping;
+	struct udp_wire udp = {
+		.source_port = htons(population_mip_port(plan->group, plan->node, mapping)),
+		.destination_port = htons(MIP4_PORT),
+	};
+	uint16_t length;
+
+	switch (plan->group->settings->encapsulation) {
+	case PROFILE_GRE: // RFC 2784 2.1: no checksum, IPv4 inside
+		*protocol = IP_PROTOCOL_GRE;
+		memcpy(out, gre_header, sizeof(gre_header));
+		return (uint16_t)(sizeof(gre_header) +
+				  inner_write(population, plan, out + sizeof(gre_header)));
+	case PROFILE_MINIMAL:
+		*protocol = IP_PROTOCOL_MINIMAL;
+		return minimal_write(population, plan, out);
+	case PROFILE_MIP_UDP: // RFC 3519 3.3; no checksum: the inner one covers what matters
+		*protocol = IP_PROTOCOL_UDP;
+		length = (uint16_t)(UDP_HEADER_SIZE + TUNNEL_MIP_SIZE);
+		out[8] = MIP4_TUNNEL_DATA;
+		out[9] = IP_PROTOCOL_IPV4;
+		out[10] = out[11] = 0;
+		length = (uint16_t)(length + inner_write(population, plan, out + length));
+		udp.length = htons(length);
+		memcpy(out, &udp, sizeof(udp));
+		return length;
+	default: /* IPIP */
+		*protocol = IP_PROTOCOL_IPV4;
+		return inner_write(population, plan, out);
+	}
+}
+
+static struct ip_fields outer_fields(const struct frame_plan *plan, const struct ip_address *source)
+{
+	const struct profile_group *settings = plan->group->settings;
+
+	return (struct ip_fields){
+		.source = *source,
+		.destination = settings->agent,
+		.dscp = (uint8_t)settings->dscp,
+		.dont_fragment = settings->dont_fragment,
+		.identification = (uint16_t)plan->signature.sequence,
+	};
+}
+
+/*
+ * What ESP protects: the inner packet; of Mobile IP its tunnel, whose outer header is ESP's own in
+ * transport mode (RFC 3884 3.1) and inside with the rest in mode mc.
+ */
+static uint16_t text_write(const struct population *population, const struct frame_plan *plan,
+	uint8_t *out, uint8_t *next_header)
+{
+	const struct profile_group *settings = plan->group->settings;
+
+	*next_header =
+		ip_address_is_v4(&settings->node) ? ESP_NEXT_HEADER_IPV4 : ESP_NEXT_HEADER_IPV6;
+	if (!profile_is_mobile_ip(settings))
+		return inner_write(population, plan, out);
+	if (profile_is_transport(settings))
+		return tunnel_write(population, plan, out, next_header);
+	struct ip_address vpn = population_tunnel_end(
+		plan->group, plan->node, plan->group->nodes[plan->node].place);
+	struct ip_fields ip = outer_fields(plan, &vpn);
+	ip.payload_length = tunnel_write(population, plan, out + IPV4_HEADER_SIZE, &ip.protocol);
+	ip_write(out, &ip);
+	return (uint16_t)(IPV4_HEADER_SIZE + ip.payload_length);
+}
+
+/* Where ESP begins behind an IP header of `header` octets. */
+static uint16_t esp_offset(const struct profile_group *settings, uint16_t header)
+{
+	return (uint16_t)(header + (settings->security.encap ? UDP_HEADER_SIZE : 0));
+}
+
+/*
+ * The headers in front of `length` octets of ESP that are in place. In UDP the checksum is zero
+ * (RFC 3948 2.1); IPv6 allows that for tunnels (RFC 6936). Returns the packet's length.
+ */
+static uint16_t esp_outer_write(const struct population_group *group, uint32_t node,
+	struct ip_fields *ip, uint16_t length, uint8_t *out)
+{
+	const struct profile_group *settings = group->settings;
+	uint16_t header = ip_header_size(&ip->source);
+	uint8_t mapping = group->nodes[node].mapping;
+
+	ip->protocol = IP_PROTOCOL_ESP;
+	if (settings->security.encap) {
+		length = (uint16_t)(length + UDP_HEADER_SIZE);
+		const struct udp_wire udp = {
+			.source_port = htons(population_nat_port(group, node, mapping)),
+			.destination_port = htons(UDP_IKE),
+			.length = htons(length),
+		};
+		ip->protocol = IP_PROTOCOL_UDP;
+		memcpy(out + header, &udp, sizeof(udp));
+	}
+	ip->payload_length = length;
+	ip_write(out, ip);
+	return (uint16_t)(header + length);
+}
+
 /* From the outer IP header on; returns its length. */
 static uint16_t outer_write(const struct population *population, const struct frame_plan *plan,
 	uint8_t *out, struct frame_esp *esp)
 {
 	const struct population_group *group = plan->group;
-	const struct profile_group *settings = group->settings;
-	const struct population_node *state = &group->nodes[plan->node];
-	struct ip_fields ip = {
-		.source = population_care_of(group, plan->node, state->place),
-		.destination = settings->agent,
-		.protocol = IP_PROTOCOL_UDP,
-		.dscp = (uint8_t)settings->dscp,
-		.dont_fragment = settings->dont_fragment,
-		.identification = (uint16_t)plan->signature.sequence,
-	};
-	uint16_t header = ip_header_size(&ip.source), length;
-	uint16_t port = population_nat_port(group, plan->node, state->mapping);
-	uint8_t *payload = out + header;
-	struct udp_wire udp = {.source_port = htons(port)};
+	struct ip_address care_of =
+		population_care_of(group, plan->node, group->nodes[plan->node].place);
+	struct ip_fields ip = outer_fields(plan, &care_of);
+	uint16_t header = ip_header_size(&care_of), length;
+	uint8_t next_header;
 
-	switch (settings->encapsulation) {
-	case PROFILE_IPIP:
-		ip.protocol = IP_PROTOCOL_IPV4;
-		length = inner_write(population, plan, payload);
-		break;
-	case PROFILE_GRE: // RFC 2784 2.1: no checksum, IPv4 inside
-		ip.protocol = IP_PROTOCOL_GRE;
-		memcpy(payload, gre_header, sizeof(gre_header));
-		length = (uint16_t)(sizeof(gre_header) +
-				    inner_write(population, plan, payload + sizeof(gre_header)));
-		break;
-	case PROFILE_MINIMAL:
-		ip.protocol = IP_PROTOCOL_MINIMAL;
-		length = minimal_write(population, plan, payload);
-		break;
-	case PROFILE_MIP_UDP: // RFC 3519 3.3; no checksum: the inner one covers what matters
-		length = (uint16_t)(UDP_HEADER_SIZE + TUNNEL_MIP_SIZE);
-		payload[8] = MIP4_TUNNEL_DATA;
-		payload[9] = IP_PROTOCOL_IPV4;
-		payload[10] = payload[11] = 0;
-		length = (uint16_t)(length + inner_write(population, plan, payload + length));
-		udp.destination_port = htons(MIP4_PORT);
-		udp.length = htons(length);
-		memcpy(payload, &udp, sizeof(udp));
-		break;
-	case PROFILE_ESP:
-	case PROFILE_IPIP_TRANSPORT:
-	case PROFILE_MC:
-		ip.protocol = IP_PROTOCOL_ESP;
-		length = esp_write(population, plan, payload, esp);
-		esp->offset = header;
-		break;
-	default: /* ESP_UDP: RFC 3948 2.1, checksum zero; IPv6 allows that for tunnels (RFC 6936) */
-		length = (uint16_t)(UDP_HEADER_SIZE +
-				    esp_write(population, plan, payload + UDP_HEADER_SIZE, esp));
-		esp->offset = (uint16_t)(header + UDP_HEADER_SIZE);
-		udp.destination_port = htons(UDP_IKE);
-		udp.length = htons(length);
-		memcpy(payload, &udp, sizeof(udp));
-		break;
+	if (!group->settings->secured) {
+		ip.payload_length = tunnel_write(population, plan, out + header, &ip.protocol);
+		ip_write(out, &ip);
+		return (uint16_t)(header + ip.payload_length);
 	}
-	ip.payload_length = length;
-	ip_write(out, &ip);
-	return (uint16_t)(header + length);
+	esp->offset = esp_offset(group->settings, header);
+	length = text_write(population, plan,
+		out + esp->offset + esp_codec_text_offset(plan->esp.suite), &next_header);
+	length = esp_close(
+		group, plan->node, &plan->esp, next_header, length, out + esp->offset, esp);
+	return esp_outer_write(group, plan->node, &ip, length, out);
 }
 
 static void ethernet_put(const struct frame_link *link, uint16_t type, uint8_t *out)
@@ -279,23 +310,22 @@ uint16_t frame_seal(const struct population_group *group, uint32_t node,
 	const struct frame_number *number, const uint8_t *packet, uint16_t length,
 	const struct frame_link *link, uint8_t *out, struct frame_esp *esp)
 {
-	const struct profile_group *settings = group->settings;
-	bool transport = settings->encapsulation == PROFILE_IPIP_TRANSPORT;
+	bool transport = profile_is_transport(group->settings);
 	uint16_t skipped = transport ? IPV4_HEADER_SIZE : 0;
-	uint8_t *payload = out + ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE;
-	struct ip_fields ip = {
+	uint8_t *ip = out + ETHERNET_HEADER_SIZE;
+	struct ip_fields fields = {
 		.source = population_care_of(group, node, group->nodes[node].place),
-		.destination = settings->agent,
-		.protocol = IP_PROTOCOL_ESP,
+		.destination = group->settings->agent,
 	};
 
-	memcpy(payload + esp_codec_text_offset(number->suite), packet + skipped,
+	esp->offset = esp_offset(group->settings, IPV4_HEADER_SIZE);
+	memcpy(ip + esp->offset + esp_codec_text_offset(number->suite), packet + skipped,
 		(size_t)(length - skipped));
-	ip.payload_length = esp_close(group, node, number,
+	length = esp_close(group, node, number,
 		transport ? packet[offsetof(struct ipv4_wire, protocol)] : ESP_NEXT_HEADER_IPV4,
-		(uint16_t)(length - skipped), payload, esp);
-	ip_write(out + ETHERNET_HEADER_SIZE, &ip);
+		(uint16_t)(length - skipped), ip + esp->offset, esp);
+	length = esp_outer_write(group, node, &fields, length, ip);
 	ethernet_put(link, ETHERNET_IPV4, out);
-	esp->offset = ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE;
-	return (uint16_t)(ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE + ip.payload_length);
+	esp->offset = (uint16_t)(esp->offset + ETHERNET_HEADER_SIZE);
+	return (uint16_t)(ETHERNET_HEADER_SIZE + length);
 }

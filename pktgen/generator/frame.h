@@ -14,8 +14,8 @@
 #include "pktgen/generator/signature.h"
 
 /* The most that encapsulation adds to a frame: IPv6, UDP, ESP with the longest IV, padding and ICV,
- * a tunnel inside it. */
-#define FRAME_OVERHEAD_MAX (40 + 8 + 8 + 16 + 17 + 32 + 20)
+ * a UDP tunnel of Mobile IP inside it. */
+#define FRAME_OVERHEAD_MAX (40 + 8 + 8 + 16 + 17 + 32 + 20 + 8 + 4)
 #define FRAME_SIZE_MAX     (PROFILE_SIZE_MAX + FRAME_OVERHEAD_MAX)
 
 struct frame_link { /* of the port it leaves by */

@@ -101,19 +101,24 @@ static void selector_write(const struct profile_group *group, FILE *out)
 	fputc('"', out);
 }
 
-static struct ip_address selector_remote(const struct population_group *group, uint32_t node)
+static struct ip_address selector_remote(const struct population_group *group, uint32_t association)
 {
-	return profile_is_sealed(group->settings) ? population_tunnel_end(group, node, 0)
+	uint32_t node = association % group->settings->nodes;
+	uint8_t place = (uint8_t)(association / group->settings->nodes);
+
+	return profile_is_sealed(group->settings) ? population_tunnel_end(group, node, place)
 						  : population_node_address(group, node);
 }
 
 static void association_write(
-	const struct population_group *group, uint64_t seed, uint32_t node, FILE *out)
+	const struct population_group *group, uint64_t seed, uint32_t association, FILE *out)
 {
 	const struct profile_group *settings = group->settings;
 	const struct profile_security *security = &settings->security;
-	struct ip_address care_of = population_care_of(group, node, 0);
-	struct ip_address inner = selector_remote(group, node);
+	uint32_t node = association % settings->nodes;
+	struct ip_address care_of =
+		population_care_of(group, node, (uint8_t)(association / settings->nodes));
+	struct ip_address inner = selector_remote(group, association);
 	char agent[IP_ADDRESS_TEXT_SIZE], text[IP_ADDRESS_TEXT_SIZE];
 	struct secret key;
 
@@ -122,19 +127,19 @@ static void association_write(
 		"algorithm = \"%s\"; esn = %s; replay_window = %" PRIu32 "; spi_in = 0x%" PRIx32
 		"; spi_out = "
 		"0x%" PRIx32 "; ",
-		settings->name, node,
-		settings->encapsulation == PROFILE_IPIP_TRANSPORT ? "mode = \"transport\"; " : "",
+		settings->name, association,
+		profile_is_transport(settings) ? "mode = \"transport\"; " : "",
 		ip_address_format(&settings->agent, agent), ip_address_format(&care_of, text),
 		security->algorithm, security->esn ? "true" : "false", security->replay_window,
-		security->spi_up + node, security->spi_down + node);
+		security->spi_up + association, security->spi_down + association);
 	if (security->esp.counter_mode)
 		fputs("unsafe_static_keys = true; ", out);
-	if (settings->encapsulation == PROFILE_ESP_UDP)
+	if (security->encap)
 		fprintf(out, "encap = true; remote_port = %u; %s",
 			population_nat_port(group, node, 0),
 			settings->nat_rebind_ms ? "follow_mapping = true; " : "");
 	for (unsigned up = 0; up < 2; up++) {
-		security_material(group, seed, node, up, &key);
+		security_material(group, seed, association, up, &key);
 		fputs(up ? "key_in = \"" : "key_out = \"", out);
 		hex_write(out, key.bytes, key.length);
 		fputs("\"; ", out);
@@ -152,11 +157,9 @@ static void associations_write(const struct population *population, FILE *out)
 	fputs("security_associations = (\n", out);
 	for (unsigned i = 0; i < population->group_count; i++) {
 		const struct population_group *group = &population->groups[i];
-		if (!profile_is_esp(group->settings))
-			continue;
-		for (uint32_t node = 0; node < group->settings->nodes; node++) {
+		for (uint32_t k = 0; k < group->associations; k++) {
 			row_begin(&list);
-			association_write(group, population->profile->seed, node, out);
+			association_write(group, population->profile->seed, k, out);
 		}
 	}
 	fputs("\n);\n", out);
@@ -171,15 +174,13 @@ static void policies_write(const struct population *population, FILE *out)
 	for (unsigned i = 0; i < population->group_count; i++) {
 		const struct population_group *group = &population->groups[i];
 		const char *name = group->settings->name;
-		if (!profile_is_esp(group->settings))
-			continue;
-		for (uint32_t node = 0; node < group->settings->nodes; node++) {
-			struct ip_address inner = selector_remote(group, node);
+		for (uint32_t k = 0; k < group->associations; k++) {
+			struct ip_address inner = selector_remote(group, k);
 			row_begin(&list);
 			fprintf(out,
 				"name = \"%s-%" PRIu32 "\"; order = %u; action = \"protect\"; "
 				"security_association = \"%s-%" PRIu32 "\"; local_ts = [ ",
-				name, node, ORDER_FIRST + i, name, node);
+				name, k, ORDER_FIRST + i, name, k);
 			selector_write(group->settings, out);
 			fprintf(out, " ]; remote_ts = [ \"%s\" ]; }",
 				ip_address_format(&inner, text));
@@ -239,9 +240,9 @@ static void routes_write(const struct population *population, FILE *out)
 		if (group->encapsulation != PROFILE_PLAIN)
 			gateway_config_prefixes(
 				&group->care_of, 2 * group->care_of_count, route_row, &list);
-		if (group->encapsulation == PROFILE_MC)
-			gateway_config_prefixes(
-				&group->vpn_address, group->nodes, route_row, &list);
+		if (profile_is_mc(group))
+			gateway_config_prefixes(&group->vpn_address,
+				population->groups[i].associations, route_row, &list);
 		list.port = &profile->ports[group->core_port];
 		gateway_config_prefixes(
 			&group->correspondent, group->correspondents, route_row, &list);
@@ -358,10 +359,9 @@ void gateway_config_keys_write(const struct population *population, FILE *out)
 		const struct profile_security *security = &group->settings->security;
 		const char *cipher, *hash;
 		const char *family = ip_address_is_v4(&group->settings->agent) ? "IPv4" : "IPv6";
-		if (!profile_is_esp(group->settings) || security->esn ||
-			!wireshark_names(&security->esp, &cipher, &hash))
+		if (security->esn || !wireshark_names(&security->esp, &cipher, &hash))
 			continue;
-		for (uint32_t k = 0; k < 2 * group->settings->nodes; k++) {
+		for (uint32_t k = 0; k < 2 * group->associations; k++) {
 			bool up = k % 2 == 0;
 			uint32_t spi = (up ? security->spi_up : security->spi_down) + k / 2;
 			security_material(group, population->profile->seed, k / 2, up, &key);

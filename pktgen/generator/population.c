@@ -22,6 +22,8 @@ struct population *population_new(const struct profile *profile)
 			.index = i,
 			.up = settings->direction != PROFILE_DOWN,
 			.down = settings->direction != PROFILE_UP,
+			.associations =
+				settings->secured ? settings->nodes * profile_places(settings) : 0,
 			.flow_first = population->flow_count,
 			.sharing = settings->care_of_count
 					   ? (settings->nodes + settings->care_of_count - 1) /

@@ -33,6 +33,7 @@ struct population_group {
 	const struct profile_group *settings;
 	unsigned index;
 	bool up, down;
+	uint32_t associations; /* pairs, of all nodes and their places; 0 without ESP */
 	uint32_t flow_first, flow_count;
 	uint32_t sharing; /* nodes to an outer address */
 	struct population_node *nodes;
@@ -96,13 +97,23 @@ static inline struct ip_address population_care_of(
 	return population_offset(&group->settings->care_of, node % count + place * count);
 }
 
-/* What Mobile IP knows as a node's care-of address: of mc, the one inside the tunnel. */
+/* Which pair of associations a node uses at a place: each place has one, or both the same. */
+static inline uint32_t population_association(
+	const struct population_group *group, uint32_t node, uint8_t place)
+{
+	uint32_t nodes = group->settings->nodes;
+
+	return place && group->associations > nodes ? nodes + node : node;
+}
+
+/* What Mobile IP knows as a node's care-of address: of mc, the one inside the tunnel, which is new
+ * with each association. */
 static inline struct ip_address population_tunnel_end(
 	const struct population_group *group, uint32_t node, uint8_t place)
 {
-	return group->settings->encapsulation == PROFILE_MC
-		       ? population_offset(&group->settings->vpn_address, node)
-		       : population_care_of(group, node, place);
+	return profile_is_mc(group->settings) ? population_offset(&group->settings->vpn_address,
+							population_association(group, node, place))
+					      : population_care_of(group, node, place);
 }
 
 /* Outer UDP port of a node, host order. */
@@ -111,6 +122,15 @@ static inline uint16_t population_nat_port(
 {
 	return (uint16_t)(group->settings->nat_port + node / group->settings->care_of_count +
 			  mapping * group->sharing);
+}
+
+/* From which port of its own a node sends to the home agent's 434, as that sees it. No NAT on the
+ * way has seen it inside ESP. */
+static inline uint16_t population_mip_port(
+	const struct population_group *group, uint32_t node, uint8_t mapping)
+{
+	return profile_is_sealed(group->settings) ? group->settings->nat_port
+						  : population_nat_port(group, node, mapping);
 }
 
 static inline uint32_t population_flow_of(

@@ -57,12 +57,9 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 		[PROFILE_PLAIN] = "plain",
 		[PROFILE_IPIP] = "ipip",
 		[PROFILE_GRE] = "gre",
+		[PROFILE_MINIMAL] = "minimal",
 		[PROFILE_MIP_UDP] = "mip-udp",
 		[PROFILE_ESP] = "esp",
-		[PROFILE_ESP_UDP] = "esp-udp",
-		[PROFILE_MINIMAL] = "minimal",
-		[PROFILE_IPIP_TRANSPORT] = "ipip-transport",
-		[PROFILE_MC] = "mc",
 	};
 	return names[encapsulation];
 }

@@ -31,15 +31,13 @@
 
 enum profile_encapsulation {
 	PROFILE_PLAIN,
-	PROFILE_IPIP,    /* Mobile IP, RFC 2003 */
-	PROFILE_GRE,     /* Mobile IP, RFC 2784 */
-	PROFILE_MIP_UDP, /* Mobile IP, RFC 3519 */
-	PROFILE_ESP,     /* tunnel mode, RFC 4303 */
-	PROFILE_ESP_UDP, /* RFC 3948 */
-	PROFILE_MINIMAL, /* Mobile IP, RFC 2004 */
-	/* Mobile IP with everything between node and home agent inside ESP, registrations too: */
-	PROFILE_IPIP_TRANSPORT, /* IP-in-IP under transport mode, RFC 3884 */
-	PROFILE_MC,             /* IP-in-IP in tunnel mode, RFC 5266 mode mc */
+	/* Mobile IP's tunnels. With `security` all between node and home agent is inside ESP,
+	 * registrations too: in transport mode (RFC 3884), or in tunnel mode (RFC 5266 mode mc). */
+	PROFILE_IPIP,    /* RFC 2003 */
+	PROFILE_GRE,     /* RFC 2784 */
+	PROFILE_MINIMAL, /* RFC 2004 */
+	PROFILE_MIP_UDP, /* RFC 3519 */
+	PROFILE_ESP,     /* tunnel mode, RFC 4303: no Mobile IP */
 };
 
 enum profile_direction { PROFILE_BOTH, PROFILE_UP, PROFILE_DOWN };
@@ -71,11 +69,13 @@ struct profile_registration { /* of Mobile IP groups */
 };
 
 struct profile_security { /* of ESP groups */
+	enum config_esp_mode mode;
+	bool encap; /* in UDP, RFC 3948 */
 	char algorithm[ESP_ALGORITHM_NAME_SIZE];
 	struct esp_algorithm esp;
 	bool esn;
 	uint32_t replay_window;    /* packets, of the gateway; for its configuration */
-	uint32_t spi_up, spi_down; /* of node 0; node n has SPI + n */
+	uint32_t spi_up, spi_down; /* of association 0; association n has SPI + n */
 	uint64_t sequence_first;   /* number of the first packet less one, in both directions */
 };
 
@@ -91,8 +91,9 @@ struct profile_group {
 	uint32_t care_of_count;                /* 0: one for each node */
 	struct ip_address agent;               /* the gateway's outer address */
 	struct ip_address vpn_address; /* mc: first of the care-of addresses inside the tunnel */
+	bool secured;                  /* has ESP */
 	uint16_t node_udp_port, correspondent_udp_port;
-	uint16_t nat_port;      /* first outer port of nodes that share an address, UDP alone */
+	uint16_t nat_port;      /* first outer port of nodes that share an address */
 	uint32_t nat_rebind_ms; /* after so long each node's NAT gives it another port; 0: never */
 	uint32_t share;         /* of the rate, relative to other groups */
 	uint32_t dscp;
@@ -163,25 +164,36 @@ const char *profile_encapsulation_name(enum profile_encapsulation encapsulation)
 
 static inline bool profile_is_mobile_ip(const struct profile_group *group)
 {
-	return group->encapsulation != PROFILE_PLAIN && group->encapsulation != PROFILE_ESP &&
-	       group->encapsulation != PROFILE_ESP_UDP;
+	return group->encapsulation != PROFILE_PLAIN && group->encapsulation != PROFILE_ESP;
 }
 
-/* Mobile IP inside ESP. */
+/* Mobile IP inside ESP: of the transport mode, or mode mc. */
+static inline bool profile_is_transport(const struct profile_group *group)
+{
+	return group->secured && group->security.mode == ESP_MODE_TRANSPORT;
+}
+
+static inline bool profile_is_mc(const struct profile_group *group)
+{
+	return group->secured && profile_is_mobile_ip(group) && !profile_is_transport(group);
+}
+
 static inline bool profile_is_sealed(const struct profile_group *group)
 {
-	return group->encapsulation == PROFILE_IPIP_TRANSPORT || group->encapsulation == PROFILE_MC;
+	return group->secured && profile_is_mobile_ip(group);
 }
 
-static inline bool profile_is_esp(const struct profile_group *group)
-{
-	return group->encapsulation == PROFILE_ESP || group->encapsulation == PROFILE_ESP_UDP ||
-	       profile_is_sealed(group);
-}
-
+/* What a NAT sees and changes is UDP. */
 static inline bool profile_is_udp(const struct profile_group *group)
 {
-	return group->encapsulation == PROFILE_MIP_UDP || group->encapsulation == PROFILE_ESP_UDP;
+	return group->secured ? group->security.encap : group->encapsulation == PROFILE_MIP_UDP;
+}
+
+/* Care-of addresses of a node inside ESP that it has associations for: ESP does not move, so who
+ * moves has a pair at either end, as IKE would make one after the other (TRN-12, HA4-MODE-10). */
+static inline uint32_t profile_places(const struct profile_group *group)
+{
+	return profile_is_sealed(group) && group->registration.moves ? 2 : 1;
 }
 
 #endif

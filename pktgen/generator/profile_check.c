@@ -61,6 +61,38 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t count)
 	return a < b + (uint64_t)count && b < a + (uint64_t)count;
 }
 
+static uint32_t association_count(const struct profile_group *group)
+{
+	return group->nodes * profile_places(group);
+}
+
+static int check_spis(
+	struct loader *loader, const struct profile *profile, const struct profile_group *group)
+{
+	const struct profile_security *security = &group->security;
+	uint32_t count = association_count(group);
+
+	if (security->spi_up > UINT32_MAX - count || security->spi_down > UINT32_MAX - count)
+		return fail(loader, security, "spi_up", "the SPIs of all nodes do not fit");
+	if (overlap(security->spi_up, security->spi_down, count))
+		return fail(loader, security, "spi_down",
+			"SPIs of the two directions overlap: the generator tells the direction "
+			"by them");
+	for (const struct profile_group *other = profile->groups; other < group; other++) {
+		if (!other->secured)
+			continue;
+		uint32_t others = association_count(other);
+		uint32_t most = others > count ? others : count;
+		const uint32_t ours[] = {security->spi_up, security->spi_down};
+		const uint32_t theirs[] = {other->security.spi_up, other->security.spi_down};
+		for (unsigned i = 0; i < 4; i++)
+			if (overlap(ours[i / 2], theirs[i % 2], most))
+				return loader_fail(loader, loader_line(loader, security, "spi_up"),
+					"SPIs overlap those of group \"%s\"", other->name);
+	}
+	return 0;
+}
+
 static int check_security(
 	struct loader *loader, const struct profile *profile, struct profile_group *group)
 {
@@ -70,28 +102,14 @@ static int check_security(
 	if (esp_algorithm_parse(security->algorithm, &security->esp, &reason))
 		return loader_fail(loader, loader_line(loader, security, "algorithm"),
 			"algorithm \"%s\" %s", security->algorithm, reason);
-	if (security->spi_up > UINT32_MAX - group->nodes ||
-		security->spi_down > UINT32_MAX - group->nodes)
-		return fail(loader, security, "spi_up", "the SPIs of all nodes do not fit");
-	if (overlap(security->spi_up, security->spi_down, group->nodes))
-		return fail(loader, security, "spi_down",
-			"SPIs of the two directions overlap: the generator tells the direction "
-			"by them");
 	if (!security->esn && security->sequence_first > UINT32_MAX)
 		return fail(loader, security, "sequence_first",
 			"sequence_first is beyond 32 bits and esn is false");
-	for (const struct profile_group *other = profile->groups; other < group; other++) {
-		if (!profile_is_esp(other))
-			continue;
-		uint32_t most = other->nodes > group->nodes ? other->nodes : group->nodes;
-		const uint32_t ours[] = {security->spi_up, security->spi_down};
-		const uint32_t theirs[] = {other->security.spi_up, other->security.spi_down};
-		for (unsigned i = 0; i < 4; i++)
-			if (overlap(ours[i / 2], theirs[i % 2], most))
-				return loader_fail(loader, loader_line(loader, security, "spi_up"),
-					"SPIs overlap those of group \"%s\"", other->name);
-	}
-	return 0;
+	if (security->mode == ESP_MODE_TRANSPORT && !profile_is_mobile_ip(group))
+		return fail(loader, security, "mode",
+			"transport mode is around a Mobile IP tunnel: ipip, gre, minimal or "
+			"mip-udp");
+	return check_spis(loader, profile, group);
 }
 
 /* Without a key of its own a group has one made from the seed. */
@@ -109,24 +127,49 @@ static void key_default(const struct profile *profile, struct profile_group *gro
 	}
 }
 
-/* Mobile IP inside ESP. */
-static int check_sealed(struct loader *loader, struct profile_group *group)
+/* Mode mc. */
+static int check_vpn_address(struct loader *loader, struct profile_group *group)
 {
-	bool mc = group->encapsulation == PROFILE_MC;
+	bool mc = profile_is_mc(group);
 
 	if (mc != loader_mentions(loader, group, "vpn_address"))
 		return fail(loader, group, "vpn_address",
-			mc ? "vpn_address is needed: a node's care-of address is the one that the "
-			     "VPN gave it"
-			   : "only mc has addresses inside a VPN");
+			mc ? "vpn_address is needed with Mobile IP in tunnel mode ESP: a node's "
+			     "care-of address is the one that the VPN gave it"
+			   : "only Mobile IP in tunnel mode ESP has addresses inside a VPN");
 	if (mc && !ip_address_is_v4(&group->vpn_address))
 		return fail(loader, group, "vpn_address", "vpn_address is not an IPv4 address");
-	if (profile_is_sealed(group) && group->registration.moves)
-		return fail(loader, &group->registration, "moves",
-			"the ESP of this encapsulation does not move: its addresses are agreed by "
-			"IKE");
-	return mc ? check_range(loader, group, "vpn_address", &group->vpn_address, group->nodes)
+	return mc ? check_range(loader, group, "vpn_address", &group->vpn_address,
+			    association_count(group))
 		  : 0;
+}
+
+/* How many nodes share an outer address, and what a NAT does about it. */
+static int check_sharing(struct loader *loader, struct profile_group *group)
+{
+	if (group->care_of_count > group->nodes)
+		return fail(loader, group, "care_of_count", "more outer addresses than nodes");
+	if (group->care_of_count && profile_is_transport(group)) // TRN-09
+		return fail(loader, group, "care_of_count",
+			"transport mode finds a node by its outer address alone: nodes cannot "
+			"share it");
+	if (group->care_of_count && !profile_is_udp(group) &&
+		(group->secured || group->encapsulation == PROFILE_PLAIN))
+		return fail(loader, group, "care_of_count",
+			"nodes share an outer address only behind a NAT (mip-udp, security.encap) "
+			"or a foreign agent (ipip, gre, minimal in clear)");
+	if (group->care_of_count == 0)
+		group->care_of_count = group->nodes;
+	uint32_t sharing = (group->nodes + group->care_of_count - 1) / group->care_of_count;
+	if (profile_is_udp(group) && sharing > (65536u - group->nat_port) / 2)
+		return fail(loader, group, "nat_port",
+			"too many nodes share an outer address: twice as many ports from nat_port "
+			"on are needed");
+	if (group->nat_rebind_ms && !(group->secured && group->security.encap))
+		return fail(loader, group, "nat_rebind_ms",
+			"only ESP in UDP (security.encap) is rebound: Mobile IP nodes move by "
+			"registering");
+	return 0;
 }
 
 static int check_outer(struct loader *loader, struct profile_group *group)
@@ -141,24 +184,7 @@ static int check_outer(struct loader *loader, struct profile_group *group)
 	if (profile_is_mobile_ip(group) && (!outer_v4 || !ip_address_is_v4(&group->node)))
 		return fail(loader, group, "encapsulation",
 			"Mobile IPv4 wants IPv4 addresses inside and outside");
-	if (group->care_of_count > group->nodes)
-		return fail(loader, group, "care_of_count", "more outer addresses than nodes");
-	if (group->care_of_count && !profile_is_udp(group) &&
-		(!profile_is_mobile_ip(group) || profile_is_sealed(group)))
-		return fail(loader, group, "care_of_count",
-			"nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
-			"foreign agent (ipip, gre, minimal)");
-	if (group->care_of_count == 0)
-		group->care_of_count = group->nodes;
-	uint32_t sharing = (group->nodes + group->care_of_count - 1) / group->care_of_count;
-	if (profile_is_udp(group) && sharing > (65536u - group->nat_port) / 2)
-		return fail(loader, group, "nat_port",
-			"too many nodes share an outer address: twice as many ports from nat_port "
-			"on are needed");
-	if (group->nat_rebind_ms && group->encapsulation != PROFILE_ESP_UDP)
-		return fail(loader, group, "nat_rebind_ms",
-			"only esp-udp is rebound: Mobile IP nodes move by registering");
-	if (check_sealed(loader, group))
+	if (check_sharing(loader, group) || check_vpn_address(loader, group))
 		return -EINVAL;
 	/* Moves alternate between two ranges. */
 	return check_range(loader, group, "care_of", &group->care_of, 2 * group->care_of_count);
@@ -177,13 +203,16 @@ static int check_group(
 		check_range(loader, group, "correspondent", &group->correspondent,
 			group->correspondents))
 		return -EINVAL;
+	group->secured =
+		group->encapsulation == PROFILE_ESP || loader_mentions(loader, group, "security");
+	if (group->encapsulation == PROFILE_PLAIN && group->secured)
+		return fail(
+			loader, group, "security", "encapsulation is \"plain\", which has no ESP");
 	if (group->encapsulation != PROFILE_PLAIN && check_outer(loader, group))
 		return -EINVAL;
 	if (!profile_is_mobile_ip(group) && loader_mentions(loader, group, "registration"))
 		return fail(loader, group, "registration", "this encapsulation does not register");
-	if (!profile_is_esp(group) && loader_mentions(loader, group, "security"))
-		return fail(loader, group, "security", "this encapsulation has no ESP");
-	if (profile_is_esp(group) && check_security(loader, profile, group))
+	if (group->secured && check_security(loader, profile, group))
 		return -EINVAL;
 	if (group->nodes < profile->sending_lcores)
 		return loader_fail(loader, loader_line(loader, group, "nodes"),

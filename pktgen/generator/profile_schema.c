@@ -9,8 +9,9 @@
 #define SECTION(id, title, type, rows)                                                             \
 	static const struct section id = {title, sizeof(struct type), rows, COUNT(rows)}
 
-static const char *const encapsulation_words[] = {"plain", "ipip", "gre", "mip-udp", "esp",
-	"esp-udp", "minimal", "ipip-transport", "mc", NULL};
+static const char *const encapsulation_words[] = {
+	"plain", "ipip", "gre", "minimal", "mip-udp", "esp", NULL};
+static const char *const mode_words[] = {"tunnel", "transport", NULL};
 static const char *const direction_words[] = {"both", "up", "down", NULL};
 static const char *const size_words[] = {"list", "imix", NULL};
 static const char *const order_words[] = {"sequential", "random", NULL};
@@ -57,7 +58,7 @@ static const struct setting registration_settings[] = {
 	{.name = "retry_ms", .kind = SETTING_INTEGER, AT(profile_registration, retry_ms), .min = 1000, .max = 60000,
 		.fallback = "1000", .unit = "ms", .help = "first retransmission of a request without reply, doubling"},
 	{.name = "moves", .kind = SETTING_INTEGER, AT(profile_registration, moves), .max = 1000000, .fallback = "0", .unit = "1/s",
-		.help = "nodes that change their care-of address and register there while traffic runs"},
+		.help = "nodes that change their care-of address and register there while traffic runs; inside ESP through the pair of associations that they have there"},
 	{.name = "storm_ms", .kind = SETTING_INTEGER, AT(profile_registration, storm_ms), .max = 86400000, .fallback = "0", .unit = "ms",
 		.help = "after so much of a trial all nodes register anew; 0: never"},
 	{.name = "storm_rate", .kind = SETTING_INTEGER, AT(profile_registration, storm_rate), .max = 10000000, .fallback = "0",
@@ -66,13 +67,17 @@ static const struct setting registration_settings[] = {
 SECTION(registration_section, "registration", profile_registration, registration_settings);
 
 static const struct setting security_settings[] = {
+	{.name = "mode", .kind = SETTING_WORD, AT(profile_security, mode), .words = mode_words, .fallback = "tunnel",
+		.help = "transport: around the Mobile IP tunnel alone (RFC 3884); tunnel: of Mobile IP this is RFC 5266's mode mc, and vpn_address is needed"},
+	{.name = "encap", .kind = SETTING_BOOLEAN, AT(profile_security, encap), .fallback = "false",
+		.help = "ESP in UDP (RFC 3948), as through a NAT"},
 	{.name = "algorithm", .kind = SETTING_TEXT, AT(profile_security, algorithm), .fallback = "aes128gcm16",
 		.help = "as in the gateway's configuration"},
 	{.name = "esn", .kind = SETTING_BOOLEAN, AT(profile_security, esn), .fallback = "true", .help = "64-bit sequence numbers"},
 	{.name = "replay_window", .kind = SETTING_INTEGER, AT(profile_security, replay_window), .max = 4096, .fallback = "1024",
 		.unit = "packets", .help = "for the gateway's configuration; 0: off"},
 	{.name = "spi_up", .kind = SETTING_INTEGER, AT(profile_security, spi_up), .min = 256, .max = UINT32_MAX, .fallback = "268435456",
-		.help = "SPI of node 0 towards the gateway, the others follow"},
+		.help = "SPI of node 0 towards the gateway, the others follow; with moves twice as many"},
 	{.name = "spi_down", .kind = SETTING_INTEGER, AT(profile_security, spi_down), .min = 256, .max = UINT32_MAX,
 		.fallback = "536870912", .help = "the same from the gateway"},
 	{.name = "sequence_first", .kind = SETTING_INTEGER, AT(profile_security, sequence_first), .max = INT64_MAX, .fallback = "0",
@@ -102,24 +107,24 @@ static const struct setting group_settings[] = {
 		.help = "outer addresses that the nodes share; 0: one each"},
 	{.name = "agent", .kind = SETTING_ADDRESS, AT(profile_group, agent), .fallback = "", .help = "outer address of the gateway"},
 	{.name = "vpn_address", .kind = SETTING_ADDRESS, AT(profile_group, vpn_address), .fallback = "",
-		.help = "mc: what the VPN gave node 0, its care-of address inside the tunnel; the others follow"},
+		.help = "Mobile IP in tunnel mode ESP: what the VPN gave node 0, its care-of address inside; the others follow, with moves twice as many"},
 	{.name = "node_udp_port", .kind = SETTING_INTEGER, AT(profile_group, node_udp_port), .min = 1, .max = 65535,
 		.fallback = "10001", .help = "of the measured datagrams"},
 	{.name = "correspondent_udp_port", .kind = SETTING_INTEGER, AT(profile_group, correspondent_udp_port), .min = 1, .max = 65535,
 		.fallback = "10002", .help = "the same at the other end"},
 	{.name = "nat_port", .kind = SETTING_INTEGER, AT(profile_group, nat_port), .min = 1024, .max = 65535, .fallback = "20000",
-		.help = "outer UDP port of the first node behind an outer address, the others follow"},
+		.help = "outer UDP port (mip-udp, security.encap) of the first node behind an outer address, the others follow; Mobile IP inside ESP: of its messages, all nodes'"},
 	{.name = "nat_rebind_ms", .kind = SETTING_INTEGER, AT(profile_group, nat_rebind_ms), .max = 86400000, .fallback = "0", .unit = "ms",
-		.help = "esp-udp: after so long the NAT gives every node another port; 0: never"},
+		.help = "with security.encap: after so long the NAT gives every node another port; 0: never"},
 	{.name = "share", .kind = SETTING_INTEGER, AT(profile_group, share), .min = 1, .max = 1000000, .fallback = "1",
 		.help = "of the rate, relative to the other groups"},
 	{.name = "dscp", .kind = SETTING_INTEGER, AT(profile_group, dscp), .max = 63, .fallback = "0", .help = "of the inner packets"},
 	{.name = "dont_fragment", .kind = SETTING_BOOLEAN, AT(profile_group, dont_fragment), .fallback = "true",
 		.help = "the DF bit of inner IPv4 packets"},
 	{.name = "registration", .kind = SETTING_GROUP, AT(profile_group, registration), .fallback = "", .section = &registration_section,
-		.help = "of all but plain, esp and esp-udp"},
+		.help = "of all but plain and esp"},
 	{.name = "security", .kind = SETTING_GROUP, AT(profile_group, security), .fallback = "", .section = &security_section,
-		.help = "of esp, esp-udp, ipip-transport and mc"},
+		.help = "ESP: of esp, and of Mobile IP inside it; of esp its defaults will do"},
 };
 SECTION(group_section, "group", profile_group, group_settings);
 

@@ -5,6 +5,7 @@
 #include "lib/wire/checksum.h"
 #include "lib/wire/ethernet.h"
 #include "lib/wire/ipv4.h"
+#include "lib/wire/udp.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -69,24 +70,23 @@ static void other(struct receiver *r, enum tally_other which)
 
 /* ---- what the headers should have been ---- */
 
-static uint8_t layers_expected(const struct receiver *r, const struct population_flow *flow)
+static unsigned layers_expected(const struct receiver *r, const struct population_flow *flow)
 {
 	static const uint8_t layers[] = {
 		[PROFILE_PLAIN] = 0,
 		[PROFILE_IPIP] = INSPECT_LAYER_IPIP,
 		[PROFILE_GRE] = INSPECT_LAYER_GRE,
-		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
-		[PROFILE_ESP] = INSPECT_LAYER_ESP,
-		[PROFILE_ESP_UDP] = INSPECT_LAYER_ESP | INSPECT_LAYER_UDP,
 		[PROFILE_MINIMAL] = INSPECT_LAYER_MINIMAL,
-		[PROFILE_IPIP_TRANSPORT] = INSPECT_LAYER_ESP,
-		[PROFILE_MC] = INSPECT_LAYER_ESP | INSPECT_LAYER_IPIP,
+		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
+		[PROFILE_ESP] = 0,
 	};
+	const struct profile_group *settings = flow->group->settings;
 
 	/* The access side is the encapsulated one; in loopback "up" comes back from there. */
-	return flow->up == r->population->profile->loopback
-		       ? layers[flow->group->settings->encapsulation]
-		       : 0;
+	if (flow->up != r->population->profile->loopback)
+		return 0;
+	return layers[settings->encapsulation] | (settings->secured ? INSPECT_LAYER_ESP : 0u) |
+	       (settings->security.encap ? INSPECT_LAYER_UDP : 0u);
 }
 
 static unsigned port_expected(const struct receiver *r, const struct population_flow *flow)
@@ -114,50 +114,53 @@ static bool inner_is_right(const struct population_flow *flow, const struct insp
 	       inner->destination_port == settings->correspondent_udp_port;
 }
 
-/* Is this where the node is with its place and mapping? */
-static bool outer_is_at(const struct population_flow *flow, const struct inspect_end *outer,
+/* Between the agent and the node's address; with UDP, between their ports. */
+static bool end_is_right(const struct population_flow *flow, const struct inspect_end *end,
+	const struct ip_address *node, uint16_t node_port, uint16_t agent_port)
+{
+	const struct ip_address *agent = &flow->group->settings->agent;
+
+	if (flow->up) /* loopback */
+		return ip_address_equal(&end->source, node) &&
+		       ip_address_equal(&end->destination, agent) &&
+		       end->source_port == node_port && end->destination_port == agent_port;
+	return ip_address_equal(&end->source, agent) && ip_address_equal(&end->destination, node) &&
+	       end->source_port == agent_port && end->destination_port == node_port;
+}
+
+/* Is this where the node is with its place and mapping? Around ESP, and Mobile IP's tunnel. */
+static bool outer_is_at(const struct population_flow *flow, const struct inspected *what,
 	uint8_t place, uint8_t mapping)
 {
 	const struct profile_group *settings = flow->group->settings;
 	struct ip_address care_of = population_care_of(flow->group, flow->node, place);
-	uint16_t service = settings->encapsulation == PROFILE_MIP_UDP ? UDP_MIP : UDP_ESP;
-	uint16_t port = population_nat_port(flow->group, flow->node, mapping);
-	bool udp = profile_is_udp(settings);
+	struct ip_address end = population_tunnel_end(flow->group, flow->node, place);
+	bool mip_udp = settings->encapsulation == PROFILE_MIP_UDP;
+	bool encap = settings->security.encap;
 
-	if (flow->up) /* loopback */
-		return ip_address_equal(&outer->source, &care_of) &&
-		       ip_address_equal(&outer->destination, &settings->agent) &&
-		       (!udp || (outer->source_port == port && outer->destination_port == service));
-	return ip_address_equal(&outer->source, &settings->agent) &&
-	       ip_address_equal(&outer->destination, &care_of) &&
-	       (!udp || (outer->source_port == service && outer->destination_port == port));
+	if (settings->secured &&
+		!end_is_right(flow, &what->outer, &care_of,
+			encap ? population_nat_port(flow->group, flow->node, mapping) : 0,
+			encap ? UDP_ESP : 0))
+		return false;
+	return !profile_is_mobile_ip(settings) ||
+	       end_is_right(flow, &what->tunnel, &end,
+		       mip_udp ? population_mip_port(flow->group, flow->node, mapping) : 0,
+		       mip_udp ? UDP_MIP : 0);
 }
 
-/* Mode mc: between the home agent and the address that the VPN gave the node. */
-static bool tunnel_is_right(const struct population_flow *flow, const struct inspect_end *tunnel)
-{
-	struct ip_address node = population_tunnel_end(flow->group, flow->node, 0);
-	const struct ip_address *agent = &flow->group->settings->agent;
-
-	return flow->group->settings->encapsulation != PROFILE_MC ||
-	       (ip_address_equal(&tunnel->source, flow->up ? &node : agent) &&
-		       ip_address_equal(&tunnel->destination, flow->up ? agent : &node));
-}
-
-static bool outer_is_right(struct receiver *r, const struct population_flow *flow,
-	const struct inspect_end *outer, const struct inspect_end *tunnel)
+static bool outer_is_right(
+	struct receiver *r, const struct population_flow *flow, const struct inspected *what)
 {
 	const struct population_node *state = &flow->group->nodes[flow->node];
 
-	if (!tunnel_is_right(flow, tunnel))
-		return false;
-	if (outer_is_at(flow, outer, state->place, state->mapping))
+	if (outer_is_at(flow, what, state->place, state->mapping))
 		return true;
 	if (!state->moved)
 		return false;
 	for (unsigned old = 1; old < 4; old++) {
 		if (outer_is_at(
-			    flow, outer, state->place ^ (old & 1), state->mapping ^ (old >> 1))) {
+			    flow, what, state->place ^ (old & 1), state->mapping ^ (old >> 1))) {
 			other(r, TALLY_OLD_MAPPING);
 			return true;
 		}
@@ -212,7 +215,7 @@ static void data_judge(
 		fault(r, TALLY_ENCAPSULATION);
 	else if (!inner_is_right(&flow, &what->inner))
 		fault(r, TALLY_INNER);
-	else if (what->layers && !outer_is_right(r, &flow, &what->outer, &what->tunnel))
+	else if (what->layers && !outer_is_right(r, &flow, what))
 		fault(r, TALLY_OUTER);
 	else
 		data_count(r, &flow, what, now);
@@ -244,12 +247,12 @@ static void esp_queue(struct receiver *r, struct burst *burst, const struct insp
 	uint32_t low = esp_codec_sequence_low(what->part);
 	unsigned down = !opening->peer.up;
 	opening->number =
-		own->esn ? window_extend(&own->numbers[down][opening->peer.node], low) : low;
+		own->esn ? window_extend(&own->numbers[down][opening->peer.association], low) : low;
 	opening->what = *what;
 	opening->port = burst->port;
 	burst->operations[burst->opening_count++] = (struct crypto_operation){
 		.suite = own->suite,
-		.key = &own->keys[down][opening->peer.node],
+		.key = &own->keys[down][opening->peer.association],
 		.esp = (uint8_t *)(uintptr_t)what->part,
 		.sequence = opening->number,
 		.length = what->part_length - esp_codec_text_offset(own->suite) -
@@ -259,99 +262,132 @@ static void esp_queue(struct receiver *r, struct burst *burst, const struct insp
 }
 
 /*
- * A registration reply out of ESP: as if it had come without, behind an Ethernet header in front of
- * the `packet`. In transport mode the outer header is the packet's own (RFC 4303 3.1.1) and is
- * brought to it. ESP's header leaves room enough.
+ * A registration reply out of ESP: as if it had come without, in a frame that begins in front of
+ * the `packet`; ESP's header leaves room enough.
  */
 static void registration_open(struct receiver *r, const struct burst *burst,
-	const struct opening *opening, const uint8_t *esp, uint8_t *packet, uint16_t length)
+	const struct opening *opening, uint8_t *packet)
 {
 	const struct population_group *group = opening->peer.group;
-	const uint8_t *outer = esp - IPV4_HEADER_SIZE;
-	struct ip_address node = population_tunnel_end(group, opening->peer.node, 0);
-	struct ipv4_wire header;
-	struct inspected what;
+	struct ip_address node =
+		population_tunnel_end(group, opening->peer.node, opening->peer.place);
+	const struct inspected *what = &opening->what;
+	const struct ethernet_header ethernet = {.type = htons(ETHERNET_IPV4)};
+	uint8_t *frame = packet - ETHERNET_HEADER_SIZE;
 
-	if (!profile_is_sealed(group->settings)) {
+	if (!profile_is_sealed(group->settings) ||
+		!ip_address_equal(&what->outer.destination, &node)) {
 		fault(r, TALLY_INNER);
 		return;
 	}
-	memcpy(&header, outer, sizeof(header));
-	memmove(packet - ETHERNET_HEADER_SIZE, outer - ETHERNET_HEADER_SIZE, ETHERNET_HEADER_SIZE);
-	if (group->settings->encapsulation == PROFILE_IPIP_TRANSPORT) {
-		header.total_length = htons(length);
-		header.protocol = IP_PROTOCOL_UDP;
-		header.checksum = 0;
-		header.checksum = checksum_finish(checksum_add(0, &header, sizeof(header)));
-		memcpy(packet, &header, sizeof(header));
-	}
-	const uint8_t *frame = packet - ETHERNET_HEADER_SIZE;
-	enum inspect_kind kind = inspect_frame(
-		frame, (uint32_t)ETHERNET_HEADER_SIZE + length, r->population->magic, &what);
-	if (kind != INSPECT_REGISTRATION || !ip_address_equal(&what.outer.destination, &node)) {
-		fault(r, kind == INSPECT_CHECKSUM ? TALLY_CHECKSUM : TALLY_INNER);
-		return;
-	}
+	memcpy(frame, &ethernet, sizeof(ethernet));
 	other(r, TALLY_REGISTRATION);
 	if (r->message)
-		r->message(r->context, burst->port, kind, &what, frame);
+		r->message(r->context, burst->port, INSPECT_REGISTRATION, what, frame);
+}
+
+/*
+ * Transport mode: the outer header is the packet's own (RFC 4303 3.1.1) and is brought to what was
+ * inside. Returns where the packet begins, in what was ESP's header.
+ */
+static uint8_t *header_restore(const struct opening *opening, const uint8_t *esp, uint8_t *text,
+	uint32_t length, uint8_t protocol)
+{
+	uint16_t udp = opening->what.layers & INSPECT_LAYER_UDP ? UDP_HEADER_SIZE : 0;
+	struct ipv4_wire header;
+
+	memcpy(&header, esp - udp - IPV4_HEADER_SIZE, sizeof(header));
+	header.total_length = htons((uint16_t)(IPV4_HEADER_SIZE + length));
+	header.protocol = protocol;
+	header.checksum = 0;
+	header.checksum = checksum_finish(checksum_add(0, &header, sizeof(header)));
+	return memcpy(text - IPV4_HEADER_SIZE, &header, sizeof(header));
+}
+
+/* The packet that was under ESP and its length; NULL when there is none, which is counted. */
+static uint8_t *esp_packet(struct receiver *r, const struct opening *opening,
+	const struct crypto_operation *operation, uint32_t *length)
+{
+	const struct security_group *own = &r->security->groups[opening->peer.group->index];
+	uint8_t *text = operation->esp + esp_codec_text_offset(own->suite);
+	uint32_t tail = operation->length < TAIL_MAX ? operation->length : TAIL_MAX, payload;
+	uint8_t next_header;
+
+	if (esp_codec_trailer_read(text + operation->length - tail, tail, operation->length,
+		    &payload, &next_header) != ESP_ACCEPT) {
+		fault(r, TALLY_ESP);
+		return NULL;
+	}
+	if (profile_is_transport(opening->peer.group->settings) &&
+		next_header != ESP_NEXT_HEADER_NONE) {
+		*length = IPV4_HEADER_SIZE + payload;
+		return header_restore(opening, operation->esp, text, payload, next_header);
+	}
+	switch (esp_codec_inner_check(text, payload, payload, next_header, length)) {
+	case ESP_ACCEPT:
+		return text;
+	case ESP_DUMMY:
+		other(r, TALLY_DUMMY);
+		return NULL;
+	default:
+		fault(r, TALLY_ESP);
+		return NULL;
+	}
+}
+
+/* Under this association only this node's packets, and only to where it is for: its selectors. */
+static bool peer_is_right(
+	const struct receiver *r, const struct security_peer *peer, const struct inspected *what)
+{
+	const struct population_group *group = peer->group;
+	struct ip_address end = population_tunnel_end(group, peer->node, peer->place);
+	struct population_flow flow;
+
+	if (!population_flow_find(r->population, what->signature.flow, &flow))
+		return true; /* said of all packets */
+	if (flow.group != group || flow.node != peer->node)
+		return false;
+	return !profile_is_sealed(group->settings) ||
+	       ip_address_equal(peer->up ? &what->tunnel.source : &what->tunnel.destination, &end);
 }
 
 /* Authentic: number, trailer and what is inside. */
 static void esp_open(struct receiver *r, const struct burst *burst, struct opening *opening,
 	const struct crypto_operation *operation)
 {
-	const struct security_group *own = &r->security->groups[opening->peer.group->index];
-	uint8_t *text = operation->esp + esp_codec_text_offset(own->suite);
-	uint32_t tail = operation->length < TAIL_MAX ? operation->length : TAIL_MAX;
-	uint32_t payload, inner;
-	uint8_t next_header;
+	const struct security_peer *peer = &opening->peer;
+	const struct security_group *own = &r->security->groups[peer->group->index];
+	struct inspected *what = &opening->what;
+	uint32_t length;
 
-	if (window_put(&own->numbers[!opening->peer.up][opening->peer.node], opening->number) ==
+	if (window_put(&own->numbers[!peer->up][peer->association], opening->number) ==
 		WINDOW_DUPLICATE) {
 		fault(r, TALLY_NUMBER);
 		return;
 	}
-	if (esp_codec_trailer_read(text + operation->length - tail, tail, operation->length,
-		    &payload, &next_header) != ESP_ACCEPT) {
-		fault(r, TALLY_ESP);
+	uint8_t *packet = esp_packet(r, opening, operation, &length);
+	if (!packet)
 		return;
-	}
-	if (next_header == IP_PROTOCOL_UDP &&
-		opening->peer.group->settings->encapsulation == PROFILE_IPIP_TRANSPORT) {
-		registration_open(r, burst, opening, operation->esp, text - IPV4_HEADER_SIZE,
-			(uint16_t)(IPV4_HEADER_SIZE + payload));
+	switch (inspect_packet(packet, length, r->population->magic, what)) {
+	case INSPECT_DATA:
+		if (peer_is_right(r, peer, what))
+			data_judge(r, opening->port, burst->now, what);
+		else
+			fault(r, TALLY_SPI);
 		return;
-	}
-	switch (esp_codec_inner_check(text, payload, payload, next_header, &inner)) {
-	case ESP_ACCEPT:
-		break;
-	case ESP_DUMMY:
-		other(r, TALLY_DUMMY);
+	case INSPECT_REGISTRATION:
+		registration_open(r, burst, opening, packet);
+		return;
+	case INSPECT_ICMP:
+		other(r, TALLY_ICMP);
+		return;
+	case INSPECT_CHECKSUM:
+		fault(r, TALLY_CHECKSUM);
 		return;
 	default:
-		fault(r, TALLY_ESP);
+		fault(r, TALLY_MALFORMED);
 		return;
 	}
-	struct population_flow flow;
-	struct inspected *what = &opening->what;
-	enum inspect_kind kind = inspect_packet(text, inner, r->population->magic, what);
-	if (kind != INSPECT_DATA) {
-		if (kind == INSPECT_REGISTRATION)
-			registration_open(r, burst, opening, operation->esp, text, (uint16_t)inner);
-		else if (kind == INSPECT_ICMP)
-			other(r, TALLY_ICMP);
-		else
-			fault(r, kind == INSPECT_CHECKSUM ? TALLY_CHECKSUM : TALLY_MALFORMED);
-		return;
-	}
-	/* Under this node's keys only this node's packets: the selectors of the SA. */
-	if (population_flow_find(r->population, what->signature.flow, &flow) &&
-		(flow.group != opening->peer.group || flow.node != opening->peer.node)) {
-		fault(r, TALLY_SPI);
-		return;
-	}
-	data_judge(r, opening->port, burst->now, what);
 }
 
 static void esp_burst(struct receiver *r, struct burst *burst)
@@ -377,7 +413,7 @@ static bool registration_is_bare(const struct population *population, const stru
 		const struct population_group *group = &population->groups[i];
 		struct ip_address first = population_tunnel_end(group, 0, 0);
 		if (profile_is_sealed(group->settings) &&
-			population_has(&first, group->settings->nodes, &what->outer.destination))
+			population_has(&first, group->associations, &what->outer.destination))
 			return true;
 	}
 	return false;

@@ -134,6 +134,12 @@ static uint64_t identification_next(const struct group *own, const struct node *
 								     : node->identification + 1;
 }
 
+/* The address that a node behind a NAT knows as its own. */
+static be32 private_address(uint32_t index)
+{
+	return htonl(PRIVATE_FIRST + index % PRIVATE_COUNT);
+}
+
 static size_t message_write(struct group *own, uint32_t index, uint8_t *out, size_t size)
 {
 	const struct profile_group *settings = own->group->settings;
@@ -150,8 +156,7 @@ static size_t message_write(struct group *own, uint32_t index, uint8_t *out, siz
 		.lifetime_s = (uint16_t)settings->registration.lifetime_s,
 		.home_address = ip_address_v4(&home),
 		.home_agent = ip_address_v4(&settings->agent),
-		.care_of_address = nat ? htonl(PRIVATE_FIRST + index % PRIVATE_COUNT)
-				       : ip_address_v4(&care_of),
+		.care_of_address = nat ? private_address(index) : ip_address_v4(&care_of),
 		.identification = own->nodes[index].identification,
 	};
 
@@ -173,6 +178,8 @@ static bool request_send(struct group *own, uint32_t index)
 	const struct profile_group *settings = own->group->settings;
 	struct ip_address care_of = population_tunnel_end(own->group, index, state->place);
 	be32 source = ip_address_v4(&care_of), agent = ip_address_v4(&settings->agent);
+	/* Inside transport mode no NAT mends the sum over the address behind it (TRN-08). */
+	bool hidden = profile_is_transport(settings) && settings->security.encap;
 	uint8_t message[REGISTRAR_FRAME_MAX], frame[REGISTRAR_FRAME_MAX];
 	size_t length = message_write(own, index, message, sizeof(message) - 64);
 	struct writer w =
@@ -186,8 +193,9 @@ static bool request_send(struct group *own, uint32_t index)
 	};
 
 	ipv4_write(&w, &ip);
-	udp_write_v4(&w, source, agent, population_nat_port(own->group, index, state->mapping),
-		MIP4_PORT, message, (uint16_t)length);
+	udp_write_v4(&w, hidden ? private_address(index) : source, agent,
+		population_mip_port(own->group, index, state->mapping), MIP4_PORT, message,
+		(uint16_t)length);
 	return own->registrar->output.send(own->registrar->output.context, own->group, index, frame,
 		ETHERNET_HEADER_SIZE + ip.total_length);
 }

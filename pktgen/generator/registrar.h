@@ -5,7 +5,8 @@
  *
  * Nodes have co-located care-of addresses and ask for reverse tunnels. Those of a mip-udp group are
  * behind a NAT: the request names a private address, so the home agent sees the NAT and answers
- * with a UDP tunnel (RFC 3519 3.1); a reply without one counts as wrong.
+ * with a UDP tunnel (RFC 3519 3.1); a reply without one counts as wrong. All others name the
+ * address that the home agent sees, whatever ESP in UDP passes on its way.
  *
  * Pure: frames go out through `send`, time comes in as an argument. One thread.
  */

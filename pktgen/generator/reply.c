@@ -33,7 +33,7 @@ static bool right_way(
 
 	return ip_address_equal(&end->source, &group->settings->agent) &&
 	       end->source_port == MIP4_PORT && ip_address_equal(&end->destination, &care_of) &&
-	       end->destination_port == population_nat_port(group, node, state->mapping);
+	       end->destination_port == population_mip_port(group, node, state->mapping);
 }
 
 enum reply_verdict reply_check(const struct population_group *group, uint32_t node,

@@ -108,6 +108,17 @@ static json_t *direction_report(
 	return object;
 }
 
+static json_t *security_report(const struct profile_security *security)
+{
+	json_t *object = json_object();
+
+	set_text(object, "algorithm", security->algorithm);
+	set_text(object, "mode", security->mode == ESP_MODE_TRANSPORT ? "transport" : "tunnel");
+	json_object_set_new(object, "encap", json_boolean(security->encap));
+	json_object_set_new(object, "esn", json_boolean(security->esn));
+	return object;
+}
+
 static json_t *groups_report(const struct generator *g, const struct trial *trial)
 {
 	json_t *groups = json_array();
@@ -118,6 +129,9 @@ static json_t *groups_report(const struct generator *g, const struct trial *tria
 		set_text(object, "name", group->settings->name);
 		set_text(object, "encapsulation",
 			profile_encapsulation_name(group->settings->encapsulation));
+		if (group->settings->secured)
+			json_object_set_new(
+				object, "security", security_report(&group->settings->security));
 		set(object, "nodes", group->settings->nodes);
 		if (group->up)
 			json_object_set_new(object, "up",

@@ -13,8 +13,8 @@ struct security_engine {
 	struct crypto_engine *engine;
 };
 
-void security_material(const struct population_group *group, uint64_t seed, uint32_t node, bool up,
-	struct secret *out)
+void security_material(const struct population_group *group, uint64_t seed, uint32_t association,
+	bool up, struct secret *out)
 {
 	const struct profile_security *security = &group->settings->security;
 	const struct hash_key key = {{seed, 0x657370206b6579}};
@@ -23,7 +23,7 @@ void security_material(const struct population_group *group, uint64_t seed, uint
 	out->length = (uint16_t)length;
 	for (unsigned at = 0; at < length; at += 8) {
 		const uint32_t what[3] = {
-			up ? security->spi_up + node : security->spi_down + node, up, at};
+			(up ? security->spi_up : security->spi_down) + association, up, at};
 		uint64_t part = hash_bytes(&key, what, sizeof(what));
 		memcpy(out->bytes + at, &part, length - at < 8 ? length - at : 8);
 	}
@@ -33,15 +33,15 @@ static struct crypto_key *keys_new(
 	struct security *security, const struct population_group *group, uint64_t seed, bool up)
 {
 	const struct suite *suite = security->groups[group->index].suite;
-	uint32_t nodes = group->settings->nodes;
+	uint32_t count = group->associations;
 	struct crypto_key *keys =
-		aligned_alloc(_Alignof(struct crypto_key), nodes * sizeof(struct crypto_key));
+		aligned_alloc(_Alignof(struct crypto_key), count * sizeof(struct crypto_key));
 	struct secret raw;
 
-	for (uint32_t node = 0; keys && node < nodes; node++) {
-		security_material(group, seed, node, up, &raw);
+	for (uint32_t i = 0; keys && i < count; i++) {
+		security_material(group, seed, i, up, &raw);
 		crypto_key_expand(security->library, suite, raw.bytes,
-			raw.bytes + suite->encryption_key_length, &keys[node]);
+			raw.bytes + suite->encryption_key_length, &keys[i]);
 	}
 	secret_wipe(&raw, sizeof(raw));
 	return keys;
@@ -54,7 +54,7 @@ static int group_init(struct security *security, const struct population *popula
 	const struct profile_security *settings = &group->settings->security;
 	struct security_group *own = &security->groups[group->index];
 	enum suite_error why;
-	uint32_t nodes = group->settings->nodes;
+	uint32_t count = group->associations;
 
 	own->esn = settings->esn;
 	own->suite = suite_find(settings->esp.encryption, settings->esp.integrity,
@@ -71,21 +71,21 @@ static int group_init(struct security *security, const struct population *popula
 	bool failed = false;
 	if (group->up || profile_is_sealed(group->settings)) {
 		own->keys[0] = keys_new(security, group, profile->seed, true);
-		own->sent = calloc(nodes, sizeof(*own->sent));
+		own->sent = calloc(count, sizeof(*own->sent));
 		failed = !own->keys[0] || !own->sent;
-		for (uint32_t node = 0; !failed && node < nodes; node++)
-			own->sent[node] = settings->sequence_first;
+		for (uint32_t i = 0; !failed && i < count; i++)
+			own->sent[i] = settings->sequence_first;
 	}
 	if (receives_down) {
 		own->keys[1] = keys_new(security, group, profile->seed, false);
 		failed |= !own->keys[1];
 	}
 	if (receives_up || receives_down) {
-		own->numbers[!receives_up] = calloc(nodes, sizeof(struct window));
+		own->numbers[!receives_up] = calloc(count, sizeof(struct window));
 		failed |= !own->numbers[!receives_up];
 	}
-	for (uint32_t node = 0; !failed && receives_up && node < nodes; node++)
-		own->numbers[0][node].highest = settings->sequence_first;
+	for (uint32_t i = 0; !failed && receives_up && i < count; i++)
+		own->numbers[0][i].highest = settings->sequence_first;
 	if (failed)
 		snprintf(error, LIBRARY_ERROR_SIZE, "no memory for the keys of group \"%s\"",
 			group->settings->name);
@@ -99,7 +99,7 @@ int security_init(struct security *security, const struct population *population
 	*security = (struct security){0};
 	for (unsigned i = 0; !result && i < population->group_count; i++) {
 		const struct population_group *group = &population->groups[i];
-		if (!profile_is_esp(group->settings))
+		if (!group->settings->secured)
 			continue;
 		if (!security->library) {
 			security->library =
@@ -116,10 +116,10 @@ void security_fini(struct security *security, const struct population *populatio
 {
 	for (unsigned i = 0; i < population->group_count; i++) {
 		struct security_group *group = &security->groups[i];
-		uint32_t nodes = population->groups[i].settings->nodes;
+		uint32_t count = population->groups[i].associations;
 		for (unsigned k = 0; k < 2; k++) {
 			if (group->keys[k])
-				secret_wipe(group->keys[k], nodes * sizeof(struct crypto_key));
+				secret_wipe(group->keys[k], count * sizeof(struct crypto_key));
 			free(group->keys[k]);
 			free(group->numbers[k]);
 		}
@@ -179,11 +179,13 @@ bool security_find(const struct security *security, const struct population *pop
 		if (!security->groups[i].suite)
 			continue;
 		for (unsigned down = 0; down < 2; down++) {
-			uint32_t node = spi - (down ? settings->spi_down : settings->spi_up);
-			if (node < group->settings->nodes && security->groups[i].numbers[down]) {
-				*out = (struct security_peer){group, node, !down};
-				return true;
-			}
+			uint32_t at = spi - (down ? settings->spi_down : settings->spi_up);
+			uint32_t nodes = group->settings->nodes;
+			if (at >= group->associations || !security->groups[i].numbers[down])
+				continue;
+			*out = (struct security_peer){
+				group, at, at % nodes, (uint8_t)(at / nodes), !down};
+			return true;
 		}
 	}
 	return false;

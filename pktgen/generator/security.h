@@ -1,6 +1,7 @@
 /*
- * The peers' side of security associations: a pair for each node of an ESP group, keys drawn from
- * the seed, numbers and replay windows of our own. "Up" is towards the gateway. The gateway under
+ * The peers' side of security associations: a pair for each node of an ESP group, or for each of
+ * its places (population_association), keys drawn from the seed, numbers and replay windows of our
+ * own. "Up" is towards the gateway. The gateway under
  * test has the same keys from the configuration that gateway_config.c writes, so it really decrypts
  * what is sent here, and what it sends is really opened here.
  *
@@ -22,8 +23,9 @@
 struct security_group {
 	const struct suite *suite; /* NULL: no ESP */
 	bool esn;
-	struct crypto_key *keys[2]; /* [0] up, [1] down, each of all nodes; NULL: not needed */
-	_Atomic uint64_t *sent;     /* the last number of each node, up */
+	/* Each of all associations: */
+	struct crypto_key *keys[2]; /* [0] up, [1] down; NULL: not needed */
+	_Atomic uint64_t *sent;     /* the last number, up */
 	struct window *numbers[2];  /* received */
 };
 
@@ -49,20 +51,21 @@ struct security_engine *security_engine_new(const struct security *security, cha
 void security_engine_free(struct security_engine *engine);
 struct crypto_engine *security_engine_get(struct security_engine *engine);
 
-/* The number of the next packet of a node towards the gateway. Any thread: a node's registrations
- * may leave by another one than its packets. */
-static inline uint64_t security_number_next(struct security_group *group, uint32_t node)
+/* The number of the next packet towards the gateway. Any thread: a node's registrations may leave
+ * by another one than its packets. */
+static inline uint64_t security_number_next(struct security_group *group, uint32_t association)
 {
-	return atomic_fetch_add_explicit(&group->sent[node], 1, memory_order_relaxed) + 1;
+	return atomic_fetch_add_explicit(&group->sent[association], 1, memory_order_relaxed) + 1;
 }
 
-/* The raw keys of a node's association: encryption key, salt, integrity key. */
-void security_material(const struct population_group *group, uint64_t seed, uint32_t node, bool up,
-	struct secret *out);
+/* The raw keys of an association: encryption key, salt, integrity key. */
+void security_material(const struct population_group *group, uint64_t seed, uint32_t association,
+	bool up, struct secret *out);
 
 struct security_peer { /* whom a received SPI belongs to */
 	const struct population_group *group;
-	uint32_t node;
+	uint32_t association, node;
+	uint8_t place; /* of the node; 0 when both have this association */
 	bool up;
 };
 /* False when no association of ours receives under `spi`. */

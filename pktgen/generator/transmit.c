@@ -114,12 +114,13 @@ unsigned transmit_flush(struct transmitter *t)
 	return lost;
 }
 
-static struct crypto_operation operation_make(const struct security_group *security, uint32_t node,
-	const struct frame_number *number, uint8_t *frame, const struct frame_esp *esp)
+static struct crypto_operation operation_make(const struct security_group *security,
+	uint32_t association, const struct frame_number *number, uint8_t *frame,
+	const struct frame_esp *esp)
 {
 	return (struct crypto_operation){
 		.suite = number->suite,
-		.key = &security->keys[0][node],
+		.key = &security->keys[0][association],
 		.esp = frame + esp->offset,
 		.sequence = number->number,
 		.length = esp->text_length,
@@ -131,11 +132,14 @@ uint16_t transmit_seal(struct transmitter *t, const struct population_group *gro
 	const uint8_t *packet, uint16_t length, uint8_t *out)
 {
 	struct security_group *security = &t->security->groups[group->index];
-	const struct frame_number number = {security->suite, security_number_next(security, node)};
+	uint32_t association = population_association(group, node, group->nodes[node].place);
+	const struct frame_number number = {
+		security->suite, security_number_next(security, association)};
 	struct frame_esp esp;
 	uint16_t sealed = frame_seal(group, node, &number, packet, length,
 		&t->ports[group->settings->access_port].link, out, &esp);
-	struct crypto_operation operation = operation_make(security, node, &number, out, &esp);
+	struct crypto_operation operation =
+		operation_make(security, association, &number, out, &esp);
 
 	crypto_engine_encrypt_burst(security_engine_get(t->engine), &operation, 1);
 	return sealed;
@@ -157,13 +161,14 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		.size = item->size,
 		.signature = {item->flow, ++t->sequences[item->flow], now},
 	};
+	uint32_t association =
+		population_association(group, item->node, group->nodes[item->node].place);
 	struct frame_esp esp;
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 
-	if (item->up && security->suite) {
+	if (item->up && security->suite)
 		plan.esp = (struct frame_number){
-			security->suite, security_number_next(security, item->node)};
-	}
+			security->suite, security_number_next(security, association)};
 	if (item->up)
 		mapping_refresh(t, group, item->node, now);
 	uint16_t length =
@@ -177,7 +182,7 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		(uint16_t)(length + WIRE_EXTRA), (uint8_t)group->index, (uint8_t)!item->up};
 	if (esp.offset)
 		operations[(*operation_count)++] =
-			operation_make(security, item->node, &plan.esp, frame, &esp);
+			operation_make(security, association, &plan.esp, frame, &esp);
 }
 
 static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now)

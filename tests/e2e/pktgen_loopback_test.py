@@ -22,8 +22,8 @@ def loopback(groups, packets, more="", sizes=(64, 101, 1400)):
 def test_plain_and_mobile_ip(bed):
 	report = bed.run(loopback([group("plain", 1), group("ipip", 2, encapsulation="ipip"), group("mip", 3, encapsulation="mip-udp"),
 		group("nat", 4, encapsulation="mip-udp", nodes=9, care_of_count=2), group("gre", 5, encapsulation="gre"),
-		group("minimal", 6, encapsulation="minimal"), group("transport", 7, encapsulation="ipip-transport", security=dict(spi_up=0x1000, spi_down=0x2000)),
-		group("mc", 8, encapsulation="mc", vpn_address="10.30.0.1", security=dict(algorithm="aes256-sha256", spi_up=0x3000, spi_down=0x4000))], 8000), RING)
+		group("minimal", 6, encapsulation="minimal"), group("transport", 7, encapsulation="ipip", security=dict(mode="transport", spi_up=0x1000, spi_down=0x2000)),
+		group("mc", 8, encapsulation="ipip", vpn_address="10.30.0.1", security=dict(algorithm="aes256-sha256", spi_up=0x3000, spi_down=0x4000))], 8000), RING)
 	bed.perfect(report, 8000)
 	for row in report["trials"][0]["groups"]:
 		assert row["up"]["sent"] == row["up"]["received"] == 500, row
@@ -42,7 +42,7 @@ def test_every_suite(bed):
 
 
 def test_esp_in_udp_with_rebinding_and_ipv6(bed):
-	groups = [group("udp", 1, encapsulation="esp-udp", nodes=8, care_of_count=2, nat_rebind_ms=20, security=dict(spi_up=0x1000, spi_down=0x2000)),
+	groups = [group("udp", 1, encapsulation="esp", nodes=8, care_of_count=2, nat_rebind_ms=20, security=dict(encap=True, spi_up=0x1000, spi_down=0x2000)),
 		group("v6", 2, encapsulation="esp", agent="2001:db8::1", care_of="2001:db8:1::1", node="2001:db8:2::1",
 			correspondent="2001:db8:3::1", security=dict(spi_up=0x3000, spi_down=0x4000)),
 		group("v6 in v4", 3, encapsulation="esp", node="2001:db8:4::1", correspondent="2001:db8:3::1",
@@ -59,7 +59,7 @@ def test_numbers_pass_the_end_of_32_bits(bed):  # ESP-SEQ-06
 
 def test_receiving_lcores(bed):
 	"""Two ports, two receiving lcores and a sending one: every packet and every wrong one is counted once."""
-	groups = [group("plain", 1), group("esp", 2, encapsulation="esp-udp"), group("other", 3, encapsulation="esp", access="b", core="b",
+	groups = [group("plain", 1), group("esp", 2, encapsulation="esp", security=dict(encap=True)), group("other", 3, encapsulation="esp", access="b", core="b",
 		security=dict(spi_up=0x100, spi_down=0x200))]
 	text = loopback(groups, 6000, more="trials = 2;").replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }')
 	rings = ["--vdev=net_ring0", "--vdev=net_ring1"]
@@ -73,7 +73,7 @@ def test_receiving_lcores(bed):
 
 def test_sending_lcores(bed):
 	"""Two and three sending lcores, with and without receiving ones: each flow is sent by one of them, each packet once, at one exact rate."""
-	groups = [group("plain", 1, nodes=7), group("esp", 2, encapsulation="esp-udp", nodes=5, care_of_count=2, nat_rebind_ms=50),
+	groups = [group("plain", 1, nodes=7), group("esp", 2, encapsulation="esp", nodes=5, care_of_count=2, nat_rebind_ms=50, security=dict(encap=True)),
 		group("cbc", 3, encapsulation="esp", access="b", core="b", share=2, security=dict(algorithm="aes256-sha256", spi_up=0x100, spi_down=0x200))]
 	for senders, lcores in ((2, 2), (3, 3), (2, 4)):
 		text = loopback(groups, 6001, more='trials = 2; order = "random";').replace('{ name = "a"; }', '{ name = "a"; }, { name = "b"; }')
@@ -117,7 +117,7 @@ def test_the_same_seed_makes_the_same_packets(bed):
 
 def test_tshark_opens_what_was_written(bed):
 	names = ["aes128gcm16", "aes256gcm16", "aes192gcm12", "aes128-sha256", "aes256-sha512", "aes192-sha384", "aes128ctr-sha1", "null-sha256"]
-	groups = [group(name, 10 + i, encapsulation="esp-udp" if i % 2 else "esp", direction="up", security=dict(algorithm=name, esn=False,
+	groups = [group(name, 10 + i, encapsulation="esp", direction="up", security=dict(algorithm=name, encap=i % 2 == 1, esn=False,
 		spi_up=0x1000 + 256 * i, spi_down=0x100000 + 256 * i)) for i, name in enumerate(names)]
 	text = loopback(groups, 160)
 	bed.perfect(bed.run(text, RING, "--capture-transmitted", bed.path("sent.pcap"), "--capture-received", bed.path("got.pcap")), 160)
@@ -151,7 +151,7 @@ def test_testpmd_hands_back(bed):
 		"--port-topology=loop", "--forward-mode=io", "--total-num-mbufs=4096", "--no-lsc-interrupt", "--stats-period=1000"], bed.path("testpmd.log"))
 	bed.network.processes.append(testpmd)
 	testpmd.expect("start packet forwarding|Press enter|statistics", 30)
-	text = loopback([group("plain", 1), group("esp", 2, encapsulation="esp-udp")], 800, more="warm_up_ms = 300;").replace("20000", "1000")
+	text = loopback([group("plain", 1), group("esp", 2, encapsulation="esp", security=dict(encap=True))], 800, more="warm_up_ms = 300;").replace("20000", "1000")
 	bed.perfect(bed.run(text, [f"--vdev=net_memif0,role=client,socket={socket},socket-abstract=no"]), 800)
 	testpmd.stop()
 

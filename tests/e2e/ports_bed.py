@@ -24,8 +24,8 @@ def profile(packets, rate=1000):
 	rows = {"access": "left", "core": "right", "nodes": 5, "correspondents": 3, "correspondent": "10.1.0.5", "agent": AGENT}
 	groups = [profile_group("plain", **rows, node="203.0.113.1"),
 		profile_group("esp", **rows, encapsulation="esp", node="10.20.0.1", care_of="198.51.100.1"),
-		profile_group("udp", **rows, encapsulation="esp-udp", node="10.20.1.1", care_of="198.51.101.1",
-			security=dict(algorithm="aes256-sha512", spi_up=0x1000, spi_down=0x2000)),
+		profile_group("udp", **rows, encapsulation="esp", node="10.20.1.1", care_of="198.51.101.1",
+			security=dict(encap=True, algorithm="aes256-sha512", spi_up=0x1000, spi_down=0x2000)),
 		profile_group("ipip", **rows, encapsulation="ipip", node="10.10.0.1", care_of="198.51.102.1")]
 	return (f'seed = 3; progress_ms = 0; sleep_us = 50; buffers = 8192; queue_size = 1024;\n{ports_text()}groups = ( {", ".join(groups)} );\n'
 		f'traffic = {{ rate = {rate}; packets = {packets}; duration_ms = 60000; warm_up_ms = 500; drain_ms = 3000; sizes = [64, 300, 1400]; }};\n')

@@ -214,30 +214,115 @@ static const uint8_t *through_esp(struct bed *bed, uint16_t length, struct inspe
 	return what->part + esp_codec_text_offset(bed->plan.esp.suite);
 }
 
+/* What was under transport mode, behind the header that it left outside. */
+static uint32_t header_give_back(
+	const uint8_t *text, uint32_t length, uint8_t protocol, uint8_t *out)
+{
+	struct writer w = writer_make(out, IPV4_HEADER_SIZE);
+	const struct ipv4_header ip = {
+		.total_length = (uint16_t)(IPV4_HEADER_SIZE + length),
+		.ttl = 64,
+		.protocol = protocol,
+		.source = inet_addr("198.51.100.3"),
+		.destination = inet_addr("192.0.2.1"),
+	};
+
+	ipv4_write(&w, &ip);
+	memcpy(out + IPV4_HEADER_SIZE, text, length);
+	return IPV4_HEADER_SIZE + length;
+}
+
 /* Around ESP care-of addresses, in it the tunnel: in mode mc with addresses of its own. */
 static void test_mobile_ip_inside_esp(void **state) // HA4-MODE-08, TRN-06
 {
-	static const char *const groups[] = {
-		V4 OUT4 "encapsulation = \"ipip-transport\";",
-		V4 OUT4 "encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";",
+	static const struct {
+		const char *group;
+		unsigned layer, overhead;
+		uint8_t protocol;
+	} tunnels[] = {
+		{"ipip", INSPECT_LAYER_IPIP, 0, 4},
+		{"gre", INSPECT_LAYER_GRE, 4, 47},
+		{"minimal", INSPECT_LAYER_MINIMAL, -8u, 55},
+		{"mip-udp", INSPECT_LAYER_MIP_UDP, 12, 17},
 	};
-	char a[IP_ADDRESS_TEXT_SIZE];
+	char text[512], a[IP_ADDRESS_TEXT_SIZE];
+
+	for (unsigned i = 0; i < 4 * 4; i++) {
+		bool transport = i & 1, encap = i & 2;
+		unsigned k = i / 4, layers = tunnels[k].layer | INSPECT_LAYER_ESP;
+		struct inspected what;
+		uint8_t packet[2048], next_header;
+		uint32_t payload;
+		snprintf(text, sizeof(text),
+			V4 OUT4 "encapsulation = \"%s\"; %s security = { mode = \"%s\"; encap = "
+				"%s; };",
+			tunnels[k].group, transport ? "" : "vpn_address = \"10.30.0.1\";",
+			transport ? "transport" : "tunnel", encap ? "true" : "false");
+		struct bed *bed = bed_new(text);
+		uint32_t length = bed->plan.size - 18u + tunnels[k].overhead + (transport ? 0 : 20);
+		const uint8_t *inside = through_esp(bed, build(bed), &what);
+		uint32_t text_length = esp_codec_text_length(bed->plan.esp.suite, length);
+		assert_int_equal(
+			what.part_length, esp_codec_packet_length(bed->plan.esp.suite, length));
+		assert_int_equal(esp_codec_trailer_read(
+					 inside, text_length, text_length, &payload, &next_header),
+			ESP_ACCEPT);
+		assert_int_equal(next_header, transport ? tunnels[k].protocol : 4);
+		assert_int_equal(what.outer.source_port, encap ? 20000 : 0);
+		assert_int_equal(what.outer.destination_port, encap ? 4500 : 0);
+		if (transport) {
+			length = header_give_back(inside, length, next_header, packet);
+			inside = packet;
+		}
+		assert_int_equal(inspect_packet(inside, length, bed->population->magic, &what),
+			INSPECT_DATA);
+		assert_signature(bed, &what, layers | (encap ? (unsigned)INSPECT_LAYER_UDP : 0));
+		assert_string_equal(ip_address_format(&what.outer.source, a), "198.51.100.3");
+		assert_string_equal(ip_address_format(&what.tunnel.source, a),
+			transport ? "198.51.100.3" : "10.30.0.3");
+		assert_string_equal(ip_address_format(&what.tunnel.destination, a), "192.0.2.1");
+		assert_int_equal(what.tunnel.source_port, k == 3 ? 20000 : 0);
+		bed_free(bed);
+	}
+}
+
+/* A node that moves has another pair of associations, and of mode mc another inner address. */
+static void test_places_inside_esp(void **state) // TRN-12, HA4-MODE-10
+{
+	static const char *const groups[] = {
+		V4 OUT4 "encapsulation = \"ipip\"; registration = { moves = 1; }; "
+			"security = { mode = \"transport\"; };",
+		V4 OUT4 "encapsulation = \"ipip\"; registration = { moves = 1; }; "
+			"vpn_address = \"10.30.0.1\"; security = { };",
+	};
 
 	for (unsigned mc = 0; mc < 2; mc++) {
 		struct bed *bed = bed_new(groups[mc]);
+		const struct population_group *group = bed->plan.group;
+		uint32_t nodes = group->settings->nodes;
+		struct security_peer peer;
 		struct inspected what;
-		uint32_t text_length = bed->plan.size - 18u + (mc ? 20 : 0);
-		const uint8_t *text = through_esp(bed, build(bed), &what);
-		assert_int_equal(what.part_length,
-			esp_codec_packet_length(bed->plan.esp.suite, text_length));
-		assert_int_equal(inspect_packet(text, text_length, bed->population->magic, &what),
-			INSPECT_DATA);
-		assert_signature(
-			bed, &what, INSPECT_LAYER_ESP | (mc ? (unsigned)INSPECT_LAYER_IPIP : 0));
-		assert_string_equal(ip_address_format(&what.outer.source, a), "198.51.100.3");
-		assert_string_equal(ip_address_format(&what.tunnel.source, a),
-			mc ? "10.30.0.3" : "198.51.100.3");
-		assert_string_equal(ip_address_format(&what.tunnel.destination, a), "192.0.2.1");
+		char a[IP_ADDRESS_TEXT_SIZE], wanted[IP_ADDRESS_TEXT_SIZE];
+		assert_int_equal(group->associations, 2 * nodes);
+		for (uint8_t place = 0; place < 2; place++) {
+			group->nodes[2].place = place;
+			uint16_t length = build(bed);
+			assert_int_equal(
+				inspect_frame(bed->frame, length, bed->population->magic, &what),
+				INSPECT_ESP);
+			assert_true(security_find(
+				&bed->security, bed->population, esp_codec_spi(what.part), &peer));
+			assert_int_equal(peer.node, 2);
+			assert_int_equal(peer.place, place);
+			assert_int_equal(peer.association, 2 + place * nodes);
+			struct ip_address end = population_tunnel_end(group, 2, place);
+			snprintf(wanted, sizeof(wanted), "%s.%u", mc ? "10.30.0" : "198.51.100",
+				3 + place * nodes);
+			assert_string_equal(ip_address_format(&end, a), wanted);
+		}
+		assert_memory_not_equal(&bed->security.groups[0].keys[0][2],
+			&bed->security.groups[0].keys[0][2 + nodes], 64);
+		group->nodes[2].place = 0;
 		bed_free(bed);
 	}
 }
@@ -246,8 +331,8 @@ static void test_mobile_ip_inside_esp(void **state) // HA4-MODE-08, TRN-06
 static void test_seal(void **state) // RFC 4303 3.1.1, HA4-MODE-04
 {
 	static const char *const groups[] = {
-		V4 OUT4 "encapsulation = \"ipip-transport\";",
-		V4 OUT4 "encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";",
+		V4 OUT4 "encapsulation = \"ipip\"; security = { mode = \"transport\"; };",
+		V4 OUT4 "encapsulation = \"ipip\"; vpn_address = \"10.30.0.1\"; security = { };",
 	};
 	uint8_t packet[70];
 
@@ -285,8 +370,9 @@ static void test_round_trip_through_esp(void **state)
 		struct inspected what;
 		bool udp = i & 1;
 		snprintf(group, sizeof(group),
-			"%s%sencapsulation = \"%s\"; security = { algorithm = \"%s\"; };",
-			outers[i >> 1 & 1], inners[i >> 2 & 1], udp ? "esp-udp" : "esp",
+			"%s%sencapsulation = \"esp\"; security = { encap = %s; algorithm = "
+			"\"%s\"; };",
+			outers[i >> 1 & 1], inners[i >> 2 & 1], udp ? "true" : "false",
 			algorithms[i / 8]);
 		struct bed *bed = bed_new(group);
 		uint16_t length = build(bed);
@@ -409,6 +495,7 @@ int main(void)
 		cmocka_unit_test(test_every_octet_is_guarded),
 		cmocka_unit_test(test_minimal_header),
 		cmocka_unit_test(test_mobile_ip_inside_esp),
+		cmocka_unit_test(test_places_inside_esp),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_round_trip_through_esp),
 		cmocka_unit_test(test_other_frames),

@@ -28,20 +28,26 @@ static const struct {
 	{PORTS "groups = ( { name = \"g\"; access = \"c\"; core = \"b\"; node = \"1.2.3.4\"; "
 	       "correspondent = \"1.2.3.5\"; } );",
 		"p:2: no port is named \"c\""},
-	{PORTS GROUP("encapsulation = \"l2tp\";"),
-		"p:4: encapsulation is \"l2tp\", not \"plain\", \"ipip\", \"gre\", \"mip-udp\", "
-		"\"esp\", "
-		"\"esp-udp\", \"minimal\", \"ipip-transport\" or \"mc\""},
+	{PORTS GROUP("encapsulation = \"l2tp\";"), "p:4: encapsulation is \"l2tp\", not \"plain\", "
+						   "\"ipip\", \"gre\", \"minimal\", \"mip-udp\" "
+						   "or \"esp\""},
 	{"sending_lcores = 2;" PORTS GROUP("nodes = 1;"),
 		"p:4: fewer nodes than the 2 sending_lcores, each of which wants a share"},
-	{PORTS GROUP(OUTER "encapsulation = \"mc\";"),
-		"p:2: vpn_address is needed: a node's care-of address is the one that the VPN gave "
-		"it"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; security = { };"),
+		"p:2: vpn_address is needed with Mobile IP in tunnel mode ESP: a node's care-of "
+		"address is the one that the VPN gave it"},
 	{PORTS GROUP(OUTER "encapsulation = \"esp\"; vpn_address = \"1.2.3.4\";"),
-		"p:5: only mc has addresses inside a VPN"},
-	{PORTS GROUP(OUTER "encapsulation = \"ipip-transport\"; registration = { moves = 1; };"),
-		"p:5: the ESP of this encapsulation does not move: its addresses are agreed by "
-		"IKE"},
+		"p:5: only Mobile IP in tunnel mode ESP has addresses inside a VPN"},
+	{PORTS GROUP(OUTER "encapsulation = \"esp\"; security = { mode = \"transport\"; };"),
+		"p:5: transport mode is around a Mobile IP tunnel: ipip, gre, minimal or mip-udp"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nodes = 4; care_of_count = 2; security = "
+			   "{ mode = \"transport\"; encap = true; };"),
+		"p:5: transport mode finds a node by its outer address alone: nodes cannot share "
+		"it"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nodes = 9; registration = { moves = 1; };\n"
+			   "security = { mode = \"transport\"; spi_up = 300; spi_down = 317; };"),
+		"p:6: SPIs of the two directions overlap: the generator tells the direction by "
+		"them"},
 	{PORTS GROUP("encapsulation = \"esp\";"),
 		"p:4: agent and care_of are needed for this encapsulation"},
 	{PORTS GROUP("encapsulation = \"esp\"; agent = \"2001:db8::1\";\ncare_of = \"1.2.3.4\";"),
@@ -52,16 +58,16 @@ static const struct {
 			   "spi_down = 308; };"),
 		"p:6: SPIs of the two directions overlap: the generator tells the direction by "
 		"them"},
-	{PORTS GROUP("security = { };"), "p:4: this encapsulation has no ESP"},
-	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; security = { };"),
-		"p:5: this encapsulation has no ESP"},
+	{PORTS GROUP("security = { };"), "p:4: encapsulation is \"plain\", which has no ESP"},
 	{PORTS GROUP("registration = { };"), "p:4: this encapsulation does not register"},
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nat_rebind_ms = 5;"),
-		"p:5: only esp-udp is rebound: Mobile IP nodes move by registering"},
+		"p:5: only ESP in UDP (security.encap) is rebound: Mobile IP nodes move by "
+		"registering"},
 	{PORTS GROUP(OUTER "encapsulation = \"esp\"; nodes = 4; care_of_count = 2;"),
-		"p:5: nodes share an outer address only behind a NAT (mip-udp, esp-udp) or a "
-		"foreign agent (ipip, gre, minimal)"},
-	{PORTS GROUP(OUTER "encapsulation = \"esp-udp\"; nodes = 100000; care_of_count = 1;"),
+		"p:5: nodes share an outer address only behind a NAT (mip-udp, security.encap) or "
+		"a foreign agent (ipip, gre, minimal in clear)"},
+	{PORTS GROUP(OUTER "encapsulation = \"esp\"; nodes = 100000; care_of_count = 1; "
+			   "security = { encap = true; };"),
 		"p:2: too many nodes share an outer address: twice as many ports from nat_port on "
 		"are needed"},
 	{PORTS "groups = ( { name = \"g\"; access = \"a\"; core = \"b\"; node = "
@@ -122,7 +128,8 @@ static void test_keys_come_from_the_seed(void **state)
 static void test_flows_and_addresses(void **state)
 {
 	struct profile *profile =
-		load(PORTS GROUP(OUTER "encapsulation = \"esp-udp\"; nodes = 7; care_of_count = 3; "
+		load(PORTS GROUP(OUTER "encapsulation = \"esp\"; nodes = 7; care_of_count = 3; "
+				       "security = { encap = true; }; "
 				       "correspondents = 2; nat_port = 30000;"));
 	struct population *population = population_new(profile);
 	const struct population_group *group = &population->groups[0];

@@ -290,9 +290,10 @@ static void test_encapsulation_asked_for(void **state) // HA4-FMT-02
 		{"encapsulation = \"ipip\";", "198.51.100.1", MIP4_D | MIP4_T},
 		{"encapsulation = \"gre\";", "198.51.100.1", MIP4_D | MIP4_T | MIP4_G},
 		{"encapsulation = \"minimal\";", "198.51.100.1", MIP4_D | MIP4_T | MIP4_M},
-		{"encapsulation = \"ipip-transport\";", "198.51.100.1", MIP4_D | MIP4_T},
-		{"encapsulation = \"mc\"; vpn_address = \"10.30.0.1\";", "10.30.0.1",
+		{"encapsulation = \"ipip\"; security = { mode = \"transport\"; };", "198.51.100.1",
 			MIP4_D | MIP4_T},
+		{"encapsulation = \"gre\"; vpn_address = \"10.30.0.1\"; security = { };",
+			"10.30.0.1", MIP4_D | MIP4_T | MIP4_G},
 	};
 	char text[IP_ADDRESS_TEXT_SIZE];
 
