@@ -18,6 +18,10 @@ import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+RECEIVE_BUFFER_FORCE = 33
+# How often longer than said a wait lasts before it counts as failed: the times said are those of an idle machine, and a shared one is that
+# much slower now and then. It costs nothing where all is well.
+PATIENCE = 6
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,7 +39,8 @@ def run(*command, check=True, stdin=None):
 
 
 def wait_for(condition, what, seconds=10.0, every=0.02):
-	"""Calls condition until it returns something true, and returns that."""
+	"""Calls condition until it returns something true, and returns that. seconds: of an idle machine, see PATIENCE."""
+	seconds *= PATIENCE
 	deadline = time.monotonic() + seconds
 	while True:
 		value = condition()
@@ -86,7 +91,7 @@ class Process:
 		self.process.kill()
 		self.process.wait()
 
-	def stop(self, seconds=10.0):
+	def stop(self, seconds=60.0):
 		"""SIGTERM, and SIGKILL when that is not enough; the exit status."""
 		if self.running():
 			self.process.terminate()
@@ -111,6 +116,8 @@ class Network:
 			signal.signal(number, self.interrupted)
 
 	def interrupted(self, number, frame):
+		for further in SIGNALS:  # one more must not leave half of it behind
+			signal.signal(further, signal.SIG_IGN)
 		print(f"interrupted by signal {number}: cleaning up", flush=True)
 		self.close()
 		os._exit(128 + number)
@@ -118,17 +125,17 @@ class Network:
 	def close(self):
 		if self.closed or os.getpid() != int(self.prefix.rsplit("-", 1)[1]):
 			return
-		self.closed = True
 		if threading.current_thread() is threading.main_thread():
-			for number in SIGNALS:  # one more must not leave half of it behind
+			for number in SIGNALS:
 				signal.signal(number, signal.SIG_IGN)
+		self.closed = True
 		for process in self.processes:
 			process.terminate()
 		for part in multiprocessing.active_children():
 			part.kill()
 			part.join()
 		for process in reversed(self.processes):
-			process.stop(5)
+			process.stop(15)
 		for name in reversed(self.names):
 			subprocess.run(["ip", "netns", "del", name], capture_output=True)
 		if not self.keep:
@@ -203,6 +210,11 @@ class Network:
 			return socket.socket(*arguments)
 		finally:
 			self.leave(old)
+
+
+def deep(sock, octets=1 << 25):
+	"""Room for what comes while this process does not run; beyond the machine's limit, which an unprivileged SO_RCVBUF keeps to."""
+	sock.setsockopt(socket.SOL_SOCKET, RECEIVE_BUFFER_FORCE, octets)
 
 
 def possible():

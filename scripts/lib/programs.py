@@ -36,6 +36,9 @@ def binary(build, name):
 	raise net.Failure(f"{name} is not in {build}")
 
 
+FRAMES = 4096  # of a device's queue: the gateway is a process among others, and what comes while it does not run must find room
+
+
 class Gateway:
 	"""homeport-dataplane and homeport-control in one namespace.
 
@@ -64,7 +67,7 @@ class Gateway:
 		workers, pairs = int(os.environ.get("HOMEPORT_WORKERS", 1)), int(os.environ.get("HOMEPORT_QUEUES", 1))
 		queues = f",qpairs={pairs}" if pairs > 1 else ""
 		ports = ",\n".join(
-			f'    {{ name = "{interface}"; device = "net_af_packet{index},iface={interface}{queues}"; tap = "{tap}"; zone = "{zone}"; '
+			f'    {{ name = "{interface}"; device = "net_af_packet{index},iface={interface}{queues},framecnt={FRAMES}"; tap = "{tap}"; zone = "{zone}"; '
 			f'checksum_check = false; }}' for index, (interface, zone, tap, _, _) in enumerate(self.ports))
 		links = [f'{{ prefix = "{prefix}"; port = "{interface}"; }}' for interface, _, _, _, prefix in self.ports if prefix]
 		links += [f'{{ prefix = "{prefix}"; }}' for prefix in self.virtual]
@@ -170,7 +173,7 @@ mobile_nodes = (
 
 	# ---- questions
 
-	def ctl(self, *words, seconds=30, limit=1 << 26):
+	def ctl(self, *words, seconds=180, limit=1 << 26):
 		"""homeportctl, bounded in time and output: what it prints is under test as well."""
 		command = [binary(self.build, "homeportctl"), "-s", self.operator_socket, *words]
 		with tempfile.TemporaryFile("w+", dir=self.network.directory) as out, tempfile.TemporaryFile("w+", dir=self.network.directory) as err:

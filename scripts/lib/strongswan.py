@@ -186,22 +186,22 @@ swanctl {{
 
 	# ---- swanctl
 
-	def run(self, *words, seconds=60):
+	def run(self, *words, seconds=240):
 		environment = {**os.environ, "STRONGSWAN_CONF": self.path("strongswan.conf"), "SWANCTL_DIR": self.directory}
 		return subprocess.run(["swanctl", *words, "--uri", f"unix://{self.path('vici')}"], env=environment, stdin=subprocess.DEVNULL,
 			capture_output=True, text=True, timeout=seconds)
 
-	def swanctl(self, *words, check=True, seconds=60):
+	def swanctl(self, *words, check=True, seconds=240):
 		result = self.run(*words, seconds=seconds)
 		if check and result.returncode:
 			raise net.Failure(f"{self.name}: swanctl {' '.join(words)}: {' '.join((result.stdout + result.stderr).split())[-300:]}")
 		return result.stdout
 
-	def initiate(self, child, *words, check=True, seconds=30):
+	def initiate(self, child, *words, check=True, seconds=120):
 		return self.swanctl("--initiate", "--child", child, "--timeout", str(seconds), *words, check=check, seconds=seconds + 5)
 
 	def terminate(self, *words, check=False):
-		return self.swanctl("--terminate", *words, "--timeout", "10", check=check)
+		return self.swanctl("--terminate", *words, "--timeout", "60", check=check)
 
 	def associations(self):
 		"""IKE_SAs: (name, fields), each with 'child-sas'."""

@@ -174,22 +174,22 @@ class KeyingClient:
             self.answers[message["id"]] = message
         return True
 
-    def answer(self, identifier, timeout=5):
+    def answer(self, identifier, timeout=60):
         deadline = time.monotonic() + timeout
         while identifier not in self.answers:
             if not self.read_some(deadline - time.monotonic()):
                 raise TimeoutError(f"no answer to request {identifier}" + (", connection closed" if self.closed else ""))
         return self.answers.pop(identifier)
 
-    def ask(self, kind, body=b"", timeout=5):
+    def ask(self, kind, body=b"", timeout=60):
         return self.answer(self.send(kind, body), timeout)
 
-    def expect(self, status, kind, body=b"", timeout=5):
+    def expect(self, status, kind, body=b"", timeout=60):
         answer = self.ask(kind, body, timeout)
         assert answer.get("status") == status, (kind, answer, "expected", status)
         return answer
 
-    def want(self, kind, body=b"", timeout=5):
+    def want(self, kind, body=b"", timeout=60):
         """In force, or to be: on a loaded machine a hundred milliseconds may pass."""
         answer = self.ask(kind, body, timeout)
         assert answer.get("status") in ("ok", "accepted"), (kind, answer)
@@ -206,7 +206,7 @@ class KeyingClient:
             if not self.read_some(deadline - time.monotonic()):
                 raise TimeoutError(f"no {kind} {wanted}; there were {self.events}")
 
-    def closed_by_peer(self, timeout=5):
+    def closed_by_peer(self, timeout=60):
         deadline = time.monotonic() + timeout
         while not self.closed and time.monotonic() < deadline:
             self.read_some(deadline - time.monotonic())

@@ -33,10 +33,12 @@ def main():
 	started = subprocess.Popen([sys.executable, __file__, "child"], stdout=subprocess.PIPE, text=True)
 	words = started.stdout.readline().split()
 	name, directory, pids = words[0], words[1], list(map(int, words[2:]))
+	said = None
 	for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
 		started.send_signal(number)
-		time.sleep(0.2)
-	status = started.wait(20)
+		if number == signal.SIGTERM and not said:
+			said = started.stdout.readline()  # the others come while it cleans up
+	status = started.wait(120)
 	left = [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
 	good = not left and name not in net.run("ip", "netns", "list") and not os.path.exists(directory) and status == 128 + signal.SIGTERM
 	print(f"{'' if good else 'not '}ok 1 - a second signal leaves nothing behind\n# status {status}, processes left: {left}")

@@ -65,7 +65,7 @@ class PktgenBed:
 		return [self.program, "--lcores", places, "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
 			"--log-level=lib.eal:error", f"--file-prefix={self.network.prefix}-{self.runs}", *devices, "--", *own]
 
-	def run(self, text, devices, *own, strict=True, where=None, seconds=120, status=0, lcores=1):
+	def run(self, text, devices, *own, strict=True, where=None, seconds=480, status=0, lcores=1):
 		"""The report of a run that must end with `status`."""
 		report = self.path(f"report-{self.runs}.json")
 		command = self.command(devices, "--profile", self.write(text), "--report", report, *(["--strict"] if strict else []), *own, lcores=lcores)
@@ -95,13 +95,13 @@ class PktgenBed:
 
 	def offline(self, text, *own, status=0):
 		result = subprocess.run([self.program, "--profile", self.write(text), *own], stdin=subprocess.DEVNULL, capture_output=True,
-			text=True, timeout=60)
+			text=True, timeout=240)
 		assert result.returncode == status, f"status {result.returncode}, not {status}: {result.stderr.strip()[-400:]}"
 		return result
 
 	def stderr_of(self, text, devices, *own, lcores=1):
 		return subprocess.run(self.command(devices, "--profile", self.write(text), *own, lcores=lcores), stdin=subprocess.DEVNULL,
-			capture_output=True, text=True, timeout=60).stderr
+			capture_output=True, text=True, timeout=240).stderr
 
 	def refused(self, text, status, message, devices=None):
 		if devices is None:

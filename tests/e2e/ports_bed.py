@@ -79,7 +79,7 @@ class PortsBed(PktgenBed):
 
 	def still(self):
 		before = self.gateway_counts()
-		time.sleep(0.2)
+		time.sleep(0.5)
 		return not any(self.moved(before).values())
 
 	def testpmd(self, device, *options):
@@ -124,7 +124,7 @@ class Testpmd:
 		if self.process.poll() is None:
 			self.say("quit")
 			try:
-				self.process.wait(15)
+				self.process.wait(60)
 			except subprocess.TimeoutExpired:
 				self.process.kill()
 				self.process.wait()
