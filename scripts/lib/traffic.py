@@ -16,6 +16,8 @@ import socket
 import struct
 import time
 
+import network as net
+
 HEADER = struct.Struct("!QQ")
 
 
@@ -43,10 +45,10 @@ class Part(multiprocessing.Process):
 
 	def begin(self):
 		self.start()
-		self.ready.wait(10)
+		self.ready.wait(60)
 		return self
 
-	def finish(self, seconds=15):
+	def finish(self, seconds=90):
 		self.end.set()
 		self.join(seconds)
 		if self.is_alive():
@@ -63,7 +65,7 @@ class StreamReceiver(Part):
 
 	def body(self):
 		with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-			sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+			net.deep(sock)
 			sock.bind(("0.0.0.0", self.port))
 			sock.settimeout(0.1)
 			arrived = {}
@@ -203,17 +205,17 @@ class TransferEnd(Part):
 				listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 				listener.bind((self.local, self.port))
 				listener.listen(1)
-				listener.settimeout(20)
+				listener.settimeout(120)
 				self.ready.set()
 				sock, _ = listener.accept()
 		else:
 			sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 			sock.bind((self.local, 0))
-			sock.settimeout(20)
+			sock.settimeout(120)
 			sock.connect((self.remote, self.port))
 			self.ready.set()
 		with sock:
-			return pump(sock, self.seed, self.rate, self.end, 30)
+			return pump(sock, self.seed, self.rate, self.end, 120)
 
 
 class Transfer:
@@ -231,7 +233,7 @@ class Transfer:
 	def finish(self):
 		self.client.end.set()
 		self.server.end.set()
-		a, b = self.client.finish(45), self.server.finish(45)
+		a, b = self.client.finish(150), self.server.finish(150)
 		self.error = a.get("error") or b.get("error")
 		if not self.error:
 			if not (a["complete"] and b["complete"]):
@@ -257,7 +259,7 @@ class Watch(Part):
 	def body(self):
 		with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
 			sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-			sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+			net.deep(sock)
 			sock.bind((self.interface, 0))
 			sock.settimeout(0.1)
 			notes = []

@@ -28,7 +28,7 @@ class Wire(traffic.Part):
 	def body(self):
 		self.numbers, self.twice, self.clear, self.packets, self.ike = {}, {}, {}, 0, 0
 		with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
-			sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+			net.deep(sock)
 			sock.bind((self.interface, 0))
 			sock.settimeout(0.1)
 			self.ready.set()

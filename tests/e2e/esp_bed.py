@@ -220,7 +220,7 @@ class Flow:
 			for _ in range(self.burst):
 				self.bed.home.sock.send(head + self.sent.to_bytes(4, "big") + self.tail)
 				self.sent += 1
-			due += self.interval
+			due = max(due + self.interval, time.monotonic())  # no catching up after a pause: a burst would overflow queues
 			time.sleep(max(0, due - time.monotonic()))
 
 	def stop(self):
@@ -232,7 +232,7 @@ class Flow:
 		return sum(1 for p in self.packets if any(sa.esp_of(p) for sa in sas))
 
 	def finish(self, sas, seconds=3.0):
-		"""Stops; returns ({number: times it arrived}, {name: packets under that pair}, packets in clear)."""
+		"""Stops; returns ({number: times it arrived}, {name: packets under that pair}, packets in clear). seconds: to wait for all of them."""
 		self.stop()
 		try:
 			net.wait_for(lambda: self.collect(sas) >= self.sent, "all packets", seconds, 0.05)

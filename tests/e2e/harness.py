@@ -47,7 +47,7 @@ class Wire:
 	def __init__(self, bed, where, interface, gateway_tap):
 		self.bed, self.where, self.interface, self.tap = bed, where, interface, gateway_tap
 		self.sock = bed.network.socket(where, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-		self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+		net.deep(self.sock)
 		self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 		self.sock.bind((interface, 0))
 		self.mac = bed.network.exec(where, "cat", f"/sys/class/net/{interface}/address").strip()

@@ -38,7 +38,7 @@ class GatewayBed(PktgenBed):
 		self.started = False
 
 	def devices(self):
-		return ["--vdev=net_af_packet0,iface=access", "--vdev=net_af_packet1,iface=core"]
+		return ["--vdev=net_af_packet0,iface=access,framecnt=4096", "--vdev=net_af_packet1,iface=core,framecnt=4096"]
 
 	def begin(self, text):
 		"""A gateway that was made for this profile."""

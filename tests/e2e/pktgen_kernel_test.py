@@ -32,7 +32,7 @@ def profile(group, address, more=""):
 		f'traffic = {{ rate = 2000; packets = 1000; duration_ms = 60000; drain_ms = 3000; sizes = [84, 300, 1400]; {more} }};\n')
 
 
-DEVICES = ["--vdev=net_af_packet0,iface=left", "--vdev=net_af_packet1,iface=right"]
+DEVICES = ["--vdev=net_af_packet0,iface=left,framecnt=4096", "--vdev=net_af_packet1,iface=right,framecnt=4096"]
 
 
 def neighbors(bed, version):
@@ -87,7 +87,7 @@ def test_silence_is_said(bed):
 		lambda v4, v6: f'address6 = "{v6}2"; gateway6 = "{v6}77";')
 	text = "resolve_ms = 1500;\n" + text
 	command = ["ip", "netns", "exec", bed.network.full("tester"), *bed.command(DEVICES, "--profile", bed.write(text))]
-	result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+	result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
 	assert result.returncode == 69 and "nobody answers for the gateway's address" in result.stderr, result.stderr
 
 

@@ -13,10 +13,10 @@ class AfPacketBed(PortsBed):
 			n.link("tester", name, "gateway", f"gw-{name}")
 			n.dataplane_end("gateway", f"gw-{name}")
 			n.dataplane_end("tester", name)
-		return {name: f"net_af_packet{i},iface=gw-{name}" for i, name in enumerate(("left", "right"))}
+		return {name: f"net_af_packet{i},iface=gw-{name},framecnt=4096" for i, name in enumerate(("left", "right"))}
 
 	def tester_devices(self):
-		return [f"--vdev=net_af_packet{i},iface={name}" for i, name in enumerate(("left", "right"))]
+		return [f"--vdev=net_af_packet{i},iface={name},framecnt=4096" for i, name in enumerate(("left", "right"))]
 
 
 def test_any_program_with_a_socket(bed):
