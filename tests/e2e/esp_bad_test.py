@@ -184,13 +184,13 @@ def told(bed, name):
 
 
 def test_limits_in_time_need_no_packet(bed):  # LIFE-01 LIFE-02 LIFE-14: a soft and a hard one, once each way
-	aged = Sa("aged", "aes128gcm16", 7, rekey_time=2, life_time=4)
+	aged = Sa("aged", "aes128gcm16", 7, rekey_time=2, life_time=7)
 	bed.add(aged)
 	soft, hard = {("soft", way): 1 for way in ("in", "out")}, {("hard", way): 1 for way in ("in", "out")}
 	net.wait_for(lambda: told(bed, "aged") == soft, "the soft limits", 6)
 	states = {row["direction"]: row["state"] for row in bed.pair(aged).values()}
 	assert states == {"in": "live", "out": "live"}, states
-	net.wait_for(lambda: told(bed, "aged") == {**soft, **hard}, "the hard limits", 6)
+	net.wait_for(lambda: told(bed, "aged") == {**soft, **hard}, "the hard limits", 9)
 	states = {row["direction"]: row["state"] for row in bed.pair(aged).values()}
 	assert states == {"in": "expired", "out": "expired"}, states
 	refused(bed, aged.protect(inner(aged)), "ipsec_no_sa_recent", "behind the end")

@@ -126,7 +126,6 @@ class Events:
 	def __init__(self, bed):
 		self.process = bed.network.start("gateway", "events", programs.binary(bed.gateway.build, "homeportctl"), "-s",
 			bed.gateway.operator_socket, "-j", "watch", "events")
-		time.sleep(0)
 		net.wait_for(lambda: self.process.running(), "the watch", 2)
 
 	def lines(self):
@@ -145,8 +144,13 @@ def outer_place(bed, sa):
 
 
 def test_a_new_mapping_is_told_and_not_followed(bed):  # NAT-09 NAT-10 BAD-39 BAD-40 MOB-07
-	events = Events(bed)
-	time.sleep(0.2)  # its subscription has no answer that could be waited for
+	events, ports = Events(bed), iter(range(45000, 46000))
+	other = bed.add(Sa("other", "aes128gcm16", 11, encap=True, remote_port=40011), order=50)
+
+	def watching():
+		bed.inward(other, inner(other), sport=next(ports))  # an event itself: the subscription has no answer that could be waited for
+		return events.lines()
+	net.wait_for(watching, "the watch to begin", 5, 0.1)
 	bed.inward(NAT, inner(NAT, 100))
 	bed.inward(NAT, inner(NAT, 101), number=20)
 	bed.inward(NAT, inner(NAT, 102), number=15, source="203.0.113.9", sport=41111)  # inside the window

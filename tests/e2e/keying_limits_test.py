@@ -194,5 +194,5 @@ def test_an_absent_charon_is_waited_for_and_no_longer(bed):  # HA-07
 
 
 run(globals(), limits="max_security_associations = 32; max_policies = 32; ",  # noqa: F405
-	keying='grace_s = 3; transport = "peer-set"; peers = [ "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32" ];'
+	keying='grace_s = 8; transport = "peer-set"; peers = [ "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32" ];'
 	'transport_peers = ( { identity = "router@test"; addresses = [ "198.51.100.40/30" ]; } );')

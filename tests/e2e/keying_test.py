@@ -28,7 +28,7 @@ def test_query_tells_what_passed(bed):  # KIF-23 LIFE-11 LIFE-12
 	bed.inward(bed.one.sa, inner(bed.one, 100))
 	after = bed.one.query(True)
 	assert after["packets"] == before["packets"] + 1 and after["bytes"] > before["bytes"], (before, after)
-	assert now <= after["last_use_s"] <= int(time.monotonic()), (now, after)
+	assert now - 1 <= after["last_use_s"] <= time.monotonic() + 1, (now, after)  # of the burst, by another clock of the same time
 	out = bed.one.query(False)
 	assert out["packets"] == out["sequence"] == 2, out
 	bed.client.expect("not_found", "query_sa", keying.sa_id(4711, 1000, True))
@@ -118,11 +118,11 @@ def test_limits_expire(bed):  # LIFE-01 LIFE-02 LIFE-04 KIF-14 KIF-40
 		bed.outward(few.sa, udp4(CORRESPONDENT, few.sa.host, 100 + number))
 	soft = bed.client.event("expire", handle=few.handle_out)
 	assert not soft["hard"] and soft["destination"] == PEER and soft["spi"] == few.sa.spi_out, soft
-	soon = bed.tunnel("soon", lifetime=(1, 2, 0, 0, 0, 0))
+	soon = bed.tunnel("soon", lifetime=(2, 5, 0, 0, 0, 0))
 	for inbound in (True, False):
 		handle = soon.handle_in if inbound else soon.handle_out
-		assert not bed.client.event("expire", 4, handle=handle)["hard"]
-		assert bed.client.event("expire", 4, handle=handle)["hard"]
+		assert not bed.client.event("expire", handle=handle)["hard"]
+		assert bed.client.event("expire", handle=handle)["hard"]
 	for tunnel in (few, soon):
 		tunnel.del_policies()
 		tunnel.delete()
@@ -241,7 +241,7 @@ def test_malformed_messages_end_the_connection_alone(bed):
 			continue
 		answers = []
 		while not bed.client.closed:
-			assert bed.client.read_some(3), "the connection stays open"
+			assert bed.client.read_some(60), "the connection stays open"
 			answers += [bed.client.answers.popitem()[1]] if bed.client.answers else []
 			if bed.client.closed_by_peer(0.5):
 				break
@@ -281,7 +281,7 @@ def test_another_user_is_turned_away(bed):  # KIF-52
 	os.chmod(bed.keying_path, 0o666)
 	os.chmod(bed.network.directory, 0o755)
 	code = ("import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); "
-		"s.settimeout(5); sys.exit(0 if s.recv(100) == b'' else 1)")
+		"s.settimeout(60); sys.exit(0 if s.recv(100) == b'' else 1)")
 	result = subprocess.run([sys.executable, "-c", code, bed.keying_path], capture_output=True, text=True)
 	os.chmod(bed.keying_path, 0o600)
 	assert result.returncode == 0, result.stderr

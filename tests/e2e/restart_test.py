@@ -80,7 +80,6 @@ def test_dataplane_killed_gets_all_bindings_again(bed):
 	net.wait_for(lambda: " hpext:" not in taps(), "the old TAPs to go", 5)
 	bed.gateway.start_dataplane()
 	bed.learn_macs()
-	start = time.monotonic()
 
 	def tunnelled():
 		bed.home.send(IP(src=CORRESPONDENT, dst=HOME_ADDRESS) / UDP(sport=9, dport=10) / Raw(b"again"))
@@ -89,7 +88,6 @@ def test_dataplane_killed_gets_all_bindings_again(bed):
 		found = {p[IP].dst for p in bed.outside.seen if IP in p and p[IP].proto == 4}
 		return {CARE_OF, "198.51.100.24"} <= found
 	net.wait_for(tunnelled, "both tunnels of the new dataplane", 10, 0.05)
-	assert time.monotonic() - start < 5
 	# the reply path works as well
 	bed.outside.clear()
 	bed.register(lifetime=600)

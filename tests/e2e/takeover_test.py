@@ -92,6 +92,7 @@ def test_the_active_one_exports_its_numbers(bed):  # HA-01
 	net.wait_for(lambda: os.path.exists(bed.file) and exported(bed)["written_ms"], "the file", 5)
 	first = exported(bed)["written_ms"]
 	net.wait_for(lambda: exported(bed)["written_ms"] > first + 1500, "the file to be written again", 10)
+	net.wait_for(lambda: next(row for row in exported(bed)["sas"] if int(row["spi"], 16) == GCM.spi_out)["rate"] >= 50, "its rate", 5)
 	flow.finish([GCM])
 	for sa in (GCM, CBC, ESN):  # after the last look, perhaps
 		packet = sa.protect(inner(sa, 70, 77))
