@@ -80,7 +80,7 @@ static void *serve(void *context)
 {
 	struct server *s = context;
 
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		s->client = attach_accept(s->listen_fd, &s->region, s->control_uid, s->busy);
 		if (s->client != -EAGAIN)
 			break;
@@ -100,7 +100,7 @@ static void server_open(struct server *s)
 static int server_connect(struct server *s, struct attachment *a)
 {
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-	int error = attach_connect(a, path, 5000);
+	int error = attach_connect(a, path, 60000);
 	pthread_join(s->thread, NULL);
 	return error;
 }
@@ -211,7 +211,7 @@ static void wrong_uid_is_refused(void **state)
 		struct attachment a;
 		if (setresuid(65534, 65534, 65534))
 			_exit(99);
-		_exit(-attach_connect(&a, path, 5000));
+		_exit(-attach_connect(&a, path, 60000));
 	}
 	serve(&s);
 	assert_int_equal(s.client, -EPERM);
@@ -221,7 +221,7 @@ static void wrong_uid_is_refused(void **state)
 	child = fork();
 	if (!child) {
 		struct attachment a;
-		_exit(setresuid(65534, 65534, 65534) ? 99 : -attach_connect(&a, path, 5000));
+		_exit(setresuid(65534, 65534, 65534) ? 99 : -attach_connect(&a, path, 60000));
 	}
 	serve(&s);
 	assert_true(s.client >= 0);
@@ -341,7 +341,7 @@ static void *rogue_serve(void *context)
 		c->cmsg_len = CMSG_LEN(r->fd_count * sizeof(int));
 		memcpy(CMSG_DATA(c), r->fds, r->fd_count * sizeof(int));
 	}
-	for (int i = 0; i < 5000 && client < 0; i++) {
+	for (int i = 0; i < 60000 && client < 0; i++) {
 		client = accept4(r->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		usleep(1000);
 	}
@@ -359,7 +359,7 @@ static int rogue_try(struct rogue *r)
 	unsigned before = fd_count();
 
 	pthread_create(&thread, NULL, rogue_serve, r);
-	int error = attach_connect(&a, path, 5000);
+	int error = attach_connect(&a, path, 60000);
 	pthread_join(thread, NULL);
 	if (!error)
 		attach_close(&a);

@@ -97,7 +97,7 @@ static void run(const char *command)
 static struct command *await(
 	struct tap_mirror *mirror, struct seen *seen, struct command key, bool there)
 {
-	monotonic deadline = clock_read().monotonic_ns + 5 * CLOCK_NS_PER_S;
+	monotonic deadline = clock_read().monotonic_ns + 60 * CLOCK_NS_PER_S;
 	struct pollfd readable = {.fd = tap_mirror_fd(mirror), .events = POLLIN};
 	for (;;) {
 		monotonic now = clock_read().monotonic_ns;

@@ -239,7 +239,7 @@ const struct keying_message *fake_control_request(enum keying_type type, unsigne
 	const struct keying_message *found;
 	unsigned count;
 
-	for (unsigned tries = 0; tries < 1500; tries++) {
+	for (unsigned tries = 0; tries < 30000; tries++) {
 		found = find(type, nth, &count);
 		if (found != NULL)
 			return found;

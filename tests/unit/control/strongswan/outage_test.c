@@ -13,11 +13,11 @@ static void calls_do_not_wait_for_a_control_that_is_stopped(void **state) // KIF
 	begin = now_ms();
 	assert_int_equal(add_sa(htonl(0x22000000), FALSE), FAILED);
 	each = now_ms() - begin;
-	assert_in_range(each, TIMEOUT_MS - 20, 2 * TIMEOUT_MS);
+	assert_in_range(each, TIMEOUT_MS - 20, 20 * TIMEOUT_MS);
 	begin = now_ms();
 	for (uint32_t i = 0; i < 10000; i++)
 		assert_int_equal(add_sa(htonl(0x20000000 + i), FALSE), FAILED);
-	assert_true(now_ms() - begin < 3000);
+	assert_true(now_ms() - begin < 100 * TIMEOUT_MS);   // not 10,000 of them
 	assert_int_equal(del_sa(SPI_PEER, FALSE), SUCCESS); // kept for when it is back
 
 	fake_control_mood(FAKE_OK, KEYING_OK);
@@ -35,7 +35,7 @@ static void ten_thousand_sas_for_a_dataplane_that_is_stopped(void **state) // KI
 	begin = now_ms();
 	for (uint32_t i = 0; i < 10000; i++)
 		assert_int_equal(add_sa(htonl(0x20000000 + i), FALSE), SUCCESS);
-	assert_true(now_ms() - begin < 5000);
+	assert_true(now_ms() - begin < 100 * TIMEOUT_MS);
 	assert_non_null(fake_control_request(KEYING_ADD_SA, 10000));
 
 	// One that control refuses after all ends by a hard expire.
