@@ -120,6 +120,11 @@ class Testpmd:
 		found = net.wait_for(lambda: pattern.search(self.text(), length), "testpmd's statistics", 10)
 		return int(found[1]), int(found[2])
 
+	def clear(self):
+		"""From now on it counts from 0: it has answered behind that."""
+		self.say("clear fwd stats all")
+		self.counts()
+
 	def end(self):
 		if self.process.poll() is None:
 			self.say("quit")
@@ -158,7 +163,7 @@ def test_testpmd(bed):
 		before = bed.gateway_counts()
 
 		def both_links_work():
-			receiver.say("clear fwd stats all")
+			receiver.clear()
 			sender.say("stop")
 			sender.say("start tx_first 1")
 			time.sleep(0.1)
@@ -167,7 +172,7 @@ def test_testpmd(bed):
 		sender.say("stop")
 		net.wait_for(lambda: bed.still(), "quiet", 10)
 		before = bed.gateway_counts()
-		receiver.say("clear fwd stats all")
+		receiver.clear()
 		sender.say("start tx_first 16")
 		net.wait_for(lambda: bed.moved(before)["received"] >= 256, "256 packets at the gateway", 10)
 		net.wait_for(lambda: receiver.counts()[0] >= 256, "256 packets at the receiver", 10)
