@@ -227,10 +227,8 @@ swanctl {{
 		return sorted(found, key=lambda child: int(child["uniqueid"]))
 
 	def child(self, name=None):
-		found = self.children(name)
-		if not found:
-			raise net.Failure(f"{self.name} has no child SA {name or ''}")
-		return found[-1]
+		"""The newest; during a rekey there is none for a moment."""
+		return net.wait_for(lambda: self.children(name), f"a child SA {name or ''} of {self.name}", 3)[-1]
 
 	def text(self):
 		return self.swanctl("--list-sas")

@@ -19,6 +19,7 @@ import time
 import network as net
 
 HEADER = struct.Struct("!QQ")
+QUIET_S = 3
 
 
 class Part(multiprocessing.Process):
@@ -61,7 +62,7 @@ class Part(multiprocessing.Process):
 class StreamReceiver(Part):
 	def __init__(self, network, where, port):
 		super().__init__(network, where)
-		self.port = port
+		self.port, self.sent = port, multiprocessing.Value("Q", 0)
 
 	def body(self):
 		with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -72,12 +73,14 @@ class StreamReceiver(Part):
 			duplicates = 0
 			self.ready.set()
 			last = time.monotonic()
-			while not self.end.is_set() or time.monotonic() - last < 0.5:
+			# At the end until all are there, or none came for so long that none is on its way any more; half a second for doubles.
+			while not self.end.is_set() or time.monotonic() - last < (0.5 if len(arrived) >= self.sent.value else QUIET_S):
 				try:
 					data = sock.recv(2048)
 				except TimeoutError:
+					last = last if self.end.is_set() else time.monotonic()
 					continue
-				last = time.monotonic() if not self.end.is_set() else last
+				last = time.monotonic()
 				sequence = HEADER.unpack_from(data)[0]
 				duplicates += sequence in arrived
 				arrived[sequence] = time.monotonic_ns()
@@ -127,7 +130,9 @@ class Stream:
 		return self
 
 	def finish(self):
-		sent, received = self.sender.finish(), self.receiver.finish()
+		sent = self.sender.finish()
+		self.receiver.sent.value = len(sent.get("sent", []))
+		received = self.receiver.finish()
 		self.error = sent.get("error") or received.get("error")
 		self.sent = sent.get("sent", [])
 		self.refused = sent.get("refused", 0)
@@ -148,8 +153,8 @@ def pattern(seed):
 		counter += 1
 
 
-def pump(sock, seed, rate, end, last_word):
-	"""Sends and receives until the end; returns counts, hashes of what was sent and what came."""
+def pump(sock, seed, rate, end, last_word, least=0):
+	"""Sends and receives until the end, `least` octets and more; returns counts, hashes of what was sent and what came."""
 	sock.setblocking(False)
 	source = pattern(seed)
 	out, sent, received = b"", 0, 0
@@ -163,11 +168,12 @@ def pump(sock, seed, rate, end, last_word):
 		now = time.monotonic()
 		# No catching up after a pause: a burst would overflow queues and look like loss of the tunnel.
 		credit, before = min(credit + rate * (now - before), 4096), now
+		ending = end.is_set() and sent >= least
 		if end.is_set():
 			deadline = deadline or now + last_word
 			if now > deadline:
 				break
-		want = open_out and (credit > 0 or end.is_set())
+		want = open_out and (credit > 0 or ending)
 		readable, writable, _ = select.select([sock] if open_in else [], [sock] if want else [], [], 0.005)
 		if readable:
 			data = sock.recv(65536)
@@ -179,7 +185,7 @@ def pump(sock, seed, rate, end, last_word):
 			else:
 				open_in = False
 		if writable:
-			if not out and end.is_set():
+			if not out and ending:
 				sock.shutdown(socket.SHUT_WR)
 				open_out = False
 				continue
@@ -195,9 +201,9 @@ def pump(sock, seed, rate, end, last_word):
 
 
 class TransferEnd(Part):
-	def __init__(self, network, where, local, remote, port, seed, rate):
+	def __init__(self, network, where, local, remote, port, seed, rate, least):
 		super().__init__(network, where)
-		self.local, self.remote, self.port, self.seed, self.rate = local, remote, port, seed, rate
+		self.local, self.remote, self.port, self.seed, self.rate, self.least = local, remote, port, seed, rate, least
 
 	def body(self):
 		if self.remote is None:
@@ -215,15 +221,15 @@ class TransferEnd(Part):
 			sock.connect((self.remote, self.port))
 			self.ready.set()
 		with sock:
-			return pump(sock, self.seed, self.rate, self.end, 120)
+			return pump(sock, self.seed, self.rate, self.end, 120, self.least)
 
 
 class Transfer:
-	"""A TCP connection opened by the client, both ways at `rate` octets a second each."""
+	"""A TCP connection opened by the client, both ways at `rate` octets a second each, `least` octets in any case."""
 
-	def __init__(self, network, client_ns, client, server_ns, server, port, rate=1_000_000):
-		self.server = TransferEnd(network, server_ns, server, None, port, "server", rate)
-		self.client = TransferEnd(network, client_ns, client, server, port, "client", rate)
+	def __init__(self, network, client_ns, client, server_ns, server, port, rate=1_000_000, least=0):
+		self.server = TransferEnd(network, server_ns, server, None, port, "server", rate, least)
+		self.client = TransferEnd(network, client_ns, client, server, port, "client", rate, least)
 
 	def begin(self):
 		self.server.begin()

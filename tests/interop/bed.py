@@ -77,13 +77,13 @@ class Bed:
 		words = ["ping", "-c", "1", "-W", "1"] + (["-I", source] if source else [])
 		return "1 received" in self.network.exec(where, *words, destination, check=False)
 
-	def tcp(self, client, client_address, server, server_address, seconds=1, port=7100):
+	def tcp(self, client, client_address, server, server_address, seconds=0.5, port=7100):
 		"""A TCP connection that carries data both ways and ends whole."""
-		transfer = traffic.Transfer(self.network, client, client_address, server, server_address, port).begin()
+		transfer = traffic.Transfer(self.network, client, client_address, server, server_address, port, least=150_000).begin()
 		time.sleep(seconds)
 		transfer.finish()
 		assert not transfer.error, f"TCP: {transfer.error}"
-		assert transfer.octets > 20_000, f"TCP carried {transfer.octets} octets"
+		assert transfer.octets > 100_000, f"TCP carried {transfer.octets} octets"
 
 	def drops(self, gateway):
 		return {row["reason"]: row["packets"] for row in gateway.ask("show", "drops")}

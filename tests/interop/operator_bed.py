@@ -124,7 +124,7 @@ class Operator(bed.Bed):
 		if self.node:
 			self.node.stop()
 		self.node = programs.mobile_node(self.network, "mn", self.build, key=KEY, access="acc0", tun="mip0", home_agent=AGENT, nai=NAI,
-			home_address=HOME_ADDRESS, spi=SPI, keepalive=10, vpn=vpn, route="10.1.0.0/16", foreign_agent="any", lifetime=60)
+			home_address=HOME_ADDRESS, spi=SPI, keepalive=10, vpn=vpn, route="10.1.0.0/16", foreign_agent="any", lifetime=1800)
 
 	def finish(self):
 		wrong = []

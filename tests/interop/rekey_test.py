@@ -11,8 +11,8 @@ REKEYS = 1000
 def test_a_thousand_rekeys_under_load_lose_nothing(b):  # LIFE-02, LIFE-06..09, KIF-21, KIF-40
 	b.vip = b.up()
 	b.ping("client", bed.HOST, b.vip)
-	streams = [traffic.Stream(b.network, "up", "client", b.vip, "host", bed.HOST, 7600, 0.001).begin(),
-		traffic.Stream(b.network, "down", "host", bed.HOST, "client", b.vip, 7601, 0.001).begin()]
+	streams = [traffic.Stream(b.network, "up", "client", b.vip, "host", bed.HOST, 7600, 0.002).begin(),
+		traffic.Stream(b.network, "down", "host", bed.HOST, "client", b.vip, 7601, 0.002).begin()]
 	start = time.monotonic()
 
 	def number():
@@ -30,4 +30,4 @@ def test_a_thousand_rekeys_under_load_lose_nothing(b):  # LIFE-02, LIFE-06..09, 
 
 
 if __name__ == "__main__":
-	bed.main(dict(globals()), gateway_child="rekey_packets = 40\nrand_packets = 0\nlife_packets = 1000000", sas=8192, policies=16384)
+	bed.main(dict(globals()), gateway_child="rekey_packets = 20\nrand_packets = 0\nlife_packets = 1000000", sas=8192, policies=16384)

@@ -94,7 +94,7 @@ def test_a_move_of_one_end_keeps_spi_and_numbers(b):  # MOB-01..03, MOB-05, KIF-
 	before = a_pair(b)
 	running = streams(b, 7510)
 	move(b, bed.GATEWAY, "192.0.2.9")
-	time.sleep(0.5)
+	time.sleep(1.5)
 	after = a_pair(b)
 	for way in ("in", "out"):
 		assert after[way]["spi"] == before[way]["spi"], "another association"

@@ -54,13 +54,14 @@ def test_nobody_is_cut_off_by_the_first_tunnel(b):  # SPD-15: the gateway's own 
 
 
 def test_both_sides_show_the_same_association(b):  # KIF-23
+	b.ping("client", bed.HOST, b.vip)
 	ours, theirs = b.server.child("net"), b.client.child("net")
 	assert (ours["spi-in"], ours["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])
 	assert ours["encap"] == "yes" and ours["encr-alg"] == "AES_GCM_16", ours
 	inbound, outbound = b.row("in", ours["spi-in"]), b.row("out", ours["spi-out"])
 	assert inbound["packets"] > 0 and outbound["packets"] > 0
 	assert int(ours["bytes-in"]) > 100_000 and int(ours["bytes-out"]) > 100_000, ours
-	assert int(ours["use-in"]) <= 5, ours
+	assert int(ours["use-in"]) <= 60, ours
 
 
 def test_what_is_not_selected_does_not_pass(b):  # ESP-IN-05, SPD-16
