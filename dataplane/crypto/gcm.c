@@ -64,31 +64,43 @@ void gcm_decrypt_burst(struct crypto_engine *engine, struct crypto_operation *op
 	cipher_burst(engine, operations, count, ahead, false);
 }
 
+/* With ESN the whole number goes before the IV, which is not as the packet has it. */
+static void gmac_extended(struct crypto_engine *engine, const struct crypto_operation *operation,
+	const uint8_t *nonce, const uint8_t *end, uint8_t *tag)
+{
+	const struct gcm_key_data *schedule = &operation->key->gcm;
+	const uint8_t *rest = operation->esp + ESP_HEADER_LENGTH;
+	unsigned key = engine_key_index(operation->suite);
+	uint8_t buffer[16];
+	uint64_t length;
+	const uint8_t *additional = engine_additional(operation, buffer, &length);
+
+	engine->gmac_init[key](schedule, &engine->context, nonce, 12);
+	engine->gmac_update[key](schedule, &engine->context, additional, length);
+	engine->gmac_update[key](schedule, &engine->context, rest, (uint64_t)(end - rest));
+	engine->gmac_finalize[key](schedule, &engine->context, tag, operation->suite->icv_length);
+}
+
 /* ESP-ALG-15: all is additional data: SPI, whole number, the IV although RFC 4543's figures 2 and 3
- * leave it out, and the text. Without ESN that is the packet as it lies there. */
+ * leave it out, and the text. Without ESN that is the packet as it lies there: one call of AES-GCM
+ * for a text of no octets. */
 static inline void gmac_one(
 	struct crypto_engine *engine, struct crypto_operation *operation, bool encrypt)
 {
 	const struct suite *suite = operation->suite;
-	const struct gcm_key_data *schedule = &operation->key->gcm;
-	unsigned key = engine_key_index(suite);
-	uint8_t nonce[16], buffer[16], tag[16];
+	uint8_t nonce[16], computed[16];
 	uint8_t *icv = engine_text(operation) + operation->length;
-	uint64_t length;
-	const uint8_t *additional = engine_additional(operation, buffer, &length);
-	const uint8_t *rest = operation->esp + ESP_HEADER_LENGTH;
+	uint8_t *tag = encrypt ? icv : computed;
 
 	if (encrypt)
 		engine_counter_iv_write(operation);
 	make_nonce(operation, encrypt, nonce);
-	engine->gmac_init[key](schedule, &engine->context, nonce, 12);
 	if (operation->flags & CRYPTO_ESN)
-		engine->gmac_update[key](schedule, &engine->context, additional, length);
+		gmac_extended(engine, operation, nonce, icv, tag);
 	else
-		rest = additional;
-	engine->gmac_update[key](schedule, &engine->context, rest, (uint64_t)(icv - rest));
-	engine->gmac_finalize[key](
-		schedule, &engine->context, encrypt ? icv : tag, suite->icv_length);
+		engine->gcm_encrypt[engine_key_index(suite)](&operation->key->gcm, &engine->context,
+			icv, icv, 0, nonce, operation->esp, (uint64_t)(icv - operation->esp), tag,
+			suite->icv_length);
 	operation->status = encrypt ? CRYPTO_DONE : engine_icv_status(tag, icv, suite->icv_length);
 }
 
