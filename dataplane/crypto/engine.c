@@ -92,12 +92,11 @@ static void run_segments(
 		operation->status = CRYPTO_FAILED;
 		return;
 	}
-	job_flush(engine);
 	segment_gather(operation, 0, engine->bounce, length);
 	copy.esp = engine->bounce;
 	copy.segment_count = 0;
 	(encrypt ? copy.suite->encrypt : copy.suite->decrypt)(engine, &copy, 1, 1);
-	job_flush(engine);
+	job_flush(engine, encrypt);
 	segment_scatter(operation, 0, engine->bounce, length);
 	operation->status = copy.status;
 }
@@ -129,7 +128,7 @@ static void run_chunk(struct crypto_engine *engine, struct crypto_operation *ope
 			to++;
 		run(engine, operations + from, to - from, count - from);
 	}
-	job_flush(engine);
+	job_flush(engine, encrypt);
 }
 
 void crypto_engine_encrypt_burst(

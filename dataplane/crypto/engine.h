@@ -4,8 +4,8 @@
  * An operation is one whole ESP packet, from the SPI to the last octet of the ICV: the engine
  * writes the IV (outbound), makes nonce and additional data, ciphers the text and makes or checks
  * the ICV. What differs between transforms is in suite.c's rows and, behind their packet functions,
- * in gcm.c (AES-GCM and GMAC: the library's direct calls) and job.c (all others: the library's
- * multi-buffer jobs, several packets side by side). key.h has the expanded keys, library.h the
+ * in gcm.c (AES-GCM and GMAC: the library's direct calls) and job.c (all others: many packets side
+ * by side, those with an HMAC in hmac.c's two passes). key.h has the expanded keys, library.h the
  * worker's own copy of the library, esp_codec.h what is ESP but not cryptography: lengths, padding,
  * trailer, MTU. known_answer.h proves each row at start on the very path that packets will take.
  *

@@ -1,5 +1,5 @@
 /*
- * The engine's inside, shared by engine.c, gcm.c, job.c and cbc_iv.c.
+ * The engine's inside, shared by engine.c, gcm.c, hmac.c, job.c and job_fill.c.
  */
 #ifndef DATAPLANE_CRYPTO_ENGINE_PRIVATE_H
 #define DATAPLANE_CRYPTO_ENGINE_PRIVATE_H
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Operations at once: no more jobs than this are ever with the library. */
+/* Operations at once: no more than this ever wait for the library. */
 #define ENGINE_CHUNK 64
 /* Packets between the request for a key's lines and their use: 6 to 8 is best by measurement, less
  * comes too late, more than 16 gains nothing. */
@@ -45,8 +45,10 @@ struct crypto_engine {
 	aes_gmac_finalize_t gmac_finalize[ENGINE_KEY_SIZES];
 	struct gcm_context_data context;
 	struct cbc_iv cbc_iv;
-	unsigned slots_used;
+	unsigned waiting_count; /* job.c */
+	struct crypto_operation *waiting[ENGINE_CHUNK];
 	struct engine_slot slots[ENGINE_CHUNK];
+	IMB_JOB jobs[ENGINE_CHUNK]; /* hmac.c */
 	uint8_t bounce[ENGINE_BOUNCE_SIZE];
 };
 
