@@ -122,7 +122,6 @@ void esp_in_lane(struct lane_burst *burst)
 		return;
 	for (unsigned i = 0; i < lane.count; i++)
 		burst->taken |= UINT64_C(1) << lane.arrivals[i].work.index;
-	worker->lane_taken[LANE_ESP_IN] += lane.count;
 	esp_in_open(&lane);
 	esp_in_finish(&lane);
 }

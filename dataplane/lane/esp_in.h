@@ -1,13 +1,14 @@
 /*
  * The lane of inbound ESP: a tunnel's packet from its peer, with or without UDP, to an inner IPv4
- * destination that is plainly routed. From the receive queue to the transmit buffer in these
- * passes:
+ * destination that is plainly routed, or to the home agent with such a packet inside (mip_in.c; RFC
+ * 5266, mode mc). From the receive queue to the transmit buffer in these passes:
  *
  *   parse    up to the SPI                                         fetches the SPI's slot
  *   find     the SA                                                fetches it and its state
  *   admit    decap/esp's questions before the cipher               fetches window and key
  *   open     decipher, one call each for AES-GCM, else one burst
  *   finish   trailer, inner header, selectors, ECN, destination    reads only
+ *            out of a mobile node's tunnel, when it is in one
  *            route, neighbour, MTU                                 once for a run of packets
  *            window, counters, TTL, Ethernet header, transmit
  *

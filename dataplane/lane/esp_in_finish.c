@@ -1,6 +1,7 @@
 /* After the cipher: what is usual inside leaves, everything else is judged by the steps. */
 #include "dataplane/header.h"
 #include "dataplane/lane/esp_in_private.h"
+#include "dataplane/lane/mip_in.h"
 
 #define ETHER    ESP_IN_ETHER
 #define IPV4     ESP_IN_IPV4
@@ -20,8 +21,19 @@ struct way {
 struct opened {
 	struct rte_ipv4_hdr *ip; /* NULL: not the usual thing */
 	const struct way *way;
+	const struct forward_work *inside; /* out of a mobile node's tunnel, too; else NULL */
 	uint16_t length;
 	uint8_t tos;
+};
+
+/* Packets out of ESP that are tunnels of mobile nodes (RFC 5266, mode mc), as the lane that takes
+ * them bare has them. */
+struct tunnelled {
+	unsigned count, sent;
+	struct forward_burst burst; /* from the first one on */
+	uint64_t hashes[BURST_SIZE];
+	uint8_t of[BURST_SIZE]; /* place in `opened` */
+	struct forward_work works[BURST_SIZE];
 };
 
 struct finish { /* one burst */
@@ -31,6 +43,7 @@ struct finish { /* one burst */
 	unsigned sent;
 	struct way ways[BURST_SIZE];
 	struct opened opened[BURST_SIZE];
+	struct tunnelled tunnelled;
 };
 
 typedef int8_t tail __attribute__((vector_size(16), aligned(1)));
@@ -68,8 +81,36 @@ static inline bool is_local_right(const struct sa_inbound *sa, be32 destination)
 	       selector->local_first[1] <= number[1] && number[1] <= selector->local_last[1];
 }
 
+static inline void destination_note(struct finish *f, be32 destination)
+{
+	if (f->first == 0)
+		f->first = destination;
+	f->differ |= destination ^ f->first;
+}
+
+/* To an address of ours: perhaps the tunnel of a mobile node, whose bucket is asked for. What ESP's
+ * end changes of its header is the steps' to change. */
+static __attribute__((noinline)) bool tunnel_want(
+	struct finish *f, struct opened *o, struct rte_mbuf *frame, struct rte_ipv4_hdr *ip)
+{
+	struct tunnelled *tunnelled = &f->tunnelled;
+	struct forward_work *w = &tunnelled->works[tunnelled->count];
+
+	if (tunnelled->burst.burst == NULL)
+		tunnelled->burst = forward_begin(f->lane->burst);
+	w->frame = frame;
+	if (o->tos != ip->type_of_service || !mip_in_parse(&tunnelled->burst, w, ip))
+		return false;
+	tunnelled->hashes[tunnelled->count] = binding_table_ask_v4(
+		tunnelled->burst.bindings, tunnelled->burst.vrf, w->ip->src_addr);
+	tunnelled->of[tunnelled->count++] = (uint8_t)(o - f->opened);
+	o->ip = ip; /* tunnels_find */
+	o->inside = w;
+	return true;
+}
+
 /* What esp_inner and destination ask of an IPv4 packet, when the answer is that it is forwarded
- * along a route. */
+ * along a route, or may be a mobile node's tunnel. */
 static inline bool open_usual(struct finish *f, const struct arrival *a, struct opened *o)
 {
 	const struct sa_inbound *sa = a->work.sa;
@@ -90,14 +131,15 @@ static inline bool open_usual(struct finish *f, const struct arrival *a, struct 
 			     a->outer->type_of_service, &o->tos)))
 		return false;
 	if (ip->dst_addr != f->first) {
-		if (!ipv4_is_plain(ip->dst_addr) ||
-			vicinity_part_v4(f->lane->near, ip->dst_addr) != 0)
+		unsigned near = vicinity_part_v4(f->lane->near, ip->dst_addr);
+		if (!ipv4_is_plain(ip->dst_addr))
 			return false;
-		if (f->first == 0)
-			f->first = ip->dst_addr;
-		f->differ |= ip->dst_addr ^ f->first;
+		if (unlikely(near != 0))
+			return near & VICINITY_LOCAL && tunnel_want(f, o, a->work.packet, ip);
+		destination_note(f, ip->dst_addr);
 	}
 	o->ip = ip;
+	o->inside = NULL;
 	return true;
 }
 
@@ -109,6 +151,31 @@ static void open_all(struct finish *f)
 		if (unlikely(lane->status[i] != CRYPTO_DONE ||
 			     !open_usual(f, &lane->arrivals[i], &f->opened[i])))
 			f->opened[i].ip = NULL;
+}
+
+/* Out of the tunnel, or to the steps as what came out of ESP. */
+static __attribute__((noinline)) void tunnels_find(struct finish *f)
+{
+	const struct forward_burst *burst = &f->tunnelled.burst;
+
+	for (unsigned i = 0; i < f->tunnelled.count; i++)
+		f->tunnelled.works[i].tunnel =
+			binding_table_candidate(burst->bindings, f->tunnelled.hashes[i]);
+	for (unsigned i = 0; i < f->tunnelled.count; i++) {
+		struct forward_work *w = &f->tunnelled.works[i];
+		struct opened *o = &f->opened[f->tunnelled.of[i]];
+
+		w->tunnel = forward_tunnel(burst, w->tunnel, w->ip->src_addr);
+		if (w->tunnel == NULL || !mip_in_check(burst, w, o->ip)) {
+			o->ip = NULL;
+			continue;
+		}
+		__builtin_prefetch(&f->lane->worker->binding_counters[w->tunnel->binding_id], 1);
+		o->ip = w->ip;
+		o->length = w->length;
+		o->tos = w->tos;
+		destination_note(f, w->ip->dst_addr);
+	}
 }
 
 /* ---- the way on ---- */
@@ -262,6 +329,7 @@ static void describe(const struct esp_in *lane, const struct esp_work *w)
 static __attribute__((noinline)) void judge(
 	const struct esp_in *lane, const struct esp_work *w, uint8_t status)
 {
+	lane->worker->lane_taken[LANE_ESP_IN_JUDGED]++;
 	describe(lane, w);
 	pipeline_emit(lane->worker, w->packet,
 		esp_decap_judge(lane->worker, w, (enum crypto_status)status));
@@ -270,6 +338,7 @@ static __attribute__((noinline)) void judge(
 static __attribute__((noinline)) void refuse(
 	const struct esp_in *lane, const struct esp_work *w, enum replay_verdict verdict)
 {
+	lane->worker->lane_taken[LANE_ESP_IN_JUDGED]++;
 	describe(lane, w);
 	pipeline_emit(lane->worker, w->packet, esp_decap_replayed(lane->worker, w, verdict));
 }
@@ -307,11 +376,18 @@ static void finish_all(struct finish *f)
 			continue;
 		}
 		count_use(lane, a);
+		if (unlikely(o->inside != NULL)) {
+			mip_in_take(&f->tunnelled.burst, o->inside);
+			f->tunnelled.sent++;
+		}
 		frame_make(a->work.packet, o);
 		lane_put(lane->worker, o->way->tx, a->work.packet);
 		f->sent++;
 	}
 	lane->worker->counters->esp_decrypted += f->sent;
+	lane->worker->lane_taken[LANE_ESP_IN] += f->sent;
+	lane->worker->counters->decapsulated += f->tunnelled.sent;
+	lane->worker->lane_taken[LANE_MIP_IN] += f->tunnelled.sent;
 }
 
 void esp_in_finish(struct esp_in *lane)
@@ -321,7 +397,11 @@ void esp_in_finish(struct esp_in *lane)
 	f.lane = lane;
 	f.first = f.differ = 0;
 	f.way_count = f.sent = 0;
+	f.tunnelled.count = f.tunnelled.sent = 0;
+	f.tunnelled.burst.burst = NULL;
 	open_all(&f);
+	if (unlikely(f.tunnelled.count > 0))
+		tunnels_find(&f);
 	ways_find(&f);
 	finish_all(&f);
 }

@@ -4,7 +4,11 @@
 #include "dataplane/crypto/key.h"
 #include "dataplane/handover.h"
 #include "dataplane/lane/esp_out_private.h"
+#include "dataplane/lane/mip_out.h"
 #include "dataplane/table/policy_host.h"
+
+/* What a way lets pass at least: for less the steps have their own words. */
+#define TUNNELLED_MTU_LEAST 512
 
 /* ---- found once, as long as tables_ground is the same ---- */
 
@@ -66,6 +70,55 @@ static __attribute__((noinline)) uint64_t learn_way(
 
 /* ---- look up and fetch ---- */
 
+/* A home address, perhaps: its bucket is asked for. */
+static __attribute__((noinline)) bool tunnel_want(
+	struct esp_out *lane, struct esp_out_work *w, unsigned near)
+{
+	struct esp_out_tunnelled *tunnelled = &lane->tunnelled;
+	struct forward_work *inside = &tunnelled->works[tunnelled->count];
+
+	if (tunnelled->burst.burst == NULL)
+		tunnelled->burst = forward_begin(lane->burst);
+	inside->frame = w->frame;
+	inside->ip = lane_ip(w->frame);
+	inside->length = rte_be_to_cpu_16(inside->ip->total_length);
+	if (!mip_out_parse(&tunnelled->burst, inside->ip, near))
+		return false;
+	tunnelled->hashes[tunnelled->count] = binding_table_ask_v4(
+		tunnelled->burst.bindings, tunnelled->burst.vrf, inside->ip->dst_addr);
+	tunnelled->of[tunnelled->count++] = (uint8_t)(w - lane->works);
+	w->inside = inside;
+	return true;
+}
+
+/* From now on these packets are the tunnel's: from the home agent to the care-of address. What has
+ * no usual tunnel keeps a destination that no policy leads the lane to. */
+static __attribute__((noinline)) void tunnels_find(
+	struct esp_out *lane, const struct policy_hosts *hosts)
+{
+	const struct forward_burst *burst = &lane->tunnelled.burst;
+
+	for (unsigned i = 0; i < lane->tunnelled.count; i++)
+		lane->tunnelled.works[i].tunnel =
+			binding_table_candidate(burst->bindings, lane->tunnelled.hashes[i]);
+	for (unsigned i = 0; i < lane->tunnelled.count; i++) {
+		struct forward_work *inside = &lane->tunnelled.works[i];
+		struct esp_out_work *w = &lane->works[lane->tunnelled.of[i]];
+		const struct tunnel *t =
+			forward_tunnel(burst, inside->tunnel, inside->ip->dst_addr);
+
+		inside->tunnel = t;
+		if (t != NULL && mip_out_check(burst, inside, &w->destination)) {
+			memcpy(&w->source, t->outer + offsetof(struct rte_ipv4_hdr, src_addr),
+				sizeof(w->source));
+			__builtin_prefetch(&lane->worker->binding_counters[t->binding_id], 1);
+		} else {
+			w->destination = inside->ip->dst_addr;
+		}
+		w->hash = policy_host_hash(hosts, w->destination);
+	}
+}
+
 /* Two packets of one destination in a row have one hash, and so one policy. */
 static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 {
@@ -74,14 +127,26 @@ static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 
 	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
 		struct esp_out_work *w = &lane->works[lane->count++];
-		be32 destination;
+		const struct rte_ipv4_hdr *ip;
+		unsigned near;
 
 		w->index = (uint8_t)__builtin_ctzll(bits);
 		w->frame = burst->frames[w->index];
-		destination = lane_ip(w->frame)->dst_addr;
-		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
-		before = destination;
+		ip = lane_ip(w->frame);
+		w->source = ip->src_addr;
+		w->destination = ip->dst_addr;
+		w->inside = NULL;
+		near = vicinity_part_v4(lane->near, ip->dst_addr);
+		if (unlikely(near & VICINITY_HOME) && tunnel_want(lane, w, near)) {
+			before = 0;
+			continue;
+		}
+		w->hash =
+			ip->dst_addr == before ? w[-1].hash : policy_host_hash(hosts, ip->dst_addr);
+		before = ip->dst_addr;
 	}
+	if (unlikely(lane->tunnelled.count > 0))
+		tunnels_find(lane, hosts);
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
 		w->policy = i > 0 && w->hash == w[-1].hash ? w[-1].policy
@@ -105,14 +170,12 @@ static void policies_judge(struct esp_out *lane, const struct policy_hosts *host
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
-		const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
 		const struct policy_entry *policy = w->policy;
 		bool again = i > 0 && policy == w[-1].policy;
 
-		if (policy == NULL ||
-			(again && policy->any && lane_ip(w[-1].frame)->dst_addr == ip->dst_addr))
+		if (policy == NULL || (again && policy->any && w[-1].destination == w->destination))
 			continue;
-		if (!policy_host_decides(hosts, policy, ip->src_addr, ip->dst_addr) ||
+		if (!policy_host_decides(hosts, policy, w->source, w->destination) ||
 			policy->action != POLICY_PROTECT || policy->sa_id >= sas)
 			w->policy = NULL;
 		else if (!again)
@@ -187,7 +250,7 @@ static inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
 	const struct esp_out_work *before, uint32_t asked)
 {
 	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
-	uint32_t head, tail;
+	uint32_t head, tail, length = rte_be_to_cpu_16(ip->total_length), added = 0;
 
 	if (w->policy == NULL || ip->time_to_live <= 1 || !is_open_for(lane, w, before))
 		return false;
@@ -197,13 +260,19 @@ static inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
 			VICINITY_HOME)
 			return false;
 	}
-	w->payload = rte_be_to_cpu_16(ip->total_length);
+	if (unlikely(w->inside != NULL)) {
+		added = w->inside->added;
+		if (w->mtu < TUNNELLED_MTU_LEAST || !mip_out_fits(w->inside, (uint16_t)w->mtu))
+			return false;
+	}
+	w->payload = (uint16_t)(length + added);
 	w->text = esp_codec_text_length(w->suite, w->payload);
 	head = w->sa->header_length + 4u + w->suite->iv_length;
 	tail = w->text - w->payload + w->suite->icv_length;
-	return head + w->payload + tail <= w->mtu && rte_pktmbuf_headroom(w->frame) >= head &&
+	return head + w->payload + tail <= w->mtu &&
+	       rte_pktmbuf_headroom(w->frame) >= head + added &&
 	       (uint32_t)(w->frame->buf_len - w->frame->data_off) >=
-		       sizeof(struct rte_ether_hdr) + w->payload + tail + ESP_OUT_TAIL_ROOM;
+		       sizeof(struct rte_ether_hdr) + length + tail + ESP_OUT_TAIL_ROOM;
 }
 
 /* For gcm_direct. */
@@ -273,8 +342,13 @@ void esp_out_lane(struct lane_burst *burst)
 	lane.worker = worker;
 	lane.sas = tables_sas(worker->tables);
 	lane.time = sa_lane_time(worker->now_tsc);
+	lane.near = tables_near_v4_parts(worker->tables, burst->from->vrf);
 	lane.direct = true;
 	lane.count = 0;
+	lane.tunnelled.count = 0;
+	lane.tunnelled.burst.burst = NULL;
+	if (lane.near == NULL)
+		return;
 	hosts = policy_hosts_begin(tables_policies(worker->tables), burst->from->vrf);
 	works_begin(&lane, &hosts);
 	policies_judge(&lane, &hosts);

@@ -9,9 +9,14 @@
  *   forward/route        this one address: it is not ours, no home address, in no home or mobile
  *                        network, and its route leaves for outside
  *   forward/policy       policy_host.h, each packet
- *   encap/esp_path       the SA's `way` (table/sa_lane.h), as it has one peer; it is not there
- * while output/neighbor      an ICMP error or a move (MOB-12) is to be thought of encap/esp SA,
- * limits, numbers, cipher: the very same tables and library
+ *   encap/esp_path,      the SA's `way` (table/sa_lane.h), as it has one peer; it is not there
+ *   output/neighbor      while an ICMP error or a move (MOB-12) is to be thought of
+ *   encap/esp            SA, limits, numbers, cipher: the very same tables and library
+ *
+ * A packet to the home address of a mobile node that is behind ESP (RFC 5266, mode mc) goes into
+ * its tunnel first: mip_out.c asks what forward/binding, encap/mtu_check and encap/ipip ask, and
+ * the policy is that of the care-of address. Most packets are not of this kind and pay for one
+ * question, whether a home address may be near.
  *
  * What is fetched ahead, each for the whole burst before the next: hash bucket; policy; of the SA,
  * as the policy notes where it was last, one line and the state in the region, and the policy's hit

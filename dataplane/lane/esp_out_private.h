@@ -3,7 +3,7 @@
 #define DATAPLANE_LANE_ESP_OUT_PRIVATE_H
 
 #include "dataplane/crypto/suite.h"
-#include "dataplane/lane/lane.h"
+#include "dataplane/lane/forward_work.h"
 #include "dataplane/table/sa_lane.h"
 
 #define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
@@ -19,12 +19,24 @@ struct esp_out_work { /* a packet that may be taken */
 	const struct suite *suite;
 	const struct crypto_key *key;
 	const struct neighbor *neighbor;
-	uint8_t *esp;     /* once its headers are there */
-	uint64_t number;  /* the same */
-	uint32_t text;    /* octets given to the cipher */
-	uint32_t mtu;     /* of the outer datagram */
-	uint16_t payload; /* octets of the packet */
-	uint8_t index;    /* in the burst */
+	uint8_t *esp;                /* once its headers are there */
+	uint64_t number;             /* the same */
+	uint32_t text;               /* octets given to the cipher */
+	uint32_t mtu;                /* of the outer datagram */
+	be32 source, destination;    /* as the policy sees them */
+	uint16_t payload;            /* octets of the packet */
+	uint8_t index;               /* in the burst */
+	struct forward_work *inside; /* into a mobile node's tunnel first; else NULL */
+};
+
+/* Packets to mobile nodes whose tunnels are inside ESP (RFC 5266, mode mc), as the lane that sends
+ * them bare has them. */
+struct esp_out_tunnelled {
+	unsigned count;
+	struct forward_burst burst; /* from the first one on */
+	uint64_t hashes[BURST_SIZE];
+	uint8_t of[BURST_SIZE]; /* place in esp_out.works */
+	struct forward_work works[BURST_SIZE];
 };
 
 struct esp_out {
@@ -34,7 +46,9 @@ struct esp_out {
 	uint32_t time; /* sa_lane_time */
 	bool direct;   /* all packets are for gcm_direct */
 	unsigned count;
+	const uint8_t *near; /* tables_near_v4_parts */
 	struct esp_out_work works[BURST_SIZE];
+	struct esp_out_tunnelled tunnelled;
 };
 
 /* esp_out_seal.c: numbers, headers, cipher; sends what is left in `lane`. */

@@ -2,6 +2,7 @@
 #include "dataplane/crypto/gcm_direct.h"
 #include "dataplane/encap/outer.h"
 #include "dataplane/lane/esp_out_private.h"
+#include "dataplane/lane/mip_out.h"
 #include "dataplane/table/policy_entry.h"
 #include "dataplane/table/sa_sequence.h"
 
@@ -21,7 +22,7 @@ static inline void outer_write(const struct worker *worker, const struct esp_out
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)outer;
 	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
 		  (inner->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) &&
-			  !(sa->flags & SA_DF_CLEAR));
+			  (!(sa->flags & SA_DF_CLEAR) || w->inside != NULL)); /* HA4-MTU-17 */
 	uint64_t word = ipv4_first_word(outer_esp_tos(sa, inner->type_of_service), length,
 		df ? 0 : outer_identification(worker, template->dst_addr), /* TUN-07 */
 		df ? RTE_IPV4_HDR_DF_FLAG : 0);
@@ -40,14 +41,32 @@ static inline void outer_write(const struct worker *worker, const struct esp_out
 	w->frame->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 }
 
+/* The packet that the SA protects: forwarded, inside its tunnel if it has one. */
+static inline struct rte_ipv4_hdr *packet_begin(
+	const struct esp_out *lane, const struct esp_out_work *w)
+{
+	struct rte_ipv4_hdr *ip = lane_ip(w->frame);
+	uint8_t *outer;
+
+	ipv4_ttl_decrement(ip);
+	if (likely(w->inside == NULL))
+		return ip;
+	lane->worker->counters->encapsulated++;
+	lane->worker->lane_taken[LANE_MIP_OUT]++;
+	outer = (uint8_t *)ip - w->inside->added;
+	mip_out_write(&lane->tunnelled.burst, w->inside, false, outer);
+	return (struct rte_ipv4_hdr *)outer;
+}
+
 /* Headers before the packet, trailer behind it. */
-static inline void seal(const struct worker *worker, struct esp_out_work *w)
+static inline void seal(const struct esp_out *lane, struct esp_out_work *w)
 {
 	static const uint8_t padding[ESP_OUT_TAIL_ROOM] = {
 		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	const struct worker *worker = lane->worker;
 	const struct sa_outbound *sa = w->sa;
 	const struct port *port = &worker->ports[w->neighbor->port];
-	struct rte_ipv4_hdr *inner = lane_ip(w->frame);
+	struct rte_ipv4_hdr *inner = packet_begin(lane, w);
 	uint32_t added = sa->header_length + 4u + w->suite->iv_length;
 	uint8_t *outer = (uint8_t *)inner - added, *esp = outer + sa->header_length - 4;
 	uint8_t *end = (uint8_t *)inner + w->payload;
@@ -64,7 +83,6 @@ static inline void seal(const struct worker *worker, struct esp_out_work *w)
 	memcpy(end, padding, sizeof(padding));
 	end[pad] = (uint8_t)pad;
 	end[pad + 1] = ESP_NEXT_HEADER_IPV4;
-	ipv4_ttl_decrement(inner);
 	if (sa->flags & SA_UDP) {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(outer + 20);
 		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20)); /* NAT-04, -06 */
@@ -73,7 +91,7 @@ static inline void seal(const struct worker *worker, struct esp_out_work *w)
 	memcpy(ether->dst_addr.addr_bytes, w->neighbor->mac, 6);
 	memcpy(ether->src_addr.addr_bytes, port->mac, 6);
 	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	w->frame->data_off = (uint16_t)(w->frame->data_off - added);
+	w->frame->data_off = (uint16_t)((uint8_t *)ether - (uint8_t *)w->frame->buf_addr);
 	w->frame->data_len = (uint16_t)(sizeof(*ether) + length);
 	w->frame->pkt_len = w->frame->data_len;
 	w->esp = esp;
@@ -103,7 +121,7 @@ static void seal_all(struct esp_out *lane)
 		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
 		for (unsigned k = 0; k < run; k++) {
 			w[k].number = number + k;
-			seal(worker, &w[k]);
+			seal(lane, &w[k]);
 		}
 	}
 }

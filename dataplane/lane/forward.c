@@ -91,7 +91,7 @@ static void parse_all(struct forward_burst *f, struct works *works)
 /* ---- tunnels ---- */
 
 /* Seldom: another home address with its fingerprint, or a full bucket; or none there. */
-static __rte_noinline const struct tunnel *tunnel_elsewhere(
+__rte_noinline const struct tunnel *forward_tunnel_elsewhere(
 	const struct forward_burst *f, be32 home)
 {
 	const struct ip_address address = ip_address_from_v4(home);
@@ -110,9 +110,7 @@ static void tunnels_find(const struct forward_burst *f, struct works *works)
 		const struct home *home = &works->homes[i];
 		struct forward_work *w = &works->of[home->of];
 
-		w->tunnel = binding_table_confirm_v4(w->tunnel, f->vrf, home->address);
-		if (unlikely(w->tunnel == NULL))
-			w->tunnel = tunnel_elsewhere(f, home->address);
+		w->tunnel = forward_tunnel(f, w->tunnel, home->address);
 		if (w->tunnel == NULL) {
 			w->refused = true;
 			continue;
@@ -121,7 +119,7 @@ static void tunnels_find(const struct forward_burst *f, struct works *works)
 		if (w->kind == LANE_MIP_OUT)
 			w->refused = !mip_out_check(f, w, &works->targets[home->of]);
 		else
-			w->refused = !mip_in_check(f, w);
+			w->refused = !mip_in_check(f, w, lane_ip(w->frame));
 	}
 }
 
@@ -187,7 +185,7 @@ static inline void finish(
 	if (w->kind == LANE_MIP_OUT) {
 		begin -= w->added;
 		length = (uint16_t)(length + w->added);
-		mip_out_write(f, w, way, begin);
+		mip_out_write(f, w, way->tx_checksum, begin);
 	}
 	frame->data_len = length;
 	frame->pkt_len = length;
@@ -235,22 +233,29 @@ static be32 broadcast_of(const struct lane_burst *burst)
 	       rte_cpu_to_be_32(UINT32_MAX >> (network->prefix.length - 96));
 }
 
-void forward_lane(struct lane_burst *burst)
+struct forward_burst forward_begin(struct lane_burst *burst)
 {
 	const struct tables *tables = burst->worker->tables;
-	struct forward_burst f = {.burst = burst,
+
+	return (struct forward_burst){.burst = burst,
 		.tables = tables,
 		.bindings = tables_bindings(tables),
 		.vrf = burst->from->vrf,
 		.near = tables_near_v4_parts(tables, burst->from->vrf),
 		.away_source = tables_agent_flags(tables) &
 			       (AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG),
+		.broadcast = broadcast_of(burst),
 		.policies = tables_policies_used(tables, burst->from->vrf)};
+}
+
+void forward_lane(struct lane_burst *burst)
+{
+	struct forward_burst f = forward_begin(burst);
 	struct works works;
 
 	if (f.near == NULL || (f.policies && burst->from->zone == ZONE_EXTERNAL))
 		return;
-	f.broadcast = broadcast_of(burst);
+	f.usual = TUNNEL_USUAL_BARE;
 	works.count = works.tunnelled = 0;
 	works.any_left = false;
 	works.left = (struct lane_left){0};
@@ -261,6 +266,6 @@ void forward_lane(struct lane_burst *burst)
 		return;
 	if (works.tunnelled > 0)
 		tunnels_find(&f, &works);
-	tables_route_v4_burst(tables, f.vrf, works.targets, works.count, works.routes);
+	tables_route_v4_burst(f.tables, f.vrf, works.targets, works.count, works.routes);
 	send_all(&f, &works);
 }

@@ -41,8 +41,31 @@ struct forward_burst {
 	uint32_t away_source; /* flags of HA4-REV-17 that any agent has */
 	be32 broadcast;       /* of the home link that the port is on; 0 none */
 	be32 here;            /* an agent's address, the last one found; 0 none yet */
-	bool policies;        /* there are some in the port's vrf */
+	uint8_t usual; /* TUNNEL_USUAL_BARE: what is asked of a tunnel besides its direction; 0
+			  with ESP around it */
+	bool policies; /* there are some in the port's vrf */
 };
+
+/* forward.c */
+struct forward_burst forward_begin(struct lane_burst *burst);
+const struct tunnel *forward_tunnel_elsewhere(const struct forward_burst *f, be32 home);
+
+/* The home address' first tunnel, or NULL; `candidate`: binding_table_candidate's. */
+static inline const struct tunnel *forward_tunnel(
+	const struct forward_burst *f, const struct tunnel *candidate, be32 home)
+{
+	const struct tunnel *t = binding_table_confirm_v4(candidate, f->vrf, home);
+
+	return likely(t != NULL) ? t : forward_tunnel_elsewhere(f, home);
+}
+
+static inline bool forward_is_usual(
+	const struct forward_burst *f, const struct tunnel *t, enum tunnel_usual direction)
+{
+	unsigned asked = direction | f->usual;
+
+	return (t->usual & asked) == asked;
+}
 
 static inline unsigned forward_near(const struct forward_burst *f, be32 address)
 {

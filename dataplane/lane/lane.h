@@ -25,8 +25,9 @@
  *            drop_packet: the sum of lib/ipc/counters.h stays exact.
  *
  *   lane.c      parse, and what the lanes left
- *   esp_out.c   clear from inside, ESP out: tunnel mode over IPv4
- *   esp_in.c    and back
+ *   esp_out.c   clear from inside, ESP out: tunnel mode over IPv4; into the tunnel of a mobile node
+ *               first where that is behind ESP (mip_out.c; RFC 5266, mode mc)
+ *   esp_in.c    and back (mip_in.c)
  *   forward.c   what needs no ESP: along a route, into the tunnel of a mobile node (mip_out.c), out
  *               of one (mip_in.c); which of them it is the packet's destination says
  *   forward6.c  IPv6 along a route
@@ -50,7 +51,8 @@
 
 enum lane_kind { /* index of worker->lane_taken */
 	LANE_ESP_OUT,
-	LANE_ESP_IN,
+	LANE_ESP_IN,        /* to its end */
+	LANE_ESP_IN_JUDGED, /* deciphered by the lane, what was inside is for the steps */
 	LANE_FORWARD,
 	LANE_MIP_OUT,
 	LANE_MIP_IN,

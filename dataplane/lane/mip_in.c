@@ -91,13 +91,13 @@ static inline bool is_through(const struct tunnel *t, const struct rte_ipv4_hdr 
 	return outer->next_proto_id == IPPROTO_UDP && their_ports == (ports >> 16 | ports << 16);
 }
 
-bool mip_in_check(const struct forward_burst *f, struct forward_work *w)
+bool mip_in_check(
+	const struct forward_burst *f, struct forward_work *w, const struct rte_ipv4_hdr *outer)
 {
 	const struct tunnel *t = w->tunnel;
-	const struct rte_ipv4_hdr *outer = lane_ip(w->frame);
 	uint32_t agent_flags = tables_agent_of(f->tables, t)->flags;
 
-	return t->usual & TUNNEL_USUAL_IN && is_through(t, outer) &&
+	return forward_is_usual(f, t, TUNNEL_USUAL_IN) && is_through(t, outer) &&
 	       tables_tunnel_live(t, f->burst->worker->now_tsc) &&
 	       (t->flags & BINDING_REVERSE || !(agent_flags & AGENT_REQUIRE_T)) &&
 	       forward_path_is_plain(f, t) &&

@@ -13,7 +13,8 @@
  * inner header, w->length its own. */
 bool mip_in_parse(struct forward_burst *f, struct forward_work *w, struct rte_ipv4_hdr *outer);
 /* The same with it (HA4-REV-02..19, HA4-NAT-15). */
-bool mip_in_check(const struct forward_burst *f, struct forward_work *w);
+bool mip_in_check(
+	const struct forward_burst *f, struct forward_work *w, const struct rte_ipv4_hdr *outer);
 /* The packet is the binding's: counts it, gives it the TOS that it leaves the tunnel with. */
 void mip_in_take(const struct forward_burst *f, const struct forward_work *w);
 

@@ -43,7 +43,8 @@ bool mip_out_check(const struct forward_burst *f, struct forward_work *w, be32 *
 
 	*target = there;
 	w->added = t->flags & BINDING_UDP ? OUTER_UDP_LENGTH : sizeof(struct rte_ipv4_hdr);
-	return t->usual & TUNNEL_USUAL_OUT && tables_tunnel_live(t, f->burst->worker->now_tsc) &&
+	return forward_is_usual(f, t, TUNNEL_USUAL_OUT) &&
+	       tables_tunnel_live(t, f->burst->worker->now_tsc) &&
 	       __atomic_load_n(&t->next, __ATOMIC_RELAXED) == TUNNEL_NONE &&
 	       forward_path_is_plain(f, t) && w->ip->src_addr != there &&
 	       !(forward_near(f, there) & (VICINITY_HOME_NETWORK | VICINITY_PREFIX)) &&
@@ -72,7 +73,7 @@ static inline bool is_df(const struct tunnel *t, const struct rte_ipv4_hdr *inne
 
 /* The header in three words: built in registers, its sum taken there. */
 static inline void ip_write(const struct forward_burst *f, const struct forward_work *w,
-	const struct lane_way *way, struct rte_ipv4_hdr *ip)
+	bool offload, struct rte_ipv4_hdr *ip)
 {
 	const struct tunnel *t = w->tunnel;
 	uint16_t length = (uint16_t)(w->length + w->added);
@@ -90,7 +91,7 @@ static inline void ip_write(const struct forward_burst *f, const struct forward_
 	memcpy(ip, &first, sizeof(first));
 	memcpy((uint8_t *)ip + sizeof(first), &second, sizeof(second));
 	ip->dst_addr = destination;
-	if (likely(!way->tx_checksum)) {
+	if (likely(!offload)) {
 		ip->hdr_checksum = (uint16_t)~ipv4_words_sum(first, second, destination);
 	} else {
 		w->frame->l2_len = sizeof(struct rte_ether_hdr);
@@ -99,8 +100,8 @@ static inline void ip_write(const struct forward_burst *f, const struct forward_
 	}
 }
 
-void mip_out_write(const struct forward_burst *f, const struct forward_work *w,
-	const struct lane_way *way, uint8_t *outer)
+void mip_out_write(
+	const struct forward_burst *f, const struct forward_work *w, bool offload, uint8_t *outer)
 {
 	const struct tunnel *t = w->tunnel;
 	struct binding_counters *counters = &f->burst->worker->binding_counters[t->binding_id];
@@ -112,7 +113,7 @@ void mip_out_write(const struct forward_burst *f, const struct forward_work *w,
 		udp->dgram_len =
 			rte_cpu_to_be_16((uint16_t)(w->length + OUTER_UDP_LENGTH - sizeof(*ip)));
 	}
-	ip_write(f, w, way, ip);
+	ip_write(f, w, offload, ip);
 	counters->forward_packets++;
 	counters->forward_bytes += w->length;
 }

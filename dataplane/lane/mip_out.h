@@ -14,8 +14,9 @@ bool mip_out_parse(const struct forward_burst *f, const struct rte_ipv4_hdr *ip,
 bool mip_out_check(const struct forward_burst *f, struct forward_work *w, be32 *target);
 /* `mtu` is what the way lets pass. */
 bool mip_out_fits(const struct forward_work *w, uint16_t mtu);
-/* Puts the outer headers at `outer`, w->added octets before the packet, and counts. */
-void mip_out_write(const struct forward_burst *f, const struct forward_work *w,
-	const struct lane_way *way, uint8_t *outer);
+/* Puts the outer headers at `outer`, w->added octets before the packet, and counts. `offload`: the
+ * device finishes the checksum of the IP header. */
+void mip_out_write(
+	const struct forward_burst *f, const struct forward_work *w, bool offload, uint8_t *outer);
 
 #endif

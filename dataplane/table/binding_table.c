@@ -372,14 +372,15 @@ static void chain_drop_stale(struct binding_table *table, uint32_t slot, uint32_
 
 static uint8_t usual_of(const struct tunnel *tunnel)
 {
-	const uint16_t never_in = BINDING_HALF_BOUND | BINDING_REQUIRES_IPSEC;
+	const uint16_t never_in = BINDING_HALF_BOUND;
 	const uint16_t never_out = never_in | BINDING_SUSPENDED | BINDING_STALE_NAT;
 
 	if (tunnel->encapsulation != ENCAPSULATION_IPIP || tunnel->home == 0 ||
 		tunnel->outer[0] >> 4 != 4)
 		return 0;
 	return (uint8_t)((tunnel->flags & never_out ? 0 : TUNNEL_USUAL_OUT) |
-			 (tunnel->flags & never_in ? 0 : TUNNEL_USUAL_IN));
+			 (tunnel->flags & never_in ? 0 : TUNNEL_USUAL_IN) |
+			 (tunnel->flags & BINDING_REQUIRES_IPSEC ? 0 : TUNNEL_USUAL_BARE));
 }
 
 static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *change)

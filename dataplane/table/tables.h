@@ -33,8 +33,9 @@ struct policy_verdict; /* policy_table.h */
  * changes, as what it is made of does not.
  */
 enum tunnel_usual {
-	TUNNEL_USUAL_OUT = 1 << 0, /* nothing in flags keeps a packet from going in */
-	TUNNEL_USUAL_IN = 1 << 1,  /* nor from coming out */
+	TUNNEL_USUAL_OUT = 1 << 0,  /* nothing in flags keeps a packet from going in */
+	TUNNEL_USUAL_IN = 1 << 1,   /* nor from coming out */
+	TUNNEL_USUAL_BARE = 1 << 2, /* and it may do so without ESP around */
 };
 
 /*

@@ -296,7 +296,7 @@ static void hostile_plaintext(void **state)
 			assert_int_equal(w->sas.inbound[1].highest, number);
 		}
 		if (v >= lane_from) /* what is in one piece */
-			assert_true(w->worker.lane_taken[LANE_ESP_IN] > 4000);
+			assert_true(w->worker.lane_taken[LANE_ESP_IN_JUDGED] > 4000);
 		assert_true(world_settle(w));
 		assert_true(world_free(w));
 	}

@@ -20,6 +20,8 @@ struct record {
 	uint16_t first[RECORD_HOSTS];
 	uint64_t taken[RECORD_HOSTS]; /* sum of their distances from the first */
 	uint64_t frames;              /* written down so far */
+	bool seen[65536];             /* identifications of errors of ours */
+	unsigned strays;              /* errors with another one's, or nobody's */
 };
 
 struct record *record_new(const struct world *world);

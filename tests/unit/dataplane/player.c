@@ -199,7 +199,7 @@ uint32_t player_spoil(struct player *player, uint8_t *frame, uint32_t length)
 struct rte_mbuf *player_buffer(
 	struct player *player, const uint8_t *frame, uint32_t length, struct rte_mbuf **shared)
 {
-	unsigned kind = player_below(player, 40);
+	unsigned kind = player_below(player, 120);
 	struct rte_mbuf *m = world_packet(player->world, frame, length, kind == 0 ? 3 : 1);
 
 	if (kind == 1 && length < 1600) {

@@ -43,16 +43,14 @@ static bool may_go_in(const struct tunnel *t)
 {
 	return t->encapsulation == ENCAPSULATION_IPIP && ip_address_is_v4(&t->home_address) &&
 	       ip_address_is_v4(&t->care_of_address) && !(t->flags & BINDING_SUSPENDED) &&
-	       !(t->flags & BINDING_STALE_NAT) && !(t->flags & BINDING_HALF_BOUND) &&
-	       !(t->flags & BINDING_REQUIRES_IPSEC);
+	       !(t->flags & BINDING_STALE_NAT) && !(t->flags & BINDING_HALF_BOUND);
 }
 
 /* decap/inner_check */
 static bool may_come_out(const struct tunnel *t)
 {
 	return t->encapsulation == ENCAPSULATION_IPIP && ip_address_is_v4(&t->home_address) &&
-	       ip_address_is_v4(&t->care_of_address) && !(t->flags & BINDING_HALF_BOUND) &&
-	       !(t->flags & BINDING_REQUIRES_IPSEC);
+	       ip_address_is_v4(&t->care_of_address) && !(t->flags & BINDING_HALF_BOUND);
 }
 
 static void check_outer(const struct tunnel *t)
@@ -94,8 +92,11 @@ static void check(const struct tables *t, const char *home_text, const char *usu
 		assert_int_equal(tunnel->home, ip_address_is_v4(&tunnel->home_address)
 						       ? ip_address_v4(&tunnel->home_address)
 						       : 0);
-		if (out || in)
+		if (out || in) {
 			check_outer(tunnel);
+			assert_int_equal(!!(tunnel->usual & TUNNEL_USUAL_BARE),
+				!(tunnel->flags & BINDING_REQUIRES_IPSEC));
+		}
 	}
 	assert_null(tunnel);
 }
@@ -112,8 +113,8 @@ static void first_line_says_what_the_steps_would(void **state)
 		{BINDING_SUSPENDED, "i"},
 		{BINDING_STALE_NAT, "i"},
 		{BINDING_HALF_BOUND, "n"},
-		{BINDING_REQUIRES_IPSEC, "n"},
-		{BINDING_REQUIRES_IPSEC | BINDING_SUSPENDED, "n"},
+		{BINDING_REQUIRES_IPSEC, "b"},
+		{BINDING_REQUIRES_IPSEC | BINDING_SUSPENDED, "i"},
 	};
 	struct tables *t = *state;
 
