@@ -198,7 +198,6 @@ class Mc(tunnel_demo.TunnelDemo):
 		self.attach(CAFE_B)
 		net.wait_for(lambda: any(row["remote"] == "203.0.113.8" for row in self.gateway.ask("sa", "show")), "MOBIKE's move", 20, 0.05)
 		net.wait_for(lambda: self.client.child("agent"), "the CHILD_SA", 5)
-		time.sleep(0.2)
 		self.close_window("from cafe to cafe, MOBIKE", start)
 		time.sleep(self.arguments.stay + 2)  # the node's probes go out, and are not answered
 		self.registrations_of_move = self.accepted() - before

@@ -163,14 +163,14 @@ class Roam(demo.Demo):
 			if not data:
 				wrong.append(f"{move['title']}: no data on the new path")
 			for stream, key in ((self.down, "down"), (self.up, "up")):
-				move[key + "_before"] = len(stream.lost(start - GUARD_NS, reply["at"]))
-				late = stream.lost(reply["at"], end - GUARD_NS)
+				move[key + "_before"] = len(stream.lost(start - GUARD_NS - stream.slowest_ns(start), reply["at"]))
+				late = stream.lost(reply["at"], end - GUARD_NS - stream.slowest_ns(end))
 				move[key + "_after"] = len(late)
 				if late:
 					first = (stream.sent[late[0]] - reply["at"]) / 1e6
 					wrong.append(f"{move['title']}: {len(late)} packets {stream.name} lost after the reply, the first sent {first:.1f} ms after it")
-		first = self.moves[0]["at"] - GUARD_NS
 		for stream in (self.down, self.up):
+			first = self.moves[0]["at"] - GUARD_NS - stream.slowest_ns(self.moves[0]["at"])
 			if stream.error:
 				wrong.append(f"stream {stream.name}: {stream.error}")
 			if stream.lost(0, first):

@@ -140,6 +140,10 @@ class Stream:
 		self.duplicates = received.get("duplicates", 0)
 		return self
 
+	def slowest_ns(self, at):
+		"""The longest way of a packet that was sent within the second before: on a busy machine much is on its way at any time."""
+		return max((self.arrived[n] - sent for n, sent in enumerate(self.sent) if at - 10 ** 9 <= sent < at and n in self.arrived), default=0)
+
 	def lost(self, start=0, end=1 << 63):
 		"""Sequence numbers sent in [start, end) that never arrived."""
 		return [n for n, at in enumerate(self.sent) if start <= at < end and n not in self.arrived]

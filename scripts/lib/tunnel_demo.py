@@ -15,7 +15,7 @@ import demo  # noqa: E402
 import network as net  # noqa: E402
 import traffic  # noqa: E402
 
-GUARD_NS = 60_000_000  # what was sent this long before something happened was still on its way
+GUARD_NS = 60_000_000  # what was sent this long before something happened was still on its way, on an idle machine
 
 
 class Wire(traffic.Part):
@@ -67,6 +67,7 @@ class TunnelDemo(demo.Demo):
 
 	def __init__(self, arguments):
 		super().__init__(arguments)
+		self.probes = []   # (namespace, source, destination): what is asked for an echo when a window is to close
 		self.windows = []  # (title, start, end), of time.monotonic_ns()
 		self.charons = []
 
@@ -80,6 +81,7 @@ class TunnelDemo(demo.Demo):
 
 	def begin_traffic(self, streams, transfer):
 		self.streams = [traffic.Stream(self.network, *stream).begin() for stream in streams]
+		self.probes = list(dict.fromkeys((streams[n][1], streams[n][2], streams[n][4]) for n in range(0, len(streams), 2)))
 		self.transfer = traffic.Transfer(self.network, *transfer).begin()
 		time.sleep(self.arguments.stay)
 
@@ -89,8 +91,20 @@ class TunnelDemo(demo.Demo):
 			stream.finish()
 		self.seen = self.wire.finish()
 
+	def works(self, where, source, destination):
+		return "1 received" in self.network.exec(where, "ping", "-c", "1", "-W", "1", "-I", source, destination, check=False)
+
 	def close_window(self, title, start):
+		"""Both ways work again: the echoes came back. What control and charon say is true of one end of the path only."""
+		for where, source, destination in self.probes:
+			net.wait_for(lambda: self.works(where, source, destination), f"an echo from {destination} after {title}", 15, 0.02)
 		self.windows.append((title, start, time.monotonic_ns()))
+
+	def within(self, stream, window):
+		"""Lost packets that were on their way when something happened, or left before it was over."""
+		_, start, end = window
+		start -= GUARD_NS + stream.slowest_ns(start)
+		return set(stream.lost(start, end))
 
 	# ---- what came of it
 
@@ -106,14 +120,21 @@ class TunnelDemo(demo.Demo):
 			wrong.append(f"expected {self.SPIS} SPIs or more on the internet, saw {sorted(self.seen['numbers'])}")
 		return wrong
 
+	def place(self, at):
+		"""A time, by what happened last and what next."""
+		before = max(((end, title) for title, _, end in self.windows if end <= at), default=(self.streams[0].sent[0], "the begin"))
+		after = min(((start, title) for title, start, _ in self.windows if start > at), default=(self.streams[0].sent[-1], "the end"))
+		return f"{(at - before[0]) / 1e6:.0f} ms after {before[1]} and {(after[0] - at) / 1e6:.0f} ms before {after[1]}"
+
 	def judge_traffic(self):
 		wrong = []
 		for stream in self.streams:
 			if stream.error or not stream.sent:
 				wrong.append(f"stream {stream.name}: {stream.error or 'sent nothing'}")
-			outside = [i for i in stream.lost() if not any(s - GUARD_NS <= stream.sent[i] < e for _, s, e in self.windows)]
+			outside = set(stream.lost()).difference(*(self.within(stream, window) for window in self.windows))
 			if outside:
-				wrong.append(f"{len(outside)} packets {stream.name} lost when nothing happened")
+				wrong.append(f"{len(outside)} packets {stream.name} lost when nothing happened, sent {self.place(stream.sent[min(outside)])}"
+					f" to {self.place(stream.sent[max(outside)])}")
 		if self.transfer.error:
 			wrong.append(f"TCP: {self.transfer.error}")
 		return wrong
@@ -129,7 +150,7 @@ class TunnelDemo(demo.Demo):
 	def show_traffic(self, heading):
 		print(f"\nTraffic   {heading}")
 		for stream in self.streams:
-			inside = [f"{sum(s - GUARD_NS <= stream.sent[i] < e for i in stream.lost())} at {t}" for t, s, e in self.windows]
+			inside = [f"{len(self.within(stream, window))} at {window[0]}" for window in self.windows]
 			print(f"  UDP {stream.name}: {len(stream.sent)} sent, {len(stream.arrived)} arrived, {len(stream.lost())} lost ({', '.join(inside)}), "
 				f"{stream.duplicates} twice")
 		print(f"  TCP: {self.transfer.octets / 1e6:.1f} MB both ways, longest pause {self.transfer.longest_pause_s * 1000:.0f} ms, "
