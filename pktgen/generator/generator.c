@@ -318,8 +318,13 @@ static int settle(struct generator *g)
 
 int generator_resolve(struct generator *g, uint32_t timeout_ms)
 {
-	if (!port_wait_links(g->ports, g->profile->port_count, timeout_ms))
-		return refuse(g, -ETIMEDOUT, "not all links are up");
+	const struct port *down = port_wait_links(g->ports, g->profile->port_count, timeout_ms);
+	if (down) {
+		snprintf(g->error, sizeof(g->error),
+			"port \"%s\": the link does not come up; is its other end there?",
+			down->settings->name);
+		return -ETIMEDOUT;
+	}
 	if (settle(g))
 		return -EINTR;
 	uint64_t deadline = rte_rdtsc() + g->hz / 1000 * timeout_ms, next = 0;

@@ -4,6 +4,8 @@
 #include <rte_cycles.h>
 #include <stdio.h>
 
+#define START_INTERVAL_MS 1000
+
 static int refuse(const struct profile_port *settings, const char *what, int result, char *error,
 	size_t error_size)
 {
@@ -84,6 +86,18 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 	return 0;
 }
 
+/* A memif's client starts once its server listens, which may be begun in the same breath. */
+static int start(const struct port *port, uint32_t timeout_ms)
+{
+	int result = rte_eth_dev_start(port->ethdev);
+
+	for (uint32_t waited = 0; result && waited < timeout_ms; waited += START_INTERVAL_MS) {
+		rte_delay_us_sleep(START_INTERVAL_MS * 1000);
+		result = rte_eth_dev_start(port->ethdev);
+	}
+	return result;
+}
+
 int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
 	uint32_t frame_max, char *error, size_t error_size)
 {
@@ -100,9 +114,10 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 		if (!result) {
 			mac_choose(port, profile, index);
 			rte_eth_promiscuous_enable(ethdev);
-			result = rte_eth_dev_start(ethdev);
+			result = start(port, profile->resolve_ms);
 			if (result)
-				refuse(port->settings, "not started", result, error, error_size);
+				refuse(port->settings, "not started; is its other end there?",
+					result, error, error_size);
 		}
 		if (result) {
 			port_close_all(ports, index);
@@ -113,7 +128,8 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 	if (index == profile->port_count)
 		return 0;
 	port_close_all(ports, index);
-	snprintf(error, error_size, "the profile has %u ports, the EAL arguments %u",
+	snprintf(error, error_size,
+		"the profile has %u ports and the EAL found %u: give it one --vdev or -a for each",
 		profile->port_count, index);
 	return -ENODEV;
 }
@@ -126,19 +142,37 @@ void port_close_all(struct port *ports, unsigned count)
 	}
 }
 
-bool port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms)
+static bool is_up(const struct port *port)
 {
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port->ethdev, &link) != 0 ||
+	       link.link_status == RTE_ETH_LINK_UP;
+}
+
+/* A memif's server listens before it knows its interfaces and sends away who comes too early;
+ * DPDK's client then rests until it is started anew. */
+static void ask_again(const struct port *port)
+{
+	if (strcmp(port->driver, "net_memif") != 0)
+		return;
+	rte_eth_dev_stop(port->ethdev);
+	rte_eth_dev_start(port->ethdev);
+}
+
+const struct port *port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms)
+{
+	unsigned up = 0;
+
 	for (uint32_t waited = 0;; waited += 10) {
-		unsigned up = 0;
-		for (unsigned i = 0; i < count; i++) {
-			struct rte_eth_link link;
-			int result = rte_eth_link_get_nowait(ports[i].ethdev, &link);
-			up += result != 0 || link.link_status == RTE_ETH_LINK_UP;
-		}
+		while (up < count && is_up(&ports[up]))
+			up++;
 		if (up == count)
-			return true;
+			return NULL;
 		if (waited >= timeout_ms)
-			return false;
+			return &ports[up];
+		if (waited % START_INTERVAL_MS == START_INTERVAL_MS - 10)
+			ask_again(&ports[up]);
 		rte_delay_us_sleep(10000);
 	}
 }

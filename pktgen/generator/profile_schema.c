@@ -205,7 +205,7 @@ static const struct setting root_settings[] = {
 	{.name = "settle_ms", .kind = SETTING_INTEGER, AT(profile, settle_ms), .max = 600000, .fallback = "0", .unit = "ms",
 		.help = "after the links came up, before the first frame: until a gateway on virtual ports has seen them"},
 	{.name = "resolve_ms", .kind = SETTING_INTEGER, AT(profile, resolve_ms), .min = 100, .max = 600000, .fallback = "10000", .unit = "ms",
-		.help = "until the links are up, and until the gateway has answered for its addresses, at most"},
+		.help = "until the ports start, until the links are up, and until the gateway has answered for its addresses, at most"},
 	{.name = "sleep_us", .kind = SETTING_INTEGER, AT(profile, sleep_us), .max = 10000, .fallback = "0", .unit = "us",
 		.help = "while nothing is due and nothing comes; 0: poll, as latency wants it"},
 	{.name = "progress_ms", .kind = SETTING_INTEGER, AT(profile, progress_ms), .max = 3600000, .fallback = "1000", .unit = "ms",
