@@ -67,7 +67,7 @@ static int region_open(struct dataplane *dataplane)
 static int crypto_open(struct dataplane *dataplane)
 {
 	const struct sa_region sas = {dataplane->region.sa_inbound, dataplane->region.sa_outbound,
-		dataplane->region.sa_windows};
+		dataplane->region.sa_windows, dataplane->region.policy_lines};
 	char error[LIBRARY_ERROR_SIZE], reason[LIBRARY_ERROR_SIZE + 16];
 
 	if (dataplane->region.limits.sas == 0)

@@ -124,7 +124,7 @@ static void copy_all(struct sa_handover *h, const struct attachment *to)
 		}
 		if (is_owned(&out)) {
 			copy_line(&to->sa_outbound[slot], &from->sa_outbound[slot],
-				sizeof(struct sa_outbound_state));
+				SA_OUTBOUND_STATE_OWN);
 			h->counters.copied++;
 		}
 	}

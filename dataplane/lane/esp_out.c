@@ -5,6 +5,7 @@
 #include "dataplane/handover.h"
 #include "dataplane/lane/esp_out_private.h"
 #include "dataplane/lane/mip_out.h"
+#include "dataplane/table/policy_hits.h"
 #include "dataplane/table/policy_host.h"
 
 /* What a way lets pass at least: for less the steps have their own words. */
@@ -159,8 +160,6 @@ static inline void sa_prefetch(const struct esp_out *lane, const struct policy_e
 	rte_prefetch0(sa_outbound_at(
 		lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed)));
 	rte_prefetch0(sa_outbound_state(lane->sas, policy->sa_id));
-	if (lane->worker->policy_hits != NULL)
-		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 }
 
 /* Leaves a policy only to those that it sends through an SA, whatever else is in the packet. */
@@ -217,6 +216,7 @@ static inline bool is_open_for(
 {
 	struct policy_entry *policy = w->policy;
 	const struct sa_table *sas = lane->sas;
+	const struct sa_outbound_state *state;
 	const struct sa_outbound *sa;
 
 	if (before != NULL && before->policy == policy) {
@@ -233,13 +233,17 @@ static inline bool is_open_for(
 		sa = sa_find_anew(sas, policy);
 	if (sa == NULL || !handover_is_here(lane->worker, SA_OUTBOUND, sa->sa_id)) /* MP-04 */
 		return false;
-	if (unlikely(!sa_lane_is_far(sa, sa_outbound_state(sas, sa->sa_id), lane->time)) &&
+	state = sa_outbound_state(sas, sa->sa_id);
+	if (unlikely(!sa_lane_is_far(sa, state, lane->time)) &&
 		!sa_lane_look(sas, sa, lane->worker->now_tsc))
 		return false;
 	if (unlikely(atomic_load_explicit(&policy->ground, memory_order_relaxed) !=
 		     lane->burst->ground) &&
 		!learn_destination(lane->burst, policy))
 		return false;
+	if (!policy_hits_are_there(lane->policies, policy, state) &&
+		lane->worker->policy_hits != NULL)
+		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 	w->sa = sa;
 	w->suite = suite_at(sa->suite_row);
 	w->key = slab_at(&sas->keys, sa_lane_of(sa)->key);
@@ -349,7 +353,8 @@ void esp_out_lane(struct lane_burst *burst)
 	lane.tunnelled.burst.burst = NULL;
 	if (lane.near == NULL)
 		return;
-	hosts = policy_hosts_begin(tables_policies(worker->tables), burst->from->vrf);
+	lane.policies = tables_policies(worker->tables);
+	hosts = policy_hosts_begin(lane.policies, burst->from->vrf);
 	works_begin(&lane, &hosts);
 	policies_judge(&lane, &hosts);
 	check_all(&lane);

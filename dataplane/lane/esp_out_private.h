@@ -43,6 +43,7 @@ struct esp_out {
 	struct lane_burst *burst;
 	struct worker *worker;
 	const struct sa_table *sas;
+	const struct policy_table *policies;
 	uint32_t time; /* sa_lane_time */
 	bool direct;   /* all packets are for gcm_direct */
 	unsigned count;

@@ -3,7 +3,7 @@
 #include "dataplane/encap/outer.h"
 #include "dataplane/lane/esp_out_private.h"
 #include "dataplane/lane/mip_out.h"
-#include "dataplane/table/policy_entry.h"
+#include "dataplane/table/policy_hits.h"
 #include "dataplane/table/sa_sequence.h"
 
 #include <rte_udp.h>
@@ -97,6 +97,17 @@ static inline void seal(const struct esp_out *lane, struct esp_out_work *w)
 	w->esp = esp;
 }
 
+static inline void count_hits(const struct esp_out *lane, const struct policy_entry *policy,
+	struct sa_outbound_state *state, unsigned run)
+{
+	if (likely(policy_hits_are_there(lane->policies, policy, state)))
+		atomic_store_explicit(&state->policy_hits,
+			atomic_load_explicit(&state->policy_hits, memory_order_relaxed) + run,
+			memory_order_relaxed);
+	else if (lane->worker->policy_hits != NULL)
+		lane->worker->policy_hits[policy->policy_id] += run;
+}
+
 /* A run of packets of one policy takes its numbers together. They are far from any end: all get
  * one. */
 static void seal_all(struct esp_out *lane)
@@ -113,8 +124,7 @@ static void seal_all(struct esp_out *lane)
 
 		for (run = 1; i + run < lane->count && w[run].policy == w->policy; run++)
 			bytes += w[run].text;
-		if (worker->policy_hits != NULL)
-			worker->policy_hits[w->policy->policy_id] += run;
+		count_hits(lane, w->policy, state, run);
 		sa_sequence_take(state, run,
 			sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST, sas->shared,
 			&number);

@@ -1,5 +1,6 @@
 #include "dataplane/table/policy_table.h"
 
+#include "dataplane/table/policy_hits.h"
 #include "dataplane/table/policy_host.h"
 
 #include <errno.h>
@@ -23,11 +24,6 @@ struct policy_change {
 static struct policy_entry *entry_at(const struct policy_table *table, uint32_t slot)
 {
 	return slab_at(&table->entries, slot);
-}
-
-static uint32_t slot_of(const struct policy_table *table, const struct policy_entry *entry)
-{
-	return (uint32_t)(((const uint8_t *)entry - table->entries.objects) / sizeof(*entry));
 }
 
 static uint32_t ring_size(const struct policy_table *table)
@@ -331,7 +327,7 @@ static int general_new(const struct policy_table *table, struct policy_general *
 	for (uint32_t id = 0; id < table->limit; id++) {
 		struct policy_entry *e = entry_after(table, id);
 		if (e != NULL && e->host)
-			policy_general_hint(general, slot_of(table, e), e);
+			policy_general_hint(general, policy_entry_slot(table, e), e);
 	}
 	*out = general;
 	return 0;
@@ -368,8 +364,10 @@ static void changes_apply(
 			table->vrf_used[after->vrf]++;
 			table->nested_used += !!(after->flags & POLICY_NESTED);
 			atomic_store_explicit(&after->born, number, memory_order_relaxed);
+			policy_hits_take(table, after);
 			if (general != NULL && after->host)
-				policy_general_hint(general, slot_of(table, after), after);
+				policy_general_hint(
+					general, policy_entry_slot(table, after), after);
 		}
 		table->used += (after != NULL) - (dead != 0);
 		table->live[id] = after != NULL ? table->staged[id] : 0;
@@ -435,6 +433,7 @@ void policy_table_collect(struct policy_table *table)
 			break;
 		if (entry_at(table, dead->slot)->host)
 			host_unlink(table, dead->slot);
+		policy_hits_give(table, entry_at(table, dead->slot));
 		retirement_add(table->retirement, &table->entries, dead->slot);
 		table->dying_first++;
 	}
@@ -490,8 +489,8 @@ static void lookup(const struct policy_table *table, const struct policy_version
 	}
 	first = host;
 	if (version->general != NULL) {
-		const struct policy_entry *e = policy_general_match(
-			version->general, key, host != NULL ? slot_of(table, host) : 0, host);
+		const struct policy_entry *e = policy_general_match(version->general, key,
+			host != NULL ? policy_entry_slot(table, host) : 0, host);
 		first = e != NULL ? e : host;
 	}
 	if (first == NULL)

@@ -43,6 +43,7 @@ struct policy_verdict {
 struct policy_entry;
 struct policy_version;
 struct policy_change;
+struct sa_table;
 
 struct policy_table {
 	/* read by workers */
@@ -50,6 +51,7 @@ struct policy_table {
 	struct slot_table hosts; /* key: first entry of a chain */
 	struct slab entries;
 	/* main lcore alone */
+	const struct sa_table *sas; /* whose lines have room for hits: policy_line.h; NULL none */
 	struct rte_rcu_qsbr *qsbr;
 	struct retirement *retirement;
 	struct policy_version

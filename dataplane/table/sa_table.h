@@ -34,6 +34,7 @@
 #include "lib/base/hash.h"
 #include "lib/ipc/command.h"
 #include "lib/ipc/event.h"
+#include "lib/ipc/policy_line.h"
 #include "lib/ipc/sa_state.h"
 
 struct suite; /* dataplane/crypto */
@@ -174,6 +175,8 @@ struct sa_region {
 	struct sa_inbound_state *inbound;
 	struct sa_outbound_state *outbound;
 	_Atomic uint64_t *windows;
+	struct policy_line
+		*policies; /* [policies]; NULL: their hits are not counted in outbound[] */
 };
 
 struct sa_staging { /* main lcore */

@@ -7,6 +7,7 @@
  * care-of address tunnel_template.c  the outer header as octets prefix_map.c     longest prefix:
  * routes, mobile networks, home networks address_map.c    exact: neighbours, local addresses
  *   policy_table.c   the ordered SPD: host policies by a hash, general ones by policy_classifier.c
+ *   policy_hits.c    which policies count their hits in the state of an SA
  *   sa_table.c       security associations: sa_id or SPI -> what a packet needs
  *   vicinity.c       which of them may know an address at all
  *   slot_table.c     the hash below both: seven entries a cache line, no tombstones, nothing moves
@@ -141,6 +142,7 @@ void tables_sas_attach(
 	struct tables *tables, const struct sa_region *region, struct crypto_library *library)
 {
 	sa_table_attach(&tables->sas, region, library);
+	tables->policies.sas = &tables->sas;
 }
 
 void tables_sas_allow(struct tables *tables, uint32_t octets)

@@ -341,6 +341,7 @@ static int map_region(struct attachment *a, int fd, const struct attach_hello *h
 	a->sa_notes = (void *)(base + copy.sa_notes.offset);
 	a->sa_windows = (void *)(base + copy.sa_windows.offset);
 	a->policy_hits = (const void *)(base + copy.policy_hits.offset);
+	a->policy_lines = (const void *)(base + copy.policy_lines.offset);
 	return error;
 }
 
@@ -432,10 +433,12 @@ struct binding_counters attach_binding_counters(
 
 uint64_t attach_policy_hits(const struct attachment *attachment, uint32_t policy_id)
 {
-	uint64_t sum = 0;
+	uint64_t sum;
 
 	if (!attachment->header || policy_id >= attachment->limits.policies)
 		return 0;
+	sum = policy_line_hits(&attachment->policy_lines[policy_id], attachment->sa_outbound,
+		attachment->limits.sas);
 	for (size_t worker = 0; worker < attachment->limits.workers; worker++)
 		sum += *(const volatile uint64_t *)&attachment
 				->policy_hits[worker * attachment->limits.policies + policy_id];

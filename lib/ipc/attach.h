@@ -7,6 +7,7 @@
 #ifndef LIB_IPC_ATTACH_H
 #define LIB_IPC_ATTACH_H
 
+#include "lib/ipc/policy_line.h"
 #include "lib/ipc/region.h"
 #include "lib/ipc/ring.h"
 #include "lib/ipc/sa_state.h"
@@ -41,8 +42,9 @@ struct region { /* the owner's view */
 	struct sa_inbound_state *sa_inbound;       /* [sas] */
 	struct sa_outbound_state *sa_outbound;     /* [sas] */
 	struct sa_note *sa_notes;                  /* [2][sas], control's own */
-	_Atomic uint64_t *sa_windows; /* [sas][sa_window_words(limits.replay_window)] */
-	uint64_t *policy_hits;        /* [workers][policies]: packets; SPD-24 */
+	_Atomic uint64_t *sa_windows;     /* [sas][sa_window_words(limits.replay_window)] */
+	uint64_t *policy_hits;            /* [workers][policies]: packets; SPD-24 */
+	struct policy_line *policy_lines; /* [policies]: and those that are counted elsewhere */
 	uint64_t epoch, session, size;
 };
 
@@ -88,6 +90,7 @@ struct attachment {
 	_Atomic uint64_t *sa_windows;
 	struct sa_note *sa_notes;
 	const uint64_t *policy_hits;
+	const struct policy_line *policy_lines;
 };
 
 /*

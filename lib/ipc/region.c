@@ -1,7 +1,6 @@
 #include "lib/ipc/region.h"
 
 #include "lib/ipc/attach.h"
-#include "lib/ipc/sa_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +49,8 @@ static void layout_sas(struct region_header *header, uint64_t *end)
 	header->sa_windows = span_after(end, sas * words * sizeof(uint64_t));
 	header->policy_hits = span_after(
 		end, (uint64_t)header->limits.workers * header->limits.policies * sizeof(uint64_t));
+	header->policy_lines =
+		span_after(end, header->limits.policies * sizeof(struct policy_line));
 }
 
 int region_layout(struct region_header *header, const struct region_limits *limits)
@@ -116,7 +117,8 @@ int region_check(const struct region_header *copy, uint64_t size)
 		    span_equal(&copy->sa_outbound, &expected.sa_outbound) &&
 		    span_equal(&copy->sa_windows, &expected.sa_windows) &&
 		    span_equal(&copy->sa_notes, &expected.sa_notes) &&
-		    span_equal(&copy->policy_hits, &expected.policy_hits);
+		    span_equal(&copy->policy_hits, &expected.policy_hits) &&
+		    span_equal(&copy->policy_lines, &expected.policy_lines);
 	return same ? 0 : -EPROTO;
 }
 
@@ -170,6 +172,7 @@ static int attach_rings(struct region *region)
 	region->sa_notes = (void *)(base + h->sa_notes.offset);
 	region->sa_windows = (void *)(base + h->sa_windows.offset);
 	region->policy_hits = (void *)(base + h->policy_hits.offset);
+	region->policy_lines = (void *)(base + h->policy_lines.offset);
 	return error;
 }
 

@@ -6,7 +6,7 @@
  *   header | command ring | event ring | inject ring | punt ring per worker | worker counters |
  * drop trace per worker | port counters | binding counters [worker][binding] | inbound SA state
  * [sa] | outbound SA state [sa] | replay windows [sa][sa_window_words] | policy hits
- * [worker][policy]
+ * [worker][policy] | policy lines [policy]
  *
  * Trust: each side copies what it needs of the directory once (control checks it against the sealed
  * size; the dataplane keeps its own), copies each record out before it reads it twice, and masks
@@ -25,7 +25,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC          0x74726f70656d6f68ull /* "homeport" */
-#define REGION_LAYOUT_VERSION 15u
+#define REGION_LAYOUT_VERSION 16u
 #define REGION_WORKERS_MAX    16
 #define REGION_PORTS_MAX      32
 #define REGION_WINDOW_MAX     4096
@@ -63,7 +63,8 @@ struct region_header {
 	struct region_span worker_counters, drop_traces, port_counters, binding_counters;
 	struct region_span sa_inbound, sa_outbound, sa_windows; /* sa_state.h; [limits.sas] each */
 	struct region_span sa_notes;                            /* [2 * limits.sas] */
-	struct region_span policy_hits; /* [workers][policies], 64 bits each */
+	struct region_span policy_hits;  /* [workers][policies], 64 bits each */
+	struct region_span policy_lines; /* [policies]; policy_line.h */
 	_Alignas(64) _Atomic uint64_t
 		applied_sequence; /* dataplane writes, release; control reads, acquire */
 	_Atomic uint64_t events_lost;

@@ -28,6 +28,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct sa_outbound_state {
 	_Alignas(64) _Atomic uint64_t
@@ -37,8 +38,14 @@ struct sa_outbound_state {
 	_Atomic uint32_t expired;        /* bit of each enum sa_expiry that was told */
 	uint32_t reserved;
 	_Atomic uint32_t identity[2]; /* control's: sa_identity, 0 0: nobody's state */
-	uint8_t reserved2[16];
+	/* Not the SA's, and not handed over with it: policy_line.h. */
+	_Atomic uint64_t policy_hits;
+	_Atomic uint32_t
+		policy_slot; /* dataplane's number of the policy that they are of; 0 none */
+	uint32_t reserved2;
 };
+
+#define SA_OUTBOUND_STATE_OWN offsetof(struct sa_outbound_state, policy_hits)
 
 struct sa_inbound_state {
 	_Alignas(64) _Atomic uint64_t highest; /* T: highest authenticated number; 0 none yet */

@@ -355,7 +355,8 @@ static void region_make(uint32_t sas, uint32_t policies)
 {
 	size_t window = sa_window_words(ESP_PAIRS_WINDOW) * sizeof(uint64_t);
 	size_t line = sizeof(struct sa_inbound_state) + sizeof(struct sa_outbound_state);
-	uint8_t *memory = slab_map(sas * (window + line) + policies * sizeof(uint64_t));
+	uint8_t *memory = slab_map(
+		sas * (window + line) + policies * (sizeof(uint64_t) + sizeof(struct policy_line)));
 	struct sa_region region = {.inbound = (void *)memory};
 
 	if (!memory) {
@@ -364,7 +365,8 @@ static void region_make(uint32_t sas, uint32_t policies)
 	}
 	region.outbound = (void *)(region.inbound + sas);
 	region.windows = (void *)(region.outbound + sas);
-	worker->policy_hits = (void *)((uint8_t *)region.windows + sas * window);
+	region.policies = (void *)((uint8_t *)region.windows + sas * window);
+	worker->policy_hits = (void *)(region.policies + policies);
 	tables_sas_attach(worker->tables, &region, crypto_workers_library(crypto));
 }
 

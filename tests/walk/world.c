@@ -88,6 +88,7 @@ static void sas_make(struct world *world)
 	world->sas.outbound = zeroed(WORLD_SAS * sizeof(*world->sas.outbound));
 	world->sas.windows =
 		zeroed(WORLD_SAS * sa_window_words(WORLD_WINDOW) * sizeof(*world->sas.windows));
+	world->sas.policies = zeroed(WORLD_POLICIES * sizeof(*world->sas.policies));
 	tables_sas_attach(world->tables, &world->sas, library);
 	world->worker.crypto = engine;
 }
@@ -275,6 +276,7 @@ bool world_free(struct world *world)
 	free(world->sas.inbound);
 	free(world->sas.outbound);
 	free(world->sas.windows);
+	free(world->sas.policies);
 	free(world);
 	return whole;
 }

@@ -261,6 +261,17 @@ static void put_events(
 	put(record, step, "events", sorted, (uint32_t)(count * sizeof(sorted[0])));
 }
 
+/* Wherever they were counted. */
+static void put_hits(struct record *record, unsigned step, const struct world *world)
+{
+	uint64_t hits[WORLD_POLICIES];
+
+	for (unsigned i = 0; i < WORLD_POLICIES; i++)
+		hits[i] = world->policy_hits[i] +
+			  policy_line_hits(&world->sas.policies[i], world->sas.outbound, WORLD_SAS);
+	put(record, step, "policies", hits, sizeof(hits));
+}
+
 static void put_sas(struct record *record, unsigned step, const struct world *world)
 {
 	const struct sa_table *sas = tables_sas(world->tables);
@@ -273,7 +284,7 @@ static void put_sas(struct record *record, unsigned step, const struct world *wo
 		snprintf(name, sizeof(name), "SA %u", i);
 		if (state.last_use_ns != 0)
 			state.last_use_ns -= record->from_ns;
-		put(record, step, name, &state, sizeof(state));
+		put(record, step, name, &state, SA_OUTBOUND_STATE_OWN);
 		if (sa == NULL)
 			continue;
 		uint32_t soft[2] = {sa->learned_mtu, sa->allowance};
@@ -308,7 +319,7 @@ void record_write(struct record *record, struct world *world, unsigned step)
 	put_events(record, step, world->events, world->event_count);
 	put(record, step, "counters", &world->counters, sizeof(world->counters));
 	put(record, step, "bindings", world->bindings, sizeof(world->bindings));
-	put(record, step, "policies", world->policy_hits, sizeof(world->policy_hits));
+	put_hits(record, step, world);
 	put_sas(record, step, world);
 	world_forget(world);
 }

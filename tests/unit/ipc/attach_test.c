@@ -507,7 +507,7 @@ static void every_wrong_header_field_is_refused(void **state)
 				       at < offsetof(struct region_header, limits));
 		if (at >= ranged_from && at < ranged_to) // any value in range will do
 			continue;
-		if (at >= offsetof(struct region_header, policy_hits) + sizeof(struct region_span))
+		if (at >= offsetof(struct region_header, policy_lines) + sizeof(struct region_span))
 			break; // padding
 		for (unsigned bit = 0; bit < 8; bit++) {
 			bad = good;

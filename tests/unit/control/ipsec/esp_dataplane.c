@@ -64,6 +64,7 @@ void esp_dataplane_session(struct esp_dataplane *dataplane, struct attachment *a
 	attachment->sa_notes = (void *)rebase(attachment, r, r->sa_notes);
 	attachment->sa_windows = (void *)rebase(attachment, r, r->sa_windows);
 	attachment->policy_hits = (void *)rebase(attachment, r, r->policy_hits);
+	attachment->policy_lines = (void *)rebase(attachment, r, r->policy_lines);
 	if (ring_attach_producer(&attachment->command, rebase(attachment, r, r->command.shared),
 		    ring_size(l->command_slots, sizeof(struct command)), l->command_slots,
 		    sizeof(struct command)) ||

@@ -25,12 +25,16 @@ static void dataplane_killed_resumes(void **state)
 		dataplane->region.sa_windows[in * words + i] = 0xabcd0000u + i;
 	detach();
 	dataplane->region.sa_outbound[out].sequence = 1234599; /* a last burst */
+	dataplane->region.sa_outbound[out].policy_hits = 7;    /* a policy's, not the SA's */
+	dataplane->region.sa_outbound[out].policy_slot = 3;
 	esp_dataplane_kill(dataplane);
 	esp_dataplane_start(dataplane, 256);
 	attach();
 	assert_int_equal(dataplane->refused, 0);
 	assert_int_equal(dataplane->region.sa_outbound[out].sequence, 1234599);
 	assert_int_equal(dataplane->region.sa_outbound[out].bytes, 99);
+	assert_int_equal(dataplane->region.sa_outbound[out].policy_hits, 0);
+	assert_int_equal(dataplane->region.sa_outbound[out].policy_slot, 0);
 	assert_int_equal(dataplane->region.sa_inbound[in].highest, 777);
 	for (uint32_t i = 0; i < words; i++)
 		assert_int_equal(dataplane->region.sa_windows[in * words + i], 0xabcd0000u + i);
