@@ -33,7 +33,7 @@ def sa(direction=IN, id=1, spi=SPI, key=KEY, **more):
 
 
 def add(g):
-    case, less, fresh, Case = g.case, g.less, g.fresh, g.Case
+    case, less, fresh = g.case, g.less, g.fresh
     vectors = json.load(open(os.path.join(os.path.dirname(__file__), "../vectors/esp_vectors.json")))
     by_name = {v["name"]: v for v in vectors}
 
@@ -154,10 +154,10 @@ def add(g):
                                   ("bad-inner-length", "ipsec_inner_malformed", 0), ("bad-inner-source", "ipsec_selector_mismatch", 1),
                                   ("bad-inner-dest", "ipsec_selector_mismatch", 1), ("ecn-inner-notect-outer-ce", "ipsec_ecn_ce_not_ect", 0)):
         v = by_name[name]  # BAD-13..19, BAD-27: authentic, so the window moves
-        c = bad(name, reason, audited, highest=v["seq"], packets=1, refused=1, used=1).count(esp_decrypted=1)
+        c = bad(name, reason, audited, highest=v["seq"], packets=1, used=1).count(esp_decrypted=1)
         if name.startswith("ecn"):
             c.count(ecn_anomalies=1)
-    bad("gcm128-dummy", "ipsec_dummy", highest=by_name["gcm128-dummy"]["seq"], packets=1, used=1, refused=0).count(esp_decrypted=1)  # BAD-16
+    bad("gcm128-dummy", "ipsec_dummy", highest=by_name["gcm128-dummy"]["seq"], packets=1, used=1).count(esp_decrypted=1)  # BAD-16
 
     # ---- the rest of section 18, with Scapy's ESP as the peer ----
     peer = {}
@@ -494,7 +494,7 @@ def add(g):
     def ike_message(responder, src=PEER, port=500):
         return fresh(IP(src=src, dst=US) / UDP(sport=500, dport=port) / Raw((bytes(4) if port == 4500 else b"") + b"initiate" + responder + bytes(12)))
 
-    begin, goes_on = ike_message(bytes(8)), ike_message(b"answered")
+    goes_on = ike_message(b"answered")
     c = case("esp-ike-limit", links(sa()), "AUD-12: those of one neighbourhood").many(0, goes_on, 25)
     to_kernel(c, *[goes_on] * 20).drop("ipsec_punt_limit", 5)
     elsewhere_ike = ike_message(b"answered", "203.0.113.9", 4500)
@@ -565,7 +565,6 @@ def add(g):
     raw = bytes(less(open_))
     c = case("esp-out-fragment-before", protect(sa(flags=DF_SET, **out_sa)), "MTU-03: each fragment its own ESP packet").ip(
         2, *[open_[IP]]).count(created=1, fragments_made=2, esp_encrypted=2)
-    half = less(open_)
     f1 = IP(src=SERVER, dst=CLIENT, ttl=62, flags="MF", proto=17) / Raw(raw[20:20 + 1424])
     f2 = IP(src=SERVER, dst=CLIENT, ttl=62, frag=178, proto=17) / Raw(raw[20 + 1424:])
     c.out(0, ours(fresh(f1), 1, 1), ours(fresh(f2), 2, 1))

@@ -41,7 +41,6 @@ def add(g):
                 {"neighbor": {"address": SERVER, "port": 2, "mac": 5}}, {"neighbor": {"address": HOST6, "port": 2, "mac": 5}}, *more]
 
     rest = [policy(8, OUT, BYPASS, order=99), policy(9, IN, BYPASS, order=99)]
-    six_rest = [policy(10, OUT, BYPASS, local="::/0", remote="::/0", order=99), policy(11, IN, BYPASS, local="::/0", remote="::/0", order=99)]
 
     def protect(*more, **selector):
         return links(*more, *rest, policy(1, OUT, PROTECT, local="192.0.2.128/25", remote=CLIENT + "/32", sa=1, **selector))
@@ -149,7 +148,7 @@ def add(g):
     quoted = fresh(IP(src=SERVER, dst=CLIENT) / UDP(sport=6000, dport=5000) / Raw(b"x" * 8))
     error = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(quoted)))
     c = case("esp-icmp-of-another", links(sa()), "ESP-IN-06: a peer with one address sends errors with that one too").ip(0, from_peer(error, 1))
-    rejected(c.count(esp_decrypted=1), "ipsec_selector_mismatch").sa(IN, refused=1)
+    rejected(c.count(esp_decrypted=1), "ipsec_selector_mismatch").sa(IN, packets=1)
     head = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9) / Raw(bytes(2)))
     rest_sum = (0xffff - head[UDP].chksum) & 0xffff
     head = fresh(IP(src=PEER, dst=US, id=9) / UDP(sport=7, dport=9) / Raw((0xffff - rest_sum).to_bytes(2, "big")))
