@@ -50,7 +50,7 @@ static inline bool esp_in_is_far_from_limits(const struct esp_in *lane, const st
 		.packets =
 			atomic_load_explicit(&a->state->packets, memory_order_relaxed) + BURST_SIZE,
 		.bytes = atomic_load_explicit(&a->state->bytes, memory_order_relaxed) +
-			 BURST_SIZE * UINT16_MAX,
+			 (uint64_t)BURST_SIZE * UINT16_MAX,
 		.now_tsc = lane->worker->now_tsc};
 
 	return !sa_watch_passed(&a->work.sa->watch, &use);

@@ -124,7 +124,7 @@ static __attribute__((noinline)) void tunnels_find(
 static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 {
 	const struct lane_burst *burst = lane->burst;
-	be32 before = 0; /* no packet's */
+	uint64_t before = UINT64_MAX; /* no packet's */
 
 	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
 		struct esp_out_work *w = &lane->works[lane->count++];
@@ -139,7 +139,7 @@ static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 		w->inside = NULL;
 		near = vicinity_part_v4(lane->near, ip->dst_addr);
 		if (unlikely(near & VICINITY_HOME) && tunnel_want(lane, w, near)) {
-			before = 0;
+			before = UINT64_MAX;
 			continue;
 		}
 		w->hash =
