@@ -20,6 +20,7 @@ import network as net
 
 HEADER = struct.Struct("!QQ")
 QUIET_S = 3
+IN_FLIGHT_NS = 60_000_000
 
 
 class Part(multiprocessing.Process):
@@ -119,8 +120,8 @@ class StreamSender(Part):
 class Stream:
 	"""One direction of numbered datagrams."""
 
-	def __init__(self, network, name, source_ns, source, destination_ns, destination, port, interval=0.002):
-		self.name = name
+	def __init__(self, network, name, source_ns, source, destination_ns, destination, port, interval=0.004):
+		self.name, self.network, self.ends, self.no_room = name, network, (source_ns, destination_ns), 0
 		self.receiver = StreamReceiver(network, destination_ns, port)
 		self.sender = StreamSender(network, source_ns, source, destination, port, interval)
 
@@ -138,11 +139,21 @@ class Stream:
 		self.refused = sent.get("refused", 0)
 		self.arrived = {int(k): v for k, v in received.get("arrived", {}).items()}
 		self.duplicates = received.get("duplicates", 0)
+		self.no_room = self.dropped_by_hosts()
 		return self
 
-	def slowest_ns(self, at):
-		"""The longest way of a packet that was sent within the second before: on a busy machine much is on its way at any time."""
-		return max((self.arrived[n] - sent for n, sent in enumerate(self.sent) if at - 10 ** 9 <= sent < at and n in self.arrived), default=0)
+	def dropped_by_hosts(self):
+		"""What the hosts' own kernels had no room for: a TUN device's queue on the way out, a UDP socket's on the way in. A program that
+		encrypts there and does not run for a while loses packets which the gateway never saw, or has sent."""
+		links = json.loads(self.network.exec(self.ends[0], "ip", "-j", "-d", "-s", "link", "show", "type", "tun") or "[]")
+		rows = [line.split() for line in self.network.exec(self.ends[1], "cat", "/proc/net/snmp").splitlines() if line.startswith("Udp:")]
+		return sum(link["stats64"]["tx"]["dropped"] for link in links if link) + int(dict(zip(*rows))["RcvbufErrors"])
+
+	def on_its_way(self, at):
+		"""The time since which, at a moment, what was sent was still on its way: 60 ms on an idle machine; on a busy one all that was sent
+		behind the last one that arrived, within a second."""
+		last = max((sent for n, sent in enumerate(self.sent) if sent < at and n in self.arrived), default=0)
+		return min(at - IN_FLIGHT_NS, max(last + 1, at - 10 ** 9))
 
 	def lost(self, start=0, end=1 << 63):
 		"""Sequence numbers sent in [start, end) that never arrived."""
