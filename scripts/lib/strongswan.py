@@ -67,6 +67,8 @@ def parse(text):
 		events += [value for key, value in stack[0].items() if key == "event"]
 	return events
 
+TIMEOUT_MS = 1000  # of the plugin's calls, 150 unless said: a busy machine may keep control from answering for so long
+
 
 class Charon:
 	"""One charon. `connections`, `pools`, `secrets`, `authorities`: bodies of swanctl.conf's sections."""
@@ -90,7 +92,7 @@ class Charon:
 	def write(self):
 		homeport = self.kernel_settings
 		if not homeport and self.kernel == "homeport":
-			homeport = f"kernel-homeport {{\n      socket = {self.keying_socket}\n    }}"
+			homeport = f"kernel-homeport {{\n      socket = {self.keying_socket}\n      timeout = {TIMEOUT_MS}\n    }}"
 		with open(self.path("strongswan.conf"), "w") as file:
 			file.write(f"""charon {{
   load = {PLUGINS} {self.plugins} {self.kernel and "kernel-" + self.kernel} kernel-netlink socket-default vici

@@ -60,7 +60,7 @@ def test_a_new_mapping_is_not_followed_when_so_set(b):  # NAT-11
 class Refused(bed.Road):
 	def __init__(self, build):
 		super().__init__(build)
-		self.server.kernel_settings = f"kernel-homeport {{\n      socket = {self.server.keying_socket}\n      ignore_mappings = other, rw\n    }}"
+		self.server.kernel_settings = f"kernel-homeport {{\n      socket = {self.server.keying_socket}\n      timeout = 1000\n      ignore_mappings = other, rw\n    }}"
 		self.server.connections += bed.connection("fixed", bed.GATEWAY, None, bed.child("fixed", "10.1.0.0/16", "10.9.77.0/24"),
 			"auth = psk\nid = gw.example", "auth = psk\nid = *.fixed")
 		self.network.ip("client", f"addr add {FIXED} dev lo")
