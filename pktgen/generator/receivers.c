@@ -3,12 +3,10 @@
 #include "pktgen/generator/neighbor.h"
 
 #include <errno.h>
-#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +19,6 @@ struct receive_lcore {
 	struct tally tally;
 	struct rte_ring *mail; /* messages for the main lcore, as mbufs */
 	_Atomic uint64_t frames;
-	_Atomic bool paused;
 	unsigned lcore;
 } __attribute__((aligned(64)));
 
@@ -67,17 +64,10 @@ static unsigned mail_read(struct receivers *receivers, struct receive_lcore *fro
 static int work(void *argument)
 {
 	struct receive_lcore *own = argument;
-	const struct receivers *all = own->all;
+	struct gate *gate = &own->all->gate;
 	uint32_t sleep_us = own->receiver.population->profile->sleep_us;
 
-	while (!all->quit) {
-		if (all->pause) {
-			own->paused = true;
-			while (all->pause && !all->quit)
-				sched_yield();
-			own->paused = false;
-			continue;
-		}
+	while (gate_pass(gate)) {
 		unsigned count = receive_poll(&own->receiver);
 		if (count)
 			own->frames += count;
@@ -85,14 +75,6 @@ static int work(void *argument)
 			rte_delay_us_sleep(sleep_us);
 	}
 	return 0;
-}
-
-static void hold(struct receivers *receivers, bool pause)
-{
-	receivers->pause = pause;
-	for (unsigned i = 0; pause && i < receivers->count; i++)
-		while (!receivers->lcores[i].paused)
-			sched_yield();
 }
 
 static int lcore_open(struct receivers *receivers, unsigned index, unsigned lcore, char *error)
@@ -149,7 +131,7 @@ int receivers_open(struct receivers *receivers, char *error)
 
 void receivers_close(struct receivers *receivers)
 {
-	receivers->quit = true;
+	gate_end(&receivers->gate);
 	for (unsigned i = 0; i < receivers->count; i++) {
 		struct receive_lcore *lcore = &receivers->lcores[i];
 		rte_eal_wait_lcore(lcore->lcore);
@@ -172,7 +154,7 @@ static void collect(struct receivers *receivers)
 
 void receivers_begin(struct receivers *receivers, uint64_t begin, struct tally *tally, bool forget)
 {
-	hold(receivers, true);
+	gate_close(&receivers->gate, receivers->count);
 	if (receivers->own.tally)
 		collect(receivers);
 	if (forget)
@@ -180,14 +162,14 @@ void receivers_begin(struct receivers *receivers, uint64_t begin, struct tally *
 	receive_begin(&receivers->own, begin, tally);
 	for (unsigned i = 0; i < receivers->count; i++)
 		receivers->lcores[i].receiver.begin = begin;
-	hold(receivers, false);
+	gate_open(&receivers->gate);
 }
 
 void receivers_collect(struct receivers *receivers)
 {
-	hold(receivers, true);
+	gate_close(&receivers->gate, receivers->count);
 	collect(receivers);
-	hold(receivers, false);
+	gate_open(&receivers->gate);
 }
 
 unsigned receivers_poll(struct receivers *receivers)

@@ -12,9 +12,8 @@
 #ifndef PKTGEN_GENERATOR_RECEIVERS_H
 #define PKTGEN_GENERATOR_RECEIVERS_H
 
+#include "pktgen/generator/gate.h"
 #include "pktgen/generator/receive.h"
-
-#include <stdatomic.h>
 
 struct receive_lcore;
 
@@ -23,7 +22,7 @@ struct receivers {
 	struct rte_mempool *pool;
 	struct receive_lcore *lcores;
 	unsigned count; /* of further lcores; 0: the main one receives */
-	_Atomic bool pause, quit;
+	struct gate gate;
 	uint64_t seen; /* frames of the further lcores that receivers_poll has told about */
 };
 

@@ -1,13 +1,9 @@
 #include "pktgen/generator/senders.h"
 
 #include <errno.h>
-#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <sched.h>
 #include <stdlib.h>
-
-#define REST_US 100
 
 struct send_lcore {
 	struct senders *all;
@@ -17,7 +13,7 @@ struct send_lcore {
 	/* for the main lcore: */
 	_Atomic uint64_t built, sent;
 	_Atomic uint64_t turns; /* after which nothing waited for a port */
-	_Atomic bool flushed, paused;
+	_Atomic bool flushed;
 } __attribute__((aligned(64)));
 
 static void publish(struct send_lcore *own, unsigned sent)
@@ -35,14 +31,7 @@ static int work(void *argument)
 	struct senders *all = own->all;
 	uint32_t sleep_us = own->transmitter.population->profile->sleep_us;
 
-	while (!all->quit) {
-		if (all->pause) {
-			own->paused = true;
-			while (all->pause && !all->quit)
-				rte_delay_us_sleep(REST_US);
-			own->paused = false;
-			continue;
-		}
+	while (gate_pass(&all->gate)) {
 		uint64_t before = own->transmitter.built;
 		unsigned sent = transmit_poll(&own->transmitter, rte_rdtsc());
 		publish(own, sent);
@@ -50,14 +39,6 @@ static int work(void *argument)
 			rte_delay_us_sleep(sleep_us);
 	}
 	return 0;
-}
-
-static void hold(struct senders *senders, bool pause)
-{
-	senders->pause = pause;
-	for (unsigned i = 0; pause && i < senders->count; i++)
-		while (!senders->lcores[i].paused)
-			sched_yield();
 }
 
 static int lcore_open(struct senders *senders, unsigned lcore, char *error)
@@ -89,7 +70,7 @@ static int lcores_open(struct senders *senders, unsigned wanted, char *error)
 	if (!senders->lcores)
 		return -ENOMEM;
 	memset(senders->lcores, 0, wanted * sizeof(*senders->lcores));
-	senders->pause = true;
+	senders->gate.closed = true;
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
 		if (senders->count == wanted)
@@ -99,7 +80,7 @@ static int lcores_open(struct senders *senders, unsigned wanted, char *error)
 			return result;
 		rte_eal_remote_launch(work, &senders->lcores[senders->count - 1], lcore);
 	}
-	hold(senders, true);
+	gate_close(&senders->gate, senders->count);
 	return 0;
 }
 
@@ -137,7 +118,7 @@ void senders_close(struct senders *senders)
 {
 	if (!senders->sequences)
 		return;
-	senders->quit = true;
+	gate_end(&senders->gate);
 	for (unsigned i = 0; i < senders->count; i++) {
 		rte_eal_wait_lcore(senders->lcores[i].lcore);
 		transmit_fini(&senders->lcores[i].transmitter);
@@ -161,25 +142,25 @@ void senders_begin(
 		transmit_begin(&lcore->transmitter, start, rate, limit, &lcore->tally);
 		lcore->built = lcore->sent = 0;
 	}
-	hold(senders, false);
+	gate_open(&senders->gate);
 }
 
 void senders_stop(struct senders *senders)
 {
-	bool paused = senders->pause;
+	bool closed = senders->gate.closed;
 
 	transmit_stop(&senders->own);
-	if (paused)
+	if (closed)
 		return;
-	hold(senders, true);
+	gate_close(&senders->gate, senders->count);
 	for (unsigned i = 0; i < senders->count; i++)
 		transmit_stop(&senders->lcores[i].transmitter);
-	hold(senders, false);
+	gate_open(&senders->gate);
 }
 
 uint64_t senders_end(struct senders *senders)
 {
-	hold(senders, true);
+	gate_close(&senders->gate, senders->count);
 	uint64_t lost = transmit_flush(&senders->own);
 	for (unsigned i = 0; i < senders->count; i++) {
 		struct send_lcore *lcore = &senders->lcores[i];

@@ -13,6 +13,7 @@
 #ifndef PKTGEN_GENERATOR_SENDERS_H
 #define PKTGEN_GENERATOR_SENDERS_H
 
+#include "pktgen/generator/gate.h"
 #include "pktgen/generator/transmit.h"
 
 struct send_lcore;
@@ -25,7 +26,7 @@ struct senders {
 	uint32_t *begun;     /* the same when the trial began */
 	uint64_t seen;       /* packets of the further lcores that senders_poll has told about */
 	uint64_t turns;      /* as of a further lcore */
-	_Atomic bool pause, quit;
+	struct gate gate;    /* of the further lcores */
 };
 
 /* 0, -ENOMEM, or -ENOTSUP with a sentence in `error`, LIBRARY_ERROR_SIZE octets. The caller fills
