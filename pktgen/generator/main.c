@@ -7,7 +7,7 @@
  *   security     keys and numbers of the nodes' ESP                          security.c
  *   schedule     whose packet is next        pace      when                  frame   what it is
  *   senders, receivers   on which lcores
- *   transmit     a burst out                 receive   a burst in: inspect, decrypt, judge
+ *   transmit     a burst out                 receive   a burst in: inspect, decrypt, expect
  *   trial        both for a while            search    at which rate
  *   report       what came of it, as JSON
  *

@@ -6,6 +6,7 @@
 #include "lib/wire/ethernet.h"
 #include "lib/wire/ipv4.h"
 #include "lib/wire/udp.h"
+#include "pktgen/generator/expect.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -14,8 +15,6 @@
 
 #define BURST    32
 #define TAIL_MAX 257 /* the longest padding and its trailer */
-#define UDP_ESP  4500
-#define UDP_MIP  434
 
 struct opening { /* ESP that waits for decryption */
 	struct inspected what;
@@ -68,106 +67,6 @@ static void other(struct receiver *r, enum tally_other which)
 	r->tally->others[which]++;
 }
 
-/* ---- what the headers should have been ---- */
-
-static unsigned layers_expected(const struct receiver *r, const struct population_flow *flow)
-{
-	static const uint8_t layers[] = {
-		[PROFILE_PLAIN] = 0,
-		[PROFILE_IPIP] = INSPECT_LAYER_IPIP,
-		[PROFILE_GRE] = INSPECT_LAYER_GRE,
-		[PROFILE_MINIMAL] = INSPECT_LAYER_MINIMAL,
-		[PROFILE_MIP_UDP] = INSPECT_LAYER_MIP_UDP,
-		[PROFILE_ESP] = 0,
-	};
-	const struct profile_group *settings = flow->group->settings;
-
-	/* The access side is the encapsulated one; in loopback "up" comes back from there. */
-	if (flow->up != r->population->profile->loopback)
-		return 0;
-	return layers[settings->encapsulation] | (settings->secured ? INSPECT_LAYER_ESP : 0u) |
-	       (settings->security.encap ? INSPECT_LAYER_UDP : 0u);
-}
-
-static unsigned port_expected(const struct receiver *r, const struct population_flow *flow)
-{
-	const struct profile_group *settings = flow->group->settings;
-
-	return flow->up == r->population->profile->loopback ? settings->access_port
-							    : settings->core_port;
-}
-
-static bool inner_is_right(const struct population_flow *flow, const struct inspect_end *inner)
-{
-	const struct profile_group *settings = flow->group->settings;
-	struct ip_address node = population_node_address(flow->group, flow->node);
-	struct ip_address correspondent = population_correspondent(flow->group, flow->node);
-
-	if (!flow->up)
-		return ip_address_equal(&inner->source, &correspondent) &&
-		       ip_address_equal(&inner->destination, &node) &&
-		       inner->source_port == settings->correspondent_udp_port &&
-		       inner->destination_port == settings->node_udp_port;
-	return ip_address_equal(&inner->source, &node) &&
-	       ip_address_equal(&inner->destination, &correspondent) &&
-	       inner->source_port == settings->node_udp_port &&
-	       inner->destination_port == settings->correspondent_udp_port;
-}
-
-/* Between the agent and the node's address; with UDP, between their ports. */
-static bool end_is_right(const struct population_flow *flow, const struct inspect_end *end,
-	const struct ip_address *node, uint16_t node_port, uint16_t agent_port)
-{
-	const struct ip_address *agent = &flow->group->settings->agent;
-
-	if (flow->up) /* loopback */
-		return ip_address_equal(&end->source, node) &&
-		       ip_address_equal(&end->destination, agent) &&
-		       end->source_port == node_port && end->destination_port == agent_port;
-	return ip_address_equal(&end->source, agent) && ip_address_equal(&end->destination, node) &&
-	       end->source_port == agent_port && end->destination_port == node_port;
-}
-
-/* Is this where the node is with its place and mapping? Around ESP, and Mobile IP's tunnel. */
-static bool outer_is_at(const struct population_flow *flow, const struct inspected *what,
-	uint8_t place, uint8_t mapping)
-{
-	const struct profile_group *settings = flow->group->settings;
-	struct ip_address care_of = population_care_of(flow->group, flow->node, place);
-	struct ip_address end = population_tunnel_end(flow->group, flow->node, place);
-	bool mip_udp = settings->encapsulation == PROFILE_MIP_UDP;
-	bool encap = settings->security.encap;
-
-	if (settings->secured &&
-		!end_is_right(flow, &what->outer, &care_of,
-			encap ? population_nat_port(flow->group, flow->node, mapping) : 0,
-			encap ? UDP_ESP : 0))
-		return false;
-	return !profile_is_mobile_ip(settings) ||
-	       end_is_right(flow, &what->tunnel, &end,
-		       mip_udp ? population_mip_port(flow->group, flow->node, mapping) : 0,
-		       mip_udp ? UDP_MIP : 0);
-}
-
-static bool outer_is_right(
-	struct receiver *r, const struct population_flow *flow, const struct inspected *what)
-{
-	const struct population_node *state = &flow->group->nodes[flow->node];
-
-	if (outer_is_at(flow, what, state->place, state->mapping))
-		return true;
-	if (!state->moved)
-		return false;
-	for (unsigned old = 1; old < 4; old++) {
-		if (outer_is_at(
-			    flow, what, state->place ^ (old & 1), state->mapping ^ (old >> 1))) {
-			other(r, TALLY_OLD_MAPPING);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* ---- a packet with a signature ---- */
 
 static void data_count(struct receiver *r, const struct population_flow *flow,
@@ -205,20 +104,30 @@ static void data_count(struct receiver *r, const struct population_flow *flow,
 static void data_judge(
 	struct receiver *r, unsigned port, uint64_t now, const struct inspected *what)
 {
+	static const uint8_t faults[] = {
+		[EXPECT_PORT] = TALLY_PORT,
+		[EXPECT_ENCAPSULATION] = TALLY_ENCAPSULATION,
+		[EXPECT_INNER] = TALLY_INNER,
+		[EXPECT_OUTER] = TALLY_OUTER,
+	};
 	struct population_flow flow;
 
-	if (!population_flow_find(r->population, what->signature.flow, &flow))
+	if (!population_flow_find(r->population, what->signature.flow, &flow)) {
 		fault(r, TALLY_FLOW);
-	else if (port != port_expected(r, &flow))
-		fault(r, TALLY_PORT);
-	else if (what->layers != layers_expected(r, &flow))
-		fault(r, TALLY_ENCAPSULATION);
-	else if (!inner_is_right(&flow, &what->inner))
-		fault(r, TALLY_INNER);
-	else if (what->layers && !outer_is_right(r, &flow, what))
-		fault(r, TALLY_OUTER);
-	else
+		return;
+	}
+	enum expect_verdict verdict = expect_judge(r->population, &flow, port, what);
+	switch (verdict) {
+	case EXPECT_OLD:
+		other(r, TALLY_OLD_MAPPING);
+		/* fall through */
+	case EXPECT_RIGHT:
 		data_count(r, &flow, what, now);
+		break;
+	default:
+		fault(r, (enum tally_fault)faults[verdict]);
+		break;
+	}
 }
 
 /* ---- ESP ---- */
