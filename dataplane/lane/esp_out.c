@@ -88,7 +88,6 @@ static __attribute__((noinline)) bool tunnel_want(
 	tunnelled->hashes[tunnelled->count] = binding_table_ask_v4(
 		tunnelled->burst.bindings, tunnelled->burst.vrf, inside->ip->dst_addr);
 	tunnelled->of[tunnelled->count++] = (uint8_t)(w - lane->works);
-	w->inside = inside;
 	return true;
 }
 
@@ -99,6 +98,8 @@ static __attribute__((noinline)) void tunnels_find(
 {
 	const struct forward_burst *burst = &lane->tunnelled.burst;
 
+	for (unsigned i = 0; i < lane->count; i++)
+		lane->works[i].inside = NULL;
 	for (unsigned i = 0; i < lane->tunnelled.count; i++)
 		lane->tunnelled.works[i].tunnel =
 			binding_table_candidate(burst->bindings, lane->tunnelled.hashes[i]);
@@ -108,6 +109,7 @@ static __attribute__((noinline)) void tunnels_find(
 		const struct tunnel *t =
 			forward_tunnel(burst, inside->tunnel, inside->ip->dst_addr);
 
+		w->inside = inside;
 		inside->tunnel = t;
 		if (t != NULL && mip_out_check(burst, inside, &w->destination)) {
 			memcpy(&w->source, t->outer + offsetof(struct rte_ipv4_hdr, src_addr),
@@ -124,34 +126,37 @@ static __attribute__((noinline)) void tunnels_find(
 static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 {
 	const struct lane_burst *burst = lane->burst;
+	const uint8_t *parts = lane->near;
+	struct esp_out_work *w = lane->works;
 	uint64_t before = UINT64_MAX; /* no packet's */
 
-	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1) {
-		struct esp_out_work *w = &lane->works[lane->count++];
+	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1, w++) {
 		const struct rte_ipv4_hdr *ip;
 		unsigned near;
+		be32 destination;
 
 		w->index = (uint8_t)__builtin_ctzll(bits);
 		w->frame = burst->frames[w->index];
 		ip = lane_ip(w->frame);
+		destination = ip->dst_addr;
 		w->source = ip->src_addr;
-		w->destination = ip->dst_addr;
-		w->inside = NULL;
-		near = vicinity_part_v4(lane->near, ip->dst_addr);
+		w->destination = destination;
+		near = vicinity_part_v4(parts, destination);
 		if (unlikely(near & VICINITY_HOME) && tunnel_want(lane, w, near)) {
 			before = UINT64_MAX;
 			continue;
 		}
-		w->hash =
-			ip->dst_addr == before ? w[-1].hash : policy_host_hash(hosts, ip->dst_addr);
-		before = ip->dst_addr;
+		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
+		before = destination;
 	}
+	lane->count = (unsigned)(w - lane->works);
 	if (unlikely(lane->tunnelled.count > 0))
 		tunnels_find(lane, hosts);
 	for (unsigned i = 0; i < lane->count; i++) {
-		struct esp_out_work *w = &lane->works[i];
-		w->policy = i > 0 && w->hash == w[-1].hash ? w[-1].policy
-							   : policy_host_entry(hosts, w->hash);
+		struct esp_out_work *work = &lane->works[i];
+		work->policy = i > 0 && work->hash == work[-1].hash
+				       ? work[-1].policy
+				       : policy_host_entry(hosts, work->hash);
 	}
 }
 
@@ -185,7 +190,7 @@ static void policies_judge(struct esp_out *lane, const struct policy_hosts *host
 /* ---- check ---- */
 
 /* The way to the peer, when it is the lane's. */
-static inline bool has_way(struct esp_out *lane, struct esp_out_work *w)
+static __rte_always_inline bool has_way(struct esp_out *lane, struct esp_out_work *w)
 {
 	struct lane_burst *burst = lane->burst;
 	uint64_t way = atomic_load_explicit(&sa_lane_of(w->sa)->way, memory_order_relaxed);
@@ -211,7 +216,7 @@ static __attribute__((noinline)) const struct sa_outbound *sa_find_anew(
 }
 
 /* What is the same for all packets of one policy in a burst. `before`: the last one taken. */
-static inline bool is_open_for(
+static __rte_always_inline bool is_open_for(
 	struct esp_out *lane, struct esp_out_work *w, const struct esp_out_work *before)
 {
 	struct policy_entry *policy = w->policy;
@@ -250,8 +255,8 @@ static inline bool is_open_for(
 	return has_way(lane, w);
 }
 
-static inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
-	const struct esp_out_work *before, uint32_t asked)
+static __rte_always_inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
+	const struct esp_out_work *before, uint32_t asked, bool tunnels)
 {
 	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
 	uint32_t head, tail, length = rte_be_to_cpu_16(ip->total_length), added = 0;
@@ -264,7 +269,7 @@ static inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
 			VICINITY_HOME)
 			return false;
 	}
-	if (unlikely(w->inside != NULL)) {
+	if (tunnels && w->inside != NULL) {
 		added = w->inside->added;
 		if (w->mtu < TUNNELLED_MTU_LEAST || !mip_out_fits(w->inside, (uint16_t)w->mtu))
 			return false;
@@ -285,8 +290,9 @@ static inline bool is_direct(const struct suite *suite)
 	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
 }
 
-/* Those that go, in order; what is left is left with all of its flow behind it. */
-static void check_all(struct esp_out *lane)
+/* Those that go, in order; what is left is left with all of its flow behind it. There are two of
+ * it, and of seal_all: a burst without `tunnels` is not asked for them packet by packet. */
+static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
 {
 	struct lane_burst *burst = lane->burst;
 	uint32_t asked = tables_agent_flags(lane->worker->tables) &
@@ -303,7 +309,7 @@ static void check_all(struct esp_out *lane)
 		for (; unlikely((others & (place - 1)) != 0); others &= others - 1)
 			lane_leave(&left, burst->frames[__builtin_ctzll(others)]);
 		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr)) ||
-			unlikely(!is_straight(lane, w, before, asked))) {
+			unlikely(!is_straight(lane, w, before, asked, tunnels))) {
 			lane_leave(&left, w->frame);
 			continue;
 		}
@@ -357,7 +363,10 @@ void esp_out_lane(struct lane_burst *burst)
 	hosts = policy_hosts_begin(lane.policies, burst->from->vrf);
 	works_begin(&lane, &hosts);
 	policies_judge(&lane, &hosts);
-	check_all(&lane);
+	if (likely(lane.tunnelled.count == 0))
+		check_all(&lane, false);
+	else
+		check_all(&lane, true);
 	if (lane.count == 0)
 		return;
 	worker->lane_taken[LANE_ESP_OUT] += lane.count;

@@ -14,15 +14,17 @@
  * The outer IPv4 header around a packet of `inner`. Its first eight octets are all that changes
  * from packet to packet: one word, whose halves are added to what the SA has summed of the rest.
  */
-static inline void outer_write(const struct worker *worker, const struct esp_out_work *w,
-	uint8_t *outer, const struct rte_ipv4_hdr *inner, uint16_t length)
+static __rte_always_inline void outer_write(const struct worker *worker,
+	const struct esp_out_work *w, uint8_t *outer, const struct rte_ipv4_hdr *inner,
+	uint16_t length, bool tunnels)
 {
 	const struct sa_outbound *sa = w->sa;
 	const struct rte_ipv4_hdr *template = (const void *)sa->header;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)outer;
 	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
 		  (inner->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG) &&
-			  (!(sa->flags & SA_DF_CLEAR) || w->inside != NULL)); /* HA4-MTU-17 */
+			  (!(sa->flags & SA_DF_CLEAR) ||
+				  (tunnels && w->inside != NULL))); /* HA4-MTU-17 */
 	uint64_t word = ipv4_first_word(outer_esp_tos(sa, inner->type_of_service), length,
 		df ? 0 : outer_identification(worker, template->dst_addr), /* TUN-07 */
 		df ? RTE_IPV4_HDR_DF_FLAG : 0);
@@ -42,14 +44,14 @@ static inline void outer_write(const struct worker *worker, const struct esp_out
 }
 
 /* The packet that the SA protects: forwarded, inside its tunnel if it has one. */
-static inline struct rte_ipv4_hdr *packet_begin(
-	const struct esp_out *lane, const struct esp_out_work *w)
+static __rte_always_inline struct rte_ipv4_hdr *packet_begin(
+	const struct esp_out *lane, const struct esp_out_work *w, bool tunnels)
 {
 	struct rte_ipv4_hdr *ip = lane_ip(w->frame);
 	uint8_t *outer;
 
 	ipv4_ttl_decrement(ip);
-	if (likely(w->inside == NULL))
+	if (!tunnels || w->inside == NULL)
 		return ip;
 	lane->worker->counters->encapsulated++;
 	lane->worker->lane_taken[LANE_MIP_OUT]++;
@@ -59,14 +61,15 @@ static inline struct rte_ipv4_hdr *packet_begin(
 }
 
 /* Headers before the packet, trailer behind it. */
-static inline void seal(const struct esp_out *lane, struct esp_out_work *w)
+static __rte_always_inline void seal(
+	const struct esp_out *lane, struct esp_out_work *w, bool tunnels)
 {
 	static const uint8_t padding[ESP_OUT_TAIL_ROOM] = {
 		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 	const struct worker *worker = lane->worker;
 	const struct sa_outbound *sa = w->sa;
 	const struct port *port = &worker->ports[w->neighbor->port];
-	struct rte_ipv4_hdr *inner = packet_begin(lane, w);
+	struct rte_ipv4_hdr *inner = packet_begin(lane, w, tunnels);
 	uint32_t added = sa->header_length + 4u + w->suite->iv_length;
 	uint8_t *outer = (uint8_t *)inner - added, *esp = outer + sa->header_length - 4;
 	uint8_t *end = (uint8_t *)inner + w->payload;
@@ -76,7 +79,7 @@ static inline void seal(const struct esp_out *lane, struct esp_out_work *w)
 	uint64_t iv = rte_cpu_to_be_64(w->number); /* before the cipher of any: gcm_direct_block */
 	be32 low = rte_cpu_to_be_32((uint32_t)w->number);
 
-	outer_write(worker, w, outer, inner, (uint16_t)length);
+	outer_write(worker, w, outer, inner, (uint16_t)length, tunnels);
 	memcpy(esp + 4, &low, sizeof(low));
 	if (likely(w->suite->iv_length != 0))
 		memcpy(esp + ESP_HEADER_LENGTH, &iv, sizeof(iv));
@@ -110,7 +113,7 @@ static inline void count_hits(const struct esp_out *lane, const struct policy_en
 
 /* A run of packets of one policy takes its numbers together. They are far from any end: all get
  * one. */
-static void seal_all(struct esp_out *lane)
+static __rte_always_inline void seal_all(struct esp_out *lane, bool tunnels)
 {
 	struct worker *worker = lane->worker;
 	const struct sa_table *sas = lane->sas;
@@ -131,7 +134,7 @@ static void seal_all(struct esp_out *lane)
 		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
 		for (unsigned k = 0; k < run; k++) {
 			w[k].number = number + k;
-			seal(lane, &w[k]);
+			seal(lane, &w[k], tunnels);
 		}
 	}
 }
@@ -196,7 +199,10 @@ static void encrypt(struct esp_out *lane)
 
 void esp_out_seal(struct esp_out *lane)
 {
-	seal_all(lane);
+	if (likely(lane->tunnelled.count == 0))
+		seal_all(lane, false);
+	else
+		seal_all(lane, true);
 	if (likely(lane->direct))
 		encrypt_direct(lane);
 	else

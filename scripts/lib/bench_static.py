@@ -30,8 +30,8 @@ def simple(program, entries, name):
 	return program, [str(entries), str(PACKETS)], {"BENCH_ONLY": name}, PACKETS
 
 
-def esp(name):
-	return "esp_bench", ["64", str(PIECES), name], {}, PIECES * PIECE * COUNTS
+def esp(name, counts=COUNTS):
+	return "esp_bench", ["64", str(PIECES), name], {}, PIECES * PIECE * counts
 
 
 PATHS = {
@@ -47,6 +47,8 @@ PATHS = {
 	"ESP in, AES-128-GCM, 1400 octets": esp("ESP in, AES-128-GCM, 1400 "),
 	"ESP out in UDP, AES-128-GCM, 64 octets": esp("ESP out in UDP, AES-128-GCM, 64 "),
 	"ESP in in UDP, AES-128-GCM, 64 octets": esp("ESP in in UDP, AES-128-GCM, 64 "),
+	"IP-in-IP in ESP out, AES-128-GCM, 64 octets": esp("IP-in-IP in ESP out, AES-128-GCM, 64 ", 1),
+	"IP-in-IP in ESP in, AES-128-GCM, 64 octets": esp("IP-in-IP in ESP in, AES-128-GCM, 64 ", 1),
 }
 
 
