@@ -14,7 +14,8 @@
 #define ENGINE_CHUNK 64
 /* Packets between the request for a key's lines and their use: 6 to 8 is best by measurement, less
  * comes too late, more than 16 gains nothing. */
-#define ENGINE_AHEAD 8
+#define ENGINE_AHEAD   8
+#define ENGINE_ICV_MAX 32
 /* The longest ESP packet: an IP packet's 65,535 octets, and room for the high half behind it. */
 #define ENGINE_BOUNCE_SIZE 65600
 
@@ -28,8 +29,8 @@ typedef uint64_t engine_block __attribute__((vector_size(16), aligned(1)));
 struct engine_slot {
 	_Alignas(64) uint8_t nonce[16];
 	uint8_t additional[16];
-	uint8_t received[32]; /* ICV of the packet, for decryption */
-	uint8_t computed[64]; /* the library's */
+	uint8_t received[ENGINE_ICV_MAX]; /* ICV of the packet, for decryption */
+	uint8_t computed[64];             /* the library's */
 };
 
 struct crypto_engine {
@@ -115,17 +116,38 @@ static inline const uint8_t *engine_additional(
 	return buffer;
 }
 
-/* ESP-ALG-22: over all octets, whatever they are. `length` is a multiple of four. */
-static inline uint8_t engine_icv_status(const void *computed, const void *received, uint32_t length)
+/* An ICV is 8 to 32 octets long: the first and the last eight, which may overlap, and of the long
+ * ones the sixteen behind the first. */
+static inline void engine_icv_copy(uint8_t *to, const uint8_t *from, uint32_t length)
 {
-	uint32_t difference = 0, a, b;
+	uint64_t words[4];
 
-	for (uint32_t at = 0; at < length; at += 4) {
-		memcpy(&a, (const uint8_t *)computed + at, 4);
-		memcpy(&b, (const uint8_t *)received + at, 4);
-		difference |= a ^ b;
+	memcpy(&words[0], from, 8);
+	memcpy(&words[1], from + length - 8, 8);
+	if (length > 16) {
+		memcpy(&words[2], from + 8, 16);
+		memcpy(to + 8, &words[2], 16);
 	}
-	__asm__("" : "+r"(difference)); /* the compiler may not leave the loop early */
+	memcpy(to, &words[0], 8);
+	memcpy(to + length - 8, &words[1], 8);
+}
+
+/* ESP-ALG-22: over all octets, whatever they are. */
+static inline uint8_t engine_icv_status(
+	const uint8_t *computed, const uint8_t *received, uint32_t length)
+{
+	uint64_t a[4] = {0}, b[4] = {0}, difference;
+
+	memcpy(&a[0], computed, 8);
+	memcpy(&b[0], received, 8);
+	memcpy(&a[1], computed + length - 8, 8);
+	memcpy(&b[1], received + length - 8, 8);
+	if (length > 16) {
+		memcpy(&a[2], computed + 8, 16);
+		memcpy(&b[2], received + 8, 16);
+	}
+	difference = (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]);
+	__asm__("" : "+r"(difference)); /* the compiler may not leave early */
 	return difference ? CRYPTO_BAD_ICV : CRYPTO_DONE;
 }
 

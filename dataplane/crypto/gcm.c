@@ -19,7 +19,7 @@ static inline void cipher_one(
 {
 	const struct suite *suite = operation->suite;
 	unsigned key = engine_key_index(suite);
-	uint8_t nonce[16], buffer[16], tag[16];
+	uint8_t nonce[16], buffer[16], tag[ENGINE_ICV_MAX];
 	uint8_t *text = engine_text(operation), *icv = text + operation->length;
 	uint64_t additional_length;
 	const uint8_t *additional = engine_additional(operation, buffer, &additional_length);
@@ -88,7 +88,7 @@ static inline void gmac_one(
 	struct crypto_engine *engine, struct crypto_operation *operation, bool encrypt)
 {
 	const struct suite *suite = operation->suite;
-	uint8_t nonce[16], computed[16];
+	uint8_t nonce[16], computed[ENGINE_ICV_MAX];
 	uint8_t *icv = engine_text(operation) + operation->length;
 	uint8_t *tag = encrypt ? icv : computed;
 
@@ -173,7 +173,7 @@ void gcm_decrypt_segments(struct crypto_engine *engine, struct crypto_operation 
 {
 	const struct suite *suite = operation->suite;
 	unsigned key = engine_key_index(suite);
-	uint8_t tag[16], icv[16];
+	uint8_t tag[ENGINE_ICV_MAX], icv[ENGINE_ICV_MAX];
 
 	segment_gather(operation, esp_codec_text_offset(suite) + operation->length, icv,
 		suite->icv_length);

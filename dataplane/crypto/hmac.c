@@ -42,8 +42,8 @@ static void encrypt_all(struct crypto_engine *engine, const struct suite *suite,
 		return;
 	for (unsigned i = 0; i < count; i++) {
 		struct crypto_operation *operation = engine->jobs[i].user_data;
-		memcpy(engine_text(operation) + operation->length, engine->slots[i].computed,
-			suite->icv_length);
+		engine_icv_copy(engine_text(operation) + operation->length,
+			engine->slots[i].computed, suite->icv_length);
 		operation->status = CRYPTO_DONE;
 	}
 }

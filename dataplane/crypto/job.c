@@ -15,7 +15,7 @@ static void complete(const IMB_JOB *job)
 		operation->status = engine_icv_status(slot->computed, slot->received, length);
 		return;
 	}
-	memcpy(engine_text(operation) + operation->length, slot->computed, length);
+	engine_icv_copy(engine_text(operation) + operation->length, slot->computed, length);
 	operation->status = CRYPTO_DONE;
 }
 

@@ -144,8 +144,7 @@ void job_fill(struct crypto_engine *engine, struct crypto_operation *operation,
 	job->user_data2 = slot;
 	set_cipher(engine, operation, slot, job, encrypt);
 	if (!encrypt)
-		memcpy(slot->received, engine_text(operation) + operation->length,
-			suite->icv_length);
+		engine_icv_copy(slot->received, job->dst + operation->length, suite->icv_length);
 	if (suite->flags & SUITE_AEAD)
 		set_aead(operation, slot, job);
 	else
