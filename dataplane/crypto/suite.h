@@ -75,6 +75,13 @@ enum suite_error {
  */
 const struct suite *suite_find(unsigned encryption, unsigned integrity,
 	unsigned encryption_key_length, unsigned integrity_key_length, enum suite_error *error);
+/* Does the library work on several of its packets side by side, the more the better (job.c)? */
+static inline bool suite_is_wide(const struct suite *suite)
+{
+	return suite->cipher != SUITE_CIPHER_GCM && suite->cipher != SUITE_CIPHER_GMAC &&
+	       suite->cipher != SUITE_CIPHER_CHACHA20_POLY1305;
+}
+
 /* One sentence. */
 const char *suite_error_text(enum suite_error error);
 

@@ -38,6 +38,7 @@ static void decrypt_direct(struct esp_in *lane)
 static void decrypt(struct esp_in *lane)
 {
 	struct crypto_operation operations[BURST_SIZE];
+	unsigned wide = 0;
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct arrival *a = &lane->arrivals[i];
@@ -47,7 +48,9 @@ static void decrypt(struct esp_in *lane)
 			.sequence = a->work.number,
 			.length = a->work.text,
 			.flags = a->work.sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		wide += suite_is_wide(a->work.sa->suite);
 	}
+	lane->burst->wide |= wide > lane->count / 2;
 	crypto_engine_decrypt_burst(lane->worker->crypto, operations, lane->count);
 	for (unsigned i = 0; i < lane->count; i++)
 		lane->status[i] = operations[i].status;

@@ -175,6 +175,7 @@ static void encrypt(struct esp_out *lane)
 {
 	struct crypto_operation operations[BURST_SIZE];
 	struct worker *worker = lane->worker;
+	unsigned wide = 0;
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];
@@ -184,7 +185,9 @@ static void encrypt(struct esp_out *lane)
 			.sequence = w->number,
 			.length = w->text,
 			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		wide += suite_is_wide(w->suite);
 	}
+	lane->burst->wide |= wide > lane->count / 2;
 	crypto_engine_encrypt_burst(worker->crypto, operations, lane->count);
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];

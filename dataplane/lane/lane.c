@@ -151,8 +151,9 @@ uint64_t lane_receive(
 		forward_lane(&burst);
 	if (burst.usual_v6 != 0)
 		forward6_lane(&burst);
-	worker->burst = burst.esp != 0 || worker->lane_taken[LANE_ESP_OUT] != before
-				? BURST_SIZE_ESP
-				: BURST_SIZE;
+	worker->burst =
+		!burst.wide && (burst.esp != 0 || worker->lane_taken[LANE_ESP_OUT] != before)
+			? BURST_SIZE_ESP
+			: BURST_SIZE;
 	return burst.taken;
 }

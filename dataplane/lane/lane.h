@@ -69,6 +69,7 @@ struct lane_burst {
 	uint64_t usual_v6; /* bit i: the same of IPv6 */
 	uint64_t esp;      /* bit i: usual, and may be ESP, in UDP or not */
 	uint64_t taken;    /* bit i: a lane took it; it is not the burst's any more */
+	bool wide;         /* most of its ESP is what suite_is_wide says */
 	unsigned count;
 	struct rte_mbuf **frames;
 	const struct neighbor *free; /* nobody waits for it: the last one that was asked about */
