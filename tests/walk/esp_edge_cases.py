@@ -4,8 +4,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Raw
 from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 
-import esp_cases
-from esp_cases import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_EXPIRED, EVENT_REJECTED, HARD_SEQUENCE, IN, KEY, NATT, OUT, PEER, PROTECT, RESUME,
+import esp_bed
+from esp_bed import (AFTER, BYPASS, CLIENT, DF_SET, EVENT_EXPIRED, EVENT_REJECTED, HARD_SEQUENCE, IN, KEY, NATT, OUT, PEER, PROTECT, RESUME,
                        ROUTER, SERVER, SOFT_SEQUENCE, SPI, TRANSPORT, US)
 
 CLIENT2, PEER2, US2 = "198.51.100.195", "198.51.100.3", "192.0.2.2"
@@ -30,8 +30,8 @@ def add(g):
     case, less, fresh, policy = g.case, g.less, g.fresh, g.policy
 
     def sa(direction=IN, id=1, spi=SPI, **more):
-        more.setdefault("selectors", esp_cases.BOTH if direction == IN else [])
-        return esp_cases.sa(direction, id=id, spi=spi, **dict(dict(local=US, remote=PEER), **more))
+        more.setdefault("selectors", esp_bed.BOTH if direction == IN else [])
+        return esp_bed.sa(direction, id=id, spi=spi, **dict(dict(local=US, remote=PEER), **more))
 
     def links(*more):
         return [{"local": {"address": US, "port": 0}},

@@ -17,7 +17,9 @@ import output_cases  # noqa: F401
 import ipv6_cases  # noqa: F401
 import policy_cases  # noqa: F401
 import corner_cases  # noqa: F401
-import esp_cases
+import esp_worked_cases  # noqa: F401
+import esp_cases  # noqa: F401
+import esp_path_cases  # noqa: F401
 import network_cases
 import order_cases
 import esp_edge_cases
@@ -26,7 +28,7 @@ import mobility_cases
 from case_bed import CASES
 
 OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "cases")
-for part in (esp_cases, network_cases, order_cases, esp_edge_cases, nested_cases, mobility_cases):
+for part in (network_cases, order_cases, esp_edge_cases, nested_cases, mobility_cases):
     part.add(case_bed)
 
 

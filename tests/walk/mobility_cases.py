@@ -3,9 +3,9 @@ of Binding Updates and Acknowledgements in transport mode (RFC 3776 3.1, 3.2).""
 from scapy.all import UDP, Ether, IPv6, Raw
 from scapy.layers.inet6 import HAO, IPv6ExtHdrDestOpt, IPv6ExtHdrRouting, MIP6MH_BA, MIP6MH_BU
 
-import esp_cases
+import esp_bed
 import esp_edge_cases
-from esp_cases import BYPASS, IN, OUT, PROTECT, SPI, TRANSPORT
+from esp_bed import BYPASS, IN, OUT, PROTECT, SPI, TRANSPORT
 
 US6, COA6, HOA6, OTHER6 = "2001:db8:1::1", "2001:db8:9::23", "2001:db8:aa::10", "2001:db8:aa::11"
 MH, BU, BA, NO_SA = 135, 5 << 8, 6 << 8, (1 << 32) - 1
@@ -16,8 +16,8 @@ def add(g):
     ends = dict(local=US6 + "/128", remote=HOA6 + "/128", protocol=MH)
     links = [{"local": {"address": US6, "port": 0}}, {"route": {"prefix": "::/0", "via": "2001:db8:1::fe", "port": 0}},
              {"neighbor": {"address": "2001:db8:1::fe", "port": 0, "mac": 0xfe}}]
-    sa_in = esp_cases.sa(IN, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[dict(ends, remote_port=BU)])
-    sa_out = esp_cases.sa(OUT, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[])
+    sa_in = esp_bed.sa(IN, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[dict(ends, remote_port=BU)])
+    sa_out = esp_bed.sa(OUT, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[])
 
     def update(hoa=HOA6, upper=None, options=None):
         """As it is without IPsec: IPv6, Home Address option, Mobility Header."""
@@ -48,7 +48,7 @@ def add(g):
         0, sealed(update(options=[]))).count(esp_decrypted=1, ipsec_outer_mismatch=1)
     c.event(g.EVENT_REJECTED, id=1, address=COA6, reason="ipsec_selector_mismatch", value=SPI).drop("ipsec_selector_mismatch")
     whole = dict(local=US6 + "/128", remote=HOA6 + "/128")
-    any_in = esp_cases.sa(IN, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[whole])
+    any_in = esp_bed.sa(IN, id=1, spi=SPI, local=US6, remote=HOA6, flags=TRANSPORT, selectors=[whole])
     case("mip6-no-binding", links + [any_in], "TRN-14, RFC 6275 9.3.1: no binding, no Binding Update").ip(
         0, sealed(update(upper=UDP(sport=5000, dport=6000) / Raw(b"data"))), sealed(update(upper=MIP6MH_BA()), 2)).drop("ipsec_option_reject", 2).count(
         esp_decrypted=2, ipsec_outer_mismatch=2).sa(IN, packets=2)

@@ -3,7 +3,7 @@ is esp_edge_cases' own builder."""
 from scapy.all import IP, UDP, Raw
 
 import esp_edge_cases
-from esp_cases import CLIENT, DF_SET, IN, NATT, OUT, PEER, PROTECT, SERVER, SPI, TRANSPORT, US, BYPASS
+from esp_bed import CLIENT, DF_SET, IN, NATT, OUT, PEER, PROTECT, SERVER, SPI, TRANSPORT, US, BYPASS
 
 NESTED = 4
 HUBS = [PEER, "203.0.113.98", "203.0.113.99", "203.0.113.100"]
@@ -13,8 +13,8 @@ def add(g):
     case, less, fresh, policy = g.case, g.less, g.fresh, g.policy
 
     def sa(level, **more):
-        import esp_cases
-        return esp_cases.sa(OUT, **dict(dict(id=1 + level, spi=SPI + level, selectors=[], local=US, remote=HUBS[level], flags=DF_SET), **more))
+        import esp_bed
+        return esp_bed.sa(OUT, **dict(dict(id=1 + level, spi=SPI + level, selectors=[], local=US, remote=HUBS[level], flags=DF_SET), **more))
 
     def nest(level, protocol=50, remote=None, **more):
         """What goes to the hub of the level below goes through this one's SA."""

@@ -3,12 +3,12 @@ address as IPsec peer, and transport mode around a Mobile IP tunnel. The peer is
 from scapy.all import ESP, IP, UDP, Raw
 from scapy.layers.ipsec import SecurityAssociation
 
-import esp_cases
-from esp_cases import BYPASS, DF_SET, IN, KEY, OUT, PROTECT, SPI, TRANSPORT
+import esp_bed
+from esp_bed import BYPASS, DF_SET, IN, KEY, OUT, PROTECT, SPI, TRANSPORT
 
 TIA, ROAMING, OTHER = "10.8.0.7", "203.0.113.9", "203.0.113.77"
 REMOTE = "10.9.0.1"  # behind a node, reached through its SA
-EVENT_REJECTED = esp_cases.EVENT_REJECTED
+EVENT_REJECTED = esp_bed.EVENT_REJECTED
 
 
 def add(g):
@@ -27,7 +27,7 @@ def add(g):
         return fresh(a.encrypt(packet, seq_num=seq, iv=seq.to_bytes(8, "big")))
 
     def sa(direction, local, remote, selector_local, selector_remote, **more):
-        return esp_cases.sa(direction, local=local, remote=remote, selectors=[dict(local=selector_local, remote=selector_remote)], **more)
+        return esp_bed.sa(direction, local=local, remote=remote, selectors=[dict(local=selector_local, remote=selector_remote)], **more)
 
     rest = [policy(8, OUT, BYPASS, order=99), policy(9, IN, BYPASS, order=99)]
     inner = data(src=HOA, dst=CN)   # 28 octets
@@ -64,7 +64,7 @@ def add(g):
     c.forward(0, 28, 28).out(0, tunnel(ipip(less(answer), dst=TIA), 1, HA, ROAMING), tunnel(ipip(less(answer), dst=TIA), 2, HA, OTHER)).count(esp_encrypted=2)
 
     df = [data(src=CN, dst=HOA, flags="DF"), data(src=CN, dst=HOA)]
-    c = case("order-mc-df-clear", base(mc[0], sa(OUT, HA, ROAMING, HA + "/32", TIA + "/32", flags=esp_cases.DF_CLEAR), *mc[2:],
+    c = case("order-mc-df-clear", base(mc[0], sa(OUT, HA, ROAMING, HA + "/32", TIA + "/32", flags=esp_bed.DF_CLEAR), *mc[2:],
                                        binding(care_of=TIA, flags=B_IPSEC)), "HA4-MTU-17: an SA that clears DF does not for a Mobile IP tunnel").ip(2, *df)
     c.forward(0, 28, 28).count(esp_encrypted=2).out(0, *[tunnel(ipip(less(p), dst=TIA), n + 1, HA, ROAMING) for n, p in enumerate(df)])
     reply = IP(src=HA, dst=TIA, ttl=64) / UDP(sport=434, dport=5434) / Raw(b"reply")

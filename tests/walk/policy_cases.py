@@ -1,5 +1,5 @@
 """The security policy at the boundary, for generate.py."""
-import esp_cases
+import esp_bed
 from case_bed import *  # noqa: F403
 from input_cases import v01
 
@@ -55,7 +55,7 @@ c.denied("ipsec_frag_state", back_pieces[1], IN).ip(0, *back_pieces).out(2, *[le
 case("policy-fragment-any", base(in_all, policy(1, OUT_, BYPASS, protocol=17)), "SPD-10: any port matches a hidden one").ip(2, fresh(later)).out(0, less(fresh(later)))
 # RFC 5266 mode mc: the tunnel's outer datagram goes through an SA; its room is what the SA leaves, HA4-SPD-01 order A.
 TIA = "10.8.0.7"
-mc = base(in_all, esp_cases.sa(esp_cases.OUT, id=1, local=HA, remote="203.0.113.7", selectors=[dict(local=HA + "/32", remote=TIA + "/32")]),
+mc = base(in_all, esp_bed.sa(esp_bed.OUT, id=1, local=HA, remote="203.0.113.7", selectors=[dict(local=HA + "/32", remote=TIA + "/32")]),
           policy(1, OUT_, PROTECT, local=HA + "/32", remote=TIA + "/32", sa=1), out_all, binding(care_of=TIA))
 fits = (1500 - 20 - 8 - 8 - 16) // 4 * 4 - 2 - 20  # MTU-01, then the outer IP header of RFC 2003
 c = case("policy-mode-mc-mtu", mc, "MTU-01, MTU-02 for what goes into the tunnel that goes into the SA").ip(2, data(size=fits - 28 + 1, flags="DF"))
