@@ -86,7 +86,7 @@ def rows_of(report, name):
 
 def settled(bed, name, wanted):
 	"""The workers' counters reach the operator a moment after the packets."""
-	net.wait_for(lambda: bed.counters()["dataplane"].get(name) == wanted, f"{name} {wanted} (is {bed.counters()['dataplane'].get(name)})", 3)
+	net.wait_for(lambda: bed.counters()["dataplane"].get(name) == wanted, f"{name} {wanted} (is {bed.counters()['dataplane'].get(name)})", 15)
 
 
 def test_mobile_ip(bed):  # HA4-REG-07 HA4-NAT-10
