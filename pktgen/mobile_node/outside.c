@@ -37,7 +37,7 @@ int outside_tun_open(const char *name, char made[IF_NAMESIZE], int *ifindex)
 static int outer_socket(int type, int protocol, const char *device)
 {
 	const int off = IP_PMTUDISC_DONT;
-	const int on = 1;
+	const int on = 1, room = 4 << 20;
 	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
@@ -47,6 +47,10 @@ static int outer_socket(int type, int protocol, const char *device)
 		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &off, sizeof(off)) < 0 ||
 		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
 		return close_failed(fd);
+	/* What comes while this process does not run, and what it sends while the kernel's own
+	 * threads do not: a node shares its processor. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	return fd;
 }
 
