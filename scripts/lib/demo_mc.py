@@ -241,6 +241,8 @@ class Mc(tunnel_demo.TunnelDemo):
 			print(f"  {where:<16} mode {mode:<2} care-of address {care_of}{', inside IPsec' if ipsec else ''}")
 		self.show_wire()
 		self.show_traffic("between the host and the home address")
+		rows = [f"{row['reason']} {row['packets']}" for row in self.gateway.ask("show", "drops") if row["packets"]]
+		print(f"  dropped by the gateway: {', '.join(rows) or 'nothing'}")
 
 	def finish(self):
 		return self.stop_charons() + self.gateway.finish()

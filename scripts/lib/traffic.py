@@ -117,6 +117,12 @@ class StreamSender(Part):
 			return {"sent": sent, "refused": refused}
 
 
+def backlog_dropped():
+	"""Frames between links of this machine that were dropped because no processor came to take them (net.core.netdev_max_backlog)."""
+	with open("/proc/net/softnet_stat") as file:
+		return sum(int(line.split()[1], 16) for line in file)
+
+
 class Stream:
 	"""One direction of numbered datagrams."""
 
@@ -126,6 +132,7 @@ class Stream:
 		self.sender = StreamSender(network, source_ns, source, destination, port, interval)
 
 	def begin(self):
+		self.backlog = backlog_dropped()
 		self.receiver.begin()
 		self.sender.begin()
 		return self
@@ -143,11 +150,13 @@ class Stream:
 		return self
 
 	def dropped_by_hosts(self):
-		"""What the hosts' own kernels had no room for: a TUN device's queue on the way out, a UDP socket's on the way in. A program that
+		"""What the kernel had no room for: a TUN device's queue on the way out, a UDP or raw socket's on the way in, a processor's backlog. A program that
 		encrypts there and does not run for a while loses packets which the gateway never saw, or has sent."""
 		links = json.loads(self.network.exec(self.ends[0], "ip", "-j", "-d", "-s", "link", "show", "type", "tun") or "[]")
 		rows = [line.split() for line in self.network.exec(self.ends[1], "cat", "/proc/net/snmp").splitlines() if line.startswith("Udp:")]
-		return sum(link["stats64"]["tx"]["dropped"] for link in links if link) + int(dict(zip(*rows))["RcvbufErrors"])
+		raw = self.network.exec(self.ends[1], "cat", "/proc/net/raw").splitlines()[1:]
+		return sum(link["stats64"]["tx"]["dropped"] for link in links if link) + int(dict(zip(*rows))["RcvbufErrors"]) \
+			+ sum(int(line.split()[-1]) for line in raw) + backlog_dropped() - self.backlog
 
 	def on_its_way(self, at):
 		"""The time since which, at a moment, what was sent was still on its way: 60 ms on an idle machine; on a busy one all that was sent
