@@ -1,7 +1,8 @@
 /*
- * An SA's key, expanded to what the library wants: 1,024 octets in release 1.3, a power of two of
- * whole cache lines. It lies in a slot that the SA table allocates beforehand (in memory that is
- * kept out of core dumps) and is wiped when the SA goes (ESP-ALG-25).
+ * An SA's key, expanded to what the library wants: 1,024 octets in release 1.3. It lies behind its
+ * SA in memory that the SA table allocates beforehand (and that is kept out of core dumps) and is
+ * wiped when the SA goes (ESP-ALG-25). Side by side, keys would be a power of two apart: the few
+ * lines that a short packet reads of each would meet in a part of the caches' sets.
  *
  * What follows the schedule lies in its last line on purpose: AES-GCM reads that line for the
  * shortest packet (the hash key's first power is its end), so the salt costs no line of its own.

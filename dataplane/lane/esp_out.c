@@ -251,7 +251,7 @@ static __rte_always_inline bool is_open_for(
 		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 	w->sa = sa;
 	w->suite = suite_at(sa->suite_row);
-	w->key = slab_at(&sas->keys, sa_lane_of(sa)->key);
+	w->key = sa_outbound_key(sa);
 	return has_way(lane, w);
 }
 

@@ -15,7 +15,6 @@ void sa_lane_build(const struct sa_table *table, struct sa_outbound *sa)
 
 	if (sa->ip_length != IPV4_LENGTH)
 		return;
-	lane->key = slab_index(&table->keys, sa->key);
 	atomic_store_explicit(
 		&lane->near, (uint32_t)atomic_load(&state->sequence), memory_order_relaxed);
 }

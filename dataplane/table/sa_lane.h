@@ -21,12 +21,11 @@
 
 struct sa_lane {
 	_Atomic uint64_t way;   /* tables_ground << 32 | MTU << 16 | neighbour; workers */
-	uint32_t key;           /* in sa_table.keys */
 	_Atomic uint32_t near;  /* modulo 2^32; workers */
 	_Atomic uint32_t until; /* sa_lane_time; workers */
 };
 
-#define SA_LANE_SIZE 20 /* without the end that is never touched */
+#define SA_LANE_SIZE 16 /* without the end that is never touched */
 _Static_assert(SA_HEADER_IPV4_MAX % 8 == 0 && SA_HEADER_IPV4_MAX + SA_LANE_SIZE <= SA_HEADER_MAX &&
 		       offsetof(struct sa_lane, until) + sizeof(uint32_t) == SA_LANE_SIZE,
 	"room behind the header");

@@ -37,20 +37,21 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 	table->shared = shared;
 	table->secret = hash_key_random();
 	table->allowance = SA_ALLOWANCE;
-	error = slab_init(&table->inbound, sizeof(struct sa_inbound), with_spare(sas));
+	error = slab_init(&table->inbound, sizeof(struct sa_inbound) + sizeof(struct crypto_key),
+		with_spare(sas));
 	if (!error)
-		error = slab_init(&table->outbound, sizeof(struct sa_outbound), with_spare(sas));
+		error = slab_init(&table->outbound,
+			sizeof(struct sa_outbound) + sizeof(struct crypto_key), with_spare(sas));
 	if (!error)
 		error = slab_init(&table->selectors, sizeof(struct sa_selector), with_spare(sas));
-	if (!error)
-		error = slab_init(&table->keys, sizeof(struct crypto_key), with_spare(2 * sas));
 	if (!error)
 		error = slot_table_init(&table->spis, sas + 1);
 	if (!error)
 		error = slot_table_init(&table->peers, sas + 1);
 	if (error)
 		return error;
-	slab_keep_secret(&table->keys);
+	slab_keep_secret(&table->inbound, sizeof(struct crypto_key));
+	slab_keep_secret(&table->outbound, sizeof(struct crypto_key));
 	table->inbound_of = array_map(sas, sizeof(*table->inbound_of));
 	table->outbound_of = array_map(sas, sizeof(*table->outbound_of));
 	for (unsigned i = 0; i < 2; i++)
@@ -62,15 +63,11 @@ int sa_table_init(struct sa_table *table, struct retirement *retirement, uint32_
 
 void sa_table_fini(struct sa_table *table)
 {
-	if (table->keys.objects)
-		secret_wipe(
-			table->keys.objects, (size_t)table->keys.fresh * table->keys.object_size);
 	secret_wipe(&table->staging, sizeof(table->staging));
 	sa_owner_free(table->owner);
 	slab_fini(&table->inbound);
 	slab_fini(&table->outbound);
 	slab_fini(&table->selectors);
-	slab_fini(&table->keys);
 	slot_table_fini(&table->spis);
 	slot_table_fini(&table->peers);
 	slab_unmap(table->inbound_of, table->count * sizeof(*table->inbound_of));
@@ -98,8 +95,9 @@ int sa_table_own(struct sa_table *table, uint32_t workers, struct rte_rcu_qsbr *
 
 uint64_t sa_table_objects(const struct sa_table *table)
 {
-	return (uint64_t)table->inbound.capacity + table->outbound.capacity +
-	       table->selectors.capacity + table->keys.capacity;
+	/* An inbound one may wait twice: its key, then all of it. */
+	return 2 * (uint64_t)table->inbound.capacity + table->outbound.capacity +
+	       table->selectors.capacity;
 }
 
 /* ---- staging ---- */
@@ -245,10 +243,20 @@ static int full(const struct sa_table *table)
 	return retirement_count(table->retirement) > 0 ? -EAGAIN : -ENOSPC;
 }
 
-/* `from` is the live SA that is moved, or NULL for a new one with `key`. */
+/* Into a new object: that of the SA that is moved, or, `from` NULL, what was staged. */
+static void key_put(struct sa_table *table, const struct suite *suite,
+	const struct crypto_key *from, struct crypto_key *key)
+{
+	if (from)
+		*key = *from;
+	else
+		crypto_key_expand(table->library, suite, table->staging.key_command.encryption_key,
+			table->staging.key_command.integrity_key, key);
+}
+
+/* `from` is the live SA that is moved, or NULL for a new one. */
 static int outbound_put(struct sa_table *table, const struct sa_command *c,
-	const struct sa_outbound *from, const struct suite *suite, struct crypto_key *key,
-	const struct tsc_clock *clock)
+	const struct sa_outbound *from, const struct suite *suite, const struct tsc_clock *clock)
 {
 	uint32_t old = table->outbound_of[c->sa_id], slot = slab_take(&table->outbound);
 	struct sa_outbound *sa = slab_at(&table->outbound, slot);
@@ -258,7 +266,8 @@ static int outbound_put(struct sa_table *table, const struct sa_command *c,
 	sa_table_build_outbound(sa, c);
 	sa->suite = suite;
 	sa->suite_row = (uint8_t)suite_row(suite);
-	sa->key = key;
+	sa->key = sa_outbound_key(sa);
+	key_put(table, suite, from ? from->key : NULL, sa->key);
 	sa->iv_length = suite->iv_length;
 	sa->limits = from && !table->staging.limits ? from->limits : limits_of(table, clock);
 	sa->selects_ports = from && table->staging.selector_count == 0
@@ -285,8 +294,7 @@ static be32 host_of(const struct sa_selector *selector)
 }
 
 static int inbound_put(struct sa_table *table, const struct sa_command *c,
-	const struct sa_inbound *from, const struct suite *suite, struct crypto_key *key,
-	const struct tsc_clock *clock)
+	const struct sa_inbound *from, const struct suite *suite, const struct tsc_clock *clock)
 {
 	uint32_t old = table->inbound_of[c->sa_id], slot = slab_take(&table->inbound);
 	struct sa_inbound *sa = slab_at(&table->inbound, slot);
@@ -298,8 +306,9 @@ static int inbound_put(struct sa_table *table, const struct sa_command *c,
 	sa_table_build_inbound(sa, c);
 	sa->state = suite ? SA_STATE_LIVE : SA_STATE_LARVAL;
 	sa->suite = suite;
-	sa->key = key;
+	sa->key = sa_inbound_key(sa);
 	if (suite) {
+		key_put(table, suite, from ? from->key : NULL, sa->key);
 		sa->iv_length = suite->iv_length;
 		sa->icv_length = suite->icv_length;
 		sa->alignment = suite->alignment;
@@ -349,10 +358,9 @@ static void remove_one(
 			clock->tsc + tsc_clock_cycles(clock, SA_REMOVED_S * CLOCK_NS_PER_S);
 		__atomic_store_n(&sa->state, SA_STATE_REMOVED, __ATOMIC_RELEASE);
 		sa_table_selectors_retire(table, sa);
+		retirement_add_secret(table->retirement, &table->inbound, table->inbound_of[sa_id]);
 	}
-	if (record->key != 0)
-		retirement_add(table->retirement, &table->keys, record->key);
-	record->key = 0;
+	record->keyed = false;
 	record->removed_at = table->retirement->tail;
 	table->used[direction]--;
 }
@@ -404,10 +412,10 @@ static int move(struct sa_table *table, const struct sa_command *c, const struct
 		return -EEXIST;
 	if (c->direction == SA_OUTBOUND) {
 		const struct sa_outbound *sa = sa_outbound_get(table, c->sa_id);
-		return outbound_put(table, c, sa, sa->suite, sa->key, clock);
+		return outbound_put(table, c, sa, sa->suite, clock);
 	}
 	const struct sa_inbound *sa = sa_inbound_get(table, c->sa_id);
-	return inbound_put(table, c, sa, sa->suite, sa->key, clock);
+	return inbound_put(table, c, sa, sa->suite, clock);
 }
 
 /* A removed SA with this SPI elsewhere gives it up; a live one keeps it. */
@@ -427,8 +435,6 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 {
 	struct sa_record *record = &table->records[c->direction][c->sa_id];
 	const struct suite *suite = NULL;
-	struct crypto_key *key = NULL;
-	uint32_t slot = 0;
 	int error = 0;
 
 	/* Workers may still count for the one that was here. */
@@ -446,23 +452,12 @@ static int create(struct sa_table *table, const struct sa_command *c, const stru
 		error = spi_claim(table, c);
 	if (error)
 		return error;
-	if (suite) {
-		slot = slab_take(&table->keys);
-		if (slot == 0)
-			return full(table);
-		key = slab_at(&table->keys, slot);
-		crypto_key_expand(table->library, suite, table->staging.key_command.encryption_key,
-			table->staging.key_command.integrity_key, key);
-	}
 	state_start(table, c);
-	error = c->direction == SA_OUTBOUND ? outbound_put(table, c, NULL, suite, key, clock)
-					    : inbound_put(table, c, NULL, suite, key, clock);
-	if (error) {
-		if (slot != 0)
-			slab_give(&table->keys, slot);
+	error = c->direction == SA_OUTBOUND ? outbound_put(table, c, NULL, suite, clock)
+					    : inbound_put(table, c, NULL, suite, clock);
+	if (error)
 		return error;
-	}
-	record->key = slot;
+	record->keyed = suite != NULL;
 	record->key_fingerprint = suite ? fingerprint(table, c, &table->staging.key_command) : 0;
 	table->used[c->direction]++;
 	return 0;
@@ -497,7 +492,7 @@ static int set(struct sa_table *table, const struct sa_command *c, const struct 
 		remove_one(table, c->direction, c->sa_id, clock);
 		live = false;
 	}
-	if (live && record->key == 0 && s->key) { /* larval: now it gets its keys */
+	if (live && !record->keyed && s->key) { /* larval: now it gets its keys */
 		remove_one(table, c->direction, c->sa_id, clock);
 		record->removed_at = 0; /* nothing was counted for it */
 		live = false;

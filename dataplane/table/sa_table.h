@@ -5,7 +5,7 @@
  *
  *   commands SA_KEY, SA_LIMITS, SA_SELECTOR   staged here (one SA at a time)
  *   command SA_SET        -> struct sa_inbound | struct sa_outbound   one or two hot cache lines
- *                            key memory of crypto/                    wiped when it is given back
+ *                            struct crypto_key, right behind it       wiped when it is given back
  *                            struct sa_selector                       the first one in the object
  *   region (sa_state.h)   -> numbers, window, packets, bytes, last use: a line a direction, and
  *                            what the window's line has no room for
@@ -14,11 +14,11 @@
  * slot, another array, and the whole SPI is compared; an SPI that is not of our choosing is found
  * by a keyed hash (SAD-12).
  *
- * A live SA is moved (MOBIKE, NAT) by building a new object around the same keys and state and
- * storing its index over the old one: a burst sees all old or all new values (MOB-01), numbers and
- * window go on (ESP-SEQ-18). Removing an SA leaves a tombstone in an inbound slot, so that what is
- * still in flight is counted as such for a minute (LIFE-10). Objects and keys that were replaced go
- * back after a grace period.
+ * A live SA is moved (MOBIKE, NAT) by building a new object, with a copy of its key, on the same
+ * state and storing its index over the old one: a burst sees all old or all new values (MOB-01),
+ * numbers and window go on (ESP-SEQ-18). Removing an SA leaves a tombstone in an inbound slot, so
+ * that what is still in flight is counted as such for a minute (LIFE-10). Objects and keys that
+ * were replaced go back after a grace period.
  *
  * Threads: the main lcore writes, workers read between two quiescent points; but fields marked
  * "workers" are soft state that workers write (relaxed). Everything is preallocated.
@@ -196,7 +196,7 @@ struct sa_record { /* main lcore: what is behind a slot */
 					once it is over */
 	};
 	uint32_t generation;
-	uint32_t key; /* slot in keys, 0 none */
+	bool keyed; /* it has a key: live, and not larval */
 	uint16_t window, flags;
 	uint8_t encryption, integrity;
 };
@@ -204,7 +204,9 @@ struct sa_record { /* main lcore: what is behind a slot */
 struct sa_table {
 	/* workers */
 	uint32_t *inbound_of, *outbound_of; /* [sas], indices of the slabs, 0 none */
-	struct slab inbound, outbound, selectors;
+	struct slab inbound, outbound;      /* each object with its key behind it; kept out of core
+					       dumps */
+	struct slab selectors;
 	struct slot_table spis;  /* inbound SPIs that do not carry their slot */
 	struct slot_table peers; /* outbound SAs by remote address and SPI, for ICMP errors */
 	struct sa_region region;
@@ -214,7 +216,6 @@ struct sa_table {
 	bool shared;        /* several workers at once may work on an SA */
 	struct sa_owner *owner; /* NULL: SAs belong to no worker */
 	/* main lcore */
-	struct slab keys; /* struct crypto_key; kept out of core dumps */
 	struct crypto_library *library;
 	struct retirement *retirement;
 	struct sa_record *records[2]; /* [sas], by enum sa_direction */
@@ -275,6 +276,15 @@ static inline const struct sa_outbound *sa_outbound_at(
 	const struct sa_table *table, uint32_t number)
 {
 	return slab_at(&table->outbound, number);
+}
+/* An SA's key lies behind it: what a packet reads of both costs one miss of the TLB. */
+static inline struct crypto_key *sa_outbound_key(const struct sa_outbound *sa)
+{
+	return (struct crypto_key *)(uintptr_t)(sa + 1);
+}
+static inline struct crypto_key *sa_inbound_key(const struct sa_inbound *sa)
+{
+	return (struct crypto_key *)(uintptr_t)(sa + 1);
 }
 /* The SA of an outbound slot, or NULL. */
 static inline const struct sa_outbound *sa_outbound_get(

@@ -69,16 +69,27 @@ int slab_init(struct slab *slab, uint32_t object_size, uint32_t count)
 	return -ENOMEM;
 }
 
+static void wipe(const struct slab *slab, uint32_t index)
+{
+	uint8_t *end = (uint8_t *)slab_at(slab, index) + slab->object_size;
+
+	if (slab->secret != 0)
+		secret_wipe(end - slab->secret, slab->secret);
+}
+
 void slab_fini(struct slab *slab)
 {
+	if (slab->objects)
+		for (uint32_t i = 1; slab->secret != 0 && i < slab->fresh; i++)
+			wipe(slab, i);
 	slab_unmap(slab->objects, (size_t)slab->capacity * slab->object_size);
 	slab_unmap(slab->free, (size_t)slab->capacity * sizeof(*slab->free));
 	*slab = (struct slab){0};
 }
 
-void slab_keep_secret(struct slab *slab)
+void slab_keep_secret(struct slab *slab, uint32_t octets)
 {
-	slab->secret = true;
+	slab->secret = octets;
 	madvise(slab->objects, map_round((size_t)slab->capacity * slab->object_size),
 		MADV_DONTDUMP);
 }
@@ -97,8 +108,7 @@ uint32_t slab_take(struct slab *slab)
 
 void slab_give(struct slab *slab, uint32_t index)
 {
-	if (slab->secret)
-		secret_wipe(slab_at(slab, index), slab->object_size);
+	wipe(slab, index);
 	slab->free[slab->free_count++] = index;
 	slab->taken--;
 }
@@ -120,11 +130,19 @@ void retirement_fini(struct retirement *retirement)
 	*retirement = (struct retirement){0};
 }
 
+static void add(struct retirement *retirement, struct retired item)
+{
+	retirement->items[retirement->tail++ & (retirement->capacity - 1)] = item;
+}
+
 void retirement_add(struct retirement *retirement, struct slab *slab, uint32_t index)
 {
-	uint64_t at = retirement->tail++ & (retirement->capacity - 1);
+	add(retirement, (struct retired){.slab = slab, .index = index});
+}
 
-	retirement->items[at] = (struct retired){.slab = slab, .index = index};
+void retirement_add_secret(struct retirement *retirement, struct slab *slab, uint32_t index)
+{
+	add(retirement, (struct retired){.slab = slab, .index = index, .stays = true});
 }
 
 uint64_t retirement_publish(struct retirement *retirement)
@@ -148,7 +166,10 @@ void retirement_collect(struct retirement *retirement)
 				return;
 			passed = item->token;
 		}
-		slab_give(item->slab, item->index);
+		if (item->stays)
+			wipe(item->slab, item->index);
+		else
+			slab_give(item->slab, item->index);
 		retirement->head++;
 	}
 }

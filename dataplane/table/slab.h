@@ -32,7 +32,7 @@ struct slab {
 	uint32_t free_count;
 	uint32_t *free;
 	uint32_t taken;
-	bool secret; /* objects are wiped when they are given back */
+	uint32_t secret; /* octets at the end of an object that are wiped when it is given back */
 };
 
 /* The object size rounded up to whole cache lines. */
@@ -44,8 +44,9 @@ static inline uint32_t slab_lines(uint32_t object_size)
 /* Room for `count` objects beside index 0. 0 or -ENOMEM. */
 int slab_init(struct slab *slab, uint32_t object_size, uint32_t count);
 void slab_fini(struct slab *slab);
-/* Its objects are keys from now on: wiped when given back, kept out of core dumps. */
-void slab_keep_secret(struct slab *slab);
+/* The last `octets` of an object are keys from now on: wiped when it is given back, and all objects
+ * are kept out of core dumps. */
+void slab_keep_secret(struct slab *slab, uint32_t octets);
 /* An index, contents undefined; 0 when all are taken. */
 uint32_t slab_take(struct slab *slab);
 /* Nobody reads the object any more. */
@@ -65,7 +66,7 @@ static inline uint32_t slab_index(const struct slab *slab, const void *object)
 struct retired {
 	struct slab *slab;
 	uint32_t index;
-	uint32_t unused;
+	bool stays; /* only its secret goes */
 	uint64_t token;
 };
 
@@ -82,6 +83,8 @@ int retirement_init(struct retirement *retirement, struct rte_rcu_qsbr *qsbr, ui
 void retirement_fini(struct retirement *retirement);
 /* The object was just made unreachable for a worker's next burst. */
 void retirement_add(struct retirement *retirement, struct slab *slab, uint32_t index);
+/* The same of the object's secret alone: it is wiped when it would be given back. */
+void retirement_add_secret(struct retirement *retirement, struct slab *slab, uint32_t index);
 /* Begins a grace period for all that was added so far and returns its token. */
 uint64_t retirement_publish(struct retirement *retirement);
 /* Gives back what no worker can use any more; never waits. */

@@ -1,6 +1,8 @@
 /* What commands do to an SA that is in use: refused, removed, moved, begun again, aged. */
 #include "tests/unit/dataplane/esp_pair.h"
 
+#include <rte_rcu_qsbr.h>
+
 // ESP-SEQ-02, HA-05: a new process with the old region's state: numbers go on, the window stays
 static void started_again(void **state)
 {
@@ -158,7 +160,7 @@ static void foreign_spi_and_reuse(void **state)
 	}
 	assert_null(sa_inbound_lookup(sas, RTE_BE32(0x1000)));
 	assert_int_equal(sas->used[SA_INBOUND], 1);
-	assert_int_equal(sas->keys.taken, 2); /* the others were wiped and given back */
+	assert_int_equal(sas->inbound.taken, 2); /* the others were wiped and given back */
 	assert_true(world_free(w));
 }
 
@@ -169,7 +171,7 @@ static void moved_in_place(void **state)
 	const struct sa_table *sas = tables_sas(w->tables);
 	const struct sa_outbound *before = sa_outbound_get(sas, 3), *after;
 	struct command c = sa_command(SA_OUTBOUND, 3, SPI);
-	struct crypto_key *key = before->key;
+	struct crypto_key key = *before->key;
 	(void)state;
 
 	w->sas.outbound[3].sequence = 41;
@@ -180,11 +182,57 @@ static void moved_in_place(void **state)
 	assert_int_equal(world_apply(w, &c), 0);
 	after = sa_outbound_get(sas, 3);
 	assert_ptr_not_equal(before, after);
-	assert_ptr_equal(after->key, key);
+	assert_memory_equal(after->key, &key, sizeof(key));
 	assert_int_equal(after->header_length, 20 + 8 + 4);
 	assert_int_equal(w->sas.outbound[3].sequence, 41);
 	c.sa.flags |= SA_ESN; /* not a thing that changes */
 	assert_int_equal(world_apply(w, &c), EEXIST);
+	assert_true(world_free(w));
+}
+
+static bool is_wiped(const struct crypto_key *key)
+{
+	static const struct crypto_key nothing;
+
+	return memcmp(key, &nothing, sizeof(nothing)) == 0;
+}
+
+static void grace_over(struct world *w)
+{
+	uint64_t token = tables_publish(w->tables);
+
+	rte_rcu_qsbr_quiescent(tables_qsbr(w->tables), 0);
+	assert_true(tables_synced(w->tables, token));
+}
+
+// ESP-ALG-25: after a move the old place of a key, after a removal every one, also where what tells
+// late packets apart stays (LIFE-10)
+static void keys_are_wiped(void **state)
+{
+	struct world *w = setup(0);
+	const struct sa_table *sas = tables_sas(w->tables);
+	const struct crypto_key *in = sa_inbound_get(sas, 1)->key;
+	const struct crypto_key *out = sa_outbound_get(sas, 3)->key, *moved;
+	struct command c = sa_command(SA_OUTBOUND, 3, SPI);
+	(void)state;
+
+	c.sa.remote = address_of("198.51.100.77");
+	assert_int_equal(tables_apply(w->tables, &c), 0);
+	moved = sa_outbound_get(sas, 3)->key;
+	assert_memory_equal(moved, out, sizeof(*out)); /* a worker may be at it */
+	grace_over(w);
+	assert_ptr_not_equal(moved, out);
+	assert_true(is_wiped(out));
+	assert_false(is_wiped(moved));
+	c.type = COMMAND_SA_REMOVE;
+	assert_int_equal(world_apply(w, &c), 0);
+	c = sa_command(SA_INBOUND, 1, SPI);
+	c.type = COMMAND_SA_REMOVE;
+	assert_false(is_wiped(in));
+	assert_int_equal(world_apply(w, &c), 0);
+	assert_true(is_wiped(moved));
+	assert_true(is_wiped(in));
+	assert_int_equal(sa_inbound_get(sas, 1)->state, SA_STATE_REMOVED);
 	assert_true(world_free(w));
 }
 
@@ -288,6 +336,7 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(foreign_spi_and_reuse),
 		cmocka_unit_test(moved_in_place),
+		cmocka_unit_test(keys_are_wiped),
 		cmocka_unit_test(memory_of_a_pair),
 		cmocka_unit_test(aged_without_traffic),
 	};

@@ -14,7 +14,6 @@
 #define BURST 64
 
 struct bed {
-	_Alignas(64) uint8_t keys[128];
 	struct sa_outbound_state state;
 	struct sa_table table;
 	struct sa_outbound sa;
@@ -25,18 +24,11 @@ static struct bed *bed(uint64_t sequence, uint16_t flags, struct sa_limits limit
 	static struct bed b;
 
 	b = (struct bed){.state.sequence = sequence,
-		.table = {.count = 1,
-			.region.outbound = &b.state,
-			.keys = {.objects = b.keys, .object_size = sizeof(b.keys) / 2}},
-		.sa = {.ip_length = 20,
-			.flags = flags,
-			.limits = limits,
-			.key = (struct crypto_key *)(b.keys + 64),
-			.allowance = SA_PROVED}};
+		.table = {.count = 1, .region.outbound = &b.state},
+		.sa = {.ip_length = 20, .flags = flags, .limits = limits, .allowance = SA_PROVED}};
 	sa_table_watch_set(&b.sa.watch, &limits, 0);
 	sa_lane_build(&b.table, &b.sa);
 	sa_lane_open(&b.sa);
-	assert_int_equal(sa_lane_of(&b.sa)->key, 1);
 	assert_false(sa_lane_is_far(&b.sa, &b.state, 0)); /* nobody looked yet */
 	return &b;
 }
