@@ -53,9 +53,10 @@ struct script { /* one performance */
 	uint64_t frames;
 	unsigned step;
 	uint32_t local_host;
-	bool calm;    /* hardly anything is odd in this burst */
-	bool even;    /* nothing is, but what is asked for */
-	bool waiting; /* a next hop is not resolved: few packets wait for it */
+	unsigned asked[2]; /* how often the lane made the next burst one of 32, of 64 */
+	bool calm;         /* hardly anything is odd in this burst */
+	bool even;         /* nothing is, but what is asked for */
+	bool waiting;      /* a next hop is not resolved: few packets wait for it */
 };
 
 /* Below `below`, at random. */
