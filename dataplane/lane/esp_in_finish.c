@@ -105,7 +105,6 @@ static __attribute__((noinline)) bool tunnel_want(
 		tunnelled->burst.bindings, tunnelled->burst.vrf, w->ip->src_addr);
 	tunnelled->of[tunnelled->count++] = (uint8_t)(o - f->opened);
 	o->ip = ip; /* tunnels_find */
-	o->inside = w;
 	return true;
 }
 
@@ -139,7 +138,6 @@ static inline bool open_usual(struct finish *f, const struct arrival *a, struct 
 		destination_note(f, ip->dst_addr);
 	}
 	o->ip = ip;
-	o->inside = NULL;
 	return true;
 }
 
@@ -158,6 +156,8 @@ static __attribute__((noinline)) void tunnels_find(struct finish *f)
 {
 	const struct forward_burst *burst = &f->tunnelled.burst;
 
+	for (unsigned i = 0; i < f->lane->count; i++)
+		f->opened[i].inside = NULL;
 	for (unsigned i = 0; i < f->tunnelled.count; i++)
 		f->tunnelled.works[i].tunnel =
 			binding_table_candidate(burst->bindings, f->tunnelled.hashes[i]);
@@ -165,6 +165,7 @@ static __attribute__((noinline)) void tunnels_find(struct finish *f)
 		struct forward_work *w = &f->tunnelled.works[i];
 		struct opened *o = &f->opened[f->tunnelled.of[i]];
 
+		o->inside = w;
 		w->tunnel = forward_tunnel(burst, w->tunnel, w->ip->src_addr);
 		if (w->tunnel == NULL || !mip_in_check(burst, w, o->ip)) {
 			o->ip = NULL;
@@ -353,7 +354,8 @@ static inline enum replay_verdict commit(const struct esp_in *lane, const struct
 		       : replay_window_commit(&window, a->work.number, &newest);
 }
 
-static void finish_all(struct finish *f)
+/* There are two of it: a burst without `tunnels` is not asked for them packet by packet. */
+static __rte_always_inline void finish_all(struct finish *f, bool tunnels)
 {
 	const struct esp_in *lane = f->lane;
 	uint64_t judged = 0;
@@ -376,7 +378,7 @@ static void finish_all(struct finish *f)
 			continue;
 		}
 		count_use(lane, a);
-		if (unlikely(o->inside != NULL)) {
+		if (tunnels && o->inside != NULL) {
 			mip_in_take(&f->tunnelled.burst, o->inside);
 			f->tunnelled.sent++;
 		}
@@ -400,8 +402,12 @@ void esp_in_finish(struct esp_in *lane)
 	f.tunnelled.count = f.tunnelled.sent = 0;
 	f.tunnelled.burst.burst = NULL;
 	open_all(&f);
-	if (unlikely(f.tunnelled.count > 0))
-		tunnels_find(&f);
+	if (likely(f.tunnelled.count == 0)) {
+		ways_find(&f);
+		finish_all(&f, false);
+		return;
+	}
+	tunnels_find(&f);
 	ways_find(&f);
-	finish_all(&f);
+	finish_all(&f, true);
 }
