@@ -104,8 +104,8 @@ static inline bool admit(struct esp_in *lane, struct arrival *a)
 
 /*
  * Its key, while there is time. The first cache has room for what short packets read of the keys of
- * a whole burst, but they all lie at multiples of 1,024 octets and push some of each other out;
- * esp_in_open fetches those again when their turn comes.
+ * a whole burst; what is pushed out of it all the same esp_in_open fetches again when its turn
+ * comes.
  */
 static CRYPTO_KEY_INLINE void key_approach(const struct esp_work *w, const struct arrival *before)
 {
