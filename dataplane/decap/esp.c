@@ -504,15 +504,6 @@ static void find_all(const struct sa_table *sas, struct esp_work *works, unsigne
 		rte_prefetch0(&sa->limits);
 		rte_prefetch0(sa_inbound_state(sas, slots[i]));
 	}
-	for (unsigned i = 0; i < count; i++) {
-		const struct sa_inbound *sa = sa_inbound_get(sas, slots[i]);
-		if (sa == NULL || sa->window == 0 ||
-			rte_pktmbuf_data_len(works[i].packet) < works[i].at + ESP_HEADER_LENGTH)
-			continue;
-		struct replay_window window = sa_inbound_window(sas, sa);
-		replay_window_prefetch(
-			&window, esp_codec_sequence_low(esp_at(works[i].packet, works[i].at)));
-	}
 }
 
 /* MP-04 */

@@ -11,8 +11,8 @@
  * p->layers, so that what comes later can ask what protected them (HA4-SPD-15). Nobody on the
  * outside is ever answered.
  *
- * What is fetched ahead: the slots of the burst's SPIs, then the SAs' four lines and their state,
- * then the window's words; key lines by the engine.
+ * What is fetched ahead: the slots of the burst's SPIs, then the SAs' four lines and their state;
+ * key lines by the engine.
  */
 #ifndef DATAPLANE_DECAP_ESP_H
 #define DATAPLANE_DECAP_ESP_H

@@ -5,7 +5,7 @@
  *
  *   parse    up to the SPI                                         fetches the SPI's slot
  *   find     the SA                                                fetches it and its state
- *   admit    decap/esp's questions before the cipher               fetches window and key
+ *   admit    decap/esp's questions before the cipher               fetches the key
  *   open     decipher, one call each for AES-GCM, else one burst
  *   finish   trailer, inner header, selectors, ECN, destination    reads only
  *            out of a mobile node's tunnel, when it is in one
@@ -13,10 +13,12 @@
  *            window, counters, TTL, Ethernet header, transmit
  *
  *   esp_in.c parse      esp_in_admit.c find, admit      esp_in_open.c      esp_in_finish.c
+ *   esp_in_run.c        window and counters where workers share their SAs, before all else of
+ * finish
  *
  * What an SA's usual packet shows outside (addresses, SPI, port, vrf) lies in two words at the
  * beginning of the SA (sa_inbound.usual), and as two words in the packet: one SA costs the lane a
- * line, beside its state, the word of its window, and its key.
+ * line, beside its state, and its key.
  *
  * Before the cipher nothing is changed: a frame that is not the usual one stays in the burst, as it
  * came, for the steps. After it there is no way back to the beginning, so what turns out unusual

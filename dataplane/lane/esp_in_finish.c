@@ -272,17 +272,12 @@ static inline void count_use(const struct esp_in *lane, const struct arrival *a)
 
 	if (unlikely(atomic_load_explicit(&sa->failures, memory_order_relaxed) != 0))
 		atomic_store_explicit(&sa->failures, 0, memory_order_relaxed);
-	if (lane->sas->shared) {
-		atomic_fetch_add_explicit(&state->packets, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&state->bytes, a->work.text, memory_order_relaxed);
-	} else {
-		atomic_store_explicit(&state->packets,
-			atomic_load_explicit(&state->packets, memory_order_relaxed) + 1,
-			memory_order_relaxed);
-		atomic_store_explicit(&state->bytes,
-			atomic_load_explicit(&state->bytes, memory_order_relaxed) + a->work.text,
-			memory_order_relaxed);
-	}
+	atomic_store_explicit(&state->packets,
+		atomic_load_explicit(&state->packets, memory_order_relaxed) + 1,
+		memory_order_relaxed);
+	atomic_store_explicit(&state->bytes,
+		atomic_load_explicit(&state->bytes, memory_order_relaxed) + a->work.text,
+		memory_order_relaxed);
 	atomic_store_explicit(&state->last_use_ns, lane->worker->now_ns, memory_order_relaxed);
 }
 
@@ -344,40 +339,63 @@ static __attribute__((noinline)) void refuse(
 	pipeline_emit(lane->worker, w->packet, esp_decap_replayed(lane->worker, w, verdict));
 }
 
+/* One worker's SA: the window and the counters. */
 static inline enum replay_verdict commit(const struct esp_in *lane, const struct arrival *a)
 {
 	const struct replay_window window = esp_in_window(lane, a);
+	enum replay_verdict verdict = REPLAY_NEW;
 	bool newest;
 
-	return likely(replay_window_advance(&window, a->work.number))
-		       ? REPLAY_NEW
-		       : replay_window_commit(&window, a->work.number, &newest);
+	if (unlikely(!replay_window_advance(&window, a->work.number)))
+		verdict = replay_window_commit(&window, a->work.number, &newest);
+	if (likely(verdict == REPLAY_NEW))
+		count_use(lane, a);
+	return verdict;
+}
+
+static inline bool is_usual(const struct opened *o)
+{
+	return o->ip != NULL && o->length <= o->way->mtu;
+}
+
+/* Where workers share their SAs, before any packet goes on. What the lane does not go on with is no
+ * usual thing any more. */
+static __attribute__((noinline)) void commit_runs(struct finish *f, enum replay_verdict *verdicts)
+{
+	uint64_t usual = 0, taken;
+
+	for (unsigned i = 0; i < f->lane->count; i++)
+		usual |= (uint64_t)is_usual(&f->opened[i]) << i;
+	taken = esp_in_run_commit(f->lane, usual, verdicts);
+	for (unsigned i = 0; i < f->lane->count; i++)
+		if (unlikely(!(taken >> i & 1)))
+			f->opened[i].ip = NULL;
 }
 
 /* There are two of it: a burst without `tunnels` is not asked for them packet by packet. */
 static __rte_always_inline void finish_all(struct finish *f, bool tunnels)
 {
 	const struct esp_in *lane = f->lane;
+	const bool shared = lane->sas->shared;
+	enum replay_verdict verdicts[BURST_SIZE], verdict;
 	uint64_t judged = 0;
 
+	if (shared)
+		commit_runs(f, verdicts);
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct arrival *a = &lane->arrivals[i];
 		const struct opened *o = &f->opened[i];
-		enum replay_verdict verdict;
 
-		if (unlikely(o->ip == NULL || o->length > o->way->mtu ||
-			     judged & esp_in_bar(a->slot) ||
-			     (lane->sas->shared && !esp_in_is_far_from_limits(lane, a)))) {
+		if (unlikely(!is_usual(o) || judged & esp_in_bar(a->slot))) {
 			judged |= esp_in_bar(a->slot);
 			judge(lane, &a->work, lane->status[i]);
 			continue;
 		}
-		verdict = commit(lane, a);
+		verdict = shared ? verdicts[i] : commit(lane, a);
 		if (unlikely(verdict != REPLAY_NEW)) {
 			refuse(lane, &a->work, verdict);
 			continue;
 		}
-		count_use(lane, a);
 		if (tunnels && o->inside != NULL) {
 			mip_in_take(&f->tunnelled.burst, o->inside);
 			f->tunnelled.sent++;

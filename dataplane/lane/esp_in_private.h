@@ -31,9 +31,10 @@ struct esp_in {
 	const uint8_t *near;               /* tables_near_v4_parts */
 	const struct sa_inbound *admitted; /* the last one, asked what is the same for a burst */
 	be32 ours;                         /* an outer destination that is an address of ours */
-	uint64_t barred; /* SAs that the lane leaves alone in this burst: sa_bar */
-	bool direct;     /* all packets are for gcm_direct */
-	unsigned count;  /* of arrivals */
+	uint64_t barred;    /* SAs that the lane leaves alone in this burst: sa_bar */
+	uint64_t under_way; /* packets that an SA may have there: this burst, or each worker's */
+	bool direct;        /* all packets are for gcm_direct */
+	unsigned count;     /* of arrivals */
 	struct arrival arrivals[BURST_SIZE];
 	uint8_t status[BURST_SIZE]; /* enum crypto_status */
 };
@@ -43,14 +44,14 @@ static inline uint64_t esp_in_bar(uint32_t slot)
 	return UINT64_C(1) << (slot & 63);
 }
 
-/* No packet of this burst comes near what is to be told or stopped. */
+/* No packet that is under way comes near what is to be told or stopped. */
 static inline bool esp_in_is_far_from_limits(const struct esp_in *lane, const struct arrival *a)
 {
 	const struct sa_use use = {
-		.packets =
-			atomic_load_explicit(&a->state->packets, memory_order_relaxed) + BURST_SIZE,
+		.packets = atomic_load_explicit(&a->state->packets, memory_order_relaxed) +
+			   lane->under_way,
 		.bytes = atomic_load_explicit(&a->state->bytes, memory_order_relaxed) +
-			 (uint64_t)BURST_SIZE * UINT16_MAX,
+			 lane->under_way * UINT16_MAX,
 		.now_tsc = lane->worker->now_tsc};
 
 	return !sa_watch_passed(&a->work.sa->watch, &use);
@@ -80,6 +81,13 @@ static inline uint16_t esp_in_text_at(const struct esp_work *w)
 void esp_in_admit(struct esp_in *lane);
 /* esp_in_open.c: deciphers them and sets their status. */
 void esp_in_open(struct esp_in *lane);
+/*
+ * esp_in_run.c, where workers share SAs: window, counters and time of use of those arrivals of
+ * `usual` (a bit each) that the lane goes on with, for a run of one SA's at once. Returns which
+ * ones they are; verdicts[i]: the window's about arrival i of them.
+ */
+uint64_t esp_in_run_commit(
+	const struct esp_in *lane, uint64_t usual, enum replay_verdict *verdicts);
 /* esp_in_finish.c: sends them, or hands them to the steps. */
 void esp_in_finish(struct esp_in *lane);
 

@@ -173,7 +173,7 @@ static uint64_t fingerprint(
 
 /* ---- SA_SET ---- */
 
-/* The state may be that of a dataplane in which each SA was one worker's. */
+/* The state may be that of a dataplane in which each SA was one worker's, killed at any instant. */
 static void window_resume(struct sa_table *table, const struct sa_command *c)
 {
 	const struct sa_inbound resumed = {.sa_id = c->sa_id,

@@ -50,7 +50,8 @@ struct sa_outbound_state {
 struct sa_inbound_state {
 	_Alignas(64) _Atomic uint64_t highest; /* T: highest authenticated number; 0 none yet */
 	_Atomic uint64_t front; /* the word of the window that numbers are marked in now, taken out
-				   of the bitmap (replay_window.h); 0 none */
+				   of the bitmap (replay_window.h); 0 none. Workers that share the
+				   SA change it and T at once, packets and bytes too. */
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint64_t last_use_ns;
 	_Atomic uint32_t expired;
@@ -60,6 +61,10 @@ struct sa_inbound_state {
 
 static_assert(sizeof(struct sa_outbound_state) == 64, "one cache line a direction");
 static_assert(sizeof(struct sa_inbound_state) == 64, "one cache line a direction");
+static_assert(offsetof(struct sa_inbound_state, front) == 8, "changes together with T");
+static_assert(offsetof(struct sa_inbound_state, packets) == 16 &&
+		      offsetof(struct sa_inbound_state, bytes) == 24,
+	"change together");
 
 /*
  * What control notes of an SA for a control that comes after it: [2 * sas], by direction * sas +

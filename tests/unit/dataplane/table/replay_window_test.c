@@ -10,6 +10,7 @@
 // clang-format on
 
 #include "dataplane/table/replay_window.h"
+#include "dataplane/table/replay_window_shared.h"
 #include "dataplane/table/sa_sequence.h"
 
 #include <pthread.h>
@@ -32,7 +33,8 @@ static uint64_t random_next(void) /* splitmix64 */
 }
 
 struct subject {
-	_Atomic uint64_t highest, front;
+	_Alignas(16) _Atomic uint64_t highest;
+	_Atomic uint64_t front; /* sa_inbound_state has them so */
 	_Atomic uint64_t words[WORDS_MAX];
 	struct replay_window window;
 };
@@ -266,6 +268,68 @@ static void against_reference(void **state)
 		}
 }
 
+#define RUN_MAX 64
+
+/* A burst: upwards with gaps, and now and then a copy, one that comes late, or one far away. */
+static unsigned run_draw(const struct reference *r, uint64_t *numbers)
+{
+	unsigned count = 1 + random_next() % RUN_MAX, step = 1 + random_next() % 4;
+	uint64_t number = random_next() % 4 != 0 ? r->top + 1 : pick(r, r->top);
+
+	for (unsigned i = 0; i < count; i++) {
+		numbers[i] = random_next() % 8 != 0 ? number : pick(r, r->top);
+		if (random_next() % 8 == 0 && i > 0)
+			numbers[i] = numbers[random_next() % i];
+		number += 1 + random_next() % step;
+	}
+	return count;
+}
+
+static void compare_runs(uint32_t size, uint64_t start, unsigned rounds)
+{
+	struct subject *s = malloc(sizeof(*s));
+	struct reference *r = calloc(1, sizeof(*r));
+
+	subject_init(s, size, true, true);
+	r->size = size;
+	r->extended = true;
+	r->top = start;
+	s->highest = start;
+	for (unsigned i = 0; i < rounds; i++) {
+		uint64_t numbers[RUN_MAX];
+		enum replay_verdict verdicts[RUN_MAX];
+		unsigned count = run_draw(r, numbers);
+		bool newest;
+
+		replay_window_shared_commit_run(&s->window, numbers, count, verdicts);
+		for (unsigned k = 0; k < count; k++)
+			assert_int_equal(verdicts[k], reference_commit(r, numbers[k], &newest));
+		assert_int_equal(s->highest, r->top);
+		if (random_next() % 16 == 0)
+			compare_all(s, r, 0);
+		if (random_next() % 32 == 0) { /* one worker had it meanwhile */
+			hand_over(s);
+			hand_over(s);
+		}
+	}
+	free(s);
+	free(r);
+}
+
+// ESP-SEQ-09, -10, -12, -13, -14, MP-03: a burst's numbers together, as one by one
+static void runs_against_reference(void **state)
+{
+	static const uint32_t sizes[] = {32, 39, 40, 41, 64, 128, 1000, 1024, 4096, 0};
+	(void)state;
+
+	random_state = 3;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		compare_runs(sizes[i], 0, 300);
+		compare_runs(sizes[i], TWO_32 - 100, 300);
+		compare_runs(sizes[i], UINT64_C(0xfffffffe) << 32, 300);
+	}
+}
+
 static uint64_t infer(struct subject *s, uint64_t highest, uint32_t low)
 {
 	uint64_t number = 0;
@@ -362,17 +426,53 @@ static void *offer(void *argument)
 	return NULL;
 }
 
-// ESP-SEQ-10, MP-03, BAD-11: exactly one copy passes
-static void one_of_two_copies(void **state)
+/* The same in bursts of 1 to 64, half of a thread's numbers also in the burst before. */
+static void *offer_runs(void *argument)
+{
+	struct race *race = argument;
+	enum replay_verdict verdicts[RUN_MAX];
+	uint64_t numbers[RUN_MAX];
+
+	for (uint32_t first = 1, length = 1; first <= RACE_NUMBERS; first += (length + 1) / 2) {
+		unsigned count = 0;
+		for (uint32_t i = 0; i < length && first + i <= RACE_NUMBERS; i++)
+			if (replay_window_check(&race->subject.window, first + i) == REPLAY_NEW)
+				numbers[count++] = first + i;
+		length = length % RUN_MAX + 1;
+		if (count == 0)
+			continue;
+		replay_window_shared_commit_run(&race->subject.window, numbers, count, verdicts);
+		for (unsigned i = 0; i < count; i++)
+			if (verdicts[i] == REPLAY_NEW)
+				atomic_fetch_add_explicit(
+					&race->accepted[numbers[i]], 1, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+/* As a lane does it: straight where that goes. */
+static void *offer_straight(void *argument)
+{
+	struct race *race = argument;
+
+	for (uint64_t number = 1; number <= RACE_NUMBERS; number++) {
+		bool newest;
+		if (replay_window_advance(&race->subject.window, number) ||
+			replay_window_commit(&race->subject.window, number, &newest) == REPLAY_NEW)
+			atomic_fetch_add_explicit(&race->accepted[number], 1, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+static void race_copies(uint32_t window, void *(*one)(void *), void *(*other)(void *))
 {
 	struct race *race = calloc(1, sizeof(*race));
 	pthread_t threads[RACE_THREADS];
 	uint32_t once = 0;
-	(void)state;
 
-	subject_init(&race->subject, 1024, false, true);
+	subject_init(&race->subject, window, false, true);
 	for (unsigned i = 0; i < RACE_THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, offer, race), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, i == 0 ? one : other, race), 0);
 	for (unsigned i = 0; i < RACE_THREADS; i++)
 		pthread_join(threads[i], NULL);
 	for (uint32_t i = 1; i <= RACE_NUMBERS; i++) {
@@ -384,6 +484,20 @@ static void one_of_two_copies(void **state)
 	assert_true(once > RACE_NUMBERS / 2);
 	assert_int_equal(race->subject.highest, RACE_NUMBERS);
 	free(race);
+}
+
+// ESP-SEQ-10, MP-03, BAD-11: exactly one copy passes
+static void one_of_two_copies(void **state)
+{
+	static const uint32_t windows[] = {32, 64, 1024};
+	(void)state;
+
+	for (unsigned i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+		race_copies(windows[i], offer, offer);
+		race_copies(windows[i], offer_runs, offer_runs);
+		race_copies(windows[i], offer_runs, offer_straight);
+		race_copies(windows[i], offer, offer_straight);
+	}
 }
 
 static void *take(void *argument)
@@ -448,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_reference),
+		cmocka_unit_test(runs_against_reference),
 		cmocka_unit_test(extended_edges),
 		cmocka_unit_test(zero),
 		cmocka_unit_test(far_jumps),
