@@ -113,10 +113,20 @@ def verdict(rows):
 		f"{row['figure']} by {row['cycles_per_packet'] / row['budget'] - 1:.0%}" for row in over) + ".\n\n"
 
 
+def commits(rows):
+	"""The last one measured, and what is of others."""
+	benches = {}
+	for row in rows:
+		benches.setdefault(row.get("machine", {}).get("commit"), {})[row["bench"]] = None
+	last = max(rows, key=lambda row: row["time"]).get("machine", {}).get("commit")
+	others = [f"{', '.join(names)}: {commit}" for commit, names in benches.items() if commit != last]
+	return f"commit {last}" + "".join(f"; {one}" for one in others)
+
+
 def text(rows):
 	machine = rows[-1].get("machine", {})
 	day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(max(row["time"] for row in rows)))
-	yield f"Measured until {day} UTC on {machine.get('processors')} processors, {machine.get('processor')}, Linux {machine.get('kernel')}, commit {machine.get('commit')}. "
+	yield f"Measured until {day} UTC on {machine.get('processors')} processors, {machine.get('processor')}, Linux {machine.get('kernel')}, {commits(rows)}. "
 	if machine.get("run_s", 0) < 2:
 		yield "**Short runs on a busy machine: they show what there is to measure, and ratios at best.** "
 	shared = sum(bool(row.get("shared")) for row in rows)

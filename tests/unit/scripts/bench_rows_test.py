@@ -98,6 +98,11 @@ class RowsTest(unittest.TestCase):
 		self.assertIn("| ESP out, AES-128-GCM, 1 SA | 180 (185) |", text)
 		self.assertNotIn("300", text)
 
+	def test_the_document_names_the_commit_of_what_was_measured_before(self):
+		rows = [{"bench": bench, "time": at, "machine": {"commit": commit}} for bench, at, commit in (("esp", 3, "c2"), ("ring", 1, "c1"), ("ndr", 2, "c1"))]
+		self.assertEqual(document.commits(rows), "commit c2; ring, ndr: c1")
+		self.assertEqual(document.commits(rows[:1]), "commit c2")
+
 
 if __name__ == "__main__":
 	unittest.main()
