@@ -342,12 +342,8 @@ static __attribute__((noinline)) void refuse(
 /* One worker's SA: the window and the counters. */
 static inline enum replay_verdict commit(const struct esp_in *lane, const struct arrival *a)
 {
-	const struct replay_window window = esp_in_window(lane, a);
-	enum replay_verdict verdict = REPLAY_NEW;
-	bool newest;
+	const enum replay_verdict verdict = esp_in_commit(lane, a);
 
-	if (unlikely(!replay_window_advance(&window, a->work.number)))
-		verdict = replay_window_commit(&window, a->work.number, &newest);
 	if (likely(verdict == REPLAY_NEW))
 		count_use(lane, a);
 	return verdict;

@@ -77,6 +77,17 @@ static inline uint16_t esp_in_text_at(const struct esp_work *w)
 	return (uint16_t)(w->at + ESP_HEADER_LENGTH + w->sa->iv_length);
 }
 
+/* After the ICV: the number is marked. */
+static inline enum replay_verdict esp_in_commit(const struct esp_in *lane, const struct arrival *a)
+{
+	const struct replay_window window = esp_in_window(lane, a);
+	bool newest;
+
+	return likely(replay_window_advance(&window, a->work.number))
+		       ? REPLAY_NEW
+		       : replay_window_commit(&window, a->work.number, &newest);
+}
+
 /* esp_in_admit.c: the arrivals whose answers before the cipher are all the usual ones. */
 void esp_in_admit(struct esp_in *lane);
 /* esp_in_open.c: deciphers them and sets their status. */

@@ -31,12 +31,8 @@ static void count_use(
 
 static inline enum replay_verdict commit_one(const struct esp_in *lane, const struct arrival *a)
 {
-	const struct replay_window window = esp_in_window(lane, a);
-	enum replay_verdict verdict = REPLAY_NEW;
-	bool newest;
+	const enum replay_verdict verdict = esp_in_commit(lane, a);
 
-	if (unlikely(!replay_window_advance(&window, a->work.number)))
-		verdict = replay_window_commit(&window, a->work.number, &newest);
 	if (likely(verdict == REPLAY_NEW))
 		count_use(lane, a, 1, a->work.text);
 	return verdict;

@@ -1,11 +1,10 @@
 /* SPD-24: wherever a policy's hits are counted, they are all there, once. */
+#include "tests/unit/dataplane/table/policy_grace.h"
 #include "tests/unit/dataplane/table/table_fixture.h"
 
 #include "dataplane/table/policy_hits.h"
 #include "dataplane/table/policy_host.h"
 #include "dataplane/table/sa_table.h"
-
-#include <rte_rcu_qsbr.h>
 
 #define LIMIT 16u
 #define SAS   8u
@@ -51,16 +50,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The one worker passes; what was removed is collected. */
 static void grace(struct fixture *f)
 {
-	for (int i = 0; i < 3; i++) {
-		rte_rcu_qsbr_quiescent(f->qsbr, 0);
-		policy_table_collect(&f->table);
-		retirement_publish(&f->retirement);
-		rte_rcu_qsbr_quiescent(f->qsbr, 0);
-		retirement_collect(&f->retirement);
-	}
+	policy_grace(&f->table, &f->retirement);
 }
 
 /* Policy `id` is about 198.51.100.`id`. */

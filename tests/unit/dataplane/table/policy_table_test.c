@@ -1,9 +1,8 @@
 /* The SPD against a list searched from its head. */
+#include "tests/unit/dataplane/table/policy_grace.h"
 #include "tests/unit/dataplane/table/table_fixture.h"
 
 #include "dataplane/table/policy_table.h"
-
-#include <rte_rcu_qsbr.h>
 
 #define LIMIT 3000u
 
@@ -37,16 +36,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A grace period: the one worker passes, everything is collected. */
 static void grace(struct fixture *f)
 {
-	for (int i = 0; i < 3; i++) {
-		rte_rcu_qsbr_quiescent(f->qsbr, 0);
-		policy_table_collect(&f->table);
-		retirement_publish(&f->retirement);
-		rte_rcu_qsbr_quiescent(f->qsbr, 0);
-		retirement_collect(&f->retirement);
-	}
+	policy_grace(&f->table, &f->retirement);
 }
 
 static struct policy_command policy(uint32_t id, uint32_t order, const char *local_first,

@@ -60,6 +60,14 @@ struct reference {
 	unsigned count;
 };
 
+static void pair_init(struct subject *s, struct reference *r, uint32_t size, bool extended,
+	bool shared, uint64_t start)
+{
+	subject_init(s, size, extended, shared);
+	s->highest = start;
+	*r = (struct reference){.size = size, .extended = extended, .top = start};
+}
+
 static bool reference_has(const struct reference *r, uint64_t number)
 {
 	for (unsigned i = 0; i < r->count && i < SEEN_MAX * 4; i++)
@@ -208,11 +216,7 @@ static void compare(uint32_t size, bool extended, bool shared, uint64_t start, u
 	struct subject *s = malloc(sizeof(*s)), *before = malloc(sizeof(*s));
 	struct reference *r = calloc(1, sizeof(*r));
 
-	subject_init(s, size, extended, shared);
-	r->size = size;
-	r->extended = extended;
-	r->top = start;
-	s->highest = start;
+	pair_init(s, r, size, extended, shared, start);
 	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t wanted = pick(r, start), number = 0, expected = 0;
 		enum replay_verdict verdict =
@@ -290,11 +294,7 @@ static void compare_runs(uint32_t size, uint64_t start, unsigned rounds)
 	struct subject *s = malloc(sizeof(*s));
 	struct reference *r = calloc(1, sizeof(*r));
 
-	subject_init(s, size, true, true);
-	r->size = size;
-	r->extended = true;
-	r->top = start;
-	s->highest = start;
+	pair_init(s, r, size, true, true, start);
 	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t numbers[RUN_MAX];
 		enum replay_verdict verdicts[RUN_MAX];
