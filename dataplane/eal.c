@@ -1,9 +1,10 @@
 #include "dataplane/eal.h"
+#include "lib/base/processor.h"
 
 #include <errno.h>
+#include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -46,18 +47,13 @@ static bool device_is_pci(const char *device)
  */
 static int lcores_add(struct eal_arguments *arguments, const struct config_dataplane *settings)
 {
-	cpu_set_t set;
-	int cpus[CPU_SETSIZE], count = 0;
+	int cpus[128];
 	char text[1024], all[512] = "";
 	size_t at = 0, all_at = 0;
 
 	if (settings->lcores[0])
 		return argument_add(arguments, "--lcores=%s", settings->lcores);
-	CPU_ZERO(&set);
-	sched_getaffinity(0, sizeof(set), &set);
-	for (int cpu = 0; cpu < CPU_SETSIZE && count < 128; cpu++)
-		if (CPU_ISSET(cpu, &set))
-			cpus[count++] = cpu;
+	int count = (int)processor_list(cpus, RTE_DIM(cpus));
 	if (count == 0)
 		return -EINVAL;
 	for (int i = 0; i < count && all_at < sizeof(all) - 8; i++)

@@ -5,6 +5,7 @@
 #include "dataplane/conservation.h"
 #include "dataplane/packet.h"
 #include "dataplane/table/slab.h"
+#include "lib/base/processor.h"
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -331,13 +332,14 @@ static unsigned free_pages(void)
 void path_bench_init(const char *program, const struct region_limits *limits, struct worker **made)
 {
 	bool huge = free_pages() >= 32 && getenv("BENCH_NO_HUGE") == NULL;
-	char name[32], prefix[48];
-	char *with[] = {name, "-l0", "--in-memory", "--no-pci", "--no-telemetry", "-m64",
+	char name[32], prefix[48], lcores[24];
+	char *with[] = {name, lcores, "--in-memory", "--no-pci", "--no-telemetry", "-m64",
 		"--log-level=*:error", NULL};
-	char *without[] = {name, "-l0", "--no-huge", "--no-pci", "--no-telemetry", "-m128",
+	char *without[] = {name, lcores, "--no-huge", "--no-pci", "--no-telemetry", "-m128",
 		"--log-level=*:error", prefix, NULL};
 
 	snprintf(name, sizeof(name), "%s", program);
+	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", processor_first());
 	snprintf(prefix, sizeof(prefix), "--file-prefix=hp%s%d", program, (int)getpid());
 	if (rte_eal_init(huge ? 7 : 8, huge ? with : without) < 0) {
 		fprintf(stderr, "bench: EAL does not start\n");

@@ -51,6 +51,12 @@ def wait_for(condition, what, seconds=10.0, every=0.02):
 		time.sleep(every)
 
 
+def lcores(count, turn=0, apart=False):
+	"""A DPDK program's --lcores on processors that this one may use, by turns; all on one, or apart as far as there are more."""
+	allowed = sorted(os.sched_getaffinity(0))
+	return ",".join(f"{lcore}@{allowed[(turn + lcore * apart) % len(allowed)]}" for lcore in range(count))
+
+
 class Process:
 	"""A started program with its output in a file."""
 

@@ -61,8 +61,7 @@ class PktgenBed:
 	def command(self, devices, *own, memory=256, lcores=1):
 		"""With more lcores than one the first sends and the others receive."""
 		self.runs += 1
-		places = ",".join(f"{lcore}@{(self.runs + lcore) % (os.cpu_count() or 1)}" for lcore in range(lcores))
-		return [self.program, "--lcores", places, "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
+		return [self.program, "--lcores", net.lcores(lcores, self.runs, apart=True), "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
 			"--log-level=lib.eal:error", f"--file-prefix={self.network.prefix}-{self.runs}", *devices, "--", *own]
 
 	def run(self, text, devices, *own, strict=True, where=None, seconds=480, status=0, lcores=1):

@@ -146,7 +146,7 @@ def test_search_ends_at_the_maximum_of_a_ring(bed):
 def test_testpmd_hands_back(bed):
 	"""The self-test of the manual: testpmd in io mode behind a memif."""
 	socket = bed.path("loop.sock")
-	testpmd = net.Process("testpmd", ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+	testpmd = net.Process("testpmd", ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", net.lcores(2), "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
 		f"--file-prefix={bed.network.prefix}-testpmd", f"--vdev=net_memif0,role=server,socket={socket},socket-abstract=no", "--", "--auto-start",
 		"--port-topology=loop", "--forward-mode=io", "--total-num-mbufs=4096", "--no-lsc-interrupt", "--stats-period=1000"], bed.path("testpmd.log"))
 	bed.network.processes.append(testpmd)

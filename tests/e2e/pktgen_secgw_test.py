@@ -29,7 +29,7 @@ class SecgwBed(PktgenBed):
 		config, log = self.path("secgw.cfg"), self.path(f"secgw-{self.runs}.log")
 		with open(config, "w") as file:
 			file.write("\n".join(lines) + "\n")
-		self.secgw = net.Process("ipsec-secgw", ["stdbuf", "-oL", f"{DIRECTORY}/ipsec-secgw", "--lcores", "0@0", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
+		self.secgw = net.Process("ipsec-secgw", ["stdbuf", "-oL", f"{DIRECTORY}/ipsec-secgw", "--lcores", net.lcores(1), "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
 			f"--file-prefix={self.network.prefix}-secgw", self.device(0, "server"), self.device(1, "server"), "--vdev=crypto_aesni_mb0", "--", "-p", "3", "-u", "1",
 			"-P", "-l", "-w", "1024", "-s", "8192", "--txoffload", "0", "--config=(0,0,0),(1,0,0)", "-f", config], log)
 		self.network.processes.append(self.secgw)

@@ -88,7 +88,7 @@ class PortsBed(PktgenBed):
 		if not program:
 			raise net.Failure("dpdk-testpmd is not installed")
 		self.runs += 1
-		return Testpmd(["ip", "netns", "exec", self.network.full("tester"), "stdbuf", "-oL", program, "--lcores", "0@0,1@0" if self.runs % 2 else "0@1,1@1",
+		return Testpmd(["ip", "netns", "exec", self.network.full("tester"), "stdbuf", "-oL", program, "--lcores", net.lcores(2, self.runs),
 			"--no-huge", "-m", "256", "--no-pci", "--no-telemetry", f"--file-prefix={self.network.prefix}-{self.runs}", device, "--",
 			"-i", "--total-num-mbufs=4096", "--no-flush-rx", "--rxd=1024", "--txd=1024", *options], self.path(f"testpmd-{self.runs}.log"))
 

@@ -9,6 +9,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/table/tables_private.h"
 #include "dataplane/tsc_clock.h"
+#include "lib/base/processor.h"
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -39,11 +40,13 @@ static void fail(const char *what)
 
 static void eal_start(void)
 {
+	char lcores[24];
 	char *arguments[] = {"walk", "--no-huge", "--no-pci", "-m", "256", "--no-shconf",
-		"--no-telemetry", "-l", "0", "--log-level=error", NULL};
+		"--no-telemetry", lcores, "--log-level=error", NULL};
 
 	if (pool != NULL)
 		return;
+	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", processor_first());
 	if (rte_eal_init((int)RTE_DIM(arguments) - 1, arguments) < 0)
 		fail("rte_eal_init");
 	pool = rte_pktmbuf_pool_create("world", POOL_MBUFS, 0, PACKET_PRIVATE_SIZE,

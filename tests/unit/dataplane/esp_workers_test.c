@@ -31,6 +31,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/table/sa_table.h"
+#include "lib/base/processor.h"
 #include "tests/unit/parsed.h"
 
 #include <errno.h>
@@ -273,13 +274,15 @@ static void *run(void *argument)
 
 static int start(void **state)
 {
+	char lcores[24];
 	char *arguments[] = {"workers", "--no-huge", "--no-pci", "-m", "128", "--no-shconf",
-		"--no-telemetry", "-l", "0", "--log-level=error", NULL};
+		"--no-telemetry", lcores, "--log-level=error", NULL};
 	char error[LIBRARY_ERROR_SIZE];
 	(void)state;
 
 	assert_int_equal(
 		pthread_getaffinity_np(pthread_self(), sizeof(processors), &processors), 0);
+	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", processor_first());
 	assert_true(rte_eal_init((int)RTE_DIM(arguments) - 1, arguments) >= 0);
 	pool = rte_pktmbuf_pool_create("workers", POOL_MBUFS, 0, PACKET_PRIVATE_SIZE,
 		2048 + PACKET_HEADROOM, SOCKET_ID_ANY);
