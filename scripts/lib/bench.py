@@ -63,7 +63,7 @@ BENCHES = {
 	"ring": ("commands a second through the shared ring", 10, 5, [Program("ring_bench", smoke=["20"], repeats=5)]),
 	"bindings": ("1,000,000 bindings through control's mirror, the rings and the tables", 40, 20, [Program("binding_insert_bench", smoke=["20000"], repeats=5)]),
 	"static": ("instructions a packet by callgrind and a static estimate of cycles by llvm-mca, of each path: immune to noise", 60, 60, [static.part]),
-	"suites": ("ESP with other algorithms than AES-GCM, one pair of SAs: in process beside the crypto engine alone, port to port beside ipsec-secgw", 620, 100,
+	"suites": ("ESP with other algorithms than AES-GCM, one pair of SAs: in process beside the crypto engine alone, port to port beside ipsec-secgw", 590, 110,
 		[Program("esp_suites_bench", ["60"], ["2"], again="text"), esp.suites]),
 	"nodes": ("homeport-pktgen against both daemons: 10,000 and 100,000 mobile nodes register, move and storm under traffic", 60, 60, [pktgen.nodes]),
 	"ndr": ("the rate without loss (NDR) and with 0.5 % (PDR) of both daemons, homeport-pktgen's own search over memif", 100, 100, [pktgen.ndr]),
