@@ -8,6 +8,7 @@
 
 #define MAGIC_MICROSECONDS 0xa1b2c3d4u
 #define MAGIC_NANOSECONDS  0xa1b23c4du
+#define BLOCK_PCAPNG       0x0a0d0d0au /* in either order */
 #define LINK_ETHERNET      1
 #define FILE_SIZE_MAX      (4ull << 30)
 
@@ -87,6 +88,10 @@ int capture_parse(uint8_t *octets, uint64_t size, struct capture_file *out, cons
 	if (size < sizeof(header))
 		return -EINVAL;
 	memcpy(&header, octets, sizeof(header));
+	if (header.magic == BLOCK_PCAPNG) {
+		*reason = "is a pcapng file: editcap -F nsecpcap makes a pcap file of it";
+		return -EINVAL;
+	}
 	bool swap = header.magic == __builtin_bswap32(MAGIC_MICROSECONDS) ||
 		    header.magic == __builtin_bswap32(MAGIC_NANOSECONDS);
 	uint32_t magic = order(header.magic, swap);

@@ -1,5 +1,6 @@
 #include "pktgen/generator/generator.h"
 
+#include "pktgen/generator/cycles.h"
 #include "pktgen/generator/neighbor.h"
 
 #include "lib/base/clock.h"
@@ -174,7 +175,7 @@ int generator_open(struct generator *g, const struct profile *profile,
 	uint32_t longest = frame_max(profile);
 	uint64_t start = rte_rdtsc();
 
-	*g = (struct generator){.profile = profile, .stop = stop, .hz = rte_get_tsc_hz()};
+	*g = (struct generator){.profile = profile, .stop = stop, .hz = cycles_hz()};
 	g->population = population_new(profile);
 	g->tally = malloc(sizeof(*g->tally));
 	if (!g->population || !g->tally)
@@ -192,7 +193,8 @@ int generator_open(struct generator *g, const struct profile *profile,
 		return refuse(g, -ENOMEM,
 			"no DPDK memory for the packet buffers: give the EAL more with -m, or set "
 			"buffers lower");
-	result = port_open_all(g->ports, profile, g->pool, longest, g->error, sizeof(g->error));
+	result = port_open_all(
+		g->ports, profile, g->pool, longest, stop, g->error, sizeof(g->error));
 	g->open = result == 0;
 	if (!result)
 		result = halves_open(g, files);
@@ -240,6 +242,15 @@ unsigned generator_turn(struct generator *g, uint64_t now)
 	return moved;
 }
 
+/* A line of progress is due, if the profile wants any. */
+static bool is_time_to_tell(const struct generator *g, uint64_t *told, uint64_t now)
+{
+	if (!g->profile->progress_ms || now - *told < g->hz / 1000 * g->profile->progress_ms)
+		return false;
+	*told = now;
+	return true;
+}
+
 static uint32_t register_timeout_ms(const struct profile *profile)
 {
 	uint32_t longest = 0;
@@ -272,12 +283,9 @@ int generator_register(struct generator *g)
 		if (generator_turn(g, now) == 0 && g->profile->sleep_us)
 			rte_delay_us_sleep(g->profile->sleep_us);
 		now = rte_rdtsc();
-		if (g->profile->progress_ms &&
-			now - told > g->hz / 1000 * g->profile->progress_ms) {
-			told = now;
+		if (is_time_to_tell(g, &told, now))
 			fprintf(stderr, "registering: %" PRIu32 " of %" PRIu32 "\n",
 				registrar_registered(g->registrar), count);
-		}
 	}
 	g->registering_s = (double)(now - start) / (double)g->hz;
 	return 0;
@@ -318,7 +326,10 @@ static int settle(struct generator *g)
 
 int generator_resolve(struct generator *g, uint32_t timeout_ms)
 {
-	const struct port *down = port_wait_links(g->ports, g->profile->port_count, timeout_ms);
+	const struct port *down =
+		port_wait_links(g->ports, g->profile->port_count, timeout_ms, g->stop);
+	if (*g->stop)
+		return -EINTR;
 	if (down) {
 		snprintf(g->error, sizeof(g->error),
 			"port \"%s\": the link does not come up; is its other end there?",
@@ -327,9 +338,9 @@ int generator_resolve(struct generator *g, uint32_t timeout_ms)
 	}
 	if (settle(g))
 		return -EINTR;
-	uint64_t deadline = rte_rdtsc() + g->hz / 1000 * timeout_ms, next = 0;
-	while (port_unresolved(g)) {
-		uint64_t now = rte_rdtsc();
+	uint64_t now = rte_rdtsc(), told = now, next = 0;
+	uint64_t deadline = now + g->hz / 1000 * timeout_ms;
+	for (; port_unresolved(g); now = rte_rdtsc()) {
 		if (*g->stop)
 			return -EINTR;
 		if (now > deadline) {
@@ -343,6 +354,9 @@ int generator_resolve(struct generator *g, uint32_t timeout_ms)
 			ask(g);
 			next = now + g->hz / 1000 * ARP_INTERVAL_MS;
 		}
+		if (is_time_to_tell(g, &told, now))
+			fprintf(stderr, "resolving: port \"%s\" has no answer yet\n",
+				port_unresolved(g)->settings->name);
 		if (receivers_poll(&g->receivers) == 0)
 			rte_delay_us_sleep(100);
 	}

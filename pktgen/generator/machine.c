@@ -1,7 +1,9 @@
 #include "pktgen/generator/machine.h"
 
-#include <rte_cycles.h>
+#include "pktgen/generator/cycles.h"
+
 #include <rte_version.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -37,7 +39,7 @@ json_t *machine_report(void)
 	if (proc_value("/proc/cpuinfo", "model name", text, sizeof(text)))
 		json_object_set_new(machine, "processor", json_string(text));
 	json_object_set_new(machine, "processors", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(machine, "tsc_hz", json_integer((json_int_t)rte_get_tsc_hz()));
+	json_object_set_new(machine, "tsc_hz", json_integer((json_int_t)cycles_hz()));
 	if (proc_value("/proc/cpuinfo", "flags", text, sizeof(text)))
 		json_object_set_new(
 			machine, "virtual", json_boolean(strstr(text, "hypervisor") != NULL));

@@ -11,8 +11,10 @@
  *   trial        both for a while            search    at which rate
  *   report       what came of it, as JSON
  *
- * Exit status (sysexits): 0 done, 1 done but --strict and something was lost, doubled or wrong, 64
- * usage, 69 the gateway does not answer, 71 the system or DPDK refused, 78 bad profile.
+ * Exit status (sysexits): 0 done or stopped by a signal, 1 the same but --strict and something was
+ * lost, doubled or wrong, 64 usage, 66 no file to replay, 69 the gateway does not answer or nodes
+ * did not register, 71 the system or DPDK refused, 73 the report cannot be made, 74 or written, 78
+ * bad profile.
  */
 #include "pktgen/generator/options.h"
 #include "pktgen/generator/report.h"
@@ -71,8 +73,10 @@ int main(int argc, char **argv)
 		profile_free(profile);
 		return status;
 	}
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
+	/* Once: who asks a second time does not want to wait for the report. */
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 	/* The EAL moves its arguments about. */
 	char **copy = malloc((size_t)argc * sizeof(*copy));
 	if (copy)

@@ -41,13 +41,16 @@ int options_find(int argc, char **argv)
 	return 0;
 }
 
-static bool number(const char *text, uint64_t *out)
+static bool number(const char *option, const char *text, uint64_t *out)
 {
 	char *end;
 
 	errno = 0;
 	*out = strtoull(text, &end, 10);
-	return !errno && end != text && *end == '\0' && text[0] != '-';
+	if (!errno && text[0] >= '0' && text[0] <= '9' && *end == '\0')
+		return true;
+	fprintf(stderr, "homeport-pktgen: --%s %s: not a number\n", option, text);
+	return false;
 }
 
 static bool take(struct options *options, int choice, const char *value)
@@ -61,7 +64,7 @@ static bool take(struct options *options, int choice, const char *value)
 		return true;
 	case 'R':
 		options->has_rate = true;
-		return number(value, &options->rate);
+		return number("rate", value, &options->rate);
 	case 't':
 		options->files.transmitted = value;
 		return true;
@@ -69,7 +72,7 @@ static bool take(struct options *options, int choice, const char *value)
 		options->files.received = value;
 		return true;
 	case 'l':
-		return number(value, &options->files.limit);
+		return number("capture-limit", value, &options->files.limit);
 	case 's':
 		options->strict = true;
 		return true;
@@ -101,6 +104,13 @@ static bool take(struct options *options, int choice, const char *value)
 	}
 }
 
+/* What is wrong has been said; getopt says it by itself. */
+static int refuse(void)
+{
+	fputs("homeport-pktgen --help lists the options\n", stderr);
+	return EX_USAGE;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -119,21 +129,27 @@ int options_parse(struct options *options, int argc, char **argv)
 		{"version", no_argument, NULL, 'v'},
 		{0},
 	};
+	char *first = argv[0];
+	bool good = true;
 	int choice;
 
 	*options = (struct options){.report = "-", .files.limit = 100000};
 	optind = 1;
-	while (!options->done && (choice = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (take(options, choice, optarg))
-			continue;
-		usage(stderr);
-		return EX_USAGE;
-	}
+	argv[0] = "homeport-pktgen"; /* who getopt says is complaining */
+	while (good && !options->done && (choice = getopt_long(argc, argv, "", names, NULL)) != -1)
+		good = take(options, choice, optarg);
+	argv[0] = first;
+	if (!good)
+		return refuse();
 	if (options->done)
 		return EX_OK;
-	if (optind < argc || !options->profile) {
-		usage(stderr);
-		return EX_USAGE;
+	if (optind < argc) {
+		fprintf(stderr, "homeport-pktgen: %s: no option\n", argv[optind]);
+		return refuse();
+	}
+	if (!options->profile) {
+		fputs("homeport-pktgen: --profile is missing\n", stderr);
+		return refuse();
 	}
 	return EX_OK;
 }

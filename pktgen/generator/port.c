@@ -87,11 +87,13 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 }
 
 /* A memif's client starts once its server listens, which may be begun in the same breath. */
-static int start(const struct port *port, uint32_t timeout_ms)
+static int start(const struct port *port, uint32_t timeout_ms, const volatile bool *stop)
 {
 	int result = rte_eth_dev_start(port->ethdev);
 
 	for (uint32_t waited = 0; result && waited < timeout_ms; waited += START_INTERVAL_MS) {
+		if (*stop)
+			return -EINTR;
 		rte_delay_us_sleep(START_INTERVAL_MS * 1000);
 		result = rte_eth_dev_start(port->ethdev);
 	}
@@ -99,7 +101,7 @@ static int start(const struct port *port, uint32_t timeout_ms)
 }
 
 int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
-	uint32_t frame_max, char *error, size_t error_size)
+	uint32_t frame_max, const volatile bool *stop, char *error, size_t error_size)
 {
 	unsigned index = 0;
 	uint16_t ethdev;
@@ -114,7 +116,7 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 		if (!result) {
 			mac_choose(port, profile, index);
 			rte_eth_promiscuous_enable(ethdev);
-			result = start(port, profile->resolve_ms);
+			result = start(port, profile->resolve_ms, stop);
 			if (result)
 				refuse(port->settings, "not started; is its other end there?",
 					result, error, error_size);
@@ -160,7 +162,8 @@ static void ask_again(const struct port *port)
 	rte_eth_dev_start(port->ethdev);
 }
 
-const struct port *port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms)
+const struct port *port_wait_links(
+	const struct port *ports, unsigned count, uint32_t timeout_ms, const volatile bool *stop)
 {
 	unsigned up = 0;
 
@@ -169,7 +172,7 @@ const struct port *port_wait_links(const struct port *ports, unsigned count, uin
 			up++;
 		if (up == count)
 			return NULL;
-		if (waited >= timeout_ms)
+		if (waited >= timeout_ms || *stop)
 			return &ports[up];
 		if (waited % START_INTERVAL_MS == START_INTERVAL_MS - 10)
 			ask_again(&ports[up]);

@@ -25,14 +25,15 @@ struct port {
 /*
  * Opens the ports that the EAL found, in its order, and waits for each at most resolve_ms.
  * `frame_max` octets without check sequence are sent or received in one piece. 0; or -errno with a
- * sentence in `error`.
+ * sentence in `error`, -EINTR after `stop`.
  */
 int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
-	uint32_t frame_max, char *error, size_t error_size);
+	uint32_t frame_max, const volatile bool *stop, char *error, size_t error_size);
 void port_close_all(struct port *ports, unsigned count);
-/* Waits until all links are up, at most `timeout_ms`; those that say nothing count as up. One that
- * is still down, or NULL. */
-const struct port *port_wait_links(const struct port *ports, unsigned count, uint32_t timeout_ms);
+/* Waits until all links are up, at most `timeout_ms` and not after `stop`; those that say nothing
+ * count as up. One that is still down, or NULL. */
+const struct port *port_wait_links(
+	const struct port *ports, unsigned count, uint32_t timeout_ms, const volatile bool *stop);
 
 /* What the port takes of a burst of sender number `sender`; nothing while another sender has the
  * queue that they share. Any lcore, each as one sender. */

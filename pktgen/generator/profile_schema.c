@@ -147,7 +147,7 @@ static const struct setting traffic_settings[] = {
 	{.name = "warm_up_ms", .kind = SETTING_INTEGER, AT(profile_traffic, warm_up_ms), .max = 600000, .fallback = "0", .unit = "ms",
 		.help = "of traffic before the first trial; not counted"},
 	{.name = "drain_ms", .kind = SETTING_INTEGER, AT(profile_traffic, drain_ms), .min = 1, .max = 60000, .fallback = "200", .unit = "ms",
-		.help = "without any packet, after the last was sent, until the missing ones are lost"},
+		.help = "without any packet, after the last was sent, until the missing ones are lost; a tenth when none is missing, for doubles"},
 	{.name = "burst", .kind = SETTING_INTEGER, AT(profile_traffic, burst), .min = 1, .max = 64, .fallback = "32",
 		.help = "packets handed to a port at once, at most"},
 	{.name = "trials", .kind = SETTING_INTEGER, AT(profile_traffic, trials), .min = 1, .max = 10000, .fallback = "1",

@@ -6,6 +6,7 @@
 #include "lib/wire/ethernet.h"
 #include "lib/wire/ipv4.h"
 #include "lib/wire/udp.h"
+#include "pktgen/generator/cycles.h"
 #include "pktgen/generator/expect.h"
 
 #include <errno.h>
@@ -33,10 +34,8 @@ struct burst { /* what one poll of a port works on */
 
 int receive_init(struct receiver *r)
 {
-	uint32_t flows = r->population->flow_count;
-
-	r->flows = calloc(flows ? flows : 1, sizeof(*r->flows));
-	r->hz = rte_get_tsc_hz();
+	r->flows = window_array_new(r->population->flow_count);
+	r->hz = cycles_hz();
 	return r->flows ? 0 : -ENOMEM;
 }
 
@@ -75,13 +74,14 @@ static void data_count(struct receiver *r, const struct population_flow *flow,
 	const struct signature *signature = &what->signature;
 	struct tally_received *sum =
 		&r->tally->received[flow->group->index][tally_direction(flow->up)];
+	struct window *window = &r->flows[signature->flow];
 	uint64_t cycles = now - signature->timestamp;
 
 	if (signature->timestamp < r->begin) {
 		sum->late++;
 		return;
 	}
-	switch (window_put(&r->flows[signature->flow], signature->sequence)) {
+	switch (window_put(window, window_extend(window, signature->sequence))) {
 	case WINDOW_DUPLICATE:
 		sum->duplicates++;
 		return;

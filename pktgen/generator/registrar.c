@@ -204,7 +204,7 @@ static monotonic retry_after(const struct group *own, unsigned attempt)
 {
 	uint64_t ms = own->group->settings->registration.retry_ms;
 
-	return (ms << (attempt < ATTEMPTS_MAX ? attempt - 1 : ATTEMPTS_MAX - 1)) * 1000000;
+	return (ms << (attempt - 1)) * 1000000;
 }
 
 /* A new request of a node, or the next copy of one: with a timestamp of its own (RFC 5944 5.7.1).
@@ -226,7 +226,10 @@ static bool request(struct group *own, uint32_t index, bool again)
 		own->waiting++;
 		node->first_sent = r->now.monotonic_ns;
 	}
-	node->attempt = again && node->attempt < ATTEMPTS_MAX ? node->attempt + 1 : 1;
+	if (!again)
+		node->attempt = 1;
+	else if (node->attempt < ATTEMPTS_MAX)
+		node->attempt++;
 	timer_wheel_add(
 		&r->wheel, &node->timer, r->now.monotonic_ns + retry_after(own, node->attempt));
 	return true;
@@ -428,9 +431,11 @@ static void denied(struct group *own, uint32_t index, const struct mip4_reply *r
 
 	r->counters.denied++;
 	r->counters.codes[reply->code]++;
-	if (reply->code == 133) /* RFC 5944 5.7.1: the home agent's clock is in the high half */
+	if (reply->code == 133) { /* RFC 5944 5.7.1: the home agent's clock is in the high half */
 		own->clock_offset_s = (int32_t)((uint32_t)(reply->identification >> 32) -
 						clock_ntp_seconds(r->now.wall_ns));
+		own->nodes[index].identification = 0; /* that clock may be behind what was sent */
+	}
 	timer_wheel_add(&r->wheel, &own->nodes[index].timer,
 		r->now.monotonic_ns + DENIED_RETRY_S * CLOCK_NS_PER_S);
 }

@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "pktgen/generator/pace.h"
+#include "pktgen/generator/progress.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -48,6 +49,8 @@ static void turns(struct generator *g, const struct capture_file *file, struct r
 		.rate = g->profile->traffic.rate,
 		.limit = replay->wanted};
 
+	struct progress progress = progress_make("replay", start, g->hz, g->profile->progress_ms);
+
 	while (!*g->stop && (replay->sent < replay->wanted || now - last < quiet)) {
 		uint64_t before = replay->sent;
 		if (replay->sent < replay->wanted)
@@ -55,6 +58,9 @@ static void turns(struct generator *g, const struct capture_file *file, struct r
 		unsigned received = receivers_poll(&g->receivers);
 		replay->received += received;
 		now = rte_rdtsc();
+		if (progress_is_due(&progress, now))
+			progress_tell(&progress, now, replay->sent, replay->received,
+				receivers_faults(&g->receivers));
 		if (received || replay->sent != before)
 			last = now;
 		else if (g->profile->sleep_us)

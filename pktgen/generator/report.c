@@ -59,7 +59,6 @@ json_t *report_new(const struct generator *g, const char *profile_path, int argc
 		set_text(port, "device", g->ports[i].device);
 		set_text(port, "driver", g->ports[i].driver);
 		set_mac(port, "mac", g->ports[i].link.source);
-		set_mac(port, "gateway_mac", g->ports[i].link.destination);
 		json_array_append_new(ports, port);
 	}
 	json_object_set_new(report, "ports", ports);
@@ -200,6 +199,7 @@ json_t *report_trial(const struct generator *g, const struct trial *trial)
 	set(object, "wanted", trial->wanted);
 	set(object, "sent", trial->sent);
 	set(object, "received", trial->received);
+	set(object, "unsent", trial->unsent);
 	set(object, "lost", trial->sent > trial->received ? trial->sent - trial->received : 0);
 	set_real(object, "loss_ratio", trial->loss_ratio);
 	set_real(object, "sent_pps", trial->seconds > 0 ? (double)trial->sent / trial->seconds : 0);
@@ -275,6 +275,8 @@ void report_ports(json_t *report, const struct generator *g)
 	for (unsigned i = 0; i < g->profile->port_count; i++) {
 		struct rte_eth_stats stats;
 		json_t *port = json_array_get(ports, i);
+		if (g->ports[i].resolved)
+			set_mac(port, "gateway_mac", g->ports[i].link.destination);
 		if (rte_eth_stats_get(g->ports[i].ethdev, &stats))
 			continue;
 		set(port, "opackets", stats.opackets);
@@ -283,6 +285,15 @@ void report_ports(json_t *report, const struct generator *g)
 		set(port, "ierrors", stats.ierrors);
 		set(port, "imissed", stats.imissed);
 	}
+}
+
+int report_try(const char *path)
+{
+	FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "ae");
+
+	if (!file)
+		return strcmp(path, "-") == 0 ? 0 : -errno;
+	return fclose(file) ? -errno : 0;
 }
 
 int report_write(const json_t *report, const char *path)

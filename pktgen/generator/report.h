@@ -19,6 +19,8 @@ json_t *report_replay(const struct replay *replay);
 void report_registrations(json_t *report, const struct generator *generator);
 /* Counters of the ports at the end, as DPDK has them. */
 void report_ports(json_t *report, const struct generator *generator);
+/* Whether it will be possible to write it; best asked before a long run. 0 or -errno. */
+int report_try(const char *path);
 /* To a file, or to standard output for "-". 0 or -errno. Frees nothing. */
 int report_write(const json_t *report, const char *path);
 

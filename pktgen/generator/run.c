@@ -111,6 +111,19 @@ static json_t *result_report(const struct search *search, const struct profile_s
 	return object;
 }
 
+static void result_tell(const char *name, const struct search_result *result)
+{
+	if (result->found_lower && result->found_upper)
+		fprintf(stderr, "%s: between %.0f/s and %.0f/s\n", name, result->lower,
+			result->upper);
+	else if (result->found_lower)
+		fprintf(stderr, "%s: at least %.0f/s, the most that was tried\n", name,
+			result->lower);
+	else if (result->found_upper)
+		fprintf(stderr, "%s: less than %.0f/s, the least that was tried\n", name,
+			result->upper);
+}
+
 static void searches_report(struct run *run, const struct search *search)
 {
 	const struct profile *profile = run->generator->profile;
@@ -120,8 +133,7 @@ static void searches_report(struct run *run, const struct search *search)
 		struct search_result result = search_result_get(search, i);
 		json_array_append_new(
 			results, result_report(search, &profile->searches[i], &result));
-		fprintf(stderr, "%s: between %.0f/s and %.0f/s\n", profile->searches[i].name,
-			result.lower, result.upper);
+		result_tell(profile->searches[i].name, &result);
 	}
 	json_object_set_new(run->report, "searches", results);
 }
@@ -166,38 +178,53 @@ static int searches(struct run *run)
 	return result;
 }
 
+/* A result of resolving or registering that is not 0. */
+static int excuse(struct run *run, int result)
+{
+	if (result == -EINTR)
+		return EX_OK;
+	fprintf(stderr, "homeport-pktgen: %s\n", run->generator->error);
+	json_object_set_new(run->report, "error", json_string(run->generator->error));
+	return EX_UNAVAILABLE;
+}
+
+static int traffic(struct run *run, int *status)
+{
+	struct generator *g = run->generator;
+	int result = generator_resolve(g, g->profile->resolve_ms);
+
+	if (!result)
+		result = generator_register(g);
+	if (result) {
+		*status = excuse(run, result);
+		return result;
+	}
+	if (g->profile->replay.file[0]) {
+		result = replays(run);
+		*status = result && result != -EINTR ? EX_NOINPUT : EX_OK;
+		return result;
+	}
+	result = warm_up(run);
+	if (result)
+		return result;
+	return g->profile->search_count ? searches(run) : trials(run);
+}
+
 int run_all(struct generator *g, const struct options *options, int argc, char *const *argv)
 {
 	struct run run = {.generator = g, .trial = malloc(sizeof(*run.trial))};
-	int status = EX_OK;
+	int status = EX_OK, result = report_try(options->report);
 
-	if (!run.trial) {
-		fprintf(stderr, "homeport-pktgen: no memory for the counters\n");
-		return EX_OSERR;
-	}
-	int result = generator_resolve(g, g->profile->resolve_ms);
-	if (result) {
-		fprintf(stderr, "homeport-pktgen: %s\n", result == -EINTR ? "stopped" : g->error);
+	if (result || !run.trial) {
+		fprintf(stderr, "homeport-pktgen: %s: %s\n", options->report,
+			run.trial ? strerror(-result) : "no memory for the counters");
+		status = run.trial ? EX_CANTCREAT : EX_OSERR;
 		free(run.trial);
-		return EX_UNAVAILABLE;
+		return status;
 	}
 	run.report = report_new(g, options->profile, argc, argv);
 	run.trials = json_object_get(run.report, "trials");
-	result = generator_register(g);
-	if (result == -ETIMEDOUT) {
-		fprintf(stderr, "homeport-pktgen: %s\n", g->error);
-		json_object_set_new(run.report, "error", json_string(g->error));
-		status = EX_UNAVAILABLE;
-	}
-	if (!result && g->profile->replay.file[0]) {
-		result = replays(&run);
-		status = result && result != -EINTR ? EX_NOINPUT : EX_OK;
-	} else if (!result) {
-		result = warm_up(&run);
-		if (!result)
-			result = g->profile->search_count ? searches(&run) : trials(&run);
-	}
-	if (result == -EINTR)
+	if (traffic(&run, &status) == -EINTR)
 		json_object_set_new(run.report, "stopped", json_true());
 	report_registrations(run.report, g);
 	report_ports(run.report, g);

@@ -81,7 +81,7 @@ static int group_init(struct security *security, const struct population *popula
 		failed |= !own->keys[1];
 	}
 	if (receives_up || receives_down) {
-		own->numbers[!receives_up] = calloc(count, sizeof(struct window));
+		own->numbers[!receives_up] = window_array_new(count);
 		failed |= !own->numbers[!receives_up];
 	}
 	for (uint32_t i = 0; !failed && receives_up && i < count; i++)

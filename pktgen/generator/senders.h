@@ -22,8 +22,8 @@ struct senders {
 	struct transmitter own; /* the main lcore's; the model of the others */
 	struct send_lcore *lcores;
 	unsigned count;      /* of further lcores */
-	uint32_t *sequences; /* of each flow, the last one */
-	uint32_t *begun;     /* the same when the trial began */
+	uint64_t *sequences; /* of each flow, the last one */
+	uint64_t *begun;     /* the same when the trial began */
 	uint64_t seen;       /* packets of the further lcores that senders_poll has told about */
 	uint64_t turns;      /* as of a further lcore */
 	struct gate gate;    /* of the further lcores */

@@ -23,7 +23,7 @@
 
 struct signature {
 	uint32_t flow;
-	uint32_t sequence;  /* of the flow: 1, 2, ... */
+	uint32_t sequence;  /* of the flow: 1, 2, ...; the low half of a long run's */
 	uint64_t timestamp; /* cycles of the sender's clock */
 };
 

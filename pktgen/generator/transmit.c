@@ -2,6 +2,7 @@
 
 #include "dataplane/crypto/engine.h"
 #include "lib/base/clock.h"
+#include "pktgen/generator/cycles.h"
 
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
@@ -23,7 +24,7 @@ void transmit_begin(
 	struct transmitter *t, uint64_t start, uint64_t rate, uint64_t limit, struct tally *tally)
 {
 	t->pace = (struct pace){.start = start,
-		.hz = rte_get_tsc_hz(),
+		.hz = cycles_hz(),
 		.rate = rate,
 		.limit = limit,
 		.part = t->part,
@@ -159,7 +160,7 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		.node = item->node,
 		.up = item->up,
 		.size = item->size,
-		.signature = {item->flow, ++t->sequences[item->flow], now},
+		.signature = {item->flow, (uint32_t)++t->sequences[item->flow], now},
 	};
 	uint32_t association =
 		population_association(group, item->node, group->nodes[item->node].place);

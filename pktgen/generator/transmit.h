@@ -35,7 +35,7 @@ struct transmitter {
 	struct rte_mempool *pool;
 	struct schedule schedule;
 	struct capture *capture;
-	uint32_t *sequences;  /* of each flow, the last one; all transmitters' */
+	uint64_t *sequences;  /* of each flow, the last one; all transmitters' */
 	unsigned part, parts; /* which share of the nodes, of how many */
 	unsigned burst;
 	struct transmit_queue queues[PROFILE_PORTS_MAX];
@@ -43,7 +43,7 @@ struct transmitter {
 	struct pace pace;
 	uint64_t built; /* packets */
 	struct tally *tally;
-	uint64_t rebind_cycles, started;
+	uint64_t started; /* the first one: NATs count from there */
 };
 
 /* 0 or -ENOMEM. The caller fills the pointers first. */

@@ -1,35 +1,12 @@
 #include "pktgen/generator/trial.h"
 
+#include "pktgen/generator/progress.h"
+
 #include <errno.h>
 #include <rte_cycles.h>
 
 #define FLUSH_MS    100 /* for ports that are full at the end */
 #define CATCH_UP_MS 5   /* and 0.2 % of the trial */
-
-struct progress {
-	uint64_t next, interval, start;
-	uint64_t sent, received; /* at the line before */
-};
-
-static void progress_tell(const struct generator *g, const struct trial *trial,
-	struct progress *progress, uint64_t now)
-{
-	if (!progress->interval || now < progress->next)
-		return;
-	uint64_t sent = senders_packets(&g->senders);
-	uint64_t received = receivers_packets(&g->receivers);
-	double span = (double)(now - progress->next + progress->interval) / (double)g->hz;
-	fprintf(stderr,
-		"%s: %.1f s, sent %.0f/s, received %.0f/s, under way or lost %" PRId64
-		", faults %" PRIu64 "\n",
-		trial->settings.name, (double)(now - progress->start) / (double)g->hz,
-		(double)(sent - progress->sent) / span,
-		(double)(received - progress->received) / span, (int64_t)(sent - received),
-		receivers_faults(&g->receivers));
-	progress->sent = sent;
-	progress->received = received;
-	progress->next = now + progress->interval;
-}
 
 /* Without work: sleep as long as the profile allows, or not at all. */
 static void rest(const struct generator *g, unsigned moved)
@@ -41,9 +18,13 @@ static void rest(const struct generator *g, unsigned moved)
 /* What the rate makes due in the whole time; UINT64_MAX without a rate. */
 static uint64_t packets_wanted(const struct trial_settings *settings)
 {
-	uint64_t due = settings->rate ? (uint64_t)((unsigned __int128)settings->rate *
-						   settings->duration_ms / 1000)
-				      : UINT64_MAX;
+	/* The first is due at once: rounded up. */
+	uint64_t due =
+		settings->rate
+			? (uint64_t)(((unsigned __int128)settings->rate * settings->duration_ms +
+					     999) /
+				     1000)
+			: UINT64_MAX;
 
 	return settings->packets && settings->packets < due ? settings->packets : due;
 }
@@ -54,15 +35,16 @@ static void send_for(struct generator *g, struct trial *trial, uint64_t start)
 	/* Who was kept from sending for a moment may catch up, but not stretch the trial. */
 	uint64_t slack = trial->settings.rate ? length / 500 + g->hz / 1000 * CATCH_UP_MS : 0;
 	uint64_t now = rte_rdtsc(), end = start + length + slack;
-	struct progress progress = {
-		.interval = g->profile->progress_ms * (g->hz / 1000), .start = start};
+	struct progress progress =
+		progress_make(trial->settings.name, start, g->hz, g->profile->progress_ms);
 
-	progress.next = start + progress.interval;
 	while (now < end && !*g->stop) {
 		if (senders_built(&g->senders) == trial->wanted && senders_are_flushed(&g->senders))
 			break;
 		rest(g, generator_turn(g, now));
-		progress_tell(g, trial, &progress, now);
+		if (progress_is_due(&progress, now))
+			progress_tell(&progress, now, senders_packets(&g->senders),
+				receivers_packets(&g->receivers), receivers_faults(&g->receivers));
 		now = rte_rdtsc();
 	}
 	trial->seconds = now > start ? (double)(now - start) / (double)g->hz : 0;
@@ -73,14 +55,17 @@ static void send_for(struct generator *g, struct trial *trial, uint64_t start)
 		now = rte_rdtsc();
 	}
 	trial->unsent = senders_end(&g->senders);
+	if (*g->stop) /* nobody knows of the rest whether it would have left in time */
+		trial->wanted = senders_built(&g->senders);
 }
 
 static void drain(struct generator *g, struct trial *trial)
 {
 	uint64_t quiet = (uint64_t)g->profile->traffic.drain_ms * (g->hz / 1000);
-	uint64_t now = rte_rdtsc(), last = now, received = 0;
+	uint64_t now = rte_rdtsc(), last = now, received = 0, sent = senders_packets(&g->senders);
 
-	while (now - last < quiet && !*g->stop) {
+	/* With all of it back a tenth as long will do: for doubles. */
+	while (now - last < (received < sent ? quiet : quiet / 10)) {
 		rest(g, generator_turn(g, now));
 		uint64_t count = receivers_packets(&g->receivers);
 		now = rte_rdtsc();
@@ -88,20 +73,18 @@ static void drain(struct generator *g, struct trial *trial)
 			received = count;
 			last = now;
 		}
-		if (count >= tally_sent_packets(&trial->tally))
-			break;
 	}
 }
 
 /* Into the list of the worst, if it belongs there; insertion keeps it sorted. */
 static void worst_note(struct trial *trial, const struct trial_flow *flow)
 {
-	uint32_t lost = flow->sent - flow->received;
+	int64_t lost = (int64_t)(flow->sent - flow->received);
 	unsigned at = trial->worst_count;
 
 	while (at > 0) {
 		const struct trial_flow *before = &trial->worst[at - 1];
-		uint32_t lost_before = before->sent - before->received;
+		int64_t lost_before = (int64_t)(before->sent - before->received);
 		if (lost_before > lost ||
 			(lost_before == lost && before->duplicates >= flow->duplicates))
 			break;
@@ -122,8 +105,13 @@ static void flows_judge(const struct generator *g, struct trial *trial)
 	trial->flows_reordered = trial->worst_count = 0;
 	for (uint32_t i = 0; i < g->population->flow_count; i++) {
 		const struct window *window = &g->receivers.own.flows[i];
-		const struct trial_flow flow = {i, g->senders.sequences[i] - g->senders.begun[i],
-			window->received, window->duplicates, window->reordered};
+		const struct trial_flow flow = {
+			.flow = i,
+			.sent = g->senders.sequences[i] - g->senders.begun[i],
+			.received = window->received,
+			.duplicates = window->duplicates,
+			.reordered = window->reordered,
+		};
 		trial->flows_active += flow.sent != 0;
 		trial->flows_lossy += flow.sent > flow.received;
 		trial->flows_doubled += flow.duplicates != 0;

@@ -16,7 +16,8 @@ struct trial_settings {
 #define TRIAL_WORST_MAX 10
 
 struct trial_flow {
-	uint32_t flow, sent, received, duplicates, reordered;
+	uint32_t flow, duplicates, reordered;
+	uint64_t sent, received;
 };
 
 struct trial {

@@ -1,6 +1,16 @@
 #include "pktgen/generator/window.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct window *window_array_new(uint32_t count)
+{
+	size_t size = (count ? count : 1) * sizeof(struct window);
+	struct window *windows = aligned_alloc(_Alignof(struct window), size);
+
+	return windows ? memset(windows, 0, size) : NULL;
+}
 
 static bool test(const struct window *window, uint64_t number)
 {

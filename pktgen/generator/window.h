@@ -20,9 +20,13 @@ enum window_verdict {
 struct window {
 	uint64_t highest; /* 0: none yet; numbers begin with 1 */
 	uint64_t seen[WINDOW_SIZE / 64];
-	uint32_t received; /* all but duplicates */
+	uint64_t received; /* all but duplicates */
 	uint32_t duplicates, reordered, beyond;
-};
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct window) == 64, "a line of a processor's cache");
+
+/* All empty; NULL when out of memory. free() it. */
+struct window *window_array_new(uint32_t count);
 
 enum window_verdict window_put(struct window *window, uint64_t number);
 /*

@@ -93,6 +93,14 @@ def test_faults_of_flows(bed):
 		assert abs(trial["loss_ratio"] - 10 / 1200) < 1e-9, trial["loss_ratio"]
 
 
+def test_the_last_packet_doubled(bed):
+	"""All of it is back when the double comes: it is seen all the same."""
+	text = profile(1, 50, 1000).replace("drain_ms = 2000", "drain_ms = 20000")
+	report = bed.with_rules(text, "*:50:0:double", strict=False)
+	trial = report["trials"][0]
+	assert (trial["received"], trial["duplicates"]) == (50, 1), bed.summary(report)
+
+
 def test_a_search_of_a_lossy_wire(bed):
 	"""Every tenth packet is lost, at any rate: NDR has no lower bound, a PDR of 15 % no upper one. The report has what a figure stands next to."""
 	text = profile(1, 0, 0, 'warm_up_ms = 300;').replace("duration_ms = 60000;", "duration_ms = 1000;").replace("progress_ms = 0", "progress_ms = 100") + (

@@ -19,7 +19,16 @@
 #define MS 1000000ull
 #define S  CLOCK_NS_PER_S
 
-enum behaviour { ANSWER, SILENT, DENY, FORGE, NO_TUNNEL, WRONG_ADDRESS, WRONG_IDENTIFICATION };
+enum behaviour {
+	ANSWER,
+	SILENT,
+	DENY,
+	FORGE,
+	NO_TUNNEL,
+	WRONG_ADDRESS,
+	WRONG_IDENTIFICATION,
+	OWN_CLOCK,
+};
 
 struct bed {
 	struct profile *profile;
@@ -27,6 +36,7 @@ struct bed {
 	struct registrar *registrar;
 	struct clock_now now;
 	enum behaviour behaviour;
+	int64_t ahead_s; /* OWN_CLOCK: the home agent's clock */
 	unsigned requests;
 	uint64_t identifications[64];
 	struct inspect_end last; /* of the latest request */
@@ -53,6 +63,15 @@ static void answer(struct bed *bed, const struct mip4_request *request, bool nat
 		.code = bed->behaviour == DENY ? 130 : 0};
 
 	assert_true(bed->waiting <= 64);
+	if (bed->behaviour == OWN_CLOCK) { /* RFC 5944 5.7.1 */
+		uint32_t clock = (uint32_t)(clock_ntp_seconds(bed->now.wall_ns) + bed->ahead_s);
+		int64_t off = (int64_t)(request->identification >> 32) - clock;
+		if (off > 7 || off < -7) {
+			reply.code = 133;
+			reply.identification =
+				(uint64_t)clock << 32 | (uint32_t)request->identification;
+		}
+	}
 	mip4_reply_write(&w, &reply);
 	if (nat && bed->behaviour != NO_TUNNEL)
 		mip4_udp_tunnel_reply_write(&w, &(struct mip4_udp_tunnel_reply){0});
@@ -202,6 +221,9 @@ static void test_silence_is_asked_again(void **state) // RFC 5944 3.6.3
 	for (unsigned i = 1; i < 5; i++)
 		assert_true(bed->identifications[i] > bed->identifications[i - 1]);
 	assert_int_equal(registrar_waiting(bed->registrar), 1);
+	/* and at 31, 63, 95 and 127 s: at last every 32 s */
+	run(bed, 112 * S);
+	assert_int_equal(bed->requests, 9);
 	bed->behaviour = ANSWER;
 	run(bed, 32 * S);
 	assert_int_equal(registrar_registered(bed->registrar), 1);
@@ -265,6 +287,22 @@ static void test_bad_replies_do_not_register(void **state)
 	assert_int_equal(counters(bed)->accepted, 1);
 	assert_int_equal(counters(bed)->unmatched, 1);
 	bed_free(bed);
+}
+
+/* A home agent whose clock is ahead, or behind: every node learns it by one denial at most. */
+static void test_the_home_agents_clock(void **state) // RFC 5944 5.7.1
+{
+	for (int64_t ahead_s = -3600; ahead_s <= 3600; ahead_s += 7200) {
+		struct bed *bed = bed_new("encapsulation = \"ipip\"; nodes = 5;");
+		bed->behaviour = OWN_CLOCK;
+		bed->ahead_s = ahead_s;
+		registrar_begin(bed->registrar, bed->now);
+		run(bed, 3 * S);
+		assert_int_equal(registrar_registered(bed->registrar), 5);
+		assert_in_range(counters(bed)->codes[133], 1, 5);
+		assert_int_equal(counters(bed)->denied, counters(bed)->codes[133]);
+		bed_free(bed);
+	}
 }
 
 static void test_nodes_behind_a_nat(void **state) // HA4-NAT-01
@@ -413,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_silence_is_asked_again),
 		cmocka_unit_test(test_refreshes_at_half_and_expires),
 		cmocka_unit_test(test_bad_replies_do_not_register),
+		cmocka_unit_test(test_the_home_agents_clock),
 		cmocka_unit_test(test_nodes_behind_a_nat),
 		cmocka_unit_test(test_encapsulation_asked_for),
 		cmocka_unit_test(test_moves),

@@ -76,6 +76,21 @@ static void test_extended_numbers(void **state) // ESP-SEQ-06
 	assert_int_equal(window_extend(&w, 4), 0x100000004ull);
 }
 
+/* A flow's signature has the low half of its number: one that runs for weeks stays exact. */
+static void test_a_long_run(void **state)
+{
+	struct window *windows = window_array_new(2), *w = &windows[1];
+
+	for (uint64_t n = 0xffffff00; n < 0x100000100ull; n++)
+		assert_int_equal(window_put(w, window_extend(w, (uint32_t)n)), WINDOW_NEXT);
+	assert_int_equal(window_put(w, window_extend(w, 0x40)), WINDOW_DUPLICATE);
+	assert_int_equal(window_put(w, window_extend(w, 0x110)), WINDOW_NEXT);
+	assert_int_equal(window_put(w, window_extend(w, 0x10f)), WINDOW_REORDERED);
+	assert_int_equal(w->received, 0x202);
+	assert_int_equal(windows[0].received, 0);
+	free(windows);
+}
+
 static void test_quantiles(void **state)
 {
 	static struct histogram h, sum;
@@ -150,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_against_an_array),
 		cmocka_unit_test(test_extended_numbers),
+		cmocka_unit_test(test_a_long_run),
 		cmocka_unit_test(test_quantiles),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_pace_in_parts),

@@ -1,0 +1,115 @@
+"""What homeport-pktgen says to its user when something is amiss: exit status, one sentence that names it, and a report whatever happens."""
+import signal
+import time
+
+from pktgen_bed import *  # noqa: F403
+
+LOOP = ('loopback = true; sleep_us = 20; buffers = 4096; progress_ms = 100;\nports = ( { name = "loop"; } );\n'
+	'groups = ( { name = "g"; access = "loop"; core = "loop"; nodes = 10; node = "10.1.0.1"; correspondent = "10.200.0.1"; } );\n'
+	'traffic = { rate = 1000; duration_ms = 600000; drain_ms = 5000; };\n')
+
+
+def said(bed, status, *arguments):
+	result = subprocess.run([bed.program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+	assert result.returncode == status, (arguments, result.returncode, result.stderr[-400:])
+	return result.stderr
+
+
+def test_the_command_line(bed):
+	profile = bed.write(LOOP)
+	assert "--profile is missing" in said(bed, 64)
+	assert "homeport-pktgen: unrecognized option '--foo'" in said(bed, 64, "--foo")
+	assert "homeport-pktgen: option '--rate' requires an argument" in said(bed, 64, "--profile", profile, "--rate")
+	assert "--rate many: not a number" in said(bed, 64, "--profile", profile, "--rate", "many")
+	assert "--capture-limit -1: not a number" in said(bed, 64, "--profile", profile, "--capture-limit", "-1")
+	assert "more: no option" in said(bed, 64, "--profile", profile, "more")
+	assert "nowhere.conf: No such file" in said(bed, 78, "--profile", bed.path("nowhere.conf"), "--check")
+	assert said(bed, 0, "--profile", profile, "--check") == ""
+
+
+def test_bad_profiles_name_their_line(bed):
+	for text, message in ((LOOP.replace("nodes = 10", "nodes = 1000001000"), r"profile\.conf:3: nodes is 1000001000, not 1 to 1048576"),
+		(LOOP.replace("rate = 1000;", "rate = ;"), r"profile\.conf:4: syntax error"),
+		(LOOP.replace("10.200.0.1", "10.200.0.300"), r"profile\.conf:3: correspondent"),
+		(LOOP.replace('access = "loop"', 'access = "pool"'), r'profile\.conf:3: no port is named "pool"')):
+		bed.refused(text, 78, message)
+
+
+def test_ports_that_do_not_exist(bed):
+	for devices, message in ((["--vdev=net_foo0"], "the EAL refused its arguments"), ([], "the profile has 1 ports and the EAL found 0"),
+		(["--vdev=net_af_packet0,iface=nowhere"], "the profile has 1 ports and the EAL found 0")):
+		result = subprocess.run(bed.command(devices, "--profile", bed.write(LOOP)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+		assert result.returncode == 71 and message in result.stderr, (devices, result.returncode, result.stderr[-400:])
+
+
+def test_files_that_cannot_be_made(bed):
+	"""Found out before the run, which would take ten minutes."""
+	for option in ("--report", "--capture-transmitted", "--capture-received"):
+		began = time.monotonic()
+		result = subprocess.run(bed.command(RING, "--profile", bed.write(LOOP), option, bed.path("nowhere/file")), stdin=subprocess.DEVNULL,
+			capture_output=True, text=True, timeout=240)
+		assert result.returncode == (73 if option == "--report" else 71) and "nowhere/file: No such file" in result.stderr, (option, result.stderr[-400:])
+		assert time.monotonic() - began < 240
+	assert "nowhere/part: No such file" in said(bed, 73, "--profile", bed.write(LOOP), "--gateway-config", bed.path("nowhere/part"))
+
+
+def interrupted(bed, text, devices, when, number=signal.SIGINT):
+	"""The status and report of a run that gets a signal once its standard error has said `when`."""
+	report = bed.path("stopped.json")
+	process = net.Process("homeport-pktgen", bed.command(devices, "--profile", bed.write(text), "--report", report, "--strict"), bed.path("stopped.log"))
+	bed.network.processes.append(process)
+	process.expect(when, 60)
+	process.process.send_signal(number)
+	status = process.process.wait(240)
+	with open(report) as file:
+		return status, json.load(file)
+
+
+def test_a_signal_ends_it_with_a_report(bed):
+	"""What was sent until then is judged as ever: nothing is lost because the run was cut short."""
+	for number in (signal.SIGINT, signal.SIGTERM):
+		status, report = interrupted(bed, LOOP, RING, r"trial: 0\.\d s, sent", number)
+		trial = report["trials"][0]
+		assert status == 0 and report["stopped"] is True, (status, report.get("stopped"))
+		assert 0 < trial["wanted"] == trial["sent"] == trial["received"] < 600000, bed.summary(report)
+	text = LOOP + 'search_min = 1000; search_max = 2000; searches = ( { name = "ndr"; trial_ms = 200; } );\n'
+	status, report = interrupted(bed, text, RING, r"search: trial 2: ")
+	assert report["stopped"] is True and len(report["trials"]) >= 2 and report["searches"][0]["name"] == "ndr", report.get("searches")
+
+
+def test_a_signal_while_nobody_answers(bed):
+	text = LOOP.replace("loopback = true", "resolve_ms = 500000").replace('name = "loop";', 'name = "loop"; address = "10.9.0.2"; gateway = "10.9.0.1";')
+	status, report = interrupted(bed, text, ["--vdev=net_null0,no-rx=1"], r"resolving: port \"loop\" has no answer yet")
+	assert status == 0 and report["stopped"] is True and report["trials"] == [], (status, report)
+
+
+def test_who_does_not_answer_is_in_the_report(bed):
+	text = LOOP.replace("loopback = true", "resolve_ms = 300").replace('name = "loop";', 'name = "loop"; address = "10.9.0.2"; gateway = "10.9.0.1";')
+	report = bed.run(text, ["--vdev=net_null0,no-rx=1"], status=69)
+	assert "nobody answers for the gateway's address" in report["error"] and report["trials"] == [], report
+
+
+def test_a_newer_capture_format_is_named(bed):
+	with open(bed.path("new.pcapng"), "wb") as file:
+		file.write(bytes.fromhex("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000"))
+	text = f'loopback = true; ports = ( {{ name = "a"; }} ); replay = {{ file = "{bed.path("new.pcapng")}"; }};'
+	report = bed.run(text, RING, status=66)
+	assert "new.pcapng is a pcapng file: editcap -F nsecpcap" in report["error"], report["error"]
+
+
+def test_a_long_replay_shows_progress(bed):
+	loop = LOOP.replace("duration_ms = 600000", "packets = 100; duration_ms = 600000")
+	bed.run(loop, RING, "--capture-transmitted", bed.path("some.pcap"))
+	text = f'loopback = true; progress_ms = 100; ports = ( {{ name = "a"; }} ); traffic = {{ rate = 500; }}; replay = {{ file = "{bed.path("some.pcap")}"; loops = 3; }};'
+	report = bed.run(text, RING)
+	assert report["replay"]["sent"] == 300 and re.search(r"^replay: 0\.\d s, sent \d+/s", bed.stderr, re.M), bed.stderr
+
+
+def test_the_counter_is_measured(bed):
+	"""DPDK's own measure of the processor's counter is rounded to 10 MHz: rates and times were up to 0.25 % off."""
+	text = LOOP.replace("duration_ms = 600000", "packets = 10; duration_ms = 1000")
+	first, second = (bed.run(text, RING)["machine"]["tsc_hz"] for _ in range(2))
+	assert first % 10 ** 7 and second % 10 ** 7 and abs(first / second - 1) < 0.0005, (first, second)
+
+
+main(dict(globals()))
