@@ -14,6 +14,7 @@
  *              frame is damaged at this place
  */
 #include "tests/fuzz/fuzz_assert.h"
+#include "tests/unit/selector_any.h"
 #include "tests/walk/world.h"
 
 #include "dataplane/crypto/engine.h"
@@ -90,18 +91,6 @@ static struct ip_address address(const char *text)
 	return a;
 }
 
-static struct selector selector_of(bool ipv6)
-{
-	return (struct selector){.local_first = address(ipv6 ? "::" : "0.0.0.0"),
-		.local_last = address(
-			ipv6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255"),
-		.remote_first = address(ipv6 ? "::" : "0.0.0.0"),
-		.remote_last = address(
-			ipv6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255"),
-		.local_port_last = UINT16_MAX,
-		.remote_port_last = UINT16_MAX};
-}
-
 static void apply(struct world *w, struct command c)
 {
 	FUZZ_ASSERT(world_apply(w, &c) == 0);
@@ -123,7 +112,7 @@ static void association(struct world *w, uint8_t direction, uint32_t id, uint32_
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		struct command selector = {.type = COMMAND_SA_SELECTOR,
 			.sa_selector = {
-				.sa_id = id, .direction = direction, .selector = selector_of(v6)}};
+				.sa_id = id, .direction = direction, .selector = selector_any(v6)}};
 		if (id <= HOSTS)
 			selector.sa_selector.selector.remote_first =
 				selector.sa_selector.selector.remote_last = address(HOST);
@@ -150,7 +139,7 @@ static void association(struct world *w, uint8_t direction, uint32_t id, uint32_
 static void protect(struct world *w, uint32_t id, const char *prefix, uint32_t sa_id, bool ipv6)
 {
 	struct command c = {.type = COMMAND_POLICY_SET,
-		.policy = {.selector = selector_of(ipv6),
+		.policy = {.selector = selector_any(ipv6),
 			.policy_id = id,
 			.order = id,
 			.sa_id = sa_id,
@@ -193,7 +182,7 @@ static struct world *make(bool lanes_off)
 	protect(w, 4, "2001:db8:9::/48", 4, true);
 	protect(w, 0, HOST "/32", 1, false);
 	apply(w, (struct command){.type = COMMAND_POLICY_SET,
-			 .policy = {.selector = selector_of(false),
+			 .policy = {.selector = selector_any(false),
 				 .policy_id = 5,
 				 .order = 5,
 				 .sa_id = SA_NONE,

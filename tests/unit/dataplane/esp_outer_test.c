@@ -18,6 +18,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/table/sa_table.h"
 
+#include "tests/unit/selector_any.h"
 #include "tests/walk/world.h"
 
 #include <netinet/in.h>
@@ -52,18 +53,6 @@ static void apply(struct world *w, struct command c)
 	assert_int_equal(world_apply(w, &c), 0);
 }
 
-static struct selector all_selector(bool ipv6)
-{
-	return (struct selector){.local_first = address(ipv6 ? "::" : "0.0.0.0"),
-		.local_last = address(
-			ipv6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255"),
-		.remote_first = address(ipv6 ? "::" : "0.0.0.0"),
-		.remote_last = address(
-			ipv6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255"),
-		.local_port_last = UINT16_MAX,
-		.remote_port_last = UINT16_MAX};
-}
-
 static const char *here(const struct kind *k)
 {
 	return k->outer6 ? "2001:db8:1::1" : "192.0.2.1";
@@ -94,7 +83,7 @@ static void association(struct world *w, const struct kind *k, uint8_t direction
 		apply(w, (struct command){.type = COMMAND_SA_SELECTOR,
 				 .sa_selector = {.sa_id = 1,
 					 .direction = direction,
-					 .selector = all_selector(v6)}});
+					 .selector = selector_any(v6)}});
 	apply(w, (struct command){.type = COMMAND_SA_SET,
 			 .sa = {.local = address(out ? here(k) : there(k)),
 				 .remote = address(out ? there(k) : here(k)),
@@ -136,7 +125,7 @@ static struct world *setup(const struct kind *k, bool lanes_off)
 	world_neighbor(w, there(k), 0, 9);
 	world_neighbor(w, client(k), 1, 9);
 	apply(w, (struct command){.type = COMMAND_POLICY_SET,
-			 .policy = {.selector = all_selector(k->inner6),
+			 .policy = {.selector = selector_any(k->inner6),
 				 .policy_id = 1,
 				 .order = 1,
 				 .sa_id = 1,

@@ -1,15 +1,5 @@
 #include "tests/unit/dataplane/esp_pair.h"
 
-struct selector any_selector(void)
-{
-	return (struct selector){.local_first = address_of("0.0.0.0"),
-		.local_last = address_of("255.255.255.255"),
-		.remote_first = address_of("0.0.0.0"),
-		.remote_last = address_of("255.255.255.255"),
-		.local_port_last = 65535,
-		.remote_port_last = 65535};
-}
-
 struct command sa_command(uint8_t direction, uint32_t id, uint32_t spi)
 {
 	bool out = direction == SA_OUTBOUND;
@@ -37,7 +27,7 @@ void stage(struct world *w, const struct sa_command *sa, uint8_t first_octet)
 	struct command selector = {.type = COMMAND_SA_SELECTOR,
 		.sa_selector = {.sa_id = sa->sa_id,
 			.direction = sa->direction,
-			.selector = any_selector()}};
+			.selector = selector_any(false)}};
 
 	assert_int_equal(world_apply(w, &key), 0);
 	assert_int_equal(world_apply(w, &selector), 0);
@@ -52,7 +42,7 @@ int sa_set(struct world *w, struct command c)
 void policy(struct world *w, uint32_t id, uint8_t direction, uint8_t action, uint32_t sa_id)
 {
 	struct command c = {.type = COMMAND_POLICY_SET,
-		.policy = {.selector = any_selector(),
+		.policy = {.selector = selector_any(false),
 			.policy_id = id,
 			.order = id,
 			.sa_id = sa_id,

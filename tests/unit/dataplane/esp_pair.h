@@ -9,6 +9,7 @@
 #include "dataplane/pipeline.h"
 
 #include "tests/unit/parsed.h"
+#include "tests/unit/selector_any.h"
 #include "tests/walk/world.h"
 
 #include <errno.h>
@@ -26,8 +27,6 @@
 #define PAIR_MAX  3072
 #define SIZE_LAST 9200
 
-/* Everything IPv4. */
-struct selector any_selector(void);
 /* The SET of one end of the pair. */
 struct command sa_command(uint8_t direction, uint32_t id, uint32_t spi);
 /* What precedes an SA_SET: its key, which begins with first_octet, and its selector. */

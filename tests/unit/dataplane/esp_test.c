@@ -238,7 +238,8 @@ static uint32_t hostile_text(uint8_t *text)
 static void host_only(struct world *w, uint32_t flags)
 {
 	struct command c = {.type = COMMAND_SA_SELECTOR,
-		.sa_selector = {.sa_id = 1, .direction = SA_INBOUND, .selector = any_selector()}};
+		.sa_selector = {
+			.sa_id = 1, .direction = SA_INBOUND, .selector = selector_any(false)}};
 
 	c.sa_selector.selector.remote_first = c.sa_selector.selector.remote_last =
 		address_of(SERVER);

@@ -80,7 +80,6 @@ static void route_remove(struct world *w, const char *prefix)
 static void heal(struct player *player)
 {
 	struct world *w = player->world;
-	struct command c = {.type = COMMAND_POLICY_REMOVE, .policy = {.policy_id = 3}};
 
 	world_agent(w, "192.0.2.1", 0);
 	route(w, "::/0", GATEWAY, OUTSIDE, 0, 0);
@@ -98,8 +97,7 @@ static void heal(struct player *player)
 	world_neighbor(w, ROUTER, INSIDE, 5);
 	world_neighbor(w, "2001:db8:61::1", HOME_LINK, 6);
 	world_neighbor(w, "2001:db8:61::2", HOME_LINK, 7);
-	(void)apply(w, c);
-	assert_int_equal(apply(w, (struct command){.type = COMMAND_POLICY_COMMIT}), 0);
+	player_policy_remove(w);
 	for (unsigned i = 0; i < WORLD_PORTS; i++)
 		w->ports[i].up = true;
 }
@@ -262,18 +260,16 @@ static uint32_t frame_any(struct player *player, uint8_t *frame, uint16_t port, 
 
 static void burst(struct player *player, unsigned percent_odd, unsigned most)
 {
-	struct rte_mbuf *packets[BURST_SIZE], *shared[BURST_SIZE] = {NULL};
+	struct player_burst frames = {.count = 0};
 	unsigned count = 1 + player_below(player, most);
 	uint16_t port = player_chance(player, 85) ? OUTSIDE : INSIDE;
 	uint8_t frame[2 * PLAYER_FRAME];
 
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t length = frame_any(player, frame, port, percent_odd);
-		packets[i] = player_buffer(player, frame, length, &shared[i]);
+		player_burst_add(player, &frames, frame, length);
 	}
-	world_receive_mbufs(player->world, port, packets, count);
-	for (unsigned i = 0; i < count; i++)
-		rte_pktmbuf_free(shared[i]);
+	player_burst_receive(player, &frames, port);
 }
 
 /* ---- changes ---- */
@@ -310,26 +306,6 @@ static void change_route(struct player *player)
 		route_remove(w, "::/0");
 		break;
 	}
-}
-
-static void change_policy(struct player *player)
-{
-	struct command c = {
-		.type = player_chance(player, 40) ? COMMAND_POLICY_SET : COMMAND_POLICY_REMOVE,
-		.policy = {.selector = {.local_last = {.words = {UINT32_MAX, UINT32_MAX, UINT32_MAX,
-							       UINT32_MAX}},
-				   .remote_last = {.words = {UINT32_MAX, UINT32_MAX, UINT32_MAX,
-							   UINT32_MAX}},
-				   .local_port_last = UINT16_MAX,
-				   .remote_port_last = UINT16_MAX},
-			.policy_id = 3,
-			.order = 1,
-			.sa_id = SA_NONE,
-			.direction = SA_OUTBOUND,
-			.action = player_chance(player, 50) ? POLICY_BYPASS : POLICY_DISCARD}};
-
-	(void)apply(player->world, c);
-	assert_int_equal(apply(player->world, (struct command){.type = COMMAND_POLICY_COMMIT}), 0);
 }
 
 static void change_other(struct player *player)
@@ -400,7 +376,7 @@ static void play(struct player *player)
 		else if (what == 1)
 			change_other(player);
 		else if (what == 2 && player_chance(player, 40))
-			change_policy(player);
+			player_policy_change(player, 40, true);
 		else if (what == 3 && player_chance(player, 30))
 			wait_for_neighbor(player);
 		else if (what == 4)

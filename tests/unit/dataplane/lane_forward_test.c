@@ -147,7 +147,6 @@ static void home_network(struct world *w, uint32_t network, uint8_t length, uint
 static void heal(struct player *player)
 {
 	struct world *w = player->world;
-	struct command c = {.type = COMMAND_POLICY_REMOVE, .policy = {.policy_id = 3}};
 
 	agent(w, 0, DSCP_COPY);
 	assert_int_equal(apply(w, (struct command){.type = COMMAND_BINDING_REMOVE,
@@ -168,8 +167,7 @@ static void heal(struct player *player)
 	player_neighbor(w, ROUTER, INSIDE, 5);
 	for (unsigned i = 1; i < 7; i++)
 		player_neighbor(w, 0x0a3d0000 + i, HOME_LINK, (uint8_t)(20 + i));
-	(void)apply(w, c);
-	assert_int_equal(apply(w, (struct command){.type = COMMAND_POLICY_COMMIT}), 0);
+	player_policy_remove(w);
 	for (unsigned i = 0; i < WORLD_PORTS; i++)
 		w->ports[i].up = true;
 }
@@ -425,26 +423,6 @@ static void change_path(struct player *player)
 	}
 }
 
-static void change_policy(struct player *player)
-{
-	struct command c = {
-		.type = player_chance(player, 30) ? COMMAND_POLICY_SET : COMMAND_POLICY_REMOVE,
-		.policy = {.selector = {.local_first = player_v4(0),
-				   .local_last = player_v4(UINT32_MAX),
-				   .remote_first = player_v4(0),
-				   .remote_last = player_v4(UINT32_MAX),
-				   .local_port_last = UINT16_MAX,
-				   .remote_port_last = UINT16_MAX},
-			.policy_id = 3,
-			.order = 1,
-			.sa_id = SA_NONE,
-			.direction = SA_OUTBOUND,
-			.action = player_chance(player, 50) ? POLICY_BYPASS : POLICY_DISCARD}};
-
-	(void)apply(player->world, c);
-	assert_int_equal(apply(player->world, (struct command){.type = COMMAND_POLICY_COMMIT}), 0);
-}
-
 static void change_other(struct player *player)
 {
 	struct world *w = player->world;
@@ -530,7 +508,7 @@ static void play(struct player *player)
 		else if (what == 3 && player->step > STEPS / 2)
 			change_path(player);
 		else if (what == 4 && player_chance(player, 40))
-			change_policy(player);
+			player_policy_change(player, 30, false);
 		else if (what == 6 && player_chance(player, 30))
 			wait_for_neighbor(player);
 		else if (what == 5)

@@ -6,6 +6,7 @@
 // clang-format on
 
 #include "tests/unit/dataplane/peers.h"
+#include "tests/unit/selector_any.h"
 
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
@@ -68,14 +69,14 @@ static void apply(struct script *s, struct command c)
 
 static struct selector selector_of(unsigned peer)
 {
+	struct selector selector = selector_any(false);
 	uint32_t host = HOSTS + peer * 16;
 
-	return (struct selector){.local_first = v4(0),
-		.local_last = v4(peers_all[peer].local ? peers_all[peer].local : UINT32_MAX),
-		.remote_first = v4(host),
-		.remote_last = v4(host + (peers_all[peer].subnet ? 3 : 0)),
-		.local_port_last = UINT16_MAX,
-		.remote_port_last = UINT16_MAX};
+	if (peers_all[peer].local)
+		selector.local_last = v4(peers_all[peer].local);
+	selector.remote_first = v4(host);
+	selector.remote_last = v4(host + (peers_all[peer].subnet ? 3 : 0));
+	return selector;
 }
 
 static struct command sa_command(unsigned peer)
@@ -134,18 +135,17 @@ static void sa_make(struct script *s, unsigned peer)
 
 static void policy(struct script *s, uint32_t id, uint32_t net, uint8_t action)
 {
-	apply(s, (struct command){.type = COMMAND_POLICY_SET,
-			 .policy = {.selector = {.local_first = v4(0),
-					    .local_last = v4(UINT32_MAX),
-					    .remote_first = v4(net),
-					    .remote_last = v4(net | 0xffff),
-					    .local_port_last = UINT16_MAX,
-					    .remote_port_last = UINT16_MAX},
-				 .policy_id = id,
-				 .order = id,
-				 .sa_id = SA_NONE,
-				 .direction = SA_OUTBOUND,
-				 .action = action}});
+	struct command c = {.type = COMMAND_POLICY_SET,
+		.policy = {.selector = selector_any(false),
+			.policy_id = id,
+			.order = id,
+			.sa_id = SA_NONE,
+			.direction = SA_OUTBOUND,
+			.action = action}};
+
+	c.policy.selector.remote_first = v4(net);
+	c.policy.selector.remote_last = v4(net | 0xffff);
+	apply(s, c);
 	apply(s, (struct command){.type = COMMAND_POLICY_COMMIT});
 }
 

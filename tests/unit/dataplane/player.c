@@ -7,10 +7,13 @@
 
 #include "tests/unit/dataplane/player.h"
 #include "dataplane/lane/lane.h"
+#include "tests/unit/selector_any.h"
 
 #include <netinet/in.h>
 #include <rte_ether.h>
 #include <rte_udp.h>
+
+#define POLICY_ID 3
 
 uint32_t player_below(struct player *player, uint32_t limit)
 {
@@ -83,6 +86,32 @@ void player_neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac)
 							.port = port,
 							.mac = {2, 0, 0, 0, 0xee, mac}}}),
 		0);
+}
+
+static void policy_commit(struct world *w, struct command *c)
+{
+	(void)world_apply(w, c); /* there may be none to remove */
+	assert_int_equal(world_apply(w, &(struct command){.type = COMMAND_POLICY_COMMIT}), 0);
+}
+
+void player_policy_change(struct player *player, unsigned percent_set, bool ipv6)
+{
+	struct command c = {.type = player_chance(player, percent_set) ? COMMAND_POLICY_SET
+								       : COMMAND_POLICY_REMOVE,
+		.policy = {.selector = selector_any(ipv6),
+			.policy_id = POLICY_ID,
+			.order = 1,
+			.sa_id = SA_NONE,
+			.direction = SA_OUTBOUND,
+			.action = player_chance(player, 50) ? POLICY_BYPASS : POLICY_DISCARD}};
+
+	policy_commit(player->world, &c);
+}
+
+void player_policy_remove(struct world *w)
+{
+	policy_commit(w, &(struct command){.type = COMMAND_POLICY_REMOVE,
+				 .policy = {.policy_id = POLICY_ID}});
 }
 
 struct rte_ipv4_hdr *player_ip(uint8_t *frame)

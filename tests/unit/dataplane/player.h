@@ -47,6 +47,10 @@ uint16_t player_mtu(struct player *player);
 void player_route_change(struct player *player, uint32_t host, unsigned what);
 void player_neighbor(struct world *w, uint32_t host, uint16_t port, uint8_t mac);
 
+/* One policy for all packets of a family, or none any more: the lanes have nothing to do then. */
+void player_policy_change(struct player *player, unsigned percent_set, bool ipv6);
+void player_policy_remove(struct world *w);
+
 struct rte_ipv4_hdr *player_ip(uint8_t *frame);
 /* Of a header without options. */
 void player_checksum(uint8_t *frame);
