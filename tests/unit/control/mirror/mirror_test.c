@@ -1,171 +1,15 @@
-/* The mirror against a dataplane that reads when told to, refuses, dies and forgets. */
-#include "control/mirror/mirror.h"
-#include "tests/unit/control/mirror/fake_dataplane.h"
-
-#include <errno.h>
+/* The mirror: what is told becomes commands, what is done becomes tickets. */
+// clang-format off
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-// after the standard headers
+#include <stddef.h>
 #include <cmocka.h>
+// clang-format on
 
-#define EVERYTHING 1000000
+#include "tests/unit/control/mirror/mirror_bed.h"
 
-static const struct region_limits limits = {
-	.workers = 1,
-	.ports = 1,
-	.bindings = 2048,
-	.routes = 100,
-	.neighbors = 100,
-	.prefixes = 100,
-	.command_slots = 64,
-	.event_slots = 16,
-	.inject_slots = 2,
-	.punt_slots = 2,
-};
-static const struct mirror_limits mirror_limits = {.bindings = 2048, .others = 512};
-
-static struct fake_dataplane *fake;
-static struct mirror *mirror;
-static uint64_t done_ticket; /* the last one: they must come in order, none left out */
-static int errors[20000];    /* by ticket */
-static unsigned events_heard;
-
-static void on_done(void *context, uint64_t ticket, int error)
-{
-	assert_ptr_equal(context, &done_ticket);
-	assert_int_equal(ticket, done_ticket + 1);
-	done_ticket = ticket;
-	errors[ticket] = error;
-}
-
-static void on_event(void *context, const struct event *event)
-{
-	assert_int_not_equal(event->type, EVENT_REFUSED);
-	events_heard++;
-}
-
-static void new_mirror(void)
-{
-	struct mirror_callbacks callbacks = {
-		.context = &done_ticket, .on_done = on_done, .on_event = on_event};
-
-	mirror_free(mirror);
-	mirror = mirror_new(&mirror_limits, &callbacks);
-	assert_non_null(mirror);
-	done_ticket = 0;
-	memset(errors, -1, sizeof(errors));
-}
-
-static int setup(void **state)
-{
-	fake = calloc(1, sizeof(*fake));
-	fake_init(fake, &limits);
-	events_heard = 0;
-	new_mirror();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	mirror_free(mirror);
-	mirror = NULL;
-	fake_fini(fake);
-	free(fake);
-	return 0;
-}
-
-/* Both sides until nothing moves. */
-static void settle(void)
-{
-	bool more;
-	unsigned read;
-
-	do {
-		more = mirror_poll(mirror);
-		read = fake_read(fake, EVERYTHING);
-		fake_publish(fake);
-	} while (more || read);
-	mirror_poll(mirror);
-}
-
-static struct ip_address v4(uint32_t host)
-{
-	return ip_address_from_v4(__builtin_bswap32(host));
-}
-
-static struct command agent(void)
-{
-	struct command c = {.type = COMMAND_AGENT_SET};
-
-	c.agent.address = v4(0xc0000201);
-	return c;
-}
-
-/* Home address 10.1.0.0 + home, care-of address 198.51.100.0 + care_of. */
-static struct command binding(uint32_t id, uint32_t home, uint32_t care_of)
-{
-	struct command c = {.type = COMMAND_BINDING_SET};
-
-	c.binding.binding_id = id;
-	c.binding.home_address = v4(0x0a010000 + home);
-	c.binding.care_of_address = c.binding.care_of_field = v4(0xc6336400 + care_of);
-	c.binding.agent_address = v4(0xc0000201);
-	c.binding.encapsulation = ENCAPSULATION_IPIP;
-	return c;
-}
-
-static struct command prefix(uint32_t number, uint32_t id)
-{
-	struct command c = {.type = COMMAND_PREFIX_SET};
-	struct ip_address a = v4(0x0a800000 + (number << 8));
-
-	c.prefix.prefix = ip_prefix_make(&a, 96 + 24);
-	c.prefix.binding_id = id;
-	return c;
-}
-
-static struct command route(uint32_t number, uint16_t port)
-{
-	struct command c = {.type = COMMAND_ROUTE_SET};
-	struct ip_address a = v4(0x14000000 + (number << 8));
-
-	c.route.prefix = ip_prefix_make(&a, 96 + 24);
-	c.route.port = port;
-	return c;
-}
-
-static uint64_t set(struct command c)
-{
-	uint64_t ticket = mirror_set(mirror, &c);
-
-	assert_true(ticket);
-	return ticket;
-}
-
-static uint64_t drop(struct command c)
-{
-	c.type++;
-	uint64_t ticket = mirror_remove(mirror, &c);
-	assert_true(ticket);
-	return ticket;
-}
-
-static void attach_and_settle(void)
-{
-	mirror_attach(mirror, fake_session(fake));
-	settle();
-	assert_true(mirror_synced(mirror));
-}
-
-static void assert_has(struct command c)
-{
-	const struct command *there = fake_find(fake, &c);
-
-	assert_non_null(there);
-	assert_memory_equal(there->payload, c.payload, sizeof(c.payload));
-}
+#include <errno.h>
+#include <stdlib.h>
 
 /* HA4-REG-21: done means applied, not sent. */
 static void done_only_when_applied(void **state)
@@ -309,139 +153,6 @@ static void many_refusals_through_a_small_event_ring(void **state)
 	for (unsigned i = 1; i <= 200; i++)
 		assert_int_equal(errors[i], ENOENT);
 	assert_int_equal(mirror_stats(mirror).refused, 200);
-}
-
-static void nothing_is_done_without_a_dataplane(void **state)
-{
-	set(agent());
-	set(binding(1, 1, 1));
-	drop(binding(2, 2, 2));
-	assert_false(mirror_poll(mirror));
-	assert_int_equal(done_ticket, 0);
-	assert_false(mirror_synced(mirror));
-	attach_and_settle();
-	assert_int_equal(done_ticket, 3);
-	assert_has(binding(1, 1, 1));
-}
-
-/* Told in the wrong order, sent in the right one; what nobody wants any more is swept. */
-static void control_restarts(void **state)
-{
-	attach_and_settle();
-	set(agent());
-	for (uint32_t i = 0; i < 20; i++)
-		set(binding(i, i, i));
-	set(prefix(1, 5));
-	set(route(1, 1));
-	settle();
-	assert_int_equal(fake_count(fake), 23);
-	mirror_detach(mirror);
-	new_mirror();
-	set(prefix(2, 30));
-	set(binding(30, 30, 30));
-	set(binding(5, 5, 50));   // roamed meanwhile
-	set(binding(6, 600, 60)); // the id is another node's now
-	set(route(2, 1));
-	set(agent());
-	attach_and_settle();
-	assert_int_equal(done_ticket, 6);
-	for (unsigned i = 1; i <= 6; i++)
-		assert_int_equal(errors[i], 0);
-	assert_int_equal(fake_count(fake), 6);
-	assert_has(binding(5, 5, 50));
-	assert_has(binding(6, 600, 60));
-	assert_has(prefix(2, 30));
-	assert_int_equal(fake->syncs_ended, 2);
-}
-
-static void dataplane_restarts(void **state)
-{
-	attach_and_settle();
-	set(agent());
-	for (uint32_t i = 0; i < 500; i++)
-		set(binding(i, i, i));
-	settle();
-	uint64_t last = drop(binding(3, 3, 3));
-	mirror_poll(mirror); // sent, never applied
-	mirror_detach(mirror);
-	fake_forget(fake);
-	uint64_t later = set(binding(501, 501, 1));
-	mirror_poll(mirror);
-	assert_int_equal(done_ticket, last - 1);
-	attach_and_settle();
-	assert_int_equal(done_ticket, later);
-	assert_int_equal(fake_count(fake), 501);
-	assert_null(fake_find(
-		fake, &(struct command){.type = COMMAND_BINDING_SET, .binding.binding_id = 3}));
-}
-
-/* The same replayed twice changes nothing (all SETs are idempotent). */
-static void replay_changes_nothing(void **state)
-{
-	attach_and_settle();
-	set(agent());
-	for (uint32_t i = 0; i < 300; i++)
-		set(binding(i, i, i));
-	for (uint32_t i = 0; i < 30; i++)
-		set(prefix(i, i));
-	settle();
-	unsigned changes = fake->changes;
-	for (unsigned round = 0; round < 2; round++) {
-		mirror_detach(mirror);
-		attach_and_settle();
-		assert_int_equal(fake->changes, changes);
-	}
-	assert_int_equal(fake_count(fake), 331);
-}
-
-static void detached_in_the_middle_of_a_resynchronisation(void **state)
-{
-	set(agent());
-	for (uint32_t i = 0; i < 300; i++)
-		set(binding(i, i, i));
-	for (unsigned stop = 1; stop < 290; stop += 17) {
-		mirror_attach(mirror, fake_session(fake));
-		for (unsigned i = 0; i < stop;) {
-			mirror_poll(mirror);
-			i += fake_read(fake, stop - i);
-		}
-		assert_false(mirror_synced(mirror));
-		mirror_detach(mirror);
-		assert_int_equal(done_ticket, 0);
-	}
-	attach_and_settle();
-	assert_int_equal(done_ticket, 301);
-	assert_int_equal(fake_count(fake), 301);
-	for (unsigned i = 1; i <= 301; i++)
-		assert_int_equal(errors[i], 0);
-}
-
-/* A registration during a long resynchronisation is not answered only at its end. */
-static void changes_go_before_the_replay(void **state)
-{
-	set(agent());
-	for (uint32_t i = 0; i < 2000; i++)
-		set(binding(i, i, i));
-	attach_and_settle();
-	mirror_detach(mirror);
-	mirror_attach(mirror, fake_session(fake));
-	mirror_poll(mirror);
-	fake_read(fake, EVERYTHING);
-	fake_publish(fake);
-	mirror_poll(mirror);
-	uint64_t fresh = set(binding(1999, 1999, 77)), gone = drop(binding(1998, 1998, 0));
-	for (unsigned i = 0; i < 3; i++) {
-		fake_read(fake, EVERYTHING);
-		fake_publish(fake);
-		mirror_poll(mirror);
-	}
-	assert_int_equal(done_ticket, fresh);
-	assert_false(mirror_synced(mirror));
-	settle();
-	assert_int_equal(done_ticket, gone); // was not told of yet: gone with the sweep
-	assert_int_equal(errors[gone], 0);
-	assert_int_equal(fake_count(fake), 2000);
-	assert_has(binding(1999, 1999, 77));
 }
 
 static void agents_go_last(void **state)
@@ -603,8 +314,6 @@ static void random_storm(void **state)
 		assert_int_equal(errors[t], 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,12 +324,6 @@ int main(void)
 		TEST(id_reused_for_another_home_address),
 		TEST(more_than_the_ring_holds),
 		TEST(many_refusals_through_a_small_event_ring),
-		TEST(nothing_is_done_without_a_dataplane),
-		TEST(control_restarts),
-		TEST(dataplane_restarts),
-		TEST(replay_changes_nothing),
-		TEST(detached_in_the_middle_of_a_resynchronisation),
-		TEST(changes_go_before_the_replay),
 		TEST(agents_go_last),
 		TEST(limits_are_told),
 		TEST(desired_can_be_read_back),
