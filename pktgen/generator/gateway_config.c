@@ -137,7 +137,8 @@ static void association_write(
 	if (security->encap)
 		fprintf(out, "encap = true; remote_port = %u; %s",
 			population_nat_port(group, node, 0),
-			settings->nat_rebind_ms ? "follow_mapping = true; " : "");
+			settings->nat_rebind_ms || security->moves ? "follow_mapping = true; "
+								   : "");
 	for (unsigned up = 0; up < 2; up++) {
 		security_material(group, seed, association, up, &key);
 		fputs(up ? "key_in = \"" : "key_out = \"", out);

@@ -149,6 +149,16 @@ static int registrar_open(struct generator *g)
 	return g->registrar ? 0 : refuse(g, -ENOMEM, "no memory for the registrations");
 }
 
+static int mover_open(struct generator *g, const char *path)
+{
+	int result = mover_new(g->population, path, g->hz, &g->mover);
+
+	if (result)
+		snprintf(g->error, sizeof(g->error), "%s: %s", path ? path : "moves",
+			strerror(-result));
+	return result;
+}
+
 /* The last of all: further lcores begin at once. */
 static int lcores_start(struct generator *g)
 {
@@ -201,6 +211,8 @@ int generator_open(struct generator *g, const struct profile *profile,
 	if (!result)
 		result = registrar_open(g);
 	if (!result)
+		result = mover_open(g, files->moves);
+	if (!result)
 		result = lcores_start(g);
 	g->opening_s = (double)(rte_rdtsc() - start) / (double)g->hz;
 	return result;
@@ -213,6 +225,7 @@ int generator_close(struct generator *g)
 	receivers_close(&g->receivers); /* first: it hands on what others took until now */
 	senders_close(&g->senders);
 	registrar_free(g->registrar);
+	mover_free(g->mover);
 	if (g->open)
 		port_close_all(g->ports, g->profile->port_count);
 	if (capture_free(g->senders.own.capture))
@@ -235,6 +248,8 @@ unsigned generator_turn(struct generator *g, uint64_t now)
 	unsigned moved = senders_poll(&g->senders, now);
 
 	moved += receivers_poll(&g->receivers);
+	if (g->mover)
+		mover_poll(g->mover, now);
 	if (g->registrar && now >= g->registrar_next) {
 		registrar_poll(g->registrar, clock_read());
 		g->registrar_next = now + g->hz / 1000000 * REGISTRAR_INTERVAL_US;

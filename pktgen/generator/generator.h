@@ -8,6 +8,7 @@
 #ifndef PKTGEN_GENERATOR_GENERATOR_H
 #define PKTGEN_GENERATOR_GENERATOR_H
 
+#include "pktgen/generator/mover.h"
 #include "pktgen/generator/receivers.h"
 #include "pktgen/generator/registrar.h"
 #include "pktgen/generator/senders.h"
@@ -17,6 +18,7 @@
 struct generator_files {
 	const char *transmitted, *received; /* pcap to write; NULL: none */
 	uint64_t limit;                     /* frames of each */
+	const char *moves;                  /* to write, of ESP peers; NULL: none */
 };
 
 struct generator {
@@ -31,6 +33,7 @@ struct generator {
 	struct receivers receivers;
 	struct registrar *registrar; /* NULL: nobody registers */
 	uint64_t registrar_next;     /* cycles */
+	struct mover *mover;         /* NULL: no peer moves */
 	double opening_s;            /* how long nodes, keys and ports took to be there */
 	double registering_s;        /* how long all nodes took to register */
 	struct tally *tally;         /* of what happens between trials */

@@ -8,6 +8,7 @@
  *   schedule     whose packet is next        pace      when                  frame   what it is
  *   senders, receivers   on which lcores
  *   transmit     a burst out                 receive   a burst in: inspect, decrypt, expect
+ *   registrar    Mobile IP's registrations   mover   ESP peers that change their address
  *   trial        both for a while            search    at which rate
  *   report       what came of it, as JSON
  *
@@ -77,6 +78,7 @@ int main(int argc, char **argv)
 	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN); /* whoever reads --moves may go */
 	/* The EAL moves its arguments about. */
 	char **copy = malloc((size_t)argc * sizeof(*copy));
 	if (copy)

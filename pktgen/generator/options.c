@@ -20,6 +20,8 @@ static void usage(FILE *out)
 	      "  --capture-transmitted FILE   pcap of what is sent\n"
 	      "  --capture-received FILE      pcap of what comes\n"
 	      "  --capture-limit N            frames of each; default 100000, 0: all\n"
+	      "  --moves FILE                 writes each move of an ESP peer, as a command of "
+	      "homeportctl\n"
 	      "  --strict                     exit status 1 when a packet was lost, doubled or "
 	      "wrong\n"
 	      "  --check                      check the profile and exit: 0 good, 78 bad\n"
@@ -73,6 +75,9 @@ static bool take(struct options *options, int choice, const char *value)
 		return true;
 	case 'l':
 		return number("capture-limit", value, &options->files.limit);
+	case 'm':
+		options->files.moves = value;
+		return true;
 	case 's':
 		options->strict = true;
 		return true;
@@ -120,6 +125,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		{"capture-transmitted", required_argument, NULL, 't'},
 		{"capture-received", required_argument, NULL, 'T'},
 		{"capture-limit", required_argument, NULL, 'l'},
+		{"moves", required_argument, NULL, 'm'},
 		{"strict", no_argument, NULL, 's'},
 		{"check", no_argument, NULL, 'k'},
 		{"gateway-config", required_argument, NULL, 'g'},

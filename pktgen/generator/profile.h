@@ -77,6 +77,7 @@ struct profile_security { /* of ESP groups */
 	uint32_t replay_window;    /* packets, of the gateway; for its configuration */
 	uint32_t spi_up, spi_down; /* of association 0; association n has SPI + n */
 	uint64_t sequence_first;   /* number of the first packet less one, in both directions */
+	uint32_t moves;            /* of esp: peers a second that change their outer address */
 };
 
 struct profile_group {

@@ -109,6 +109,9 @@ static int check_security(
 		return fail(loader, security, "mode",
 			"transport mode is around a Mobile IP tunnel: ipip, gre, minimal or "
 			"mip-udp");
+	if (security->moves && profile_is_mobile_ip(group))
+		return fail(loader, security, "moves",
+			"Mobile IP nodes move by registering: registration.moves");
 	return check_spis(loader, profile, group);
 }
 

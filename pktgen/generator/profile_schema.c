@@ -82,6 +82,8 @@ static const struct setting security_settings[] = {
 		.fallback = "536870912", .help = "the same from the gateway"},
 	{.name = "sequence_first", .kind = SETTING_INTEGER, AT(profile_security, sequence_first), .max = INT64_MAX, .fallback = "0",
 		.help = "numbers towards the gateway begin behind it: to test long runs and the end of 32 bits"},
+	{.name = "moves", .kind = SETTING_INTEGER, AT(profile_security, moves), .max = 1000000, .fallback = "0", .unit = "1/s",
+		.help = "esp: peers that change their outer address while traffic runs and keep their associations; --moves writes them down for who tells the gateway"},
 };
 SECTION(security_section, "security", profile_security, security_settings);
 

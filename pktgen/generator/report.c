@@ -268,6 +268,16 @@ void report_registrations(json_t *report, const struct generator *g)
 	json_object_set_new(report, "registrations", object);
 }
 
+void report_moves(json_t *report, const struct generator *g)
+{
+	if (!g->mover)
+		return;
+	json_t *object = json_object();
+	set(object, "moves", mover_counters_get(g->mover)->moves);
+	set(object, "untold", mover_counters_get(g->mover)->untold);
+	json_object_set_new(report, "peer_moves", object);
+}
+
 void report_ports(json_t *report, const struct generator *g)
 {
 	json_t *ports = json_object_get(report, "ports");

@@ -15,8 +15,9 @@ json_t *report_new(
 	const struct generator *generator, const char *profile_path, int argc, char *const *argv);
 json_t *report_trial(const struct generator *generator, const struct trial *trial);
 json_t *report_replay(const struct replay *replay);
-/* Of all registrations so far; nothing when nobody registers. */
+/* Of all registrations and moves so far; nothing when nobody registers or moves. */
 void report_registrations(json_t *report, const struct generator *generator);
+void report_moves(json_t *report, const struct generator *generator);
 /* Counters of the ports at the end, as DPDK has them. */
 void report_ports(json_t *report, const struct generator *generator);
 /* Whether it will be possible to write it; best asked before a long run. 0 or -errno. */

@@ -227,6 +227,7 @@ int run_all(struct generator *g, const struct options *options, int argc, char *
 	if (traffic(&run, &status) == -EINTR)
 		json_object_set_new(run.report, "stopped", json_true());
 	report_registrations(run.report, g);
+	report_moves(run.report, g);
 	report_ports(run.report, g);
 	if (report_write(run.report, options->report)) {
 		fprintf(stderr, "homeport-pktgen: %s: the report cannot be written\n",

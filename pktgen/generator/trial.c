@@ -133,7 +133,11 @@ int trial_run(struct generator *g, const struct trial_settings *settings, struct
 		trial->wanted == UINT64_MAX ? 0 : trial->wanted, &trial->tally);
 	if (g->registrar)
 		registrar_trial(g->registrar, clock_read(), true);
+	if (g->mover)
+		mover_trial(g->mover, start, true);
 	send_for(g, trial, start);
+	if (g->mover)
+		mover_trial(g->mover, start, false);
 	if (g->registrar)
 		registrar_trial(g->registrar, clock_read(), false);
 	drain(g, trial);

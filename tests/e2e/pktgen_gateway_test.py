@@ -4,6 +4,8 @@ say what the generator's report says, packet by packet.
 
     access [192.0.2.254] ── ext [gateway 192.0.2.1] int ── core [10.1.255.254]
 """
+import threading
+
 from pktgen_bed import *  # noqa: F403
 
 ACCESS, AGENT, CORE, INSIDE = "192.0.2.254", "192.0.2.1", "10.1.255.254", "10.1.255.1"
@@ -259,6 +261,58 @@ def test_nat_gives_other_ports(bed):  # NAT-12
 	esp_check(bed, report, ["nat"])
 	ports = {row["remote_port"] for row in bed.gateway.ask("sa", "show") if "remote_port" in row}
 	assert ports, bed.gateway.ask("sa", "show")[0]
+
+
+class Told(threading.Thread):
+	"""Tells the gateway of each move that the generator writes down, as an IKE with MOBIKE would."""
+
+	def __init__(self, bed):
+		super().__init__(daemon=True)
+		self.bed, self.path, self.last, self.wrong = bed, bed.path("moves"), {}, []
+		os.mkfifo(self.path)
+		self.file = os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))  # the writer needs a reader
+		os.set_blocking(self.file.fileno(), True)
+		self.writer = os.open(self.path, os.O_WRONLY)  # and the reader no end of file before there is one
+
+	def run(self):
+		for line in self.file:
+			if line == "end\n":
+				return
+			words = line.split()
+			result = self.bed.gateway.ctl(*words)
+			self.last[words[2]] = words[4]
+			if result.returncode:
+				self.wrong.append(line + result.stderr)
+
+	def end(self):
+		os.write(self.writer, b"end\n")
+		self.join(120)
+		os.close(self.writer)
+		assert not self.wrong and not self.is_alive(), self.wrong[:3]
+
+
+def test_peers_of_esp_move(bed):  # MOB-01 NAT-12
+	"""They keep their associations. In plain ESP the gateway is told where they went, in UDP it follows by itself; nothing is lost meanwhile."""
+	groups = [group("told", 1, encapsulation="esp", nodes=4, security=dict(moves=3, spi_up=0x10000, spi_down=0x20000)),
+		group("followed", 2, encapsulation="esp", nodes=4, security=dict(moves=3, encap=True, algorithm="aes256-sha256", spi_up=0x30000, spi_down=0x40000)),
+		group("v6", 3, encapsulation="esp", nodes=4, node="2001:db8:10::1", correspondent="2001:db8:a::5",
+			security=dict(moves=3, spi_up=0x50000, spi_down=0x60000))]
+	text = profile(groups, 6000, rate=1500)
+	bed.begin(text)
+	told = Told(bed)
+	told.start()
+	report = bed.run(text, bed.devices(), "--moves", told.path, "--capture-received", bed.path("moved.pcap"), where="tester")
+	told.end()
+	bed.perfect(report, 6000)
+	assert report["peer_moves"]["moves"] >= 24 and report["peer_moves"]["untold"] == 0, report["peer_moves"]
+	assert not drops(bed), drops(bed)
+	esp_check(bed, report, ["told", "followed", "v6"])
+	for row in bed.gateway.ask("sa", "show"):
+		if row["name"] in told.last and not row["name"].startswith("followed"):
+			assert row["remote"] == told.last[row["name"]], (row, told.last)
+	answers = {p["IP"].dst for p in rdpcap(bed.path("moved.pcap")) if "IP" in p and p["IP"].src == AGENT}
+	for index in (1, 2, 3):
+		assert {address for address in answers if address.startswith(f"198.51.{index}.")} == {f"198.51.{index}.{n}" for n in range(1, 9)}, answers
 
 
 def test_ipv6_in_and_around(bed):

@@ -35,6 +35,20 @@ def test_bad_profiles_name_their_line(bed):
 		bed.refused(text, 78, message)
 
 
+def test_shipped_profiles(bed):
+	"""Each is good, makes a gateway's part, and stands in the manual."""
+	folder = os.path.join(programs.ROOT, "contrib", "pktgen")
+	with open(os.path.join(programs.ROOT, "docs", "pktgen.md")) as file:
+		manual = file.read()
+	names = sorted(name for name in os.listdir(folder) if name.endswith(".conf"))
+	assert len(names) >= 11, names
+	for name in names:
+		profile = os.path.join(folder, name)
+		assert said(bed, 0, "--profile", profile, "--check") == "", name
+		said(bed, 0, "--profile", profile, "--gateway-config", bed.path("part.cfg"))
+		assert os.stat(bed.path("part.cfg")).st_mode & 0o77 == 0 and f"| `{name}` |" in manual, name
+
+
 def test_ports_that_do_not_exist(bed):
 	for devices, message in ((["--vdev=net_foo0"], "the EAL refused its arguments"), ([], "the profile has 1 ports and the EAL found 0"),
 		(["--vdev=net_af_packet0,iface=nowhere"], "the profile has 1 ports and the EAL found 0")):
@@ -103,6 +117,21 @@ def test_a_long_replay_shows_progress(bed):
 	text = f'loopback = true; progress_ms = 100; ports = ( {{ name = "a"; }} ); traffic = {{ rate = 500; }}; replay = {{ file = "{bed.path("some.pcap")}"; loops = 3; }};'
 	report = bed.run(text, RING)
 	assert report["replay"]["sent"] == 300 and re.search(r"^replay: 0\.\d s, sent \d+/s", bed.stderr, re.M), bed.stderr
+
+
+def test_two_ports_joined_by_a_cable(bed):
+	"""The self-test of a machine with two NICs (docs/pktgen.md): what leaves by one comes in by the other."""
+	n = bed.network
+	n.namespace("cable")
+	n.link("cable", "left", "cable", "right")
+	for interface in ("left", "right"):
+		n.dataplane_end("cable", interface)
+	ports = ", ".join(f'{{ name = "{name}"; mac = "02:00:00:00:00:0{i}"; gateway_mac = "02:00:00:00:00:0{3 - i}"; }}' for i, name in ((1, "a"), (2, "b")))
+	text = LOOP.replace("loopback = true; ", "").replace('{ name = "loop"; }', ports).replace('access = "loop"; core = "loop"', 'access = "a"; core = "b"')
+	report = bed.run(text.replace("duration_ms = 600000", "packets = 500; duration_ms = 60000"), ["--vdev=net_af_packet0,iface=left",
+		"--vdev=net_af_packet1,iface=right"], where="cable")
+	bed.perfect(report, 500)
+	assert [port["gateway_mac"] for port in report["ports"]] == ["02:00:00:00:00:02", "02:00:00:00:00:01"], report["ports"]
 
 
 def test_the_counter_is_measured(bed):

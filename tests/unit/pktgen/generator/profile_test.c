@@ -58,6 +58,9 @@ static const struct {
 			   "spi_down = 308; };"),
 		"p:6: SPIs of the two directions overlap: the generator tells the direction by "
 		"them"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; vpn_address = \"10.9.0.1\"; security = "
+			   "{\nmoves = 5; };"),
+		"p:6: Mobile IP nodes move by registering: registration.moves"},
 	{PORTS GROUP("security = { };"), "p:4: encapsulation is \"plain\", which has no ESP"},
 	{PORTS GROUP("registration = { };"), "p:4: this encapsulation does not register"},
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nat_rebind_ms = 5;"),
