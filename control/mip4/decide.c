@@ -125,6 +125,8 @@ static bool care_of(const struct decide_input *in, struct verdict *v)
 		return true;
 	if (!ip_address_is_unicast(&f->care_of_address))
 		return deny(v, CODE_POORLY_FORMED, "care-of address is not unicast");
+	if (in->view.care_of_broadcast)
+		return deny(v, CODE_POORLY_FORMED, "care-of address is a broadcast address");
 	if (ip_address_equal(&f->care_of_address, &in->home_address))
 		return deny(v, CODE_POORLY_FORMED, "care-of address is the home address");
 	if (in->view.care_of_own)

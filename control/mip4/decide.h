@@ -59,6 +59,7 @@ struct decide_view {
 	bool agent_known;             /* source is a configured foreign agent */
 	bool agent_authentic;         /* its authenticator verified */
 	bool care_of_own, source_own; /* an address of this gateway */
+	bool care_of_broadcast;       /* of a home network, or the network's own address */
 	bool care_of_cycle,
 		source_cycle; /* would close a chain of care-of addresses (HA4-REG-12) */
 	bool care_of_inner, source_inner; /* in a tunnel inner address pool */

@@ -158,7 +158,9 @@ void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *
 bool view_own_address(const struct mip4_engine *e, uint16_t vrf, const struct ip_address *address);
 /* It came through a port of zone external, or one that nobody knows. */
 bool view_external(const struct mip4_engine *e, const struct punt_record *record);
-bool view_network_or_broadcast(const struct ip_prefix *prefix, const struct ip_address *address);
+/* The first or the last address of the home network it is in. */
+bool view_network_or_broadcast(
+	const struct config_instance *config, const struct ip_address *address);
 const struct config_home_network *view_home_network(
 	const struct config_instance *config, const struct ip_address *address);
 

@@ -79,10 +79,9 @@ bool receive_source_good(const struct mip4_engine *e, const struct request *r)
 				return r->record->port != PORT_NONE;
 		return false;
 	}
-	const struct config_home_network *network = view_home_network(r->config, source);
 	return ip_address_is_v4(source) && ip_address_is_unicast(source) &&
 	       !view_own_address(e, r->config->vrf, source) &&
-	       !(network && view_network_or_broadcast(&network->prefix, source));
+	       !view_network_or_broadcast(r->config, source);
 }
 
 static bool in_prefixes(const struct ip_prefix *list, unsigned count, const struct ip_address *a)

@@ -39,12 +39,16 @@ bool view_external(const struct mip4_engine *e, const struct punt_record *record
 	       e->config->dataplane.ports[record->port].zone == ZONE_EXTERNAL;
 }
 
-bool view_network_or_broadcast(const struct ip_prefix *prefix, const struct ip_address *a)
+bool view_network_or_broadcast(
+	const struct config_instance *config, const struct ip_address *address)
 {
-	if (!ip_address_is_v4(a) || prefix->length > 96 + 30)
+	const struct config_home_network *network = view_home_network(config, address);
+
+	if (!network || !ip_address_is_v4(address) || network->prefix.length > 96 + 30)
 		return false;
-	uint32_t host = ntohl(ip_address_v4(a)) & (0xffffffffu >> (prefix->length - 96));
-	return host == 0 || host == 0xffffffffu >> (prefix->length - 96);
+	uint32_t hosts = 0xffffffffu >> (network->prefix.length - 96);
+	uint32_t host = ntohl(ip_address_v4(address)) & hosts;
+	return host == 0 || host == hosts;
 }
 
 static bool listed(const struct config_mobile_node *p, const struct ip_address *home)
@@ -73,8 +77,7 @@ static enum decide_home home_granted(
 
 	if (!ip_address_is_unicast(home) || (!network && !listed(r->profile, home)))
 		return HOME_NOT_SERVED;
-	if (view_own_address(e, r->config->vrf, home) ||
-		(network && view_network_or_broadcast(&network->prefix, home)))
+	if (view_own_address(e, r->config->vrf, home) || view_network_or_broadcast(r->config, home))
 		return HOME_RESERVED_ADDRESS;
 	if (!mine && !listed(r->profile, home))
 		return HOME_NOT_ALLOWED;
@@ -223,6 +226,7 @@ void view_gather(struct mip4_engine *e, struct request *r, struct decide_input *
 	v->agent_known = r->agent != PROFILE_NONE;
 	v->agent_authentic = r->agent_authentic;
 	v->care_of_own = view_own_address(e, r->config->vrf, &f->care_of_address);
+	v->care_of_broadcast = view_network_or_broadcast(r->config, &f->care_of_address);
 	v->source_own = view_own_address(e, r->config->vrf, &record->source);
 	v->care_of_inner = in_inner(r->config, &f->care_of_address);
 	v->source_inner = in_inner(r->config, &record->source);

@@ -105,6 +105,30 @@ static void revoked_by_agent(void **state)
 	end(h);
 }
 
+// HA4-XTN-15: the agent refuses toward its visitor what we accepted; that is a deregistration, or a
+// Revocation, like any other, and the visitor may try again
+static void refused_by_agent(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = with_support;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.lifetime_s = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_null(home_live(h, "10.1.0.10"));
+	ask.lifetime_s = 600;
+	assert_int_equal(ask_send(h, &ask), 0);
+	revoke(h, 0x6955b901, MIP4_REVOCATION_I, "198.51.100.254", false);
+	assert_int_equal(h->sent_count, 1); /* the acknowledgment */
+	assert_null(home_live(h, "10.1.0.10"));
+	home_pass(h, 2);
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_non_null(home_live(h, "10.1.0.10"));
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_BAD), 0);
+	end(h);
+}
+
 /* ---- codes ---- */
 
 // HA4-RVK-04
@@ -170,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(revocations),
 		cmocka_unit_test(revoked_by_agent),
+		cmocka_unit_test(refused_by_agent),
 		cmocka_unit_test(revocation_demanded),
 		cmocka_unit_test(revocation_through_nat),
 	};
