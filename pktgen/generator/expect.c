@@ -51,10 +51,9 @@ static bool inner_is_right(const struct population_flow *flow, const struct insp
 
 /* Between the agent and the node's address; with UDP, between their ports. */
 static bool end_is_right(const struct population_flow *flow, const struct inspect_end *end,
-	const struct ip_address *node, uint16_t node_port, uint16_t agent_port)
+	const struct ip_address *node, uint16_t node_port, const struct ip_address *agent,
+	uint16_t agent_port)
 {
-	const struct ip_address *agent = &flow->group->settings->agent;
-
 	if (flow->up) /* loopback */
 		return ip_address_equal(&end->source, node) &&
 		       ip_address_equal(&end->destination, agent) &&
@@ -76,12 +75,12 @@ static bool outer_is_at(const struct population_flow *flow, const struct inspect
 	if (settings->secured &&
 		!end_is_right(flow, &what->outer, &care_of,
 			encap ? population_nat_port(flow->group, flow->node, mapping) : 0,
-			encap ? UDP_ESP : 0))
+			&settings->agent, encap ? UDP_ESP : 0))
 		return false;
 	return !profile_is_mobile_ip(settings) ||
 	       end_is_right(flow, &what->tunnel, &end,
 		       mip_udp ? population_mip_port(flow->group, flow->node, mapping) : 0,
-		       mip_udp ? UDP_MIP : 0);
+		       &settings->home_agent, mip_udp ? UDP_MIP : 0);
 }
 
 static enum expect_verdict outer_check(

@@ -183,13 +183,14 @@ static uint16_t tunnel_write(const struct population *population, const struct f
 	}
 }
 
-static struct ip_fields outer_fields(const struct frame_plan *plan, const struct ip_address *source)
+static struct ip_fields outer_fields(const struct frame_plan *plan, const struct ip_address *source,
+	const struct ip_address *destination)
 {
 	const struct profile_group *settings = plan->group->settings;
 
 	return (struct ip_fields){
 		.source = *source,
-		.destination = settings->agent,
+		.destination = *destination,
 		.dscp = (uint8_t)settings->dscp,
 		.dont_fragment = settings->dont_fragment,
 		.identification = (uint16_t)plan->signature.sequence,
@@ -213,7 +214,7 @@ static uint16_t text_write(const struct population *population, const struct fra
 		return tunnel_write(population, plan, out, next_header);
 	struct ip_address vpn = population_tunnel_end(
 		plan->group, plan->node, plan->group->nodes[plan->node].place);
-	struct ip_fields ip = outer_fields(plan, &vpn);
+	struct ip_fields ip = outer_fields(plan, &vpn, &settings->home_agent);
 	ip.payload_length = tunnel_write(population, plan, out + IPV4_HEADER_SIZE, &ip.protocol);
 	ip_write(out, &ip);
 	return (uint16_t)(IPV4_HEADER_SIZE + ip.payload_length);
@@ -227,7 +228,7 @@ static uint16_t esp_offset(const struct profile_group *settings, uint16_t header
 
 /*
  * The headers in front of `length` octets of ESP that are in place. In UDP the checksum is zero
- * (RFC 3948 2.1); IPv6 allows that for tunnels (RFC 6936). Returns the packet's length.
+ * (RFC 3948 2.1), over IPv6 until frame_finish. Returns the packet's length.
  */
 static uint16_t esp_outer_write(const struct population_group *group, uint32_t node,
 	struct ip_fields *ip, uint16_t length, uint8_t *out)
@@ -259,7 +260,7 @@ static uint16_t outer_write(const struct population *population, const struct fr
 	const struct population_group *group = plan->group;
 	struct ip_address care_of =
 		population_care_of(group, plan->node, group->nodes[plan->node].place);
-	struct ip_fields ip = outer_fields(plan, &care_of);
+	struct ip_fields ip = outer_fields(plan, &care_of, &group->settings->agent);
 	uint16_t header = ip_header_size(&care_of), length;
 	uint8_t next_header;
 
@@ -274,6 +275,11 @@ static uint16_t outer_write(const struct population *population, const struct fr
 	length = esp_close(
 		group, plan->node, &plan->esp, next_header, length, out + esp->offset, esp);
 	return esp_outer_write(group, plan->node, &ip, length, out);
+}
+
+static uint16_t ethernet_type(const struct ip_address *address)
+{
+	return ip_address_is_v4(address) ? ETHERNET_IPV4 : ETHERNET_IPV6;
 }
 
 static void ethernet_put(const struct frame_link *link, uint16_t type, uint8_t *out)
@@ -297,10 +303,7 @@ uint16_t frame_build(const struct population *population, const struct frame_pla
 		length = outer_write(population, plan, out + ETHERNET_HEADER_SIZE, esp);
 	else
 		length = inner_write(population, plan, out + ETHERNET_HEADER_SIZE);
-	ethernet_put(link,
-		ip_address_is_v4(encapsulated ? &settings->agent : &settings->node) ? ETHERNET_IPV4
-										    : ETHERNET_IPV6,
-		out);
+	ethernet_put(link, ethernet_type(encapsulated ? &settings->agent : &settings->node), out);
 	if (esp->offset)
 		esp->offset = (uint16_t)(esp->offset + ETHERNET_HEADER_SIZE);
 	return (uint16_t)(ETHERNET_HEADER_SIZE + length);
@@ -318,14 +321,31 @@ uint16_t frame_seal(const struct population_group *group, uint32_t node,
 		.destination = group->settings->agent,
 	};
 
-	esp->offset = esp_offset(group->settings, IPV4_HEADER_SIZE);
+	esp->offset = esp_offset(group->settings, ip_header_size(&fields.destination));
 	memcpy(ip + esp->offset + esp_codec_text_offset(number->suite), packet + skipped,
 		(size_t)(length - skipped));
 	length = esp_close(group, node, number,
 		transport ? packet[offsetof(struct ipv4_wire, protocol)] : ESP_NEXT_HEADER_IPV4,
 		(uint16_t)(length - skipped), ip + esp->offset, esp);
 	length = esp_outer_write(group, node, &fields, length, ip);
-	ethernet_put(link, ETHERNET_IPV4, out);
+	ethernet_put(link, ethernet_type(&fields.destination), out);
 	esp->offset = (uint16_t)(esp->offset + ETHERNET_HEADER_SIZE);
 	return (uint16_t)(ETHERNET_HEADER_SIZE + length);
+}
+
+void frame_finish(const struct population_group *group, uint8_t *esp)
+{
+	uint8_t *udp = esp - UDP_HEADER_SIZE, *ip = udp - IPV6_HEADER_SIZE;
+	struct udp_wire header;
+
+	if (!group->settings->security.encap || ip_address_is_v4(&group->settings->agent))
+		return;
+	memcpy(&header, udp, sizeof(header));
+	uint16_t length = ntohs(header.length);
+	uint64_t sum = checksum_pseudo_v6(ip + offsetof(struct ipv6_wire, source),
+		ip + offsetof(struct ipv6_wire, destination), IP_PROTOCOL_UDP, length);
+	header.checksum = checksum_finish(checksum_add(sum, udp, length));
+	if (header.checksum == 0)
+		header.checksum = 0xffff;
+	memcpy(udp, &header, sizeof(header));
 }

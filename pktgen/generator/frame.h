@@ -44,6 +44,8 @@ struct frame_esp {            /* where ESP lies, for the crypto engine; offset 0
 /* Writes a frame without check sequence and returns its length. `out` has FRAME_SIZE_MAX octets. */
 uint16_t frame_build(const struct population *population, const struct frame_plan *plan,
 	const struct frame_link *link, uint8_t *out, struct frame_esp *esp);
+/* Once the `esp` of a frame is encrypted: over IPv6 UDP has a checksum (RFC 8200 8.1). */
+void frame_finish(const struct population_group *group, uint8_t *esp);
 /*
  * Puts a node's own IPv4 packet (a registration) into its ESP, in the mode of its group; the same
  * otherwise. `packet` has `length` octets, its header no options, and lies elsewhere than `out`.

@@ -92,7 +92,7 @@ static void selector_write(const struct profile_group *group, FILE *out)
 		population_offset(&group->correspondent, group->correspondents - 1);
 
 	if (profile_is_sealed(group)) {
-		fprintf(out, "\"%s\"", ip_address_format(&group->agent, text));
+		fprintf(out, "\"%s\"", ip_address_format(&group->home_agent, text));
 		return;
 	}
 	fprintf(out, "\"%s", ip_address_format(&group->correspondent, text));

@@ -91,6 +91,7 @@ struct profile_group {
 	struct ip_address care_of;             /* the same of outer addresses */
 	uint32_t care_of_count;                /* 0: one for each node */
 	struct ip_address agent;               /* the gateway's outer address */
+	struct ip_address home_agent;          /* of Mobile IP; with mode mc it may be another */
 	struct ip_address vpn_address; /* mc: first of the care-of addresses inside the tunnel */
 	bool secured;                  /* has ESP */
 	uint16_t node_udp_port, correspondent_udp_port;

@@ -175,6 +175,26 @@ static int check_sharing(struct loader *loader, struct profile_group *group)
 	return 0;
 }
 
+/* Who inside ESP registers elsewhere than where its tunnel ends. */
+static int check_home_agent(struct loader *loader, struct profile_group *group)
+{
+	bool given = loader_mentions(loader, group, "home_agent");
+
+	if (given && !profile_is_mc(group))
+		return fail(loader, group, "home_agent",
+			"only of Mobile IP in tunnel mode ESP the home agent can be another than "
+			"agent");
+	if (!given)
+		group->home_agent = group->agent;
+	if (!profile_is_mobile_ip(group))
+		return 0;
+	if (!ip_address_is_v4(&group->home_agent) || !ip_address_is_v4(&group->node))
+		return fail(loader, group, given ? "home_agent" : "encapsulation",
+			"Mobile IPv4 wants IPv4 addresses of nodes and home agent: around it, in "
+			"tunnel mode ESP, IPv6 agent and care_of go with an IPv4 home_agent");
+	return 0;
+}
+
 static int check_outer(struct loader *loader, struct profile_group *group)
 {
 	bool outer_v4 = ip_address_is_v4(&group->agent);
@@ -184,10 +204,8 @@ static int check_outer(struct loader *loader, struct profile_group *group)
 			"agent and care_of are needed for this encapsulation");
 	if (outer_v4 != ip_address_is_v4(&group->care_of))
 		return fail(loader, group, "agent", "agent and care_of are of different families");
-	if (profile_is_mobile_ip(group) && (!outer_v4 || !ip_address_is_v4(&group->node)))
-		return fail(loader, group, "encapsulation",
-			"Mobile IPv4 wants IPv4 addresses inside and outside");
-	if (check_sharing(loader, group) || check_vpn_address(loader, group))
+	if (check_home_agent(loader, group) || check_sharing(loader, group) ||
+		check_vpn_address(loader, group))
 		return -EINVAL;
 	/* Moves alternate between two ranges. */
 	return check_range(loader, group, "care_of", &group->care_of, 2 * group->care_of_count);

@@ -108,6 +108,8 @@ static const struct setting group_settings[] = {
 	{.name = "care_of_count", .kind = SETTING_INTEGER, AT(profile_group, care_of_count), .max = PROFILE_NODES_MAX, .fallback = "0",
 		.help = "outer addresses that the nodes share; 0: one each"},
 	{.name = "agent", .kind = SETTING_ADDRESS, AT(profile_group, agent), .fallback = "", .help = "outer address of the gateway"},
+	{.name = "home_agent", .kind = SETTING_ADDRESS, AT(profile_group, home_agent), .fallback = "",
+		.help = "Mobile IP in tunnel mode ESP: the home agent's address inside, when agent is a VPN gateway in front of it or IPv6; without it agent"},
 	{.name = "vpn_address", .kind = SETTING_ADDRESS, AT(profile_group, vpn_address), .fallback = "",
 		.help = "Mobile IP in tunnel mode ESP: what the VPN gave node 0, its care-of address inside; the others follow, with moves twice as many"},
 	{.name = "node_udp_port", .kind = SETTING_INTEGER, AT(profile_group, node_udp_port), .min = 1, .max = 65535,

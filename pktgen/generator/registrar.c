@@ -155,7 +155,7 @@ static size_t message_write(struct group *own, uint32_t index, uint8_t *out, siz
 				   (settings->encapsulation == PROFILE_MINIMAL ? MIP4_M : 0)),
 		.lifetime_s = (uint16_t)settings->registration.lifetime_s,
 		.home_address = ip_address_v4(&home),
-		.home_agent = ip_address_v4(&settings->agent),
+		.home_agent = ip_address_v4(&settings->home_agent),
 		.care_of_address = nat ? private_address(index) : ip_address_v4(&care_of),
 		.identification = own->nodes[index].identification,
 	};
@@ -177,7 +177,7 @@ static bool request_send(struct group *own, uint32_t index)
 	const struct population_node *state = &own->group->nodes[index];
 	const struct profile_group *settings = own->group->settings;
 	struct ip_address care_of = population_tunnel_end(own->group, index, state->place);
-	be32 source = ip_address_v4(&care_of), agent = ip_address_v4(&settings->agent);
+	be32 source = ip_address_v4(&care_of), agent = ip_address_v4(&settings->home_agent);
 	/* Inside transport mode no NAT mends the sum over the address behind it (TRN-08). */
 	bool hidden = profile_is_transport(settings) && settings->security.encap;
 	uint8_t message[REGISTRAR_FRAME_MAX], frame[REGISTRAR_FRAME_MAX];

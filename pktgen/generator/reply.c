@@ -31,7 +31,7 @@ static bool right_way(
 	const struct population_node *state = &group->nodes[node];
 	struct ip_address care_of = population_tunnel_end(group, node, state->place);
 
-	return ip_address_equal(&end->source, &group->settings->agent) &&
+	return ip_address_equal(&end->source, &group->settings->home_agent) &&
 	       end->source_port == MIP4_PORT && ip_address_equal(&end->destination, &care_of) &&
 	       end->destination_port == population_mip_port(group, node, state->mapping);
 }

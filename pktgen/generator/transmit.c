@@ -143,13 +143,19 @@ uint16_t transmit_seal(struct transmitter *t, const struct population_group *gro
 		operation_make(security, association, &number, out, &esp);
 
 	crypto_engine_encrypt_burst(security_engine_get(t->engine), &operation, 1);
+	frame_finish(group, operation.esp);
 	return sealed;
 }
 
+struct sealing { /* what of a burst is to be encrypted */
+	struct crypto_operation operations[TRANSMIT_BURST_MAX];
+	const struct population_group *groups[TRANSMIT_BURST_MAX];
+	unsigned count;
+};
+
 /* Lays out a packet; its place in the port's queue, and an operation when it is ESP. */
 static void packet_build(struct transmitter *t, const struct schedule_item *item,
-	struct rte_mbuf *mbuf, uint64_t now, struct crypto_operation *operations,
-	unsigned *operation_count)
+	struct rte_mbuf *mbuf, uint64_t now, struct sealing *sealing)
 {
 	const struct population_group *group = item->group;
 	unsigned port_index = item->up ? group->settings->access_port : group->settings->core_port;
@@ -181,27 +187,38 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		length = mbuf->data_len;
 	queue->items[queue->count++] = (struct transmit_item){mbuf, item->size,
 		(uint16_t)(length + WIRE_EXTRA), (uint8_t)group->index, (uint8_t)!item->up};
-	if (esp.offset)
-		operations[(*operation_count)++] =
+	if (esp.offset) {
+		sealing->groups[sealing->count] = group;
+		sealing->operations[sealing->count++] =
 			operation_make(security, association, &plan.esp, frame, &esp);
+	}
+}
+
+static void seal(struct transmitter *t, struct sealing *sealing)
+{
+	if (!sealing->count)
+		return;
+	crypto_engine_encrypt_burst(
+		security_engine_get(t->engine), sealing->operations, sealing->count);
+	for (unsigned i = 0; i < sealing->count; i++)
+		frame_finish(sealing->groups[i], sealing->operations[i].esp);
 }
 
 static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now)
 {
 	struct rte_mbuf *mbufs[TRANSMIT_BURST_MAX];
-	struct crypto_operation operations[TRANSMIT_BURST_MAX];
-	unsigned built = 0, operation_count = 0;
+	struct sealing sealing;
 	struct schedule_item item;
+	unsigned built = 0;
 
+	sealing.count = 0;
 	if (rte_pktmbuf_alloc_bulk(t->pool, mbufs, wanted))
 		return 0;
 	while (built < wanted && schedule_next(&t->schedule, &item))
-		packet_build(t, &item, mbufs[built++], now, operations, &operation_count);
+		packet_build(t, &item, mbufs[built++], now, &sealing);
 	if (built < wanted) /* nobody else was ready to send */
 		rte_pktmbuf_free_bulk(mbufs + built, wanted - built);
-	if (operation_count)
-		crypto_engine_encrypt_burst(
-			security_engine_get(t->engine), operations, operation_count);
+	seal(t, &sealing);
 	for (unsigned i = 0; t->capture && i < built; i++)
 		capture_item(t, mbufs[i]);
 	return built;

@@ -8,8 +8,9 @@ import threading
 
 from pktgen_bed import *  # noqa: F403
 
+AGENT6 = "2001:db8:e::1"
 ACCESS, AGENT, CORE, INSIDE = "192.0.2.254", "192.0.2.1", "10.1.255.254", "10.1.255.1"
-PORTS = (f'ports = ( {{ name = "ext"; address = "{ACCESS}"; gateway = "{AGENT}"; mac = "02:00:00:00:00:01"; }},\n'
+PORTS = (f'ports = ( {{ name = "ext"; address = "{ACCESS}"; gateway = "{AGENT}"; address6 = "2001:db8:e::fe"; gateway6 = "{AGENT6}"; mac = "02:00:00:00:00:01"; }},\n'
 	f' {{ name = "int"; address = "{CORE}"; gateway = "{INSIDE}"; address6 = "2001:db8:a::fe"; gateway6 = "2001:db8:a::1"; mac = "02:00:00:00:00:02"; }} );\n')
 
 
@@ -139,7 +140,7 @@ def inside_esp(bed, groups, packets, senders=1):
 	def counted():
 		return {direction: sum(counts[direction] for counts in sa_packets(bed).values()) for direction in wanted}
 	net.wait_for(lambda: counted() == wanted, f"packets of the associations: {wanted} (are {counted()})", 15)
-	for name in ("inside.pcap", "sent.pcap") if senders == 1 else ():
+	for name in ("inside.pcap", "sent.pcap") if senders == 1 and "2001:db8:c:" not in text else ():
 		outside = [p for p in rdpcap(bed.path(name)) if "IP" in p and any(a.startswith("198.51.") for a in (p["IP"].src, p["IP"].dst))]
 		assert len(outside) >= packets / 2
 		assert all(p["IP"].proto == 50 or 4500 in (p["UDP"].sport, p["UDP"].dport) for p in outside), "a packet in clear"
@@ -156,6 +157,20 @@ def test_mobile_ip_in_mode_mc(bed):  # HA4-MODE-04 -08 -12, HA4-SPD-11
 	report = inside_esp(bed, sealed_groups("tunnel", storm_ms=200, storm_rate=100), 3200)
 	registrations = report["registrations"]
 	assert registrations["storms"] == 8 and registrations["accepted"] == 64, registrations
+
+
+def test_mode_mc_over_ipv6(bed):  # HA4-MODE-04 ESP-TUN-01
+	"""A VPN over IPv6, in UDP too, around Mobile IPv4: registrations, data, moves and NATs."""
+	groups = [group(f"{tunnel}-{'udp' if encap else 'esp'}", index, encapsulation=tunnel, nodes=4, vpn_address=f"10.30.{index}.1", agent=AGENT6, home_agent=AGENT,
+		care_of=f"2001:db8:c:{index}::1", registration=dict(rate=500, moves=4), **({"nat_rebind_ms": 400} if encap else {}),
+		security=dict(encap=encap, spi_up=0x10000 + 256 * index, spi_down=0x20000 + 256 * index))
+		for index, (tunnel, encap) in enumerate((tunnel, encap) for tunnel in ("ipip", "mip-udp") for encap in (False, True))]
+	report = inside_esp(bed, groups, 2400)
+	assert report["registrations"]["moves"] >= 4, report["registrations"]
+	for name in ("inside.pcap", "sent.pcap"):
+		outside = bed.tshark(name, "-e", "udp.checksum.status", read=f"ipv6.addr == {AGENT6} && (esp || udp.port == 4500)")
+		assert len(outside) >= 1200 and not bed.tshark(name, "-e", "ip.src", read=f"ip.addr == {AGENT}"), f"{name}: {len(outside)} inside, or a packet in clear"
+		assert name == "inside.pcap" or sum(row[0].split(",")[0] == "1" for row in outside) >= 600, outside[:3]  # RFC 8200 8.1
 
 
 def moves_inside_esp(bed, mode, senders):
@@ -316,10 +331,16 @@ def test_peers_of_esp_move(bed):  # MOB-01 NAT-12
 
 
 def test_ipv6_in_and_around(bed):
-	groups = [group("six", 1, encapsulation="esp", node="2001:db8:10::1", correspondent="2001:db8:a::5",
-		security=dict(spi_up=0x10000, spi_down=0x20000))]
-	text, report = bed.traffic(groups, 400)
-	bed.perfect(report, 400)
+	six = dict(node="2001:db8:10::1", correspondent="2001:db8:a::5")
+	outer = [dict(agent=AGENT6, care_of=f"2001:db8:c:{index}::1") for index in range(5)]
+	groups = [group("six in four", 1, encapsulation="esp", **six, security=dict(spi_up=0x10000, spi_down=0x20000)),
+		group("four in six", 2, encapsulation="esp", **outer[2], security=dict(spi_up=0x30000, spi_down=0x40000)),
+		group("six in six in UDP", 3, encapsulation="esp", **{**six, "node": "2001:db8:11::1"}, **outer[3], nat_rebind_ms=200,
+			security=dict(encap=True, spi_up=0x50000, spi_down=0x60000)),
+		group("four in six in UDP", 4, encapsulation="esp", **outer[4], security=dict(encap=True, spi_up=0x70000, spi_down=0x80000))]
+	text, report = bed.traffic(groups, 1600)
+	bed.perfect(report, 1600)
+	assert not drops(bed), drops(bed)
 
 
 def test_loss_is_seen(bed):

@@ -333,14 +333,17 @@ static void test_seal(void **state) // RFC 4303 3.1.1, HA4-MODE-04
 	static const char *const groups[] = {
 		V4 OUT4 "encapsulation = \"ipip\"; security = { mode = \"transport\"; };",
 		V4 OUT4 "encapsulation = \"ipip\"; vpn_address = \"10.30.0.1\"; security = { };",
+		V4 OUT6 "encapsulation = \"ipip\"; vpn_address = \"10.30.0.1\"; home_agent = "
+			"\"192.0.2.1\"; security = { };",
 	};
 	uint8_t packet[70];
 
 	for (unsigned i = 0; i < sizeof(packet); i++)
 		packet[i] = (uint8_t)i;
 	packet[9] = 17;
-	for (unsigned mc = 0; mc < 2; mc++) {
-		struct bed *bed = bed_new(groups[mc]);
+	for (unsigned i = 0; i < 3; i++) {
+		bool mc = i > 0;
+		struct bed *bed = bed_new(groups[i]);
 		uint32_t skipped = mc ? 0 : 20, size = sizeof(packet) - skipped, payload;
 		struct inspected what;
 		uint8_t next_header;
@@ -348,7 +351,7 @@ static void test_seal(void **state) // RFC 4303 3.1.1, HA4-MODE-04
 			sizeof(packet), &link_, bed->frame, &bed->esp);
 		const uint8_t *text = through_esp(bed, length, &what);
 		uint32_t text_length = esp_codec_text_length(bed->plan.esp.suite, size);
-		assert_int_equal(length, 34 + what.part_length);
+		assert_int_equal(length, 14 + (i == 2 ? 40 : 20) + what.part_length);
 		assert_memory_equal(text, packet + skipped, size);
 		assert_int_equal(esp_codec_trailer_read(
 					 text, text_length, text_length, &payload, &next_header),
@@ -379,6 +382,10 @@ static void test_round_trip_through_esp(void **state)
 		struct crypto_operation o = operation(bed);
 		crypto_engine_encrypt_burst(security_engine_get(bed->engine), &o, 1);
 		assert_int_equal(o.status, CRYPTO_DONE);
+		frame_finish(bed->plan.group, o.esp);
+		/* RFC 3948 2.1, RFC 8200 8.1: zero over IPv4 alone; inspect_frame verifies it. */
+		if (udp)
+			assert_int_equal((o.esp[-2] | o.esp[-1]) != 0, i >> 1 & 1);
 		assert_int_equal(inspect_frame(bed->frame, length, bed->population->magic, &what),
 			INSPECT_ESP);
 		assert_int_equal(what.layers,

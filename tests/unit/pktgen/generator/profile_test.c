@@ -61,6 +61,13 @@ static const struct {
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; vpn_address = \"10.9.0.1\"; security = "
 			   "{\nmoves = 5; };"),
 		"p:6: Mobile IP nodes move by registering: registration.moves"},
+	{PORTS GROUP(OUTER "encapsulation = \"ipip\";\nhome_agent = \"192.0.2.2\";"),
+		"p:6: only of Mobile IP in tunnel mode ESP the home agent can be another than "
+		"agent"},
+	{PORTS GROUP("agent = \"2001:db8::1\"; care_of = \"2001:db8:1::1\"; encapsulation = "
+		     "\"ipip\"; vpn_address = \"10.9.0.1\"; security = { };"),
+		"p:4: Mobile IPv4 wants IPv4 addresses of nodes and home agent: around it, in "
+		"tunnel mode ESP, IPv6 agent and care_of go with an IPv4 home_agent"},
 	{PORTS GROUP("security = { };"), "p:4: encapsulation is \"plain\", which has no ESP"},
 	{PORTS GROUP("registration = { };"), "p:4: this encapsulation does not register"},
 	{PORTS GROUP(OUTER "encapsulation = \"ipip\"; nat_rebind_ms = 5;"),
