@@ -7,13 +7,14 @@
  *
  * Packets lie in 64 buffers that stay in the second level cache; keys in huge pages when there are
  * any. "bare" is one direct call after another, each key named only just before; "engine" comes
- * in bursts of 32 and fetches ahead. Each figure is the lower quartile of pieces of 512 packets,
- * measured in seven interleaved rounds: a piece in which the kernel gave the processor to somebody
- * else does not count.
+ * in bursts of 32 and fetches ahead. A round's figure is the lower quartile of its pieces of 512
+ * packets: a piece in which the kernel gave the processor to somebody else does not count. Said is
+ * the median of seven interleaved rounds, with the lowest and the highest.
  */
 #include "dataplane/crypto/engine.h"
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/crypto/library.h"
+#include "pktgen/bench/runs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +39,10 @@ struct bench {
 	uint64_t random;
 };
 
-struct sample { /* cycles of each piece */
+struct sample {
 	uint32_t count;
-	uint32_t pieces[PIECES_MAX];
+	uint32_t pieces[PIECES_MAX]; /* cycles of each of this round */
+	struct runs_values rounds;   /* cycles a packet */
 };
 
 static const struct {
@@ -49,10 +51,10 @@ static const struct {
 } ALGORITHMS[] = {
 	{"aes-128-gcm", SA_ENCRYPTION_AES_GCM_16, 0, 20, 0},
 	{"aes-256-gcm", SA_ENCRYPTION_AES_GCM_16, 0, 36, 0},
-	{"aes-128-cbc hmac-sha1", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA1_96, 16, 20},
-	{"aes-128-cbc hmac-sha2-256", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA2_256_128, 16,
+	{"aes-cbc/128+hmac-sha1-96", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA1_96, 16, 20},
+	{"aes-cbc/128+hmac-sha2-256-128", SA_ENCRYPTION_AES_CBC, SA_INTEGRITY_HMAC_SHA2_256_128, 16,
 		32},
-	{"chacha20-poly1305", SA_ENCRYPTION_CHACHA20_POLY1305, 0, 36, 0},
+	{"chacha20-poly1305/256", SA_ENCRYPTION_CHACHA20_POLY1305, 0, 36, 0},
 };
 
 static const uint32_t SIZES[] = {64, 512, 1400};
@@ -154,16 +156,6 @@ struct series { /* what is measured, again and again */
 	bool encrypt;
 };
 
-static void take(struct bench *bench, const struct series *series, struct sample *sample)
-{
-	for (uint64_t done = 0; done < bench->packets / ROUNDS && sample->count < PIECES_MAX;
-		done += PIECE) {
-		uint64_t start = __rdtsc();
-		series->function(bench, series->suite, series->size, series->keys, series->encrypt);
-		sample->pieces[sample->count++] = (uint32_t)(__rdtsc() - start);
-	}
-}
-
 static int compare_pieces(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -171,25 +163,31 @@ static int compare_pieces(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double result(struct sample *sample)
+/* One round. */
+static void take(struct bench *bench, const struct series *series, struct sample *sample)
 {
-	uint32_t quarter = sample->count / 4;
-
+	sample->count = 0;
+	for (uint64_t done = 0; done < bench->packets / ROUNDS && sample->count < PIECES_MAX;
+		done += PIECE) {
+		uint64_t start = __rdtsc();
+		series->function(bench, series->suite, series->size, series->keys, series->encrypt);
+		sample->pieces[sample->count++] = (uint32_t)(__rdtsc() - start);
+	}
 	qsort(sample->pieces, sample->count, sizeof(sample->pieces[0]), compare_pieces);
-	return (double)sample->pieces[quarter] / PIECE;
+	runs_add(&sample->rounds, (double)sample->pieces[sample->count / 4] / PIECE);
 }
 
 /* `reference`: the bare call with one warm key, 0 where there is no such call. */
 static void figure(const struct series *series, const char *algorithm, const char *what,
-	double value, double reference)
+	const struct sample *sample, double reference)
 {
-	const char *way = series->encrypt ? "encrypt" : "decrypt";
-
 	printf("{\"figure\": \"%s %s, %u octets, %s, %u keys\", \"suite\": \"%s\", "
-	       "\"direction\": \"%s\", \"size\": %u, \"entries\": %u, \"value\": %.0f, "
-	       "\"unit\": \"cycles/packet\", \"cycles_per_packet\": %.0f",
-		algorithm, way, series->size, what, series->keys, algorithm, way, series->size,
-		series->keys, value, value);
+	       "\"direction\": \"%s\", \"udp\": false, \"size\": %u, \"entries\": %u, "
+	       "\"unit\": \"cycles\", \"cycles_per_packet\": %.0f, ",
+		algorithm, series->encrypt ? "encrypt" : "decrypt", series->size, what,
+		series->keys, algorithm, series->encrypt ? "out" : "in", series->size, series->keys,
+		runs_median(&sample->rounds));
+	runs_print(&sample->rounds);
 	if (reference > 0)
 		printf(", \"reference\": {\"bare call, one key\": %.0f}", reference);
 	puts("}");
@@ -203,10 +201,10 @@ static void measure(struct bench *bench, const char *name, const struct suite *s
 		1, bench->key_count < 1000 ? bench->key_count : 1000, bench->key_count};
 	struct series series = {NULL, suite, size, 0, encrypt};
 	bool gcm = suite->cipher == SUITE_CIPHER_GCM;
-	double reference = 0, value;
+	double reference = 0;
 
 	for (unsigned i = 0; i < 3; i++)
-		bare[i].count = engine[i].count = 0;
+		bare[i].rounds.count = engine[i].rounds.count = 0;
 	for (unsigned round = 0; round < ROUNDS; round++)
 		for (unsigned i = 0; i < 3; i++) {
 			series.keys = counts[i];
@@ -219,11 +217,10 @@ static void measure(struct bench *bench, const char *name, const struct suite *s
 	for (unsigned i = 0; i < 3; i++) {
 		series.keys = counts[i];
 		if (gcm) {
-			value = result(&bare[i]);
-			reference = i == 0 ? value : reference;
-			figure(&series, name, "bare", value, reference);
+			reference = i == 0 ? runs_median(&bare[i].rounds) : reference;
+			figure(&series, name, "bare", &bare[i], reference);
 		}
-		figure(&series, name, "engine", result(&engine[i]), reference);
+		figure(&series, name, "engine", &engine[i], reference);
 	}
 }
 

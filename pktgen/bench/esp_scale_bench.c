@@ -127,11 +127,16 @@ static double measure(unsigned threads, enum library_copy copy, uint32_t pieces)
 	return sum;
 }
 
-static void figure(const char *name, double value)
+/* `one`: the same with one worker, 0 when this is it. */
+static void figure(const char *name, unsigned workers, double value, double one)
 {
-	printf("{\"figure\": \"aes-128-gcm, 64 octets, %s\", \"value\": %.0f, \"unit\": "
-	       "\"cycles/packet\"}\n",
-		name, value);
+	printf("{\"figure\": \"aes-128-gcm, 64 octets, %s\", \"direction\": \"out\", \"suite\": "
+	       "\"aes-128-gcm\", \"size\": 64, \"entries\": 1, \"udp\": false, \"workers\": %u, "
+	       "\"value\": %.0f, \"unit\": \"cycles\", \"cycles_per_packet\": %.0f",
+		name, workers, value, value);
+	if (one > 0)
+		printf(", \"reference\": {\"one worker\": %.0f}", one);
+	puts("}");
 }
 
 int main(int argc, char **argv)
@@ -140,8 +145,10 @@ int main(int argc, char **argv)
 
 	if (pieces == 0)
 		return 2;
-	figure("one worker", measure(1, LIBRARY_PRIVATE, pieces));
-	figure("two workers, a copy of the library each", measure(2, LIBRARY_PRIVATE, pieces));
-	figure("two workers, one copy", measure(2, LIBRARY_SHARED, pieces));
+	double one = measure(1, LIBRARY_PRIVATE, pieces);
+	figure("one worker", 1, one, 0);
+	figure("two workers, a copy of the library each", 2, measure(2, LIBRARY_PRIVATE, pieces),
+		one);
+	figure("two workers, one copy", 2, measure(2, LIBRARY_SHARED, pieces), one);
 	return 0;
 }

@@ -230,8 +230,8 @@ static void table_run(const struct table *table, uint32_t count)
 	rate_print(table, "inserted", &inserts, table->target);
 	rate_print(table, "inserted, last tenth", &tails, 0);
 	rate_print(table, "removed", &removals, 0);
-	printf("{\"figure\": \"%s, %u\", \"entries\": %u, \"unit\": \"cycles\", ", table->lookup,
-		entries, entries);
+	printf("{\"figure\": \"%s, %u\", \"entries\": %u, \"unit\": \"cycles/lookup\", ",
+		table->lookup, entries, entries);
 	runs_print(&lookups);
 	printf("}\n");
 	fflush(stdout);

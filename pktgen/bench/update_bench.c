@@ -181,7 +181,7 @@ static void figures(
 		return;
 	}
 	printf("{\"figure\": \"blocked by changes: %u pairs, policies, bindings %s\", \"entries\": "
-	       "%u, \"size\": 64, \"direction\": \"out\", \"unit\": \"ms\", ",
+	       "%u, \"size\": 64, \"direction\": \"out\", \"udp\": false, \"unit\": \"ms\", ",
 		entries, name, entries);
 	runs_print(&counted->blocked);
 	printf(", \"gaps_apart\": %s, \"lost\": %llu, \"packets\": %llu, \"trials\": %u, "

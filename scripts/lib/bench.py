@@ -55,9 +55,9 @@ BENCHES = {
 	"update": ("blocked time while 100,000 SA pairs, policies and bindings are added, moved and removed at 90 % of the load", 120, 60,
 		[Program("update_bench", smoke=["500"], limit=400)]),
 	"latency": ("a packet's way through the dataplane at 10, 50 and 90 % load; from a registration to the first packet on the new path", 80, 40,
-		[Program("latency_bench"), only(Program("control_bench", ["100000", "1"], ["4096", "0.2"]), r"^request in")]),
+		[Program("latency_bench"), only(Program("control_bench", ["100000"], ["4096"], environment={"BENCH_RUN_S": "0.2"}), r"^request in")]),
 	"control": ("authenticated registrations a second through homeport-control on one core, a storm of 1,000,000 nodes, dump times", 180, 150,
-		[Program("control_bench", ["1000000", "5"], ["4096", "0.2"]), dump.part]),
+		[Program("control_bench", ["1000000"], ["4096"]), dump.part]),
 	"tables": ("bindings, SAs and policies alone: inserts and removals a second, lookups in random order; 10,000 and 1,000,000", 150, 60,
 		[Program("tables_bench", smoke=["2000"])]),
 	"ring": ("commands a second through the shared ring", 10, 5, [Program("ring_bench", smoke=["20"], repeats=5)]),
@@ -73,7 +73,7 @@ NAMED = {
 	"engine": ("registrations by the registration engine alone", 60, 30, [Program("registration_bench", repeats=5)]),
 	"crypto": ("the crypto under ESP alone: the bare call and the engine, warm and with 1,000 and 100,000 keys", 120, 120,
 		[Program("esp_crypto_bench", smoke=["1000", "3200"])]),
-	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", 10, 10, [Program("esp_scale_bench", smoke=["20"])]),
+	"crypto-scale": ("two workers at once, with a copy of the crypto library each and on one", 10, 10, [Program("esp_scale_bench", smoke=["20"], repeats=5)]),
 	"nodes-million": ("as nodes, with 1,000,000", 300, 300, [pktgen.nodes_million]),
 	"ndr-long": ("as ndr, with trials of 1 s, width 0.5 %, 64 and 1400 octets", 900, 900, [pktgen.ndr_long]),
 }
@@ -110,8 +110,24 @@ def run(names, context, rows):
 		print(f"  {name} took {time.monotonic() - start:.0f} s", flush=True)
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def stop(number, frame):
-	raise SystemExit(128 + number)  # so that huge pages are given back
+	for other in SIGNALS:
+		signal.signal(other, signal.SIG_IGN)  # once is enough: what was started is ended now, huge pages are given back
+	raise SystemExit(128 + number)
+
+
+def writable(parser, path):
+	"""Said before an hour is spent, not after."""
+	try:
+		fresh = not os.path.exists(path)
+		open(path, "a").close()
+		if fresh:
+			os.unlink(path)
+	except OSError as error:
+		parser.error(f"--json {path}: {error.strerror}")
 
 
 def description():
@@ -139,12 +155,14 @@ def arguments_parse():
 	for name in arguments.name:
 		if name not in ALL:
 			parser.error(f"no such benchmark: {name} ({', '.join(ALL)})")
+	if arguments.json:
+		writable(parser, arguments.json)
 	return arguments
 
 
 def main():
-	signal.signal(signal.SIGTERM, stop)
-	signal.signal(signal.SIGHUP, stop)
+	for number in SIGNALS:
+		signal.signal(number, stop)
 	arguments = arguments_parse()
 	names = arguments.name or list(ALL if arguments.smoke else BENCHES)
 	before = machine.busy()
@@ -160,8 +178,14 @@ def main():
 			run(names, context, rows)
 			if not arguments.smoke:
 				rows.repeat(context)
+		except SystemExit:
+			print(f"\nstopped; {len(rows.rows)} rows were measured", flush=True)
+			raise
 		finally:
-			rows.finish()
+			try:
+				rows.finish()
+			except OSError as error:
+				context.fail(f"{arguments.json}: {error.strerror}")
 	verdict.table(rows.rows)
 	kept = arguments.smoke or verdict.promises(rows.rows, names)
 	for failure in context.failures:

@@ -12,6 +12,7 @@ import time
 import bench_budget as budget
 
 KEYS = ("bench", "direction", "suite", "size", "entries", "udp", "workers", "cycles_per_packet", "mpps", "gbps", "reference", "runs", "spread")
+DIRECTIONS = ("out", "in", "forward")
 SHARED = 1.3
 AGAIN = 2  # times at most
 
@@ -36,20 +37,51 @@ class Context:
 		return smoke if self.smoke else quick if self.quick else whole
 
 
+def number(value):
+	return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def complete(name, figure, hz):
 	"""The row of a figure: every key is there, and a packet's cycles are told in the other units as well."""
 	row = {key: None for key in KEYS}
 	row["workers"] = 1
 	row.update({key: value for key, value in figure.items() if not key.startswith("_")})
 	row["bench"] = name
+	if row["runs"] is None and number(row.get("value")):
+		row["runs"], row["spread"] = 1, [row["value"], row["value"]]
 	if row["cycles_per_packet"] and row["mpps"] is None and hz:
-		row["mpps"] = round(hz / row["cycles_per_packet"] / 1e6, 3)
+		row["mpps"] = round(hz * row["workers"] / row["cycles_per_packet"] / 1e6, 3)
 		row["gbps"] = round(row["mpps"] * row["size"] * 8 / 1000, 3) if row["size"] else None
 	row["budget"] = row.get("budget") or budget.of(row)
 	row["reference"] = dict(row["reference"] or {})
 	if budget.vpp(row):
 		row["reference"][budget.NOTED] = budget.vpp(row)
 	return row
+
+
+def faults(row):
+	"""What a row lacks of what every row has, and of what each has that says a packet's cycles."""
+	for key in KEYS:
+		if key not in row:
+			yield f"no {key}"
+	if not isinstance(row.get("reference"), dict) or not all(isinstance(name, str) and number(value) for name, value in row["reference"].items()):
+		yield "reference is no object of numbers"
+	if number(row.get("value")) and not row.get("runs"):
+		yield "a number of no runs"
+	if row.get("unit") != "cycles" and row.get("cycles_per_packet") is None:
+		return
+	for key in ("size", "entries", "workers", "cycles_per_packet", "mpps", "gbps", "runs"):
+		if not number(row.get(key)) or row[key] <= 0:
+			yield f"{key} is no number"
+	if row.get("direction") not in DIRECTIONS:
+		yield f"direction is {row.get('direction')}"
+	if not isinstance(row.get("udp"), bool):
+		yield "udp is neither true nor false"
+	if isinstance(row.get("suite"), str) != ("ESP" in row.get("figure", "") or row.get("bench", "").startswith("crypto")):
+		yield f"suite is {row.get('suite')}"
+	spread = row.get("spread")
+	if not isinstance(spread, list) or len(spread) != 2 or not all(number(value) for value in spread) or not spread[0] <= row.get("value", 0) <= spread[1]:
+		yield f"spread is {spread}, the figure {row.get('value')}"
 
 
 class Rows:

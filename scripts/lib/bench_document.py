@@ -98,7 +98,7 @@ def plain(rows, name):
 		return
 	yield f"### {LISTS.get(name, IN_PROCESS.get(name))}{', beside' if name in IN_PROCESS else ''}\n\n| | | lowest to highest | promised |\n|---|---|---|---|\n"
 	for row in found:
-		spread = " to ".join(map(show, row["spread"])) if row["spread"] and None not in row["spread"] else ""
+		spread = " to ".join(map(show, row["spread"])) if (row["runs"] or 0) > 1 and row["spread"] and None not in row["spread"] else ""
 		promised = f"{show(row['target'])}{'' if row.get('pass') else ', **missed**'}" if row.get("target") is not None else ""
 		value = show(row["value"]) if not isinstance(row["value"], str) else row["value"]
 		yield f"| {row['figure']} | {value} {row.get('unit', '')} | {spread} | {promised} |\n"

@@ -18,7 +18,7 @@ import subprocess
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-RUNTIME = "/var/run/dpdk"
+RUNTIME = "/var/run/dpdk" if os.getuid() == 0 else os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/tmp", "dpdk")  # as DPDK's libraries have it
 NUMBERS = itertools.count()
 
 

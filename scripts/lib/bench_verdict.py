@@ -59,7 +59,7 @@ def verdict(row):
 
 def line(row):
 	"""A row as it comes."""
-	spread = "-".join(show(value) for value in row["spread"]) if row["spread"] and None not in row["spread"] else ""
+	spread = "-".join(show(value) for value in row["spread"]) if (row["runs"] or 0) > 1 and row["spread"] and None not in row["spread"] else ""
 	return (f"{str(row.get('figure', ''))[:70]:70} {show(row.get('value', '')):>12} {row.get('unit', ''):12} {spread:>15} {source(row):>5} "
 		f"{show(row['budget'] or row.get('target') or ''):>8} {verdict(row):12} {ratios(row)}").rstrip()
 
