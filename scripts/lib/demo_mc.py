@@ -211,7 +211,11 @@ class Mc(tunnel_demo.TunnelDemo):
 		self.stage("cafe B, rekeyed")
 
 	def to_office(self):
-		"""In: the probe in clear is answered with TNC, the binding leaves the tunnel, the VPN ends."""
+		"""In: the probe in clear is answered with TNC, the binding leaves the tunnel, the VPN ends.
+
+		Until the node has that answer, and it may be lost once, it sends through the VPN, where it has no binding any more: the gateway
+		drops that as rt_no_binding (HA4-REV-02), which is told and is within the window.
+		"""
 		start = time.monotonic_ns()
 		self.attach(OFFICE_LAN)
 		net.wait_for(lambda: self.bound("c", OFFICE_LAN.address), "registration in the office again", 15, 0.05)

@@ -14,6 +14,23 @@
 #define FRAME_MAX     1900
 #define RECORDS_MAX   64
 
+/* An agent with these flags, its home network, a way out and one inside, and one node that is away.
+ */
+static inline struct world *frames_world(uint32_t agent_flags)
+{
+	struct world *world = world_new();
+
+	world_agent(world, "192.0.2.1", agent_flags);
+	world_local(world, "10.1.0.1", 1);
+	world_home_network(world, "10.1.0.0/16", 1);
+	world_route(world, "0.0.0.0/0", "192.0.2.254", 0);
+	world_route(world, "10.2.0.0/16", NULL, 2);
+	world_neighbor(world, "192.0.2.254", 0, 0xfe);
+	world_neighbor(world, "10.2.0.5", 2, 0x05);
+	world_binding(world, 0, "10.1.0.10", "198.51.100.23", 0, ENCAPSULATION_IPIP, 0);
+	return world;
+}
+
 static inline void frames_play(struct world *world, const uint8_t *data, size_t size)
 {
 	for (unsigned n = 0; n < RECORDS_MAX && size >= RECORD_HEADER; n++) {
