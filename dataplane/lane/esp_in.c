@@ -112,7 +112,7 @@ void esp_in_lane(struct lane_burst *burst)
 	lane.admitted = NULL;
 	lane.ours = 0;
 	lane.barred = 0;
-	lane.under_way = BURST_SIZE * (lane.sas->shared ? REGION_WORKERS_MAX : 1);
+	lane.under_way = (uint64_t)BURST_SIZE * (lane.sas->shared ? REGION_WORKERS_MAX : 1);
 	lane.direct = true;
 	lane.count = 0;
 	if (lane.sas->count == 0 || lane.near == NULL)
