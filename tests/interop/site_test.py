@@ -111,9 +111,12 @@ def test_a_move_of_one_end_keeps_spi_and_numbers(b):  # MOB-01..03, MOB-05, KIF-
 
 
 def test_an_operator_has_charon_move_it(b):  # KIF-44: MIGRATE, and charon's update_sa
-	before, mark = a_pair(b), b.sides["a"].mark()
+	before, mark = a_pair(b), b.sides["b"].mark()
 	further = "203.0.113.9"
 	b.network.ip("gateway-b", f"addr add {further}/24 dev hpext")
+	# B tells A of it a moment later, from the address it has: what was moved before that would be moved back.
+	b.sides["b"].expect(r"sending address list update using MOBIKE(.|\n)*parsed INFORMATIONAL response", 10, mark)
+	mark = b.sides["a"].mark()
 	done = b.a.ctl("sa", "update", before["out"]["name"], "remote", further)
 	assert done.returncode == 0, done.stderr
 	b.sides["a"].expect("creating migrate job for policy", 5, mark)
