@@ -1,6 +1,7 @@
 #include "pktgen/generator/capture.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,9 @@ _Static_assert(sizeof(struct record_header) == 16, "file format");
 struct capture {
 	FILE *file;
 	uint64_t limit, count;
+	uint64_t latest_ns;
 	bool failed;
+	pthread_mutex_t mutex; /* over all of it */
 };
 
 struct capture *capture_new(const char *path, uint64_t limit)
@@ -41,6 +44,7 @@ struct capture *capture_new(const char *path, uint64_t limit)
 
 	if (!capture)
 		return NULL;
+	pthread_mutex_init(&capture->mutex, NULL);
 	capture->limit = limit;
 	capture->file = fopen(path, "we");
 	if (!capture->file) {
@@ -51,16 +55,28 @@ struct capture *capture_new(const char *path, uint64_t limit)
 	return capture;
 }
 
-void capture_write(struct capture *capture, const void *frame, uint32_t length, uint64_t wall_ns)
+static void frame_write(
+	struct capture *capture, const void *frame, uint32_t length, uint64_t wall_ns)
 {
-	if (!capture || (capture->limit && capture->count == capture->limit))
+	if (capture->limit && capture->count == capture->limit)
 		return;
-	const struct record_header header = {
-		(uint32_t)(wall_ns / 1000000000), (uint32_t)(wall_ns % 1000000000), length, length};
+	if (wall_ns > capture->latest_ns)
+		capture->latest_ns = wall_ns;
+	const struct record_header header = {(uint32_t)(capture->latest_ns / 1000000000),
+		(uint32_t)(capture->latest_ns % 1000000000), length, length};
 	capture->count++;
 	if (fwrite(&header, sizeof(header), 1, capture->file) != 1 ||
 		fwrite(frame, length, 1, capture->file) != 1)
 		capture->failed = true;
+}
+
+void capture_write(struct capture *capture, const void *frame, uint32_t length, uint64_t wall_ns)
+{
+	if (!capture)
+		return;
+	pthread_mutex_lock(&capture->mutex);
+	frame_write(capture, frame, length, wall_ns);
+	pthread_mutex_unlock(&capture->mutex);
 }
 
 int capture_free(struct capture *capture)
@@ -68,6 +84,7 @@ int capture_free(struct capture *capture)
 	if (!capture)
 		return 0;
 	bool failed = fclose(capture->file) != 0 || capture->failed;
+	pthread_mutex_destroy(&capture->mutex);
 	free(capture);
 	return failed ? -EIO : 0;
 }

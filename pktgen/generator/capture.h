@@ -1,6 +1,6 @@
 /*
  * pcap files (the classic format, nanoseconds, Ethernet): writes what was sent or received, reads
- * what is to be replayed. One thread a file.
+ * what is to be replayed.
  */
 #ifndef PKTGEN_GENERATOR_CAPTURE_H
 #define PKTGEN_GENERATOR_CAPTURE_H
@@ -14,7 +14,8 @@ struct capture; /* being written */
 
 /* At most `limit` frames are written, 0: all. NULL with errno. */
 struct capture *capture_new(const char *path, uint64_t limit);
-/* `wall_ns` since 1970. NULL capture is nothing. */
+/* `wall_ns` since 1970. NULL capture is nothing. Any thread: several take turns, and no frame is
+ * earlier than the one before it. */
 void capture_write(struct capture *capture, const void *frame, uint32_t length, uint64_t wall_ns);
 /* 0, or -EIO when something could not be written. */
 int capture_free(struct capture *capture);

@@ -170,11 +170,6 @@ static int lcores_start(struct generator *g)
 		return refuse(g, result, why[0] ? why : "no memory for the flows");
 	transmit_begin(t, UINT64_MAX, 0, 0, g->tally);
 	t->started = 0;
-	if (g->receivers.own.capture && g->profile->port_count > 1 &&
-		rte_lcore_count() - g->profile->sending_lcores > 1)
-		return refuse(g, -ENOTSUP,
-			"one file of received frames has one writer: at most one receiving lcore "
-			"with --capture-received");
 	result = receivers_open(&g->receivers, why);
 	return result ? refuse(g, result, why[0] ? why : "no memory for the flows") : 0;
 }

@@ -102,12 +102,6 @@ int senders_open(struct senders *senders, char *error)
 			parts, rte_lcore_count());
 		return -ENOTSUP;
 	}
-	if (parts > 1 && senders->own.capture) {
-		snprintf(error, LIBRARY_ERROR_SIZE,
-			"one file of sent frames has one writer: one sending lcore with "
-			"--capture-transmitted");
-		return -ENOTSUP;
-	}
 	int result = transmit_init(&senders->own);
 	if (!result && parts > 1)
 		result = lcores_open(senders, parts - 1, error);
