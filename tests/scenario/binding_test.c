@@ -333,6 +333,62 @@ static void first_failed_step(void **state)
 	end(h);
 }
 
+// HA4-REV-14: a delivery style is the foreign agent's matter; one that leaks to us is nothing
+static void delivery_style(void **state)
+{
+	static const uint8_t style[2] = {130, 0};
+	struct home *h = home_new(INSTANCE("") NODES(TEN));
+	struct ask ask = {.flags = MIP4_T, .lifetime_s = 600, .care_of = FA, .source_port = 434};
+
+	(void)state;
+	for (unsigned where = 0; where < 2; where++) {
+		ask.extensions = ask.after = style;
+		ask.extensions_length = where ? 0 : sizeof(style);
+		ask.after_length = where ? sizeof(style) : 0;
+		assert_int_equal(ask_send(h, &ask), 0);
+		assert_int_equal(in_reply(h, 130), -1);
+		assert_int_equal(home_live(h, "10.1.0.10")->encapsulation, ENCAPSULATION_IPIP);
+		assert_true(home_live(h, "10.1.0.10")->flags & BINDING_REVERSE);
+	}
+	end(h);
+}
+
+// HA4-NAT-23: nobody asks whether a mapping is still there
+static void mapping_not_probed(void **state)
+{
+	struct home *h =
+		home_new(INSTANCE("keepalive_s = 20; nat_max_lifetime_s = 600;") NODES(TEN));
+	struct ask ask = natted(udp_request);
+	struct ip_address nat = address_of("203.0.113.7");
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	h->sent_count = 0;
+	unsigned sets = h->sets;
+	home_pass(h, 590);
+	assert_int_equal(h->sent_count, 0);
+	assert_int_equal(h->sets, sets);
+	assert_true(ip_address_equal(&home_live(h, "10.1.0.10")->care_of_address, &nat));
+	end(h);
+}
+
+// HA4-XTN-04: the operator's text is for who has proved to be somebody
+static void message_after_authentication(void **state)
+{
+	struct home *h =
+		home_new(INSTANCE("message = \"call us\"; reverse_tunnel = false;") NODES(TEN));
+	struct ask ask = plain;
+
+	(void)state;
+	ask.bad_auth = true;
+	assert_int_equal(ask_send(h, &ask), 131);
+	assert_int_equal(in_reply(h, MIP4_EXT_MESSAGE_STRING), -1);
+	ask.bad_auth = false;
+	assert_int_equal(ask_send(h, &ask), 137);
+	assert_true(in_reply(h, MIP4_EXT_MESSAGE_STRING) >= 0);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +400,9 @@ int main(void)
 		cmocka_unit_test(sent_elsewhere),
 		cmocka_unit_test(other_authenticators),
 		cmocka_unit_test(first_failed_step),
+		cmocka_unit_test(delivery_style),
+		cmocka_unit_test(mapping_not_probed),
+		cmocka_unit_test(message_after_authentication),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
