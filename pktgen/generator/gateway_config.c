@@ -344,6 +344,14 @@ static bool wireshark_names(const struct esp_algorithm *esp, const char **cipher
 	return *cipher && *hash;
 }
 
+bool gateway_config_keys_has(const struct profile_group *group)
+{
+	const char *cipher, *hash;
+
+	return !group->secured ||
+	       (!group->security.esn && wireshark_names(&group->security.esp, &cipher, &hash));
+}
+
 static void key_write(FILE *out, const uint8_t *bytes, unsigned length)
 {
 	fputs(length ? "\"0x" : "\"", out);

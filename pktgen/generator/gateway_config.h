@@ -20,6 +20,8 @@ void gateway_config_write(const struct population *population, FILE *out);
  * half it would have to be told.
  */
 void gateway_config_keys_write(const struct population *population, FILE *out);
+/* Whether a group's keys stand there; true without ESP. */
+bool gateway_config_keys_has(const struct profile_group *group);
 
 /* The fewest prefixes that hold `count` addresses from `first` on and no other: calls `each`. */
 void gateway_config_prefixes(const struct ip_address *first, uint32_t count,

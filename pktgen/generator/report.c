@@ -191,7 +191,7 @@ json_t *report_replay(const struct replay *replay)
 json_t *report_trial(const struct generator *g, const struct trial *trial)
 {
 	json_t *object = json_object(), *faults = json_object(), *others = json_object();
-	struct tally_received *all = calloc(1, sizeof(*all));
+	static struct tally_received all; /* large */
 
 	set_text(object, "name", trial->settings.name);
 	set(object, "rate", trial->settings.rate);
@@ -205,19 +205,19 @@ json_t *report_trial(const struct generator *g, const struct trial *trial)
 	set_real(object, "sent_pps", trial->seconds > 0 ? (double)trial->sent / trial->seconds : 0);
 	set_real(object, "received_pps",
 		trial->seconds > 0 ? (double)trial->received / trial->seconds : 0);
-	histogram_clear(&all->latency);
+	all = (struct tally_received){0};
+	histogram_clear(&all.latency);
 	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++) {
 		for (unsigned k = 0; k < 2; k++) {
 			const struct tally_received *one = &trial->tally.received[i][k];
-			all->duplicates += one->duplicates;
-			all->reordered += one->reordered;
-			histogram_merge(&all->latency, &one->latency);
+			all.duplicates += one->duplicates;
+			all.reordered += one->reordered;
+			histogram_merge(&all.latency, &one->latency);
 		}
 	}
-	set(object, "duplicates", all->duplicates);
-	set(object, "reordered", all->reordered);
-	json_object_set_new(object, "latency_ns", latency_report(&all->latency));
-	free(all);
+	set(object, "duplicates", all.duplicates);
+	set(object, "reordered", all.reordered);
+	json_object_set_new(object, "latency_ns", latency_report(&all.latency));
 	set(faults, "sum", tally_fault_count(&trial->tally));
 	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
 		set(faults, tally_fault_name(i), trial->tally.faults[i]);

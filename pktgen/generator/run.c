@@ -277,6 +277,12 @@ int run_offline(const struct profile *profile, const struct options *options)
 	status = offline_write(population, options->gateway_config, gateway_config_write);
 	if (!status)
 		status = offline_write(population, options->keys, gateway_config_keys_write);
+	for (unsigned i = 0; !status && options->keys && i < profile->group_count; i++)
+		if (!gateway_config_keys_has(&profile->groups[i]))
+			fprintf(stderr,
+				"homeport-pktgen: no keys of group \"%s\": Wireshark opens neither "
+				"extended sequence numbers (esn = true) nor every suite\n",
+				profile->groups[i].name);
 	population_free(population);
 	return status;
 }

@@ -49,6 +49,17 @@ def test_shipped_profiles(bed):
 		assert os.stat(bed.path("part.cfg")).st_mode & 0o77 == 0 and f"| `{name}` |" in manual, name
 
 
+def test_keys_that_wireshark_cannot_use(bed):
+	"""Said by name: an empty table would look like a mistake of Wireshark's."""
+	profile = os.path.join(programs.ROOT, "contrib", "pktgen", "self-test.conf")
+	assert 'no keys of group "esp"' in said(bed, 0, "--profile", profile, "--keys", bed.path("esp_sa"))
+	with open(profile) as file:
+		text = file.read().replace('algorithm = "aes256gcm16"', 'algorithm = "aes256gcm16"; esn = false')
+	assert said(bed, 0, "--profile", bed.write(text), "--keys", bed.path("esp_sa")) == ""
+	with open(bed.path("esp_sa")) as file:
+		assert len(file.readlines()) == 200
+
+
 def test_ports_that_do_not_exist(bed):
 	for devices, message in ((["--vdev=net_foo0"], "the EAL refused its arguments"), ([], "the profile has 1 ports and the EAL found 0"),
 		(["--vdev=net_af_packet0,iface=nowhere"], "the profile has 1 ports and the EAL found 0")):
