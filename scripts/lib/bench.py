@@ -30,7 +30,7 @@ import bench_verdict as verdict  # noqa: E402
 from bench_context import Context, Rows  # noqa: E402
 from bench_program import Program, only  # noqa: E402
 
-MINUTES = 50
+MINUTES = 75
 RESERVE_S = 20
 
 
@@ -146,6 +146,7 @@ def arguments_parse():
 		epilog=f"names, and the seconds each takes, whole and --quick (quiet machine; {whole:.0f} and {quick:.0f} minutes in all):\n{names}")
 	parser.add_argument("name", nargs="*", help="all when none is named")
 	parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+	parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
 	parser.add_argument("--no-huge", action="store_true", help="without huge pages")
 	parser.add_argument("--quick", action="store_true", help="a part of the rows, 3 runs of 0.5 s (docs/figures.md)")
 	parser.add_argument("--smoke", action="store_true", help="few entries, one short run: shows that all works, no figure to believe")
@@ -164,6 +165,8 @@ def main():
 	for number in SIGNALS:
 		signal.signal(number, stop)
 	arguments = arguments_parse()
+	if arguments.check:
+		return 0
 	names = arguments.name or list(ALL if arguments.smoke else BENCHES)
 	before = machine.busy()
 	if before:
