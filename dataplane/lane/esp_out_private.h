@@ -15,7 +15,8 @@ struct esp_out_work { /* a packet that may be taken */
 	struct rte_mbuf *frame;
 	uint64_t hash; /* of its destination, for the policy */
 	struct policy_entry *policy;
-	const struct sa_outbound *sa;
+	const struct sa_outbound *sa; /* first the one that the policy noted */
+	struct sa_outbound_state *state;
 	const struct suite *suite;
 	const struct crypto_key *key;
 	const struct neighbor *neighbor;
@@ -26,6 +27,7 @@ struct esp_out_work { /* a packet that may be taken */
 	be32 source, destination;    /* as the policy sees them */
 	uint16_t payload;            /* octets of the packet */
 	uint8_t index;               /* in the burst */
+	bool hits_in_state;          /* policy_hits_are_there */
 	struct forward_work *inside; /* into a mobile node's tunnel first; else NULL */
 };
 

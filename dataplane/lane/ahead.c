@@ -1,0 +1,183 @@
+#include "dataplane/lane/ahead.h"
+
+#include "dataplane/crypto/esp_codec.h"
+#include "dataplane/lane/lane.h"
+#include "dataplane/table/sa_table.h"
+
+#include <netinet/in.h>
+#include <rte_udp.h>
+#include <stdlib.h>
+
+#define HEADERS (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
+#define PASSES  3
+
+struct lane_ahead {
+	const struct burst *burst; /* whose passes these are; NULL none */
+	unsigned passes;           /* made */
+	struct policy_hosts hosts;
+	uint64_t hashes[BURST_SIZE]; /* of each run */
+	struct ahead_policies found;
+	uint32_t slots[BURST_SIZE]; /* of the table of SAs */
+};
+
+struct lane_ahead *lane_ahead_new(void)
+{
+	return calloc(1, sizeof(struct lane_ahead));
+}
+
+void lane_ahead_free(struct lane_ahead *ahead)
+{
+	free(ahead);
+}
+
+/* ---- from inside ---- */
+
+/* Whatever stands where an IPv4 header has its destination: of a frame that is none, nothing that
+ * is found is used. */
+static void hashes_find(struct lane_ahead *ahead, const struct burst *burst)
+{
+	struct ahead_policies *found = &ahead->found;
+	be32 before = 0;
+
+	found->count = 0;
+	for (unsigned i = 0; i < burst->count; i++) {
+		const struct rte_mbuf *frame = burst->frames[i];
+		be32 destination;
+
+		if (unlikely(frame->data_len < HEADERS))
+			continue;
+		destination = lane_ip(burst->frames[i])->dst_addr;
+		if (found->count > 0 && destination == before)
+			continue;
+		before = destination;
+		found->places[found->count] = (uint8_t)i;
+		ahead->hashes[found->count++] = policy_host_hash(&ahead->hosts, destination);
+	}
+}
+
+static void policies_find(struct lane_ahead *ahead)
+{
+	for (unsigned i = 0; i < ahead->found.count; i++)
+		ahead->found.policies[i] = policy_host_entry(&ahead->hosts, ahead->hashes[i]);
+}
+
+/* A policy that can be seen in this version stays what it is as long as there is no other one. */
+static void sas_fetch(const struct worker *worker, struct lane_ahead *ahead)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+	struct policy_entry **policies = ahead->found.policies;
+
+	for (unsigned i = 0; i < ahead->found.count; i++) {
+		const struct policy_entry *policy = policies[i];
+
+		if (policy == NULL)
+			continue;
+		if (!policy_entry_visible(policy, ahead->hosts.number)) {
+			policies[i] = NULL;
+			continue;
+		}
+		rte_prefetch0(sa_outbound_at(
+			sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed)));
+		rte_prefetch0(sa_outbound_state(sas, policy->sa_id));
+	}
+}
+
+static void outbound_pass(const struct worker *worker, struct lane_ahead *ahead)
+{
+	const struct burst *burst = ahead->burst;
+
+	switch (ahead->passes) {
+	case 0:
+		ahead->hosts = policy_hosts_begin(
+			tables_policies(worker->tables), worker->ports[burst->port].vrf);
+		hashes_find(ahead, burst);
+		break;
+	case 1:
+		policies_find(ahead);
+		break;
+	default:
+		sas_fetch(worker, ahead);
+		break;
+	}
+}
+
+/* ---- from outside ---- */
+
+static void slots_find(
+	const struct sa_table *sas, struct lane_ahead *ahead, const struct burst *burst)
+{
+	for (unsigned i = 0; i < burst->count; i++) {
+		const struct rte_ipv4_hdr *ip = lane_ip(burst->frames[i]);
+		const uint8_t *spi = (const uint8_t *)(ip + 1);
+
+		ahead->slots[i] = 0;
+		if (burst->frames[i]->data_len <
+			HEADERS + sizeof(struct rte_udp_hdr) + ESP_HEADER_LENGTH)
+			continue;
+		if (ip->next_proto_id == IPPROTO_UDP)
+			spi += sizeof(struct rte_udp_hdr);
+		ahead->slots[i] = sa_spi_slot(esp_codec_spi(spi), sas->count);
+		rte_prefetch0(&sas->inbound_of[ahead->slots[i]]);
+	}
+}
+
+static void inbound_fetch(
+	const struct sa_table *sas, const struct lane_ahead *ahead, const struct burst *burst)
+{
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (i > 0 && ahead->slots[i] == ahead->slots[i - 1])
+			continue;
+		rte_prefetch0(sa_inbound_get(sas, ahead->slots[i]));
+		rte_prefetch0(&sas->region.inbound[ahead->slots[i]]);
+	}
+}
+
+static void inbound_pass(const struct worker *worker, struct lane_ahead *ahead)
+{
+	const struct sa_table *sas = tables_sas(worker->tables);
+
+	if (sas->count == 0)
+		return;
+	if (ahead->passes == 0)
+		slots_find(sas, ahead, ahead->burst);
+	else if (ahead->passes == 1)
+		inbound_fetch(sas, ahead, ahead->burst);
+}
+
+/* ---- */
+
+void lane_ahead_pass(struct worker *worker)
+{
+	struct lane_ahead *ahead = worker->ahead;
+
+	if (ahead->burst != worker->waiting) {
+		ahead->burst = worker->waiting;
+		ahead->passes = 0;
+	}
+	if (ahead->passes == PASSES)
+		return;
+	if (worker->ports[ahead->burst->port].zone == ZONE_EXTERNAL)
+		inbound_pass(worker, ahead);
+	else
+		outbound_pass(worker, ahead);
+	ahead->passes++;
+}
+
+const struct ahead_policies *lane_ahead_policies(
+	const struct worker *worker, struct rte_mbuf **frames, const struct policy_hosts *hosts)
+{
+	const struct lane_ahead *ahead = worker->ahead;
+
+	return ahead->burst != NULL && ahead->burst->frames == frames && ahead->passes == PASSES &&
+			       ahead->hosts.table == hosts->table &&
+			       ahead->hosts.number == hosts->number &&
+			       ahead->hosts.vrf == hosts->vrf
+		       ? &ahead->found
+		       : NULL;
+}
+
+void lane_ahead_forget(struct worker *worker, const struct burst *burst)
+{
+	if (worker->ahead->burst == burst)
+		worker->ahead->burst = NULL;
+}
