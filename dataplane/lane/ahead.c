@@ -1,6 +1,7 @@
 #include "dataplane/lane/ahead.h"
 
 #include "dataplane/crypto/esp_codec.h"
+#include "dataplane/crypto/key.h"
 #include "dataplane/lane/lane.h"
 #include "dataplane/table/sa_table.h"
 
@@ -15,6 +16,7 @@ struct lane_ahead {
 	const struct burst *burst; /* whose passes these are; NULL none */
 	unsigned passes;           /* made */
 	struct policy_hosts hosts;
+	unsigned run_count;
 	uint64_t hashes[BURST_SIZE]; /* of each run */
 	struct ahead_policies found;
 	uint32_t slots[BURST_SIZE]; /* of the table of SAs */
@@ -36,10 +38,10 @@ void lane_ahead_free(struct lane_ahead *ahead)
  * is found is used. */
 static void hashes_find(struct lane_ahead *ahead, const struct burst *burst)
 {
-	struct ahead_policies *found = &ahead->found;
-	be32 before = 0;
+	struct ahead_run *run = ahead->found.runs;
+	uint64_t *hash = ahead->hashes;
+	uint64_t before = UINT64_MAX; /* no frame's */
 
-	found->count = 0;
 	for (unsigned i = 0; i < burst->count; i++) {
 		const struct rte_mbuf *frame = burst->frames[i];
 		be32 destination;
@@ -47,38 +49,47 @@ static void hashes_find(struct lane_ahead *ahead, const struct burst *burst)
 		if (unlikely(frame->data_len < HEADERS))
 			continue;
 		destination = lane_ip(burst->frames[i])->dst_addr;
-		if (found->count > 0 && destination == before)
+		if (destination == before)
 			continue;
 		before = destination;
-		found->places[found->count] = (uint8_t)i;
-		ahead->hashes[found->count++] = policy_host_hash(&ahead->hosts, destination);
+		*hash++ = policy_host_hash(&ahead->hosts, destination);
+		run++->place = i;
 	}
+	run->place = BURST_SIZE;
+	ahead->run_count = (unsigned)(run - ahead->found.runs);
 }
 
 static void policies_find(struct lane_ahead *ahead)
 {
-	for (unsigned i = 0; i < ahead->found.count; i++)
-		ahead->found.policies[i] = policy_host_entry(&ahead->hosts, ahead->hashes[i]);
+	for (unsigned i = 0; i < ahead->run_count; i++)
+		ahead->found.runs[i].policy = policy_host_entry(&ahead->hosts, ahead->hashes[i]);
+}
+
+/* Its line, and where the key behind it ends, which may be another page. */
+static inline void object_prefetch(const void *sa, const struct crypto_key *key)
+{
+	rte_prefetch0(sa);
+	rte_prefetch0((const uint8_t *)(key + 1) - 64);
 }
 
 /* A policy that can be seen in this version stays what it is as long as there is no other one. */
-static void sas_fetch(const struct worker *worker, struct lane_ahead *ahead)
+static void sas_fetch(const struct sa_table *sas, struct lane_ahead *ahead)
 {
-	const struct sa_table *sas = tables_sas(worker->tables);
-	struct policy_entry **policies = ahead->found.policies;
-
-	for (unsigned i = 0; i < ahead->found.count; i++) {
-		const struct policy_entry *policy = policies[i];
+	for (unsigned i = 0; i < ahead->run_count; i++) {
+		struct ahead_run *run = &ahead->found.runs[i];
+		const struct policy_entry *policy = run->policy;
 
 		if (policy == NULL)
 			continue;
 		if (!policy_entry_visible(policy, ahead->hosts.number)) {
-			policies[i] = NULL;
+			run->policy = NULL;
 			continue;
 		}
-		rte_prefetch0(sa_outbound_at(
-			sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed)));
-		rte_prefetch0(sa_outbound_state(sas, policy->sa_id));
+		run->sa = sa_outbound_at(
+			sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
+		run->state = sa_outbound_state(sas, policy->sa_id);
+		object_prefetch(run->sa, sa_outbound_key(run->sa));
+		rte_prefetch0(run->state);
 	}
 }
 
@@ -96,7 +107,7 @@ static void outbound_pass(const struct worker *worker, struct lane_ahead *ahead)
 		policies_find(ahead);
 		break;
 	default:
-		sas_fetch(worker, ahead);
+		sas_fetch(tables_sas(worker->tables), ahead);
 		break;
 	}
 }
@@ -124,10 +135,15 @@ static void slots_find(
 static void inbound_fetch(
 	const struct sa_table *sas, const struct lane_ahead *ahead, const struct burst *burst)
 {
+	const struct sa_inbound *sa;
+
 	for (unsigned i = 0; i < burst->count; i++) {
 		if (i > 0 && ahead->slots[i] == ahead->slots[i - 1])
 			continue;
-		rte_prefetch0(sa_inbound_get(sas, ahead->slots[i]));
+		sa = sa_inbound_get(sas, ahead->slots[i]);
+		if (sa == NULL)
+			continue;
+		object_prefetch(sa, sa_inbound_key(sa));
 		rte_prefetch0(&sas->region.inbound[ahead->slots[i]]);
 	}
 }

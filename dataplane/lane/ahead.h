@@ -27,11 +27,15 @@
 
 struct lane_ahead;
 
-/* What was found of one burst: for each run of frames to one destination their policy. */
+/* What was found of one burst, for each run of frames to one destination. */
 struct ahead_policies {
-	unsigned count;
-	uint8_t places[BURST_SIZE]; /* of the first frame of each run, in the burst */
-	struct policy_entry *policies[BURST_SIZE]; /* NULL: none that can be seen */
+	struct ahead_run {
+		struct policy_entry *policy;  /* NULL: none that can be seen; then neither */
+		const struct sa_outbound *sa; /* the object that the policy noted */
+		struct sa_outbound_state *state;
+		unsigned place; /* of the run's first frame, in the burst; of the run behind the
+				   last one: no frame's */
+	} runs[BURST_SIZE + 1];
 };
 
 struct lane_ahead *lane_ahead_new(void);

@@ -132,7 +132,7 @@ static void works_begin(
 	const uint8_t *parts = lane->near;
 	struct esp_out_work *w = lane->works;
 	uint64_t before = UINT64_MAX; /* no packet's */
-	unsigned run = 0;
+	const struct ahead_run *run = found != NULL ? found->runs : NULL;
 
 	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1, w++) {
 		const struct rte_ipv4_hdr *ip;
@@ -150,10 +150,12 @@ static void works_begin(
 			before = UINT64_MAX;
 			continue;
 		}
-		if (found != NULL) {
-			while (run + 1 < found->count && found->places[run + 1] <= w->index)
+		if (run != NULL) {
+			while (run[1].place <= w->index)
 				run++;
-			w->policy = found->policies[run];
+			w->policy = run->policy;
+			w->sa = run->sa;
+			w->state = run->state;
 			continue;
 		}
 		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
@@ -181,15 +183,26 @@ static void policies_find(
 	}
 }
 
-static inline void sa_approach(const struct esp_out *lane, struct esp_out_work *w)
+/* The SA of each packet, as its policy noted it. */
+static void sas_find(struct esp_out *lane)
 {
-	const struct policy_entry *policy = w->policy;
+	for (unsigned i = 0; i < lane->count; i++) {
+		struct esp_out_work *w = &lane->works[i];
+		const struct policy_entry *policy = w->policy;
 
-	w->sa = sa_outbound_at(
-		lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
-	w->state = sa_outbound_state(lane->sas, policy->sa_id);
-	rte_prefetch0(w->sa);
-	rte_prefetch0(w->state);
+		if (policy == NULL)
+			continue;
+		if (i > 0 && policy == w[-1].policy) {
+			w->sa = w[-1].sa;
+			w->state = w[-1].state;
+			continue;
+		}
+		w->sa = sa_outbound_at(
+			lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
+		w->state = sa_outbound_state(lane->sas, policy->sa_id);
+		rte_prefetch0(w->sa);
+		rte_prefetch0(w->state);
+	}
 }
 
 /* Leaves a policy only to those that it sends through an SA, whatever else is in the packet. */
@@ -200,21 +213,13 @@ static void policies_judge(struct esp_out *lane, const struct policy_hosts *host
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
 		const struct policy_entry *policy = w->policy;
-		bool again = i > 0 && policy == w[-1].policy;
 
-		if (policy == NULL)
+		if (policy == NULL || (i > 0 && policy == w[-1].policy && policy->any &&
+					      w[-1].destination == w->destination))
 			continue;
-		if (again) {
-			w->sa = w[-1].sa;
-			w->state = w[-1].state;
-			if (policy->any && w[-1].destination == w->destination)
-				continue;
-		}
 		if (!policy_host_decides(hosts, policy, w->source, w->destination) ||
 			policy->action != POLICY_PROTECT || policy->sa_id >= sas)
 			w->policy = NULL;
-		else if (!again)
-			sa_approach(lane, w);
 	}
 }
 
@@ -394,6 +399,8 @@ void esp_out_lane(struct lane_burst *burst)
 	found = lane_ahead_policies(worker, burst->frames, &hosts);
 	works_begin(&lane, &hosts, found);
 	policies_find(&lane, &hosts, found);
+	if (found == NULL || unlikely(lane.tunnelled.count > 0))
+		sas_find(&lane);
 	policies_judge(&lane, &hosts);
 	if (likely(lane.tunnelled.count == 0))
 		check_all(&lane, false);

@@ -9,7 +9,7 @@
 #define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
 /* Packets that a key is asked for ahead of the cipher: the keys of 24 packets of 512 octets are
  * more than the first cache keeps until their turn. */
-#define ESP_OUT_KEY_AHEAD 10
+#define ESP_OUT_KEY_AHEAD 6
 
 struct esp_out_work { /* a packet that may be taken */
 	struct rte_mbuf *frame;

@@ -80,24 +80,26 @@ static void policies_are_found_ahead(void **state)
 {
 	struct player player;
 	const struct ahead_policies *ahead;
+	const struct sa_table *sas;
 	uint64_t numbers;
 	(void)state;
 
 	setup(&player, true, 2);
-	numbers = sa_outbound_state(tables_sas(player.world->worker.tables), 2)->sequence;
+	sas = tables_sas(player.world->worker.tables);
+	numbers = sa_outbound_state(sas, 2)->sequence;
 	feed(&player, MANY, SA);
 	feed(&player, MANY, 2);
 	ahead = found(player.world);
 	assert_non_null(ahead);
-	assert_int_equal(ahead->count, 2); /* runs */
-	assert_int_equal(ahead->places[0], 0);
-	assert_int_equal(ahead->places[1], MANY - 1);
-	assert_int_equal(ahead->policies[0]->sa_id, SA);
-	assert_int_equal(ahead->policies[1]->sa_id, 2);
+	assert_int_equal(ahead->runs[0].place, 0);
+	assert_int_equal(ahead->runs[1].place, MANY - 1);
+	assert_true(ahead->runs[2].place >= BURST_SIZE);
+	assert_int_equal(ahead->runs[0].policy->sa_id, SA);
+	assert_int_equal(ahead->runs[1].policy->sa_id, 2);
+	assert_ptr_equal(ahead->runs[1].state, sa_outbound_state(sas, 2));
 	world_feed_end(player.world);
 	assert_int_equal(player.world->counters.esp_encrypted, 2 * MANY);
-	assert_int_equal(sa_outbound_state(tables_sas(player.world->worker.tables), 2)->sequence,
-		numbers + 1);
+	assert_int_equal(sa_outbound_state(sas, 2)->sequence, numbers + 1);
 	player_end(&player);
 }
 
