@@ -198,8 +198,7 @@ int generator_open(struct generator *g, const struct profile *profile,
 		return refuse(g, -ENOMEM,
 			"no DPDK memory for the packet buffers: give the EAL more with -m, or set "
 			"buffers lower");
-	result = port_open_all(
-		g->ports, profile, g->pool, longest, stop, g->error, sizeof(g->error));
+	result = port_open_all(g->ports, profile, g->pool, longest, stop, g->error);
 	g->open = result == 0;
 	if (!result)
 		result = halves_open(g, files);

@@ -6,10 +6,10 @@
 
 #define START_INTERVAL_MS 1000
 
-static int refuse(const struct profile_port *settings, const char *what, int result, char *error,
-	size_t error_size)
+static int refuse(const struct profile_port *settings, const char *what, int result, char *error)
 {
-	snprintf(error, error_size, "port \"%s\": %s: %s", settings->name, what, strerror(-result));
+	snprintf(error, PORT_ERROR_SIZE, "port \"%s\": %s: %s", settings->name, what,
+		strerror(-result));
 	return result;
 }
 
@@ -52,7 +52,7 @@ static uint32_t mtu_choose(const struct rte_eth_dev_info *info, uint32_t frame_m
 }
 
 static int configure(struct port *port, const struct profile *profile, struct rte_mempool *pool,
-	uint32_t frame_max, char *error, size_t error_size)
+	uint32_t frame_max, char *error)
 {
 	const struct profile_port *settings = port->settings;
 	uint16_t rx_size = (uint16_t)profile->queue_size, tx_size = rx_size;
@@ -60,10 +60,9 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 	int result = rte_eth_dev_info_get(port->ethdev, &info);
 
 	if (result)
-		return refuse(settings, "no information", result, error, error_size);
+		return refuse(settings, "no information", result, error);
 	if (settings->tx_queues > info.max_tx_queues)
-		return refuse(settings, "fewer transmit queues than tx_queues", -ENOTSUP, error,
-			error_size);
+		return refuse(settings, "fewer transmit queues than tx_queues", -ENOTSUP, error);
 	port->tx_queues = (uint16_t)RTE_MIN(settings->tx_queues, profile->sending_lcores);
 	port->shared = port->tx_queues < profile->sending_lcores;
 	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
@@ -82,7 +81,7 @@ static int configure(struct port *port, const struct profile *profile, struct rt
 	for (uint16_t i = 0; !result && i < port->tx_queues; i++)
 		result = rte_eth_tx_queue_setup(port->ethdev, i, tx_size, (unsigned)socket, NULL);
 	if (result)
-		return refuse(settings, "not configured", result, error, error_size);
+		return refuse(settings, "not configured", result, error);
 	return 0;
 }
 
@@ -101,7 +100,7 @@ static int start(const struct port *port, uint32_t timeout_ms, const volatile bo
 }
 
 int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
-	uint32_t frame_max, const volatile bool *stop, char *error, size_t error_size)
+	uint32_t frame_max, const volatile bool *stop, char *error)
 {
 	unsigned index = 0;
 	uint16_t ethdev;
@@ -112,14 +111,14 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 			break;
 		struct port *port = &ports[index];
 		*port = (struct port){.ethdev = ethdev, .settings = &profile->ports[index]};
-		int result = configure(port, profile, pool, frame_max, error, error_size);
+		int result = configure(port, profile, pool, frame_max, error);
 		if (!result) {
 			mac_choose(port, profile, index);
 			rte_eth_promiscuous_enable(ethdev);
 			result = start(port, profile->resolve_ms, stop);
 			if (result)
 				refuse(port->settings, "not started; is its other end there?",
-					result, error, error_size);
+					result, error);
 		}
 		if (result) {
 			port_close_all(ports, index);
@@ -130,7 +129,7 @@ int port_open_all(struct port *ports, const struct profile *profile, struct rte_
 	if (index == profile->port_count)
 		return 0;
 	port_close_all(ports, index);
-	snprintf(error, error_size,
+	snprintf(error, PORT_ERROR_SIZE,
 		"the profile has %u ports and the EAL found %u: give it one --vdev or -a for each",
 		profile->port_count, index);
 	return -ENODEV;

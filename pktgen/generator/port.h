@@ -11,6 +11,8 @@
 #include <rte_ethdev.h>
 #include <rte_spinlock.h>
 
+#define PORT_ERROR_SIZE 256
+
 struct port {
 	uint16_t ethdev;
 	uint16_t tx_queues; /* fewer than senders: each is shared, under its lock */
@@ -25,10 +27,10 @@ struct port {
 /*
  * Opens the ports that the EAL found, in its order, and waits for each at most resolve_ms.
  * `frame_max` octets without check sequence are sent or received in one piece. 0; or -errno with a
- * sentence in `error`, -EINTR after `stop`.
+ * sentence in `error`, PORT_ERROR_SIZE octets; -EINTR after `stop`.
  */
 int port_open_all(struct port *ports, const struct profile *profile, struct rte_mempool *pool,
-	uint32_t frame_max, const volatile bool *stop, char *error, size_t error_size);
+	uint32_t frame_max, const volatile bool *stop, char *error);
 void port_close_all(struct port *ports, unsigned count);
 /* Waits until all links are up, at most `timeout_ms` and not after `stop`; those that say nothing
  * count as up. One that is still down, or NULL. */
