@@ -9,7 +9,7 @@
 
 #include "dataplane/table/sa_sequence.h"
 
-const struct sa_row sas[CLIENTS] = {
+const struct sa_row sa_rows[CLIENTS] = {
 	[1] = {"plain", 0, SA_ENCRYPTION_AES_GCM_16, 0, 0, 0, DSCP_COPY, 20, 0, LANE},
 	[2] = {"in UDP", SA_UDP, SA_ENCRYPTION_AES_GCM_16, 0, 0, 0, DSCP_COPY, 20, 0, LANE},
 	[3] = {"ESN", SA_ESN, SA_ENCRYPTION_AES_GCM_16, 0, 0, 0, DSCP_COPY, 36, 0, LANE},
@@ -68,7 +68,7 @@ void host_policy(struct world *w, unsigned client, uint8_t action, uint32_t sa_i
 
 void sa_stage(struct world *w, unsigned n, uint8_t first_octet)
 {
-	const struct sa_row *row = &sas[n];
+	const struct sa_row *row = &sa_rows[n];
 	struct command key = {.type = COMMAND_SA_KEY,
 		.sa_key = {.sa_id = n,
 			.direction = SA_OUTBOUND,
@@ -90,7 +90,7 @@ void sa_stage(struct world *w, unsigned n, uint8_t first_octet)
 
 int sa_set(struct world *w, unsigned n, uint32_t peer, uint32_t spi)
 {
-	const struct sa_row *row = &sas[n];
+	const struct sa_row *row = &sa_rows[n];
 	struct command c = {.type = COMMAND_SA_SET,
 		.sa = {.local = player_v4(HERE),
 			.remote = player_v4(peer),

@@ -34,7 +34,7 @@ struct sa_row {
 	uint8_t encryption_length, integrity_length;
 	enum expectation expected;
 };
-extern const struct sa_row sas[CLIENTS];
+extern const struct sa_row sa_rows[CLIENTS];
 
 /* All packets of a burst are to nodes, or to clients: those to nodes go more steps, and would get
  * other numbers of the same SA. */

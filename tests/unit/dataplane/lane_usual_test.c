@@ -30,9 +30,10 @@ static void expect_taken(struct player *player, unsigned n, uint32_t host)
 	} while (length > 780);
 	for (unsigned i = 0; i < 3; i++)
 		world_receive(w, INSIDE, frame, length);
-	if (*taken - before != (sas[n].expected == LANE ? 3 : 0))
-		fail_msg("%s, %08x: %u of 3 taken", sas[n].name, host, (unsigned)(*taken - before));
-	if (sas[n].expected == LANE)
+	if (*taken - before != (sa_rows[n].expected == LANE ? 3 : 0))
+		fail_msg("%s, %08x: %u of 3 taken", sa_rows[n].name, host,
+			(unsigned)(*taken - before));
+	if (sa_rows[n].expected == LANE)
 		assert_int_equal(w->counters.esp_encrypted - encrypted, 3);
 }
 
@@ -56,7 +57,7 @@ static void lane_takes_tunnels_inside(void **state)
 	setup(&player, true, 2);
 	for (unsigned n = 1; n <= LAST_SA; n++) {
 		expect_taken(&player, n, NODE(n));
-		expected += sas[n].expected == LANE ? 3 : 0;
+		expected += sa_rows[n].expected == LANE ? 3 : 0;
 	}
 	assert_int_equal(player.world->worker.lane_taken[LANE_MIP_OUT], expected);
 	assert_true(player.world->counters.encapsulated >= expected);
