@@ -9,6 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* An entry of a ring is a packet, or with these in its low bits a frame, whose mbuf says its port.
+ */
+#define FRAME    1u
+#define FRAME_IN 2u /* for an inbound SA */
+#define MARKS    (FRAME | FRAME_IN)
+#define RUN_MOST ((unsigned)BURST_SIZE_ESP)
+
+static struct rte_mbuf *entry_packet(void *entry)
+{
+	return (struct rte_mbuf *)((uintptr_t)entry & ~(uintptr_t)MARKS);
+}
+
+static unsigned entry_marks(void *entry)
+{
+	return (unsigned)((uintptr_t)entry & MARKS);
+}
+
 static uint32_t flag_of(enum sa_direction direction)
 {
 	return direction == SA_INBOUND ? PACKET_HANDED_IN : PACKET_HANDED_OUT;
@@ -57,12 +74,15 @@ static void batch_send(struct worker *worker, unsigned to)
 {
 	struct handover *h = worker->handover;
 	struct handover_batch *batch = &h->batches[to];
-	unsigned sent = rte_ring_sp_enqueue_burst(
-		h->out[to], (void *const *)batch->packets, batch->count, NULL);
+	unsigned sent = rte_ring_sp_enqueue_burst(h->out[to], batch->entries, batch->count, NULL);
 
 	worker->counters->handed_over += sent;
-	for (unsigned i = sent; i < batch->count; i++)
-		drop_packet(worker, batch->packets[i], DROP_ipsec_handover_full);
+	for (unsigned i = sent; i < batch->count; i++) {
+		struct rte_mbuf *packet = entry_packet(batch->entries[i]);
+		if (entry_marks(batch->entries[i]) != 0)
+			packet_init(packet, &worker->ports[packet->port]);
+		drop_packet(worker, packet, DROP_ipsec_handover_full);
+	}
 	batch->count = 0;
 	h->waiting &= ~(1u << to);
 }
@@ -73,6 +93,25 @@ void handover_flush(struct worker *worker)
 
 	while (h->waiting != 0)
 		batch_send(worker, (unsigned)__builtin_ctz(h->waiting));
+}
+
+static void batch_put(struct worker *worker, unsigned to, void *entry)
+{
+	struct handover *h = worker->handover;
+	struct handover_batch *batch = &h->batches[to];
+
+	if (batch->count == BURST_SIZE)
+		batch_send(worker, to);
+	batch->entries[batch->count++] = entry;
+	h->waiting |= 1u << to;
+}
+
+void handover_frame(struct worker *worker, struct rte_mbuf *frame, const struct port *from,
+	enum sa_direction direction, unsigned to)
+{
+	frame->port = from->index;
+	batch_put(worker, to,
+		(uint8_t *)frame + (direction == SA_INBOUND ? FRAME | FRAME_IN : FRAME));
 }
 
 bool handover_take(
@@ -94,26 +133,50 @@ bool handover_take(
 	/* Table entries may go before it does. */
 	p->tunnel = p->nested = p->origin = NULL;
 	p->route = NULL;
-	if (h->batches[to].count == BURST_SIZE)
-		batch_send(worker, to);
-	h->batches[to].packets[h->batches[to].count++] = packet;
-	h->waiting |= 1u << to;
+	batch_put(worker, to, packet);
 	return true;
+}
+
+/* What of them is of one kind, and of one port: how many. */
+static unsigned alike_run(struct worker *worker, void **entries, unsigned count)
+{
+	const unsigned marks = entry_marks(entries[0]);
+	struct rte_mbuf *packets[BURST_SIZE];
+	unsigned port = 0, run = 0;
+
+	for (; run < count && entry_marks(entries[run]) == marks; run++) {
+		packets[run] = entry_packet(entries[run]);
+		if (marks == 0)
+			continue;
+		if (run == 0)
+			port = packets[0]->port;
+		else if (packets[run]->port != port)
+			break;
+	}
+	if (marks == 0)
+		pipeline_handover_burst(worker, packets, run);
+	else
+		pipeline_handover_frames(worker, port, packets, run,
+			flag_of(marks & FRAME_IN ? SA_INBOUND : SA_OUTBOUND));
+	return run;
 }
 
 /* Up to `most` packets of one ring. */
 static unsigned ring_run(struct worker *worker, struct rte_ring *ring, unsigned most)
 {
-	struct rte_mbuf *packets[BURST_SIZE];
+	void *entries[BURST_SIZE];
 	unsigned done = 0, count;
 
 	while (done < most) {
 		count = rte_ring_sc_dequeue_burst(
-			ring, (void **)packets, RTE_MIN(most - done, (unsigned)BURST_SIZE), NULL);
+			ring, entries, RTE_MIN(most - done, RUN_MOST), NULL);
 		if (count == 0)
 			break;
+		for (unsigned i = 0; i < count; i++) /* they are in the giver's cache, changed */
+			__builtin_prefetch(entry_packet(entries[i]), 1);
 		worker->counters->taken_over += count;
-		pipeline_handover_burst(worker, packets, count);
+		for (unsigned i = 0; i < count;)
+			i += alike_run(worker, &entries[i], count - i);
 		worker_flush(worker);
 		done += count;
 	}

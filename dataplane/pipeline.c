@@ -361,14 +361,33 @@ static void run(struct worker *worker)
 		handover_flush(worker);
 }
 
+/* Lanes, then what they leave from step ETHER on. */
+static void frames_run(struct worker *worker, unsigned port, struct rte_mbuf **packets,
+	unsigned count, uint32_t flags)
+{
+	const struct port *from = &worker->ports[port];
+	uint64_t stay = ~lane_receive(worker, port, packets, count) & lane_all(count);
+	unsigned left = 0;
+
+	for (uint64_t bits = stay; bits != 0; bits &= bits - 1)
+		rte_prefetch0(packet_get(packets[__builtin_ctzll(bits)]));
+	for (uint64_t bits = stay; bits != 0; bits &= bits - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(bits);
+		struct packet *p = packet_init(packets[i], from);
+		p->order = (uint16_t)(i + 1);
+		p->flags |= flags;
+		packets[left++] = packets[i];
+	}
+	if (left > 0)
+		run_burst(worker, packets, left, STEP_ETHER);
+	run(worker); /* a lane may have sent some to a step */
+}
+
 void pipeline_receive_burst(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count)
 {
 	struct worker_counters *counters = worker->counters;
-	const struct port *from = &worker->ports[port];
 	uint64_t bytes = 0;
-	uint64_t stay;
-	unsigned left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
@@ -376,17 +395,15 @@ void pipeline_receive_burst(
 	}
 	counters->received_port_bytes += bytes;
 	counters->received_port += count;
-	stay = ~lane_receive(worker, port, packets, count) & lane_all(count);
-	for (uint64_t bits = stay; bits != 0; bits &= bits - 1)
-		rte_prefetch0(packet_get(packets[__builtin_ctzll(bits)]));
-	for (uint64_t bits = stay; bits != 0; bits &= bits - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(bits);
-		packet_init(packets[i], from)->order = (uint16_t)(i + 1);
-		packets[left++] = packets[i];
-	}
-	if (left > 0)
-		run_burst(worker, packets, left, STEP_ETHER);
-	run(worker); /* a lane may have sent some to a step */
+	frames_run(worker, port, packets, count, 0);
+}
+
+void pipeline_handover_frames(struct worker *worker, unsigned port, struct rte_mbuf **packets,
+	unsigned count, uint32_t flag)
+{
+	for (unsigned i = 0; i < count; i++)
+		__builtin_prefetch(rte_pktmbuf_mtod(packets[i], void *), 1);
+	frames_run(worker, port, packets, count, flag);
 }
 
 /* The one of the two bursts that does not wait. */

@@ -38,6 +38,10 @@ void pipeline_exception_burst(struct worker *worker, struct rte_mbuf **packets, 
 void pipeline_inject_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count);
 /* What other workers handed over (handover.h): goes on before step DECAP_ESP or ENCAP_ESP. */
 void pipeline_handover_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count);
+/* Frames that another worker received on ports[port], up to BURST_SIZE, and counted; `flag`, of
+ * enum packet_flag, says for which direction's SA. */
+void pipeline_handover_frames(struct worker *worker, unsigned port, struct rte_mbuf **packets,
+	unsigned count, uint32_t flag);
 /* Housekeeping between bursts: reassembly time-outs, neighbour queue; call at least every 10 ms
  * while awake. */
 void pipeline_tick(struct worker *worker);

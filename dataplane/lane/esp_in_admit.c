@@ -49,11 +49,43 @@ static __attribute__((noinline)) bool is_local(const struct esp_in *lane, be32 d
 	       tables_local_lookup(tables, lane->port->vrf, &address).kind != LOCAL_NONE;
 }
 
+static inline bool is_ours(struct esp_in *lane, be32 destination)
+{
+	if (destination != lane->ours && !is_local(lane, destination))
+		return false;
+	lane->ours = destination;
+	return true;
+}
+
+/* MP-04: what is another worker's goes to it as it came, before anything of its SA is looked at. Of
+ * an SA that moves all goes by the steps. */
+static __attribute__((noinline)) void hand_over(struct esp_in *lane)
+{
+	unsigned kept = 0, owner;
+
+	for (unsigned i = 0; i < lane->count; i++) {
+		const struct arrival *a = &lane->arrivals[i];
+		const uint64_t bar = esp_in_bar(a->slot);
+		bool goes = handover_is_elsewhere(lane->worker, SA_INBOUND, a->sa_id, &owner);
+
+		if (goes && !(lane->barred & bar) && is_ours(lane, a->outer->dst_addr)) {
+			lane->burst->taken |= UINT64_C(1) << a->work.index;
+			handover_frame(lane->worker, a->work.packet, lane->port, SA_INBOUND, owner);
+			continue;
+		}
+		if (goes || !handover_is_here(lane->worker, SA_INBOUND, a->sa_id))
+			lane->barred |= bar;
+		if (kept != i)
+			lane->arrivals[kept] = *a;
+		kept++;
+	}
+	lane->count = kept;
+}
+
 /* What is the same for all packets of an SA in a burst. */
 static inline bool is_open_for(struct esp_in *lane, const struct arrival *a)
 {
 	const struct sa_inbound *sa = a->work.sa;
-	be32 destination = a->outer->dst_addr;
 
 	if (sa == lane->admitted)
 		return true;
@@ -62,9 +94,8 @@ static inline bool is_open_for(struct esp_in *lane, const struct arrival *a)
 			ESP_FAILURES_MAX ||
 		!esp_in_is_far_from_limits(lane, a) ||
 		!handover_is_here(lane->worker, SA_INBOUND, a->sa_id) || /* MP-04 */
-		(destination != lane->ours && !is_local(lane, destination)))
+		!is_ours(lane, a->outer->dst_addr))
 		return false;
-	lane->ours = destination;
 	lane->admitted = sa;
 	return true;
 }
@@ -126,11 +157,17 @@ static __attribute__((noinline)) void leave_barred(struct esp_in *lane)
 
 void esp_in_admit(struct esp_in *lane)
 {
+	const bool slots = likely(lane->sas->spis.used == 0); /* SPIs carry them all */
 	unsigned kept = 0;
 
+	if (unlikely(lane->worker->handover != NULL) && slots)
+		hand_over(lane);
 	sas_find(lane);
-	if (unlikely(lane->sas->spis.used != 0))
+	if (unlikely(!slots)) {
 		sas_find_by_spi(lane);
+		if (lane->worker->handover != NULL)
+			hand_over(lane);
+	}
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct arrival *a = &lane->arrivals[i];
 		if (unlikely(!admit(lane, a))) {

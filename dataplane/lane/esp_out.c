@@ -200,6 +200,8 @@ static void sas_find(struct esp_out *lane)
 		w->sa = sa_outbound_at(
 			lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
 		w->state = sa_outbound_state(lane->sas, policy->sa_id);
+		if (!handover_may_fetch(lane->worker, SA_OUTBOUND, policy->sa_id))
+			continue;
 		rte_prefetch0(w->sa);
 		rte_prefetch0(w->state);
 	}
@@ -324,6 +326,19 @@ static inline bool is_direct(const struct suite *suite)
 	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
 }
 
+/* MP-04: to the worker that owns its SA, as it came. */
+static __attribute__((noinline)) bool hand_over(
+	const struct esp_out *lane, const struct esp_out_work *w)
+{
+	unsigned owner;
+
+	if (w->policy == NULL ||
+		!handover_is_elsewhere(lane->worker, SA_OUTBOUND, w->policy->sa_id, &owner))
+		return false;
+	handover_frame(lane->worker, w->frame, lane->burst->from, SA_OUTBOUND, owner);
+	return true;
+}
+
 /* Those that go, in order; what is left is left with all of its flow behind it. There are two of
  * it, and of seal_all: a burst without `tunnels` is not asked for them packet by packet. */
 static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
@@ -342,8 +357,15 @@ static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
 
 		for (; unlikely((others & (place - 1)) != 0); others &= others - 1)
 			lane_leave(&left, burst->frames[__builtin_ctzll(others)]);
-		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr)) ||
-			unlikely(!is_straight(lane, w, before, asked, tunnels))) {
+		if (unlikely(left.destinations & lane_flow(lane_ip(w->frame)->dst_addr))) {
+			lane_leave(&left, w->frame);
+			continue;
+		}
+		if (unlikely(lane->worker->handover != NULL) && hand_over(lane, w)) {
+			burst->taken |= place;
+			continue;
+		}
+		if (unlikely(!is_straight(lane, w, before, asked, tunnels))) {
 			lane_leave(&left, w->frame);
 			continue;
 		}

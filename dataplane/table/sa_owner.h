@@ -74,6 +74,15 @@ static inline uint32_t sa_owner_next(const struct sa_owner *owner, uint8_t direc
 {
 	return atomic_load_explicit(&owner->words[direction][slot], memory_order_relaxed) >> 8;
 }
+/* It is on its way to nobody; *worker: whose it is. Worker. */
+static inline bool sa_owner_rests(
+	const struct sa_owner *owner, uint8_t direction, uint32_t slot, unsigned *worker)
+{
+	uint16_t word = atomic_load_explicit(&owner->words[direction][slot], memory_order_relaxed);
+
+	*worker = word & 0xff;
+	return word >> 8 == *worker;
+}
 /* It is this worker's, and on its way to nobody. Worker. */
 static inline bool sa_owner_is(
 	const struct sa_owner *owner, uint8_t direction, uint32_t slot, uint32_t worker)

@@ -5,7 +5,9 @@
  *
  * Once with the SA shared by both, once owned by one of them, which the other hands its packets to
  * (MP-04), and once with the SA moving to and fro meanwhile (MP-05). An inner packet's length says
- * which worker received it and its place among eight, so that the numbers show the order.
+ * which worker received it and its place among eight, so that the numbers show the order. What is
+ * handed over goes as frames where policy and SA are of a host, which the lanes know; else as
+ * packets before their step.
  *
  * The threads meet after each round, so that no number can be left of the window: then every drop
  * is known in advance, and a late one is an error. The last test has a small window instead.
@@ -24,6 +26,7 @@
 #include "tests/unit/dataplane/two_workers.h"
 
 #include "dataplane/handover.h"
+#include "dataplane/lane/lane.h"
 
 // MP-01, MP-03, MP-05, ESP-SEQ-02, -10, ESP-ALG-18: conservation over both
 static void one_sa(void **state)
@@ -95,6 +98,11 @@ static void check_handed(void)
 	print_message("# %llu handed over\n", (unsigned long long)handed);
 }
 
+static uint64_t lanes_took(unsigned side)
+{
+	return sides[side].worker.lane_taken[LANE_ESP_OUT];
+}
+
 // MP-04, MP-01, MP-03: worker 1 owns both directions
 static void one_sa_owned(void **state)
 {
@@ -107,8 +115,18 @@ static void one_sa_owned(void **state)
 	assert_int_equal(sides[1].counters.esp_encrypted, PACKETS);
 	assert_int_equal(sides[1].counters.esp_decrypted, PACKETS);
 	assert_int_equal(sides[0].counters.taken_over, 0);
+	assert_int_equal(lanes_took(0), 0);
+	assert_int_equal(lanes_took(1), race_kind.hosts ? PACKETS : 0);
 	finish();
 	race_kind.owned = false;
+}
+
+// the same by frames, through the owner's lanes
+static void one_sa_owned_frames(void **state)
+{
+	race_kind.hosts = true;
+	one_sa_owned(state);
+	race_kind.hosts = false;
 }
 
 // MP-05: numbers, window and counters go with it, and order stays
@@ -122,11 +140,21 @@ static void one_sa_moves(void **state)
 	check_handed();
 	assert_true(sides[0].counters.esp_encrypted > 0 && sides[1].counters.esp_encrypted > 0);
 	assert_true(sides[0].counters.esp_decrypted > 0 && sides[1].counters.esp_decrypted > 0);
+	assert_true(!race_kind.hosts || (lanes_took(0) > 0 && lanes_took(1) > 0));
 	finish();
 	race_kind.owned = false;
 }
 
-// MP-04: the owner does not look; what finds no room is counted, the rest arrives
+// the same while frames and packets take turns in the rings
+static void one_sa_moves_frames(void **state)
+{
+	race_kind.hosts = true;
+	one_sa_moves(state);
+	race_kind.hosts = false;
+}
+
+// MP-04: the owner, worker 1, does not look; what finds no room is counted, the rest arrives. First
+// clear packets, then what the owner sent itself.
 static void ring_full(void **state)
 {
 	const unsigned bursts = HANDOVER_SLOTS / BURST_SIZE_ESP + 2, room = HANDOVER_SLOTS - 1;
@@ -143,13 +171,29 @@ static void ring_full(void **state)
 		;
 	assert_int_equal(sides[1].counters.taken_over, room);
 	assert_int_equal(sides[1].encrypted, room);
-	for (unsigned i = 0; i < WORKERS; i++) {
-		struct rte_mbuf *packet;
-		while (rte_ring_sc_dequeue(sides[i].wire, (void **)&packet) == 0)
-			rte_pktmbuf_free(packet);
-	}
+	wires_empty();
+	for (unsigned i = 0; i < bursts; i++)
+		send_clear(&sides[1]);
+	while (receive_wire(&sides[0]))
+		;
+	assert_int_equal(sides[0].counters.handed_over, 2 * room);
+	assert_int_equal(sides[0].counters.drops[DROP_ipsec_handover_full], 2 * (sent - room));
+	assert_int_equal(sides[1].counters.esp_decrypted, 0);
+	while (take_over(&sides[1]))
+		;
+	assert_int_equal(sides[1].counters.esp_decrypted, room);
+	assert_int_equal(sides[1].delivered, room);
+	wires_empty();
 	finish();
 	race_kind.owned = false;
+}
+
+// MP-04: frames too
+static void ring_full_frames(void **state)
+{
+	race_kind.hosts = true;
+	ring_full(state);
+	race_kind.hosts = false;
 }
 
 int main(void)
@@ -160,8 +204,11 @@ int main(void)
 		cmocka_unit_test(one_sa_ends),
 		cmocka_unit_test(one_sa_late),
 		cmocka_unit_test(one_sa_owned),
+		cmocka_unit_test(one_sa_owned_frames),
 		cmocka_unit_test(one_sa_moves),
+		cmocka_unit_test(one_sa_moves_frames),
 		cmocka_unit_test(ring_full),
+		cmocka_unit_test(ring_full_frames),
 	};
 	return cmocka_run_group_tests(tests, workers_start, NULL);
 }

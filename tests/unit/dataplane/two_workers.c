@@ -29,8 +29,6 @@
 #define WIRE_SLOTS  4096
 #define TEXT_LENGTH 64 /* octets of an inner packet, at least */
 #define PLACES      8
-#define SERVER      0xc0000281u
-#define CLIENT      0xcb0071c1u
 
 struct race_kind race_kind = {.replay_window = WINDOW};
 struct side sides[WORKERS];
@@ -157,8 +155,7 @@ void send_clear(struct side *side)
 	worker_flush(&side->worker);
 }
 
-/* False when nothing waited. */
-static bool receive_wire(struct side *side)
+bool receive_wire(struct side *side)
 {
 	struct rte_mbuf *packets[BURST_SIZE_ESP];
 	unsigned count =
@@ -170,6 +167,15 @@ static bool receive_wire(struct side *side)
 		pipeline_receive_burst(&side->worker, 1, packets, count);
 	worker_flush(&side->worker);
 	return count > 0;
+}
+
+void wires_empty(void)
+{
+	struct rte_mbuf *packet;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		while (rte_ring_sc_dequeue(sides[i].wire, (void **)&packet) == 0)
+			rte_pktmbuf_free(packet);
 }
 
 /* The other threads' turn: there may be fewer processors than threads. */

@@ -22,6 +22,8 @@
 #define SAS       4
 #define SA_OUT    3
 #define SA_IN     1
+#define SERVER    0xc0000281u /* sends to CLIENT */
+#define CLIENT    0xcb0071c1u
 
 struct side {
 	struct worker worker;
@@ -37,6 +39,7 @@ struct side {
 struct race_kind {
 	uint16_t replay_window; /* WINDOW */
 	bool owned;             /* MP-04: one worker has the SA, the other hands over to it */
+	bool hosts;             /* selectors are of one host each, which the lanes know */
 	bool by_turns;          /* in each round one worker sends all before it receives any */
 };
 extern struct race_kind race_kind;
@@ -54,6 +57,10 @@ void sides_make(uint32_t flags, uint64_t before);
 void race(uint32_t flags, uint64_t before, bool moving);
 /* One burst of the side's own packets. */
 void send_clear(struct side *side);
+/* A burst of what the two sent; false when nothing waited. */
+bool receive_wire(struct side *side);
+/* Nobody is to receive what waits. */
+void wires_empty(void);
 /* What was handed over to it; false when nothing was. */
 bool take_over(struct side *side);
 /* Nothing is lost, nothing twice; frees all. */

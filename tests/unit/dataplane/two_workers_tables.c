@@ -46,6 +46,17 @@ struct command two_tables_sa(uint8_t direction, uint32_t id, uint32_t flags, uin
 			.worker = worker}};
 }
 
+/* Of what is sent through the SA, or received. */
+static struct selector selector_of_sa(uint8_t direction)
+{
+	struct selector selector = selector_any(false);
+
+	if (race_kind.hosts)
+		selector.remote_first = selector.remote_last = ip_address_from_v4(
+			direction == SA_OUTBOUND ? RTE_BE32(CLIENT) : RTE_BE32(SERVER));
+	return selector;
+}
+
 static void sa(uint8_t direction, uint32_t id, uint32_t flags)
 {
 	apply((struct command){.type = COMMAND_SA_KEY,
@@ -54,8 +65,9 @@ static void sa(uint8_t direction, uint32_t id, uint32_t flags)
 			.encryption_length = 20,
 			.encryption_key = {1, 2, 3}}});
 	apply((struct command){.type = COMMAND_SA_SELECTOR,
-		.sa_selector = {
-			.sa_id = id, .direction = direction, .selector = selector_any(false)}});
+		.sa_selector = {.sa_id = id,
+			.direction = direction,
+			.selector = selector_of_sa(direction)}});
 	apply(two_tables_sa(direction, id, flags, 0));
 }
 
@@ -113,7 +125,7 @@ void two_tables_make(uint32_t flags, uint64_t before, struct crypto_library *lib
 	sa(SA_OUTBOUND, SA_OUT, flags);
 	sa(SA_INBOUND, SA_IN, flags);
 	apply((struct command){.type = COMMAND_POLICY_SET,
-		.policy = {.selector = selector_any(false),
+		.policy = {.selector = selector_of_sa(SA_OUTBOUND),
 			.policy_id = 1,
 			.sa_id = SA_OUT,
 			.direction = SA_OUTBOUND,
