@@ -14,12 +14,14 @@
  * neighbours'; two workers can reach no more.
  *
  * A processor here is half of a core whose other half may be somebody else's, now of one, now of
- * the other: one was seen to be 1.8 times as fast as its neighbour for minutes. So one worker is
- * measured on either processor, by turns of a tenth of a second with both, and "two workers to one"
- * is the sum of what each keeps of its own speed while the other runs. Until 2026-11-21 one worker
- * was measured on processor 0 alone, its frames were those that the main thread had just made on
- * the same processor, and a worker on a fat SA looked at the other one's place with every burst;
- * the same code gave 1.2 to 2.0 then. scale_run.h has what counts of a run.
+ * the other (one was seen to be 1.8 times as fast as its neighbour for minutes), or the two are
+ * the halves of one core for some tenths of a second. So one worker is measured on either
+ * processor, by turns of a tenth of a second with both; "two workers to one" is the sum of what
+ * each keeps of its own speed while the other runs; and what ran on one core is left out and told
+ * ("one_core"). Until 2026-11-21 one worker was measured on processor 0 alone, its frames were
+ * those that the main thread had just made on the same processor, and a worker on a fat SA looked
+ * at the other one's place with every burst; the same code gave 1.2 to 2.0 then. scale_run.h has
+ * what counts of a run.
  *
  * The fat SA: each worker has flows of its own inside it. Out, both take numbers from the one
  * counter, each worker's packets must leave with rising numbers, and no number twice; in, packets
@@ -51,7 +53,7 @@ static bool quiet; /* the other process prints */
 /* What was measured of one or of two workers. */
 struct cell {
 	struct runs_values mpps, cycles; /* of all workers together; a packet */
-	struct runs_values counted, waited;
+	struct runs_values counted, waited, one_core;
 	uint64_t disordered;
 };
 
@@ -63,12 +65,12 @@ static void figure(
 	printf("{\"figure\": \"%s, %u worker%s\", \"direction\": \"%s\", \"suite\": "
 	       "\"aes-128-gcm\", \"size\": %u, \"entries\": %u, \"udp\": false, \"workers\": %u, "
 	       "\"cycles_per_packet\": %.0f, \"mpps\": %.3f, \"gbps\": %.3f, \"unit\": \"Mpps\", "
-	       "\"disordered\": %llu, \"counted\": %.2f, \"waited\": %.2f, ",
+	       "\"disordered\": %llu, \"counted\": %.2f, \"waited\": %.2f, \"one_core\": %.2f, ",
 		name, count, count > 1 ? "s" : "", shape->direction == SCALE_OUT ? "out" : "in",
 		SCALE_SIZE, shape->pairs, count, runs_median(&cell->cycles),
 		runs_median(&cell->mpps), runs_median(&cell->mpps) * SCALE_SIZE * 8 / 1000,
 		(unsigned long long)cell->disordered, runs_median(&cell->counted),
-		runs_median(&cell->waited));
+		runs_median(&cell->waited), runs_median(&cell->one_core));
 	runs_print(&cell->mpps);
 	printf("}\n");
 }
@@ -93,6 +95,7 @@ static void cell_add(
 	runs_add(&cell->cycles, count / packets_a_cycle);
 	runs_add(&cell->counted, (double)sums->good / (double)sums->pieces);
 	runs_add(&cell->waited, sums->present ? (double)sums->waited / (double)sums->present : 0);
+	runs_add(&cell->one_core, (double)sums->one_core / (double)sums->batches);
 	cell->disordered += sums->disordered;
 }
 

@@ -17,13 +17,17 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define PIECE 512 /* packets of a worker between two looks at the clocks */
-#define WARM  4   /* pieces of a batch that do not count */
-#define BATCH 20
-#define AHEAD 8 /* bursts, of a worker before the other one where it may not run away */
-#define ROOM  192
-#define SPINS 4096
-#define LINES 128 /* octets: a processor may fetch the neighbour of a line too */
+#define PIECE     512 /* packets of a worker between two looks at the clocks */
+#define WARM      4   /* pieces of a batch that do not count */
+#define BATCH     20
+#define AHEAD     8 /* bursts, of a worker before the other one where it may not run away */
+#define ROOM      192
+#define SPINS     4096
+#define ADDITIONS 8000 /* rounds of them, some 30 us */
+#define ONE_CORE  0.58 /* of the most additions a cycle */
+#define SCARCE    20   /* a share of the time, one in so many, that is too little */
+#define PATIENCE  3    /* times as long for that */
+#define LINES     128  /* octets: a processor may fetch the neighbour of a line too */
 
 struct piece {
 	uint64_t from, to; /* TSC */
@@ -47,6 +51,7 @@ struct runner {
 	} order;
 	uint64_t disordered;
 	struct piece pieces[BATCH];
+	double additions[2]; /* a TSC cycle, beside the other worker's; before and behind */
 	_Alignas(LINES) _Atomic uint32_t bursts;
 	_Atomic bool done;
 };
@@ -55,6 +60,8 @@ static struct both {
 	pthread_barrier_t start, turn; /* of a batch's workers; of both processes */
 	_Atomic unsigned registered;
 	_Atomic bool enough;
+	_Atomic uint32_t here; /* workers that came to additions_beside, ever */
+	double most;           /* additions a TSC cycle */
 	struct runner runners[SCALE_WORKERS];
 } * both;
 
@@ -212,6 +219,36 @@ static void piece_run(struct runner *r, const uint8_t (*from)[ROOM], struct piec
 		       (double)(own_ns() - before) * 1e-9 * (double)r->worker->tsc_hz;
 }
 
+/* Additions a TSC cycle: as many at once as a core can do. */
+static double additions(void)
+{
+	uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, from = rte_rdtsc();
+
+	for (unsigned i = 0; i < ADDITIONS; i++) {
+		a += 1, b += 2, c += 3, d += 4, e += 5, f += 6;
+		__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
+		a ^= 1, b ^= 2, c ^= 3, d ^= 4, e ^= 5, f ^= 6;
+		__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
+	}
+	return ADDITIONS * 12.0 / (double)(rte_rdtsc() - from);
+}
+
+/* While the other one does them too. */
+static double additions_beside(const struct runner *r)
+{
+	uint32_t all;
+
+	if (!r->other)
+		return additions();
+	all = (atomic_fetch_add(&both->here, 1) / SCALE_WORKERS + 1) * SCALE_WORKERS;
+	for (unsigned spins = 1; (int32_t)(both->here - all) < 0; spins++) {
+		rte_pause();
+		if (spins % SPINS == 0)
+			sched_yield();
+	}
+	return additions();
+}
+
 /* What the other one still hands over. */
 static void rest_take(struct runner *r)
 {
@@ -226,6 +263,7 @@ static void pieces_run(struct runner *r)
 {
 	struct rte_rcu_qsbr *qsbr = tables_qsbr(r->worker->tables);
 
+	r->additions[0] = additions_beside(r);
 	rte_rcu_qsbr_thread_online(qsbr, r->worker->index);
 	for (unsigned i = 0; i < BATCH; i++) {
 		piece_run(r, (const void *)&frames[r - both->runners][(size_t)i * PIECE],
@@ -235,6 +273,7 @@ static void pieces_run(struct runner *r)
 	r->done = true;
 	rest_take(r);
 	rte_rcu_qsbr_thread_offline(qsbr, r->worker->index);
+	r->additions[1] = additions_beside(r);
 }
 
 /* One after another, so that each has the same lcore, and with it the same mbufs, in each batch. */
@@ -286,8 +325,28 @@ static bool is_beside(const struct piece *piece, const struct runner *other)
 	return true;
 }
 
+/* Were both processors halves of one core? */
+static bool was_one_core(const struct scale_shape *shape)
+{
+	const struct runner *runners = both->runners;
+	const bool two = __builtin_popcount(shape->who) > 1;
+	bool one = false;
+
+	for (unsigned w = 0; w < SCALE_WORKERS; w++)
+		for (unsigned i = 0; i < 2 && shape->who >> w & 1; i++)
+			both->most = RTE_MAX(both->most, runners[w].additions[i]);
+	for (unsigned i = 0; i < 2 && two; i++)
+		one |= runners[0].additions[i] < ONE_CORE * both->most &&
+		       runners[1].additions[i] < ONE_CORE * both->most;
+	return one;
+}
+
 static void batch_count(const struct scale_shape *shape, struct scale_sums *sums)
 {
+	const bool one_core = was_one_core(shape);
+
+	sums->batches++;
+	sums->one_core += one_core;
 	for (unsigned w = 0; w < SCALE_WORKERS; w++) {
 		const struct runner *r = &both->runners[w];
 		sums->disordered += shape->who >> w & 1 ? r->disordered : 0;
@@ -297,7 +356,7 @@ static void batch_count(const struct scale_shape *shape, struct scale_sums *sums
 			sums->pieces++;
 			sums->all_packets[w] += piece->packets;
 			sums->all_cycles[w] += cycles;
-			if (!piece->whole || !piece[-1].whole ||
+			if (one_core || !piece->whole || !piece[-1].whole ||
 				(r->other && !is_beside(piece, r->other)))
 				continue;
 			sums->good++;
@@ -317,6 +376,15 @@ static bool is_enough(const struct scale_shape *shape, const struct scale_sums *
 						   seconds * (double)workers[0].tsc_hz)
 			return false;
 	return true;
+}
+
+/* Nearly nothing counted until now. */
+static bool is_scarce(const struct scale_shape *shape, const struct scale_sums *sums)
+{
+	for (unsigned w = 0; w < SCALE_WORKERS; w++)
+		if (shape->who >> w & 1 && sums->cycles[w] < sums->all_cycles[w] / SCARCE)
+			return true;
+	return false;
 }
 
 double scale_run_rate(const struct scale_sums *sums, unsigned worker)
@@ -365,6 +433,7 @@ static void batch_run(const struct scale_shape *shape)
 void scale_run(const struct scale_shape *shape, double seconds, struct scale_sums *sums)
 {
 	uint64_t end = rte_rdtsc() + (uint64_t)(1.5 * seconds * (double)rte_get_tsc_hz());
+	const uint64_t patience = (uint64_t)(PATIENCE * seconds * (double)rte_get_tsc_hz());
 	const struct scale_sums before = *sums;
 
 	frames_make(shape);
@@ -379,8 +448,8 @@ void scale_run(const struct scale_shape *shape, double seconds, struct scale_sum
 		meet();
 		if (process == 0) {
 			batch_count(shape, sums);
-			both->enough =
-				is_enough(shape, sums, &before, seconds) || rte_rdtsc() > end;
+			both->enough = is_enough(shape, sums, &before, seconds) ||
+				       rte_rdtsc() > end + is_scarce(shape, sums) * patience;
 		}
 		meet();
 	} while (!both->enough);

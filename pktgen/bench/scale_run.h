@@ -8,6 +8,11 @@
  * and in the piece before (the TSC moved as much as the thread's processor time), and so had the
  * other one beside it: a build that takes a processor for some time costs pieces, not the figure.
  *
+ * Both processors may be the two halves of one core for a while, where a host moves them about.
+ * Before and behind each batch of two workers both do additions at once: when each does but half of
+ * what a processor here was seen to do, it is one core that does them, and the batch does not
+ * count. (A half whose other half is somebody else's does two thirds and more.)
+ *
  * Frames are made once for many batches and copied from there into each fresh mbuf, so that no
  * worker reads what another processor wrote a moment ago. Inbound they are sealed once as well;
  * before each batch the windows are put back, and the same numbers are new again.
@@ -42,6 +47,7 @@ struct scale_sums {
 	uint64_t packets[SCALE_WORKERS], cycles[SCALE_WORKERS];         /* TSC */
 	uint64_t all_packets[SCALE_WORKERS], all_cycles[SCALE_WORKERS]; /* of all pieces */
 	uint64_t disordered;
+	uint64_t batches, one_core; /* of two workers; of those, on halves of one core */
 };
 
 struct worker;
