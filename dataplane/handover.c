@@ -3,6 +3,8 @@
 #include "dataplane/drop.h"
 #include "dataplane/pipeline.h"
 
+#include "lib/base/line.h"
+
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -173,7 +175,7 @@ static unsigned ring_run(struct worker *worker, struct rte_ring *ring, unsigned 
 		if (count == 0)
 			break;
 		for (unsigned i = 0; i < count; i++) /* they are in the giver's cache, changed */
-			__builtin_prefetch(entry_packet(entries[i]), 1);
+			line_take(entry_packet(entries[i]));
 		worker->counters->taken_over += count;
 		for (unsigned i = 0; i < count;)
 			i += alike_run(worker, &entries[i], count - i);

@@ -83,6 +83,8 @@
 #include "dataplane/output/transmit.h"
 #include "dataplane/table/sa_table.h"
 
+#include "lib/base/line.h"
+
 #include <errno.h>
 #include <rte_ether.h>
 #include <stdlib.h>
@@ -402,7 +404,7 @@ void pipeline_handover_frames(struct worker *worker, unsigned port, struct rte_m
 	unsigned count, uint32_t flag)
 {
 	for (unsigned i = 0; i < count; i++)
-		__builtin_prefetch(rte_pktmbuf_mtod(packets[i], void *), 1);
+		line_take(rte_pktmbuf_mtod(packets[i], void *));
 	frames_run(worker, port, packets, count, flag);
 }
 

@@ -3,6 +3,8 @@
 #include "dataplane/handover.h"
 #include "dataplane/lane/esp_in_private.h"
 
+#include "lib/base/line.h"
+
 static void sas_find(struct esp_in *lane)
 {
 	const struct sa_table *sas = lane->sas;
@@ -17,7 +19,7 @@ static void sas_find(struct esp_in *lane)
 		a->work.sa = sa_inbound_get(sas, a->slot);
 		rte_prefetch0(a->work.sa);
 		a->state = &sas->region.inbound[a->slot];
-		rte_prefetch0(a->state);
+		line_take(a->state);
 	}
 }
 
