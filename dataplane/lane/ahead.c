@@ -2,6 +2,7 @@
 
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/crypto/key.h"
+#include "dataplane/handover.h"
 #include "dataplane/lane/lane.h"
 #include "dataplane/table/sa_table.h"
 
@@ -73,8 +74,10 @@ static inline void object_prefetch(const void *sa, const struct crypto_key *key)
 }
 
 /* A policy that can be seen in this version stays what it is as long as there is no other one. */
-static void sas_fetch(const struct sa_table *sas, struct lane_ahead *ahead)
+static void sas_fetch(const struct worker *worker, struct lane_ahead *ahead)
 {
+	const struct sa_table *sas = tables_sas(worker->tables);
+
 	for (unsigned i = 0; i < ahead->run_count; i++) {
 		struct ahead_run *run = &ahead->found.runs[i];
 		const struct policy_entry *policy = run->policy;
@@ -88,6 +91,8 @@ static void sas_fetch(const struct sa_table *sas, struct lane_ahead *ahead)
 		run->sa = sa_outbound_at(
 			sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
 		run->state = sa_outbound_state(sas, policy->sa_id);
+		if (!handover_may_fetch(worker, SA_OUTBOUND, policy->sa_id))
+			continue;
 		object_prefetch(run->sa, sa_outbound_key(run->sa));
 		rte_prefetch0(run->state);
 	}
@@ -107,7 +112,7 @@ static void outbound_pass(const struct worker *worker, struct lane_ahead *ahead)
 		policies_find(ahead);
 		break;
 	default:
-		sas_fetch(tables_sas(worker->tables), ahead);
+		sas_fetch(worker, ahead);
 		break;
 	}
 }
@@ -133,15 +138,16 @@ static void slots_find(
 }
 
 static void inbound_fetch(
-	const struct sa_table *sas, const struct lane_ahead *ahead, const struct burst *burst)
+	const struct worker *worker, const struct sa_table *sas, const struct lane_ahead *ahead)
 {
+	const struct burst *burst = ahead->burst;
 	const struct sa_inbound *sa;
 
 	for (unsigned i = 0; i < burst->count; i++) {
 		if (i > 0 && ahead->slots[i] == ahead->slots[i - 1])
 			continue;
 		sa = sa_inbound_get(sas, ahead->slots[i]);
-		if (sa == NULL)
+		if (sa == NULL || !handover_may_fetch(worker, SA_INBOUND, ahead->slots[i]))
 			continue;
 		object_prefetch(sa, sa_inbound_key(sa));
 		rte_prefetch0(&sas->region.inbound[ahead->slots[i]]);
@@ -157,7 +163,7 @@ static void inbound_pass(const struct worker *worker, struct lane_ahead *ahead)
 	if (ahead->passes == 0)
 		slots_find(sas, ahead, ahead->burst);
 	else if (ahead->passes == 1)
-		inbound_fetch(sas, ahead, ahead->burst);
+		inbound_fetch(worker, sas, ahead);
 }
 
 /* ---- */
