@@ -71,7 +71,6 @@
 #include "dataplane/input/local_demux.h"
 #include "dataplane/input/reassembly.h"
 #include "dataplane/input/udp.h"
-#include "dataplane/lane/ahead.h"
 #include "dataplane/lane/lane.h"
 #include "dataplane/lane/way.h"
 #include "dataplane/limiter.h"
@@ -166,15 +165,12 @@ int pipeline_worker_init(struct worker *worker)
 		ike_police_new(s != NULL ? s->ike_rate : 0, s != NULL ? s->ike_source_rate : 0,
 			s != NULL ? s->ike_begin_rate : 0, worker->tsc_hz);
 	worker->ways = way_table_new();
-	worker->ahead = lane_ahead_new();
-	worker->waiting = NULL;
 	if (pipeline != NULL)
 		pipeline->limiter = limiter_new(LIMITER_SLOTS);
-	if (pipeline == NULL || worker->ways == NULL || worker->ahead == NULL ||
-		pipeline->limiter == NULL || worker->reassembly == NULL ||
-		worker->icmp_limiter == NULL || worker->neighbor_queue == NULL ||
-		worker->fragment_state == NULL || worker->ike_police == NULL ||
-		worker->outer_identifications == NULL) {
+	if (pipeline == NULL || worker->ways == NULL || pipeline->limiter == NULL ||
+		worker->reassembly == NULL || worker->icmp_limiter == NULL ||
+		worker->neighbor_queue == NULL || worker->fragment_state == NULL ||
+		worker->ike_police == NULL || worker->outer_identifications == NULL) {
 		pipeline_worker_fini(worker);
 		return -ENOMEM;
 	}
@@ -192,7 +188,6 @@ void pipeline_worker_fini(struct worker *worker)
 	ike_police_free(worker->ike_police);
 	free(worker->outer_identifications);
 	way_table_free(worker->ways);
-	lane_ahead_free(worker->ahead);
 	if (pipeline != NULL)
 		limiter_free(pipeline->limiter);
 	free(pipeline);
@@ -203,7 +198,6 @@ void pipeline_worker_fini(struct worker *worker)
 	worker->ike_police = NULL;
 	worker->outer_identifications = NULL;
 	worker->ways = NULL;
-	worker->ahead = NULL;
 	worker->step_state = NULL;
 }
 
@@ -406,49 +400,6 @@ void pipeline_handover_frames(struct worker *worker, unsigned port, struct rte_m
 	for (unsigned i = 0; i < count; i++)
 		line_take(rte_pktmbuf_mtod(packets[i], void *));
 	frames_run(worker, port, packets, count, flag);
-}
-
-/* The one of the two bursts that does not wait. */
-static struct burst *burst_free(struct worker *worker)
-{
-	return &worker->bursts[worker->waiting == &worker->bursts[0]];
-}
-
-struct rte_mbuf **pipeline_room(struct worker *worker)
-{
-	return burst_free(worker)->frames;
-}
-
-static void burst_run(struct worker *worker, struct burst *burst)
-{
-	pipeline_receive_burst(worker, burst->port, burst->frames, burst->count);
-	lane_ahead_forget(worker, burst);
-}
-
-void pipeline_feed(struct worker *worker, unsigned port, unsigned count)
-{
-	struct burst *next = burst_free(worker);
-	bool first = worker->waiting == NULL;
-
-	next->port = (uint16_t)port;
-	next->count = (uint16_t)count;
-	for (unsigned i = 0; i < count; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(next->frames[i], void *));
-	worker->waiting = next;
-	if (!first)
-		burst_run(worker, burst_free(worker));
-}
-
-unsigned pipeline_feed_end(struct worker *worker)
-{
-	struct burst *last =
-		worker->waiting == NULL ? NULL : &worker->bursts[worker->waiting - worker->bursts];
-
-	worker->waiting = NULL;
-	if (last == NULL)
-		return 0;
-	burst_run(worker, last);
-	return last->count;
 }
 
 static bool is_away(struct worker *worker, const struct packet *p)

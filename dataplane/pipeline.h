@@ -21,16 +21,6 @@ void pipeline_worker_fini(struct worker *worker);
  */
 void pipeline_receive_burst(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, unsigned count);
-/*
- * The same with one burst waiting, so that the lanes can fetch for it (lane/ahead.h) while the one
- * before it runs. A burst comes into pipeline_room, up to BURST_SIZE frames; pipeline_feed takes
- * the `count` (> 0) that are there over, runs the burst before it and keeps this one;
- * pipeline_feed_end runs what is kept. Call it as soon as nothing came: a burst waits for no longer
- * than the next look at the ports. Returns how many frames it ran.
- */
-struct rte_mbuf **pipeline_room(struct worker *worker);
-void pipeline_feed(struct worker *worker, unsigned port, unsigned count);
-unsigned pipeline_feed_end(struct worker *worker);
 /* Frames that the kernel wrote to the TAP of mbuf->port. */
 void pipeline_exception_burst(struct worker *worker, struct rte_mbuf **packets, unsigned count);
 /* What control injected (struct inject_record, copied into the mbuf's data; kind etc. in struct

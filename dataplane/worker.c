@@ -1,8 +1,8 @@
 /*
  * A worker's loop: receive a burst from each of its queues and run it to completion, then what the
- * kernel and control sent, then flush, then say that no table entry is in use any more. One burst
- * waits until the next one is there (pipeline_feed), or nothing. Nothing here allocates, logs,
- * locks or waits; the only system call is the sleep of a worker without traffic.
+ * kernel and control sent, then flush, then say that no table entry is in use any more. Nothing
+ * here allocates, logs, locks or waits; the only system call is the sleep of a worker without
+ * traffic.
  *
  *   rx queues ──┐
  *   exception_in├─> pipeline ──> worker->tx ──> device, or the hand-off ring of the worker that
@@ -186,36 +186,23 @@ static unsigned ring_poll(struct worker *worker, struct rte_ring *ring,
 	return count;
 }
 
-/* What was received runs when the next burst is there, or when nothing came. */
-static unsigned queues_poll(struct worker *worker)
-{
-	unsigned found = 0;
-
-	for (unsigned i = 0; i < worker->rx_count; i++) {
-		const struct rx_queue *rx = &worker->rx[i];
-		uint16_t count = rte_eth_rx_burst(
-			rx->ethdev, rx->queue, pipeline_room(worker), worker->burst);
-		if (count == 0)
-			continue;
-		found += count;
-		pipeline_feed(worker, rx->port, count);
-		worker_flush(worker);
-	}
-	if (found == 0) {
-		found = pipeline_feed_end(worker);
-		worker_flush(worker);
-	}
-	return found;
-}
-
 /* One turn over everything; how many packets it found. */
 static unsigned worker_turn(struct worker *worker)
 {
+	struct rte_mbuf *packets[BURST_SIZE];
 	unsigned found = 0;
 
 	if (worker->handover != NULL) /* before what is younger */
 		found += handover_poll(worker);
-	found += queues_poll(worker);
+	for (unsigned i = 0; i < worker->rx_count; i++) {
+		const struct rx_queue *rx = &worker->rx[i];
+		uint16_t count = rte_eth_rx_burst(rx->ethdev, rx->queue, packets, worker->burst);
+		if (count == 0)
+			continue;
+		found += count;
+		pipeline_receive_burst(worker, rx->port, packets, count);
+		worker_flush(worker);
+	}
 	found += ring_poll(worker, worker->exception_in, pipeline_exception_burst);
 	found += ring_poll(worker, worker->inject_in, pipeline_inject_burst);
 	found += handoff_poll(worker);
@@ -260,7 +247,6 @@ int worker_run(void *argument)
 			rte_pause();
 		counters->idle_tsc += rte_rdtsc() - worker->now_tsc;
 	}
-	pipeline_feed_end(worker);
 	worker_flush(worker);
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->index);
 	return 0;

@@ -21,10 +21,10 @@
 /*
  * Packets that go through lanes and steps together. More of them hide more of the memory behind one
  * packet's lines, until they drive each other out of the first cache: what ESP touches is so much
- * that fewer are best (docs/decisions/0130, 0180).
+ * that half as many are best (docs/decisions/0130).
  */
 #define BURST_SIZE     64
-#define BURST_SIZE_ESP 24
+#define BURST_SIZE_ESP 32
 static_assert(BURST_SIZE <= LOOKUP_BURST, "one lookup for a whole burst");
 
 #define WORKER_LANES 8
@@ -53,11 +53,6 @@ struct rx_queue {
 };
 #define TX_HANDOFF UINT16_MAX
 
-struct burst { /* frames that a port gave at once */
-	uint16_t port, count;
-	struct rte_mbuf *frames[BURST_SIZE];
-};
-
 struct tx_buffer {
 	uint16_t count;
 	struct rte_mbuf *packets[BURST_SIZE * 4];
@@ -81,9 +76,6 @@ struct worker {
 	struct handover *handover;    /* NULL: SAs are shared by all workers */
 	bool lanes_off;               /* dataplane/lane: every packet takes the steps */
 	struct lane_way *ways;        /* lane/way.c */
-	struct lane_ahead *ahead;     /* lane/ahead.c */
-	struct burst bursts[2];       /* pipeline_feed: one runs, the other is there already */
-	const struct burst *waiting;  /* of those; NULL: nothing came yet */
 	uint64_t lane_taken[WORKER_LANES]; /* packets, by enum lane_kind */
 	uint16_t burst;   /* how many to ask a device for, as the last one was: BURST_SIZE or
 			     BURST_SIZE_ESP */

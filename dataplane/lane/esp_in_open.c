@@ -1,6 +1,5 @@
 /* The cipher over all arrivals. */
 #include "dataplane/crypto/gcm_direct.h"
-#include "dataplane/lane/ahead.h"
 #include "dataplane/lane/esp_in_private.h"
 
 #define AHEAD ENGINE_AHEAD
@@ -29,7 +28,6 @@ static void decrypt_direct(struct esp_in *lane)
 			.flags = sa->flags & SA_ESN ? CRYPTO_ESN : 0};
 		if (i + AHEAD < lane->count)
 			key_prefetch(lane, i + AHEAD);
-		lane_ahead_step(lane->worker, i);
 		lane->status[i] = gcm_direct_decrypt(lane->worker->crypto, &packet)
 					  ? CRYPTO_DONE
 					  : CRYPTO_BAD_ICV;
@@ -42,7 +40,6 @@ static void decrypt(struct esp_in *lane)
 	struct crypto_operation operations[BURST_SIZE];
 	unsigned wide = 0;
 
-	lane_ahead_next(lane->worker);
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct arrival *a = &lane->arrivals[i];
 		operations[i] = (struct crypto_operation){.suite = a->work.sa->suite,
@@ -54,7 +51,6 @@ static void decrypt(struct esp_in *lane)
 		wide += suite_is_wide(a->work.sa->suite);
 	}
 	lane->burst->wide |= wide > lane->count / 2;
-	lane_ahead_next(lane->worker);
 	crypto_engine_decrypt_burst(lane->worker->crypto, operations, lane->count);
 	for (unsigned i = 0; i < lane->count; i++)
 		lane->status[i] = operations[i].status;

@@ -3,7 +3,6 @@
 #include "dataplane/crypto/esp_codec.h"
 #include "dataplane/crypto/key.h"
 #include "dataplane/handover.h"
-#include "dataplane/lane/ahead.h"
 #include "dataplane/lane/esp_out_private.h"
 #include "dataplane/lane/mip_out.h"
 #include "dataplane/table/policy_hits.h"
@@ -123,16 +122,13 @@ static __attribute__((noinline)) void tunnels_find(
 	}
 }
 
-/* Two packets of one destination in a row have one hash, and so one policy. What was found before
- * the burst's turn is not asked for again. */
-static void works_begin(
-	struct esp_out *lane, const struct policy_hosts *hosts, const struct ahead_policies *found)
+/* Two packets of one destination in a row have one hash, and so one policy. */
+static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 {
 	const struct lane_burst *burst = lane->burst;
 	const uint8_t *parts = lane->near;
 	struct esp_out_work *w = lane->works;
 	uint64_t before = UINT64_MAX; /* no packet's */
-	const struct ahead_run *run = found != NULL ? found->runs : NULL;
 
 	for (uint64_t bits = burst->usual & ~burst->taken; bits != 0; bits &= bits - 1, w++) {
 		const struct rte_ipv4_hdr *ip;
@@ -150,61 +146,27 @@ static void works_begin(
 			before = UINT64_MAX;
 			continue;
 		}
-		if (run != NULL) {
-			while (run[1].place <= w->index)
-				run++;
-			w->policy = run->policy;
-			w->sa = run->sa;
-			w->state = run->state;
-			continue;
-		}
 		w->hash = destination == before ? w[-1].hash : policy_host_hash(hosts, destination);
 		before = destination;
 	}
 	lane->count = (unsigned)(w - lane->works);
-}
-
-static void policies_find(
-	struct esp_out *lane, const struct policy_hosts *hosts, const struct ahead_policies *found)
-{
 	if (unlikely(lane->tunnelled.count > 0))
 		tunnels_find(lane, hosts);
-	if (found != NULL) { /* but not for tunnels */
-		for (unsigned i = 0; unlikely(i < lane->tunnelled.count); i++) {
-			struct esp_out_work *w = &lane->works[lane->tunnelled.of[i]];
-			w->policy = policy_host_entry(hosts, w->hash);
-		}
-		return;
-	}
 	for (unsigned i = 0; i < lane->count; i++) {
-		struct esp_out_work *w = &lane->works[i];
-		w->policy = i > 0 && w->hash == w[-1].hash ? w[-1].policy
-							   : policy_host_entry(hosts, w->hash);
+		struct esp_out_work *work = &lane->works[i];
+		work->policy = i > 0 && work->hash == work[-1].hash
+				       ? work[-1].policy
+				       : policy_host_entry(hosts, work->hash);
 	}
 }
 
-/* The SA of each packet, as its policy noted it. */
-static void sas_find(struct esp_out *lane)
+static inline void sa_prefetch(const struct esp_out *lane, const struct policy_entry *policy)
 {
-	for (unsigned i = 0; i < lane->count; i++) {
-		struct esp_out_work *w = &lane->works[i];
-		const struct policy_entry *policy = w->policy;
-
-		if (policy == NULL)
-			continue;
-		if (i > 0 && policy == w[-1].policy) {
-			w->sa = w[-1].sa;
-			w->state = w[-1].state;
-			continue;
-		}
-		w->sa = sa_outbound_at(
-			lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
-		w->state = sa_outbound_state(lane->sas, policy->sa_id);
-		if (!handover_may_fetch(lane->worker, SA_OUTBOUND, policy->sa_id))
-			continue;
-		rte_prefetch0(w->sa);
-		rte_prefetch0(w->state);
-	}
+	if (!handover_may_fetch(lane->worker, SA_OUTBOUND, policy->sa_id))
+		return;
+	rte_prefetch0(sa_outbound_at(
+		lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed)));
+	rte_prefetch0(sa_outbound_state(lane->sas, policy->sa_id));
 }
 
 /* Leaves a policy only to those that it sends through an SA, whatever else is in the packet. */
@@ -215,13 +177,15 @@ static void policies_judge(struct esp_out *lane, const struct policy_hosts *host
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
 		const struct policy_entry *policy = w->policy;
+		bool again = i > 0 && policy == w[-1].policy;
 
-		if (policy == NULL || (i > 0 && policy == w[-1].policy && policy->any &&
-					      w[-1].destination == w->destination))
+		if (policy == NULL || (again && policy->any && w[-1].destination == w->destination))
 			continue;
 		if (!policy_host_decides(hosts, policy, w->source, w->destination) ||
 			policy->action != POLICY_PROTECT || policy->sa_id >= sas)
 			w->policy = NULL;
+		else if (!again)
+			sa_prefetch(lane, policy);
 	}
 }
 
@@ -248,10 +212,9 @@ static __attribute__((noinline)) const struct sa_outbound *sa_find_anew(
 	const struct sa_table *sas, struct policy_entry *policy)
 {
 	uint32_t number = sa_outbound_number(sas, policy->sa_id);
-	const struct sa_outbound *sa = sa_outbound_at(sas, number);
 
 	atomic_store_explicit(&policy->sa_object, number, memory_order_relaxed);
-	return sa_lane_is(sa, policy->sa_id) ? sa : NULL;
+	return sa_lane_find(sas, number, policy->sa_id);
 }
 
 /* What is the same for all packets of one policy in a burst. `before`: the last one taken. */
@@ -260,7 +223,8 @@ static __rte_always_inline bool is_open_for(
 {
 	struct policy_entry *policy = w->policy;
 	const struct sa_table *sas = lane->sas;
-	const struct sa_outbound *sa = w->sa;
+	const struct sa_outbound_state *state;
+	const struct sa_outbound *sa;
 
 	if (before != NULL && before->policy == policy) {
 		w->sa = before->sa;
@@ -268,22 +232,24 @@ static __rte_always_inline bool is_open_for(
 		w->key = before->key;
 		w->mtu = before->mtu;
 		w->neighbor = before->neighbor;
-		w->hits_in_state = before->hits_in_state;
 		return true;
 	}
-	if (unlikely(!sa_lane_is(sa, policy->sa_id)))
+	sa = sa_lane_find(
+		sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed), policy->sa_id);
+	if (unlikely(sa == NULL))
 		sa = sa_find_anew(sas, policy);
-	if (sa == NULL || !handover_is_here(lane->worker, SA_OUTBOUND, policy->sa_id)) /* MP-04 */
+	if (sa == NULL || !handover_is_here(lane->worker, SA_OUTBOUND, sa->sa_id)) /* MP-04 */
 		return false;
-	if (unlikely(!sa_lane_is_far(sa, w->state, lane->time)) &&
+	state = sa_outbound_state(sas, sa->sa_id);
+	if (unlikely(!sa_lane_is_far(sa, state, lane->time)) &&
 		!sa_lane_look(sas, sa, lane->worker->now_tsc))
 		return false;
 	if (unlikely(atomic_load_explicit(&policy->ground, memory_order_relaxed) !=
 		     lane->burst->ground) &&
 		!learn_destination(lane->burst, policy))
 		return false;
-	w->hits_in_state = policy_hits_are_there(lane->policies, policy, w->state);
-	if (!w->hits_in_state && lane->worker->policy_hits != NULL)
+	if (!policy_hits_are_there(lane->policies, policy, state) &&
+		lane->worker->policy_hits != NULL)
 		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 	w->sa = sa;
 	w->suite = suite_at(sa->suite_row);
@@ -324,6 +290,16 @@ static __rte_always_inline bool is_straight(struct esp_out *lane, struct esp_out
 static inline bool is_direct(const struct suite *suite)
 {
 	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
+}
+
+/*
+ * Packets that a key is asked for ahead of the cipher, by the first one of a burst. A short packet
+ * reads five to eight lines of its key. Longer ones read up to sixteen: those of more than six are
+ * more than the first cache keeps until their turn, beside the packets themselves.
+ */
+static inline unsigned key_ahead(uint32_t text)
+{
+	return text <= 256 ? 10 : 6;
 }
 
 /* MP-04: to the worker that owns its SA, as it came. */
@@ -369,7 +345,9 @@ static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
 			lane_leave(&left, w->frame);
 			continue;
 		}
-		if (kept < ESP_OUT_KEY_AHEAD && (before == NULL || before->sa != w->sa))
+		if (kept == 0)
+			lane->key_ahead = key_ahead(w->text);
+		if (kept < lane->key_ahead && (before == NULL || before->sa != w->sa))
 			crypto_key_prefetch(w->suite, w->key, w->text);
 		lane->direct &= is_direct(w->suite);
 		burst->taken |= place;
@@ -399,7 +377,6 @@ static bool is_open(const struct lane_burst *burst)
 void esp_out_lane(struct lane_burst *burst)
 {
 	struct worker *worker = burst->worker;
-	const struct ahead_policies *found;
 	struct policy_hosts hosts;
 	struct esp_out lane;
 
@@ -418,11 +395,7 @@ void esp_out_lane(struct lane_burst *burst)
 		return;
 	lane.policies = tables_policies(worker->tables);
 	hosts = policy_hosts_begin(lane.policies, burst->from->vrf);
-	found = lane_ahead_policies(worker, burst->frames, &hosts);
-	works_begin(&lane, &hosts, found);
-	policies_find(&lane, &hosts, found);
-	if (found == NULL || unlikely(lane.tunnelled.count > 0))
-		sas_find(&lane);
+	works_begin(&lane, &hosts);
 	policies_judge(&lane, &hosts);
 	if (likely(lane.tunnelled.count == 0))
 		check_all(&lane, false);

@@ -18,11 +18,9 @@
  * the policy is that of the care-of address. Most packets are not of this kind and pay for one
  * question, whether a home address may be near.
  *
- * The first of what follows was asked while the burst before this one was enciphered (ahead.h),
- * where there was one. What is fetched ahead, each for the whole burst before the next: hash
- * bucket; policy; of the SA, as the policy notes where it was last, one line and the state in the
- * region, and the policy's hit counter; its key, a few packets ahead of the cipher. That is all
- * that a usual packet touches.
+ * What is fetched ahead, each for the whole burst before the next: hash bucket; policy; of the SA,
+ * as the policy notes where it was last, one line and the state in the region, and the policy's hit
+ * counter; its key, a few packets ahead of the cipher. That is all that a usual packet touches.
  */
 #ifndef DATAPLANE_LANE_ESP_OUT_H
 #define DATAPLANE_LANE_ESP_OUT_H

@@ -7,16 +7,12 @@
 #include "dataplane/table/sa_lane.h"
 
 #define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
-/* Packets that a key is asked for ahead of the cipher: the keys of 24 packets of 512 octets are
- * more than the first cache keeps until their turn. */
-#define ESP_OUT_KEY_AHEAD 6
 
 struct esp_out_work { /* a packet that may be taken */
 	struct rte_mbuf *frame;
 	uint64_t hash; /* of its destination, for the policy */
 	struct policy_entry *policy;
-	const struct sa_outbound *sa; /* first the one that the policy noted */
-	struct sa_outbound_state *state;
+	const struct sa_outbound *sa;
 	const struct suite *suite;
 	const struct crypto_key *key;
 	const struct neighbor *neighbor;
@@ -27,7 +23,6 @@ struct esp_out_work { /* a packet that may be taken */
 	be32 source, destination;    /* as the policy sees them */
 	uint16_t payload;            /* octets of the packet */
 	uint8_t index;               /* in the burst */
-	bool hits_in_state;          /* policy_hits_are_there */
 	struct forward_work *inside; /* into a mobile node's tunnel first; else NULL */
 };
 
@@ -46,8 +41,9 @@ struct esp_out {
 	struct worker *worker;
 	const struct sa_table *sas;
 	const struct policy_table *policies;
-	uint32_t time; /* sa_lane_time */
-	bool direct;   /* all packets are for gcm_direct */
+	uint32_t time;      /* sa_lane_time */
+	bool direct;        /* all packets are for gcm_direct */
+	unsigned key_ahead; /* packets */
 	unsigned count;
 	const uint8_t *near; /* tables_near_v4_parts */
 	struct esp_out_work works[BURST_SIZE];

@@ -1,7 +1,6 @@
 /* What the lane takes gets its numbers and headers and leaves enciphered. */
 #include "dataplane/crypto/gcm_direct.h"
 #include "dataplane/encap/outer.h"
-#include "dataplane/lane/ahead.h"
 #include "dataplane/lane/esp_out_private.h"
 #include "dataplane/lane/mip_out.h"
 #include "dataplane/table/policy_hits.h"
@@ -101,48 +100,43 @@ static __rte_always_inline void seal(
 	w->esp = esp;
 }
 
-static inline void count_hits(
-	const struct esp_out *lane, const struct esp_out_work *w, unsigned run)
+static inline void count_hits(const struct esp_out *lane, const struct policy_entry *policy,
+	struct sa_outbound_state *state, unsigned run)
 {
-	struct sa_outbound_state *state = w->state;
-
-	if (likely(w->hits_in_state))
+	if (likely(policy_hits_are_there(lane->policies, policy, state)))
 		atomic_store_explicit(&state->policy_hits,
 			atomic_load_explicit(&state->policy_hits, memory_order_relaxed) + run,
 			memory_order_relaxed);
 	else if (lane->worker->policy_hits != NULL)
-		lane->worker->policy_hits[w->policy->policy_id] += run;
+		lane->worker->policy_hits[policy->policy_id] += run;
 }
 
 /* A run of packets of one policy takes its numbers together. They are far from any end: all get
  * one. */
-static void numbers_take(struct esp_out *lane)
-{
-	struct esp_out_work *w = lane->works, *end = w + lane->count;
-	const bool shared = lane->sas->shared;
-
-	while (w < end) {
-		const struct esp_out_work *first = w;
-		uint64_t bytes = first->text, number = 0;
-		uint64_t last = first->sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST;
-		unsigned run = 1;
-
-		for (; first + run < end && first[run].policy == first->policy; run++)
-			bytes += first[run].text;
-		count_hits(lane, first, run);
-		sa_sequence_take(first->state, run, last, shared, &number);
-		sa_sequence_count(first->state, run, bytes, lane->worker->now_ns, shared);
-		do {
-			w->number = number++;
-			w++;
-		} while (unlikely(--run > 0));
-	}
-}
-
 static __rte_always_inline void seal_all(struct esp_out *lane, bool tunnels)
 {
-	for (unsigned i = 0; i < lane->count; i++)
-		seal(lane, &lane->works[i], tunnels);
+	struct worker *worker = lane->worker;
+	const struct sa_table *sas = lane->sas;
+	unsigned run;
+
+	for (unsigned i = 0; i < lane->count; i += run) {
+		struct esp_out_work *w = &lane->works[i];
+		const struct sa_outbound *sa = w->sa;
+		struct sa_outbound_state *state = sa_outbound_state(sas, sa->sa_id);
+		uint64_t bytes = w->text, number = 0;
+
+		for (run = 1; i + run < lane->count && w[run].policy == w->policy; run++)
+			bytes += w[run].text;
+		count_hits(lane, w->policy, state, run);
+		sa_sequence_take(state, run,
+			sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST, sas->shared,
+			&number);
+		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
+		for (unsigned k = 0; k < run; k++) {
+			w[k].number = number + k;
+			seal(lane, &w[k], tunnels);
+		}
+	}
 }
 
 /* ---- cipher ---- */
@@ -168,9 +162,8 @@ static void encrypt_direct(struct esp_out *lane)
 			.key_length = w->suite->cipher_key_length,
 			.icv_length = w->suite->icv_length,
 			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
-		if (i + ESP_OUT_KEY_AHEAD < lane->count)
-			key_prefetch(lane, i + ESP_OUT_KEY_AHEAD);
-		lane_ahead_step(worker, i);
+		if (i + lane->key_ahead < lane->count)
+			key_prefetch(lane, i + lane->key_ahead);
 		gcm_direct_encrypt(worker->crypto, &packet);
 		lane_send(worker, w->neighbor->port, w->frame);
 	}
@@ -184,7 +177,6 @@ static void encrypt(struct esp_out *lane)
 	struct worker *worker = lane->worker;
 	unsigned wide = 0;
 
-	lane_ahead_next(worker);
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];
 		operations[i] = (struct crypto_operation){.suite = w->suite,
@@ -196,9 +188,7 @@ static void encrypt(struct esp_out *lane)
 		wide += suite_is_wide(w->suite);
 	}
 	lane->burst->wide |= wide > lane->count / 2;
-	lane_ahead_next(worker);
 	crypto_engine_encrypt_burst(worker->crypto, operations, lane->count);
-	lane_ahead_next(worker);
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];
 		if (unlikely(operations[i].status != CRYPTO_DONE)) {
@@ -212,7 +202,6 @@ static void encrypt(struct esp_out *lane)
 
 void esp_out_seal(struct esp_out *lane)
 {
-	numbers_take(lane);
 	if (likely(lane->tunnelled.count == 0))
 		seal_all(lane, false);
 	else

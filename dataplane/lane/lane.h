@@ -25,7 +25,6 @@
  *            drop_packet: the sum of lib/ipc/counters.h stays exact.
  *
  *   lane.c      parse, and what the lanes left
- *   ahead.c     what the burst behind this one will ask for
  *   esp_out.c   clear from inside, ESP out: tunnel mode over IPv4; into the tunnel of a mobile node
  *               first where that is behind ESP (mip_out.c; RFC 5266, mode mc)
  *   esp_in.c    and back (mip_in.c)

@@ -53,12 +53,14 @@ void sa_lane_close(struct sa_outbound *sa);
 
 /* ---- workers ---- */
 
-/* Is this object, which sa_outbound_at gave, the SA's own one now? */
-static inline bool sa_lane_is(const struct sa_outbound *sa, uint32_t sa_id)
+/* Is the object of this number the SA's own one now? */
+static inline const struct sa_outbound *sa_lane_find(
+	const struct sa_table *table, uint32_t number, uint32_t sa_id)
 {
+	const struct sa_outbound *sa = sa_outbound_at(table, number);
 	bool is_open = atomic_load_explicit(&sa->lane, memory_order_acquire); /* L1, L2 */
 
-	return is_open && sa->sa_id == sa_id;
+	return is_open && sa->sa_id == sa_id ? sa : NULL;
 }
 
 /* Can no packet of this burst, of any number of workers, reach what has to be told or stopped?

@@ -75,11 +75,10 @@ static void piece_make(const struct esp_cell_shape *shape, uint32_t pairs, const
 static double piece_time(const struct esp_cell_shape *shape, bool run)
 {
 	unsigned port = shape->direction == SA_INBOUND ? 0 : ESP_PAIRS_PORT;
-	struct rte_mbuf **packets;
+	struct rte_mbuf *packets[BURST_SIZE];
 	uint64_t from = rte_rdtsc();
 
 	for (unsigned done = 0, count; done < PIECE; done += count) {
-		packets = pipeline_room(worker);
 		count = RTE_MIN(worker->burst, PIECE - done);
 		if (rte_pktmbuf_alloc_bulk(worker->pool, packets, count))
 			exit(1);
@@ -93,11 +92,9 @@ static double piece_time(const struct esp_cell_shape *shape, bool run)
 			rte_pktmbuf_free_bulk(packets, count);
 			continue;
 		}
-		path_bench_feed(worker, port, (uint16_t)count);
+		path_bench_receive(worker, port, packets, (uint16_t)count);
 		worker_flush(worker);
 	}
-	path_bench_feed(worker, port, 0);
-	worker_flush(worker);
 	return (double)(rte_rdtsc() - from) / PIECE;
 }
 

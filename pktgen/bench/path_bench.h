@@ -54,9 +54,6 @@ void path_bench_init(
  */
 PATH_BENCH_WHOLE void path_bench_receive(
 	struct worker *worker, unsigned port, struct rte_mbuf **packets, uint16_t count);
-/* The same with a burst ahead, as worker.c does it: takes `count` frames of pipeline_room(worker)
- * over and runs the burst before them; with none, runs what is left. */
-PATH_BENCH_WHOLE void path_bench_feed(struct worker *worker, unsigned port, uint16_t count);
 /* Applies a command to the tables; exits when it is refused. */
 void path_bench_apply(struct command command);
 /* Runs the paths at each frame size (64, 512, 1400 octets, FCS counted) and prints a JSON line for

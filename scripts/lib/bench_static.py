@@ -1,6 +1,6 @@
 """What a packet costs without a clock: instructions (callgrind) and a static estimate of cycles (llvm-mca) of each path.
 
-callgrind runs a bench of pktgen/bench on a fixed sequence of packets and counts between entry and end of path_bench_feed: what
+callgrind runs a bench of pktgen/bench on a fixed sequence of packets and counts between entry and end of path_bench_receive: what
 the worker does with a burst, with tables as small as the second cache. The cipher's own instructions are left out: valgrind offers
 it another instruction set than the machine. llvm-mca reads the functions that callgrind saw at work, as they were linked, and
 estimates the cycles of each body as if run through without a branch: an upper bound of its work in the first cache, on one named
@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 STORED = os.path.join(ROOT, "tests", "bench-guard", "paths.json")
-TOGGLE = "path_bench_feed"
+TOGGLE = "path_bench_receive"
 MODEL = "icelake-server"  # of llvm-mca
 SHARE = 0.01  # of a path's instructions: what takes less is not estimated
 PACKETS = 3200

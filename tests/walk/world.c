@@ -348,21 +348,6 @@ void world_receive_mbufs(
 	collect(world);
 }
 
-void world_feed(struct world *world, uint16_t port, struct rte_mbuf **packets, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		world->received_bytes += rte_pktmbuf_pkt_len(packets[i]);
-	memcpy(pipeline_room(&world->worker), packets, count * sizeof(packets[0]));
-	pipeline_feed(&world->worker, port, count);
-	collect(world);
-}
-
-void world_feed_end(struct world *world)
-{
-	pipeline_feed_end(&world->worker);
-	collect(world);
-}
-
 void world_receive(struct world *world, uint16_t port, const void *frame, uint32_t length)
 {
 	world_receive_burst(world, port,

@@ -75,10 +75,6 @@ void world_receive_burst(
 /* The same for mbufs that the caller has made; takes ownership. */
 void world_receive_mbufs(
 	struct world *world, uint16_t port, struct rte_mbuf **packets, unsigned count);
-/* As world_receive_mbufs, but the burst waits for the next one, or for world_feed_end
- * (pipeline_feed); count > 0. What is received otherwise does not wait behind it. */
-void world_feed(struct world *world, uint16_t port, struct rte_mbuf **packets, unsigned count);
-void world_feed_end(struct world *world);
 /* What control injects: kind INJECT_*. */
 void world_inject(struct world *world, uint16_t kind, uint16_t flags, uint16_t port,
 	const uint8_t mac[6], const void *data, uint32_t length);

@@ -275,10 +275,7 @@ static void burst(struct script *s, unsigned port)
 		}
 	}
 	uint64_t taken = s->world->worker.lane_taken[LANE_ESP_IN];
-	world_feed(s->world, (uint16_t)port, packets, count);
-	if (holding > 0 || s->waiting ||
-		peers_next(s, 4) == 0) /* else it waits, and all may change */
-		world_feed_end(s->world);
+	world_receive_mbufs(s->world, (uint16_t)port, packets, count);
 	if (s->world->worker.lane_taken[LANE_ESP_IN] != taken)
 		s->asked[s->world->worker.burst == BURST_SIZE]++;
 	for (unsigned i = 0; i < holding; i++)
@@ -321,7 +318,6 @@ static void perform(uint64_t seed, bool lanes, struct outcome *outcome)
 		.taken = s->world->worker.lane_taken[LANE_ESP_IN],
 		.judged = s->world->worker.lane_taken[LANE_ESP_IN_JUDGED],
 		.tunnels = s->world->worker.lane_taken[LANE_MIP_IN]};
-	world_feed_end(s->world);
 	/* suite_is_wide: AES-CBC and NULL with HMAC are, the other peers' suites are not */
 	assert_true(
 		s->world->worker.lanes_off || (s->asked[1] > 0 && s->asked[0] > 2 * s->asked[1]));

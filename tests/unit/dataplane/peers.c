@@ -243,8 +243,6 @@ void peers_change(struct script *s)
 
 	if (what <= 1 && s->world->counters.held_neighbor != 0)
 		return; /* which of many would wait is nobody's right */
-	if (what <= 1)
-		world_feed_end(s->world); /* for the same reason */
 	switch (what) {
 	case 9:
 		node_bind(s, peer,

@@ -258,36 +258,12 @@ void player_burst_add(
 	burst->packets[i] = player_buffer(player, frame, length, &burst->shared[i]);
 }
 
-/* Of the first `count`: their packets are gone. */
-static void shared_free(struct player *player, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		rte_pktmbuf_free(player->shared[i]);
-	player->shared_count -= count;
-	memmove(player->shared, player->shared + count,
-		player->shared_count * sizeof(player->shared[0]));
-}
-
 void player_burst_receive(struct player *player, struct player_burst *burst, uint16_t port)
 {
-	unsigned before = player->shared_count;
-
-	if (burst->count == 0)
-		return;
+	world_receive_mbufs(player->world, port, burst->packets, burst->count);
 	for (unsigned i = 0; i < burst->count; i++)
-		if (burst->shared[i] != NULL)
-			player->shared[player->shared_count++] = burst->shared[i];
-	world_feed(player->world, port, burst->packets, burst->count);
-	shared_free(player, before);
+		rte_pktmbuf_free(burst->shared[i]);
 	burst->count = 0;
-	if (player_chance(player, 25))
-		player_burst_end(player);
-}
-
-void player_burst_end(struct player *player)
-{
-	world_feed_end(player->world);
-	shared_free(player, player->shared_count);
 }
 
 /* ---- with lanes and without ---- */
@@ -307,13 +283,11 @@ void player_compare(const struct player_script *script, uint64_t seeds, unsigned
 
 		script->setup(&without, false, seed * 0x9e3779b97f4a7c15u + seed);
 		script->play(&without);
-		player_burst_end(&without);
 		assert_int_equal(without.world->worker.lane_taken[taken_lane], 0);
 		assert_true(world_settle(without.world));
 		assert_true(world_free(without.world)); /* one world at a time */
 		script->setup(&with, true, seed * 0x9e3779b97f4a7c15u + seed);
 		script->play(&with);
-		player_burst_end(&with);
 		printf("# seed %u: %llu frames received, taken:", (unsigned)seed,
 			(unsigned long long)with.world->counters.received_port);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)

@@ -28,8 +28,6 @@ struct player {
 	uint32_t (*destination)(struct player *player);
 	/* For player_route_change: the usual way, another gateway there, out of another port. */
 	struct player_hop hops[3];
-	struct rte_mbuf *shared[2 * BURST_SIZE]; /* of bursts that have not run yet, or just now */
-	unsigned shared_count;
 };
 
 /* 0 to limit - 1. */
@@ -70,11 +68,7 @@ struct player_burst {
 /* A copy of the frame, in any of the buffers that player_buffer makes. */
 void player_burst_add(
 	struct player *player, struct player_burst *burst, const uint8_t *frame, uint32_t length);
-/* It runs when the next one is received, mostly: what changes in between, changes for it as well.
- */
 void player_burst_receive(struct player *player, struct player_burst *burst, uint16_t port);
-/* Runs what waits. */
-void player_burst_end(struct player *player);
 /*
  * Buffers that differ: pieces, shared ones (*shared: to be freed by the caller), with no room
  * before or behind. A frame begins at an even address, as every driver has it and as rte_ether_hdr
