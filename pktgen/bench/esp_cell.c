@@ -158,10 +158,10 @@ static double bare_gcm_time(
 static double bare_engine_time(const struct esp_cell_shape *shape, const struct bare *bare)
 {
 	struct crypto_operation operations[BURST_SIZE];
-	unsigned burst = RTE_MIN(worker->burst, BURST_SIZE);
 	uint64_t from = rte_rdtsc();
 
-	for (unsigned i = 0; i < PIECE; i += burst) {
+	for (unsigned i = 0, burst; i < PIECE; i += burst) {
+		burst = RTE_MIN(RTE_MIN(worker->burst, BURST_SIZE), PIECE - i);
 		for (unsigned n = 0; n < burst; n++)
 			operations[n] = (struct crypto_operation){.suite = esp_pairs_suite(),
 				.key = bare->keys[i + n],
