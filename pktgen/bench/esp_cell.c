@@ -161,7 +161,7 @@ static double bare_engine_time(const struct esp_cell_shape *shape, const struct 
 	uint64_t from = rte_rdtsc();
 
 	for (unsigned i = 0, burst; i < PIECE; i += burst) {
-		burst = RTE_MIN(RTE_MIN(worker->burst, BURST_SIZE), PIECE - i);
+		burst = RTE_MIN((unsigned)worker->burst, PIECE - i);
 		for (unsigned n = 0; n < burst; n++)
 			operations[n] = (struct crypto_operation){.suite = esp_pairs_suite(),
 				.key = bare->keys[i + n],
