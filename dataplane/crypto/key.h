@@ -77,8 +77,6 @@ static inline uint32_t crypto_key_separate_length(const struct suite *suite)
  */
 #define CRYPTO_KEY_INLINE inline __attribute__((always_inline))
 
-#define CRYPTO_KEY_SHORT 80 /* octets of text whose powers lie in the last two lines */
-
 /*
  * Those lines of an AES-GCM key that a packet with `length` octets of text will read: round keys
  * from the front, then as many powers of the hash key, which are stored from the back, as there are
@@ -102,8 +100,6 @@ static CRYPTO_KEY_INLINE void crypto_key_prefetch_gcm(
 	__builtin_prefetch(line + 64);
 	if (key_length > 16)
 		__builtin_prefetch(line + 192);
-	if (length <= CRYPTO_KEY_SHORT)
-		return;
 	for (last -= 128; last + 64 > power && last >= round; last -= 64)
 		__builtin_prefetch(last);
 }
