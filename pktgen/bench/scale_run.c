@@ -5,6 +5,8 @@
 #include "dataplane/handover.h"
 #include "dataplane/table/sa_table.h"
 
+#include "lib/base/processor.h"
+
 #include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
@@ -67,6 +69,8 @@ static struct both {
 
 static uint8_t frames[SCALE_WORKERS][PIECE * BATCH][ROOM];
 static struct worker *workers;
+static int processors[SCALE_WORKERS]; /* that we may run on */
+static unsigned processor_count;
 static bool processes;
 static unsigned process;
 static pid_t child;
@@ -172,7 +176,7 @@ static void pin(unsigned processor)
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(processor % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	CPU_SET(processors[processor % processor_count], &set);
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -461,6 +465,9 @@ unsigned scale_run_begin(bool apart)
 
 	both = mmap(NULL, sizeof(*both), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	processes = apart;
+	processor_count = processor_list(processors, SCALE_WORKERS); /* EAL leaves us but one */
+	if (processor_count == 0)
+		processors[processor_count++] = 0;
 	if (both == MAP_FAILED) {
 		fprintf(stderr, "bench: no memory\n");
 		exit(1);

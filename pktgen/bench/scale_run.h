@@ -1,12 +1,13 @@
 /*
  * One or two workers of scale_bench at once: what they run, and what is believed of it.
  *
- * Each worker is a thread on a processor of its own (worker n on processor n), or, apart, a process
- * with tables of its own. A run is made of batches, a batch of pieces of some hundred packets, and
- * the first pieces of a batch only warm what the main thread, which prepares on processor 0, drove
- * out of that processor's caches. A piece counts when its worker had its processor all the while
- * and in the piece before (the TSC moved as much as the thread's processor time), and so had the
- * other one beside it: a build that takes a processor for some time costs pieces, not the figure.
+ * Each worker is a thread on a processor of its own, of those that we may run on, or, apart, a
+ * process with tables of its own. A run is made of batches, a batch of pieces of some hundred
+ * packets, and the first pieces of a batch only warm what the main thread, which prepares on
+ * processor 0, drove out of that processor's caches. A piece counts when its worker had its
+ * processor all the while and in the piece before (the TSC moved as much as the thread's processor
+ * time), and so had the other one beside it: a build that takes a processor for some time costs
+ * pieces, not the figure.
  *
  * Both processors may be the two halves of one core for a while, where a host moves them about.
  * Before and behind each batch of two workers both do additions at once: when each does but half of
