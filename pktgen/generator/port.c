@@ -1,8 +1,8 @@
 #include "pktgen/generator/port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_cycles.h>
-#include <stdio.h>
 
 #define START_INTERVAL_MS 1000
 
@@ -177,6 +177,34 @@ const struct port *port_wait_links(
 			ask_again(&ports[up]);
 		rte_delay_us_sleep(10000);
 	}
+}
+
+void port_complain(const struct port *port, FILE *out)
+{
+	struct rte_eth_stats stats;
+
+	if (rte_eth_stats_get(port->ethdev, &stats))
+		return;
+	const struct {
+		uint64_t count;
+		const char *name, *what;
+	} rows[] = {
+		{stats.oerrors, "oerrors",
+			"frames it was given did not leave: longer than it takes, or its other end "
+			"is gone"},
+		{stats.rx_nombuf, "rx_nombuf",
+			"times there was no packet buffer for what came; set buffers higher, and "
+			"give the EAL memory for them with -m"},
+		{stats.imissed, "imissed",
+			"frames came faster than they were taken; give further lcores to receive, "
+			"or "
+			"set queue_size higher"},
+		{stats.ierrors, "ierrors", "frames came damaged, or longer than it takes"},
+	};
+	for (unsigned i = 0; i < RTE_DIM(rows); i++)
+		if (rows[i].count)
+			fprintf(out, "port \"%s\": %s: %" PRIu64 " %s\n", port->settings->name,
+				rows[i].name, rows[i].count, rows[i].what);
 }
 
 bool port_tag(const struct port *port, struct rte_mbuf *mbuf)

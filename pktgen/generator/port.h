@@ -10,6 +10,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_spinlock.h>
+#include <stdio.h>
 
 #define PORT_ERROR_SIZE 256
 
@@ -37,9 +38,10 @@ void port_close_all(struct port *ports, unsigned count);
 const struct port *port_wait_links(
 	const struct port *ports, unsigned count, uint32_t timeout_ms, const volatile bool *stop);
 
-/* What the port takes of a burst of sender number `sender`; nothing while another sender has the
+/* What the port takes of a burst of sender number `sender`; PORT_BUSY while another sender has the
  * queue that they share. Any lcore, each as one sender. */
-static inline uint16_t port_transmit(
+#define PORT_BUSY (-1)
+static inline int port_transmit(
 	struct port *port, unsigned sender, struct rte_mbuf **mbufs, uint16_t count)
 {
 	uint16_t queue = (uint16_t)(sender % port->tx_queues), taken;
@@ -47,11 +49,15 @@ static inline uint16_t port_transmit(
 	if (!port->shared)
 		return rte_eth_tx_burst(port->ethdev, queue, mbufs, count);
 	if (!rte_spinlock_trylock(&port->locks[queue]))
-		return 0;
+		return PORT_BUSY;
 	taken = rte_eth_tx_burst(port->ethdev, queue, mbufs, count);
 	rte_spinlock_unlock(&port->locks[queue]);
 	return taken;
 }
+
+/* A line for each of the device's counters that says that frames were lost in it, and what helps.
+ */
+void port_complain(const struct port *port, FILE *out);
 
 /* The port's VLAN tag, before a frame leaves; false without room for it. A frame that comes must
  * have it, and loses it. */

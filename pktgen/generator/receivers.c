@@ -35,13 +35,16 @@ static void post(void *context, unsigned port, enum inspect_kind kind, const str
 	copy = rte_pktmbuf_alloc(own->all->pool);
 	char *data = copy ? rte_pktmbuf_append(copy, (uint16_t)length) : NULL;
 	if (!data) {
+		own->tally.obstacles[TALLY_NO_BUFFER]++;
 		rte_pktmbuf_free(copy);
 		return;
 	}
 	memcpy(data, frame, length);
 	copy->port = (uint16_t)port;
-	if (rte_ring_sp_enqueue(own->mail, copy)) /* asked for again, as what a port loses */
+	if (rte_ring_sp_enqueue(own->mail, copy)) { /* asked for again, as what a port loses */
+		own->tally.obstacles[TALLY_MAIL_FULL]++;
 		rte_pktmbuf_free(copy);
+	}
 }
 
 static unsigned mail_read(struct receivers *receivers, struct receive_lcore *from)

@@ -173,7 +173,52 @@ static json_t *flows_report(const struct generator *g, const struct trial *trial
 	return object;
 }
 
-json_t *report_replay(const struct replay *replay)
+/* By port only those that were full. */
+static json_t *obstacles_report(const struct profile *profile, const struct tally *tally)
+{
+	json_t *object = json_object(), *full = json_object();
+
+	for (unsigned i = 0; i < TALLY_OBSTACLE_COUNT; i++)
+		set(object, tally_obstacle_name(i), tally->obstacles[i]);
+	for (unsigned i = 0; i < profile->port_count; i++)
+		if (tally->full[i])
+			set(full, profile->ports[i].name, tally->full[i]);
+	json_object_set_new(object, "ports_full", full);
+	return object;
+}
+
+/* Frames that are no packets of a trial, by what they are. */
+static void kinds_report(json_t *object, const struct tally *tally)
+{
+	json_t *faults = json_object(), *others = json_object();
+
+	set(faults, "sum", tally_fault_count(tally));
+	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
+		set(faults, tally_fault_name(i), tally->faults[i]);
+	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
+		set(others, tally_other_name(i), tally->others[i]);
+	json_object_set_new(object, "faults", faults);
+	json_object_set_new(object, "others", others);
+}
+
+/* Of all groups and both directions. */
+static void sums_report(json_t *object, const struct tally *tally)
+{
+	static struct tally_received all; /* large */
+
+	all = (struct tally_received){0};
+	histogram_clear(&all.latency);
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		for (unsigned k = 0; k < 2; k++)
+			tally_received_merge(&all, &tally->received[i][k]);
+	set(object, "duplicates", all.duplicates);
+	set(object, "reordered", all.reordered);
+	set(object, "beyond_window", all.beyond);
+	set(object, "late", all.late);
+	json_object_set_new(object, "latency_ns", latency_report(&all.latency));
+}
+
+json_t *report_replay(const struct generator *g, const struct replay *replay)
 {
 	json_t *object = json_object();
 
@@ -183,15 +228,14 @@ json_t *report_replay(const struct replay *replay)
 	set(object, "sent_octets", replay->sent_octets);
 	set(object, "received", replay->received);
 	set_real(object, "seconds", replay->seconds);
-	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
-		set(object, tally_other_name(i), replay->tally.others[i]);
+	kinds_report(object, &replay->tally);
+	json_object_set_new(object, "obstacles", obstacles_report(g->profile, &replay->tally));
 	return object;
 }
 
 json_t *report_trial(const struct generator *g, const struct trial *trial)
 {
-	json_t *object = json_object(), *faults = json_object(), *others = json_object();
-	static struct tally_received all; /* large */
+	json_t *object = json_object();
 
 	set_text(object, "name", trial->settings.name);
 	set(object, "rate", trial->settings.rate);
@@ -205,29 +249,22 @@ json_t *report_trial(const struct generator *g, const struct trial *trial)
 	set_real(object, "sent_pps", trial->seconds > 0 ? (double)trial->sent / trial->seconds : 0);
 	set_real(object, "received_pps",
 		trial->seconds > 0 ? (double)trial->received / trial->seconds : 0);
-	all = (struct tally_received){0};
-	histogram_clear(&all.latency);
-	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++) {
-		for (unsigned k = 0; k < 2; k++) {
-			const struct tally_received *one = &trial->tally.received[i][k];
-			all.duplicates += one->duplicates;
-			all.reordered += one->reordered;
-			histogram_merge(&all.latency, &one->latency);
-		}
-	}
-	set(object, "duplicates", all.duplicates);
-	set(object, "reordered", all.reordered);
-	json_object_set_new(object, "latency_ns", latency_report(&all.latency));
-	set(faults, "sum", tally_fault_count(&trial->tally));
-	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
-		set(faults, tally_fault_name(i), trial->tally.faults[i]);
-	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
-		set(others, tally_other_name(i), trial->tally.others[i]);
-	json_object_set_new(object, "faults", faults);
-	json_object_set_new(object, "others", others);
+	sums_report(object, &trial->tally);
+	kinds_report(object, &trial->tally);
+	json_object_set_new(object, "obstacles", obstacles_report(g->profile, &trial->tally));
 	json_object_set_new(object, "flows", flows_report(g, trial));
 	json_object_set_new(object, "groups", groups_report(g, trial));
 	return object;
+}
+
+void report_outside(json_t *report, const struct generator *g)
+{
+	json_t *object = json_object();
+
+	sums_report(object, g->tally);
+	kinds_report(object, g->tally);
+	json_object_set_new(object, "obstacles", obstacles_report(g->profile, g->tally));
+	json_object_set_new(report, "outside_trials", object);
 }
 
 void report_registrations(json_t *report, const struct generator *g)
@@ -294,6 +331,7 @@ void report_ports(json_t *report, const struct generator *g)
 		set(port, "ipackets", stats.ipackets);
 		set(port, "ierrors", stats.ierrors);
 		set(port, "imissed", stats.imissed);
+		set(port, "rx_nombuf", stats.rx_nombuf);
 	}
 }
 

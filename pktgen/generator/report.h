@@ -14,7 +14,9 @@
 json_t *report_new(
 	const struct generator *generator, const char *profile_path, int argc, char *const *argv);
 json_t *report_trial(const struct generator *generator, const struct trial *trial);
-json_t *report_replay(const struct replay *replay);
+json_t *report_replay(const struct generator *generator, const struct replay *replay);
+/* What came and what was in the way while there was no trial: registering, say. */
+void report_outside(json_t *report, const struct generator *generator);
 /* Of all registrations and moves so far; nothing when nobody registers or moves. */
 void report_registrations(json_t *report, const struct generator *generator);
 void report_moves(json_t *report, const struct generator *generator);

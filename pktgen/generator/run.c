@@ -1,6 +1,7 @@
 #include "pktgen/generator/run.h"
 
 #include "pktgen/generator/gateway_config.h"
+#include "pktgen/generator/obstacles.h"
 #include "pktgen/generator/report.h"
 #include "pktgen/generator/search.h"
 
@@ -14,18 +15,38 @@ struct run {
 	struct generator *generator;
 	struct trial *trial; /* the latest; one at a time, it is large */
 	json_t *report, *trials;
-	bool imperfect; /* something was lost, doubled or wrong in a counted trial */
+	bool imperfect; /* something was lost, doubled or wrong in a counted trial or outside */
+	uint32_t told;  /* obstacles, obstacles.h */
 };
+
+/* Whether all that came was right, and once. What may be doubled is not known to be right. */
+static bool is_imperfect(const struct tally *tally)
+{
+	uint64_t wrong = tally_fault_count(tally);
+
+	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++)
+		for (unsigned k = 0; k < 2; k++)
+			wrong += tally->received[i][k].duplicates + tally->received[i][k].beyond;
+	return wrong != 0;
+}
+
+static void obstacles_say(struct run *run, const char *name, uint64_t wanted, uint64_t sent,
+	const struct tally *tally)
+{
+	const struct profile *profile = run->generator->profile;
+	const struct obstacles_trial trial = {
+		name, wanted, sent, .search = profile->search_count != 0};
+
+	obstacles_tell(stderr, profile, &trial, tally, &run->told);
+}
 
 static void trial_note(struct run *run)
 {
 	const struct trial *trial = run->trial;
-	json_t *object = report_trial(run->generator, trial);
 
-	json_array_append_new(run->trials, object);
-	run->imperfect |= trial->received != trial->wanted ||
-			  tally_fault_count(&trial->tally) != 0 ||
-			  json_integer_value(json_object_get(object, "duplicates")) != 0;
+	json_array_append_new(run->trials, report_trial(run->generator, trial));
+	run->imperfect |= trial->received != trial->wanted || is_imperfect(&trial->tally);
+	obstacles_say(run, trial->settings.name, trial->wanted, trial->sent, &trial->tally);
 }
 
 static int warm_up(struct run *run)
@@ -66,12 +87,12 @@ static int replays(struct run *run)
 	struct replay *replay = malloc(sizeof(*replay));
 	int result = replay ? replay_run(g, replay) : -ENOMEM;
 
+	if (!replay)
+		snprintf(g->error, sizeof(g->error), "no memory for the counters");
 	if (!result || result == -EINTR) {
-		json_object_set_new(run->report, "replay", report_replay(replay));
+		json_object_set_new(run->report, "replay", report_replay(g, replay));
 		run->imperfect |= replay->sent != replay->wanted;
-	} else {
-		fprintf(stderr, "homeport-pktgen: %s\n", g->error);
-		json_object_set_new(run->report, "error", json_string(g->error));
+		obstacles_say(run, "replay", replay->wanted, replay->sent, &replay->tally);
 	}
 	free(replay);
 	return result;
@@ -144,8 +165,13 @@ static int searches(struct run *run)
 	struct search_goal goals[SEARCH_GOALS_MAX];
 	struct search *search = malloc(sizeof(*search));
 	double load, duration_s;
-	int result = search ? 0 : -ENOMEM;
 
+	if (!search) {
+		snprintf(run->generator->error, sizeof(run->generator->error),
+			"no memory for the search");
+		return -ENOMEM;
+	}
+	int result = 0;
 	for (unsigned i = 0; i < profile->search_count; i++)
 		goals[i] = (struct search_goal){
 			.loss_ratio = profile->searches[i].loss_ppm / 1e6,
@@ -154,9 +180,8 @@ static int searches(struct run *run)
 			.duration_sum_s = profile->searches[i].duration_sum_ms / 1e3,
 			.trial_s = profile->searches[i].trial_ms / 1e3,
 		};
-	if (!result)
-		search_init(search, (double)profile->search_min, (double)profile->search_max, goals,
-			profile->search_count);
+	search_init(search, (double)profile->search_min, (double)profile->search_max, goals,
+		profile->search_count);
 	while (!result && search_next(search, &load, &duration_s)) {
 		const struct trial_settings settings = {
 			.rate = (uint64_t)load,
@@ -172,20 +197,20 @@ static int searches(struct run *run)
 		if (profile->progress_ms)
 			progress_tell(search, run->trial);
 	}
-	if (search)
-		searches_report(run, search);
+	searches_report(run, search);
 	free(search);
 	return result;
 }
 
-/* A result of resolving or registering that is not 0. */
-static int excuse(struct run *run, int result)
+/* What failed is in generator->error and goes to the user and the report; a signal is no failure.
+ */
+static int excuse(struct run *run, int result, int status)
 {
-	if (result == -EINTR)
+	if (!result || result == -EINTR)
 		return EX_OK;
 	fprintf(stderr, "homeport-pktgen: %s\n", run->generator->error);
 	json_object_set_new(run->report, "error", json_string(run->generator->error));
-	return EX_UNAVAILABLE;
+	return status;
 }
 
 static int traffic(struct run *run, int *status)
@@ -196,18 +221,35 @@ static int traffic(struct run *run, int *status)
 	if (!result)
 		result = generator_register(g);
 	if (result) {
-		*status = excuse(run, result);
+		*status = excuse(run, result, EX_UNAVAILABLE);
 		return result;
 	}
 	if (g->profile->replay.file[0]) {
 		result = replays(run);
-		*status = result && result != -EINTR ? EX_NOINPUT : EX_OK;
+		*status = excuse(run, result, EX_NOINPUT);
 		return result;
 	}
 	result = warm_up(run);
-	if (result)
-		return result;
-	return g->profile->search_count ? searches(run) : trials(run);
+	if (!result)
+		result = g->profile->search_count ? searches(run) : trials(run);
+	*status = excuse(run, result, EX_OSERR);
+	return result;
+}
+
+/* What happened beside the trials, and what the ports have to say. */
+static void rest_note(struct run *run)
+{
+	struct generator *g = run->generator;
+
+	receivers_collect(&g->receivers);
+	run->imperfect |= is_imperfect(g->tally);
+	obstacles_say(run, "outside the trials", 0, 0, g->tally);
+	report_outside(run->report, g);
+	report_registrations(run->report, g);
+	report_moves(run->report, g);
+	report_ports(run->report, g);
+	for (unsigned i = 0; i < g->profile->port_count; i++)
+		port_complain(&g->ports[i], stderr);
 }
 
 int run_all(struct generator *g, const struct options *options, int argc, char *const *argv)
@@ -226,9 +268,7 @@ int run_all(struct generator *g, const struct options *options, int argc, char *
 	run.trials = json_object_get(run.report, "trials");
 	if (traffic(&run, &status) == -EINTR)
 		json_object_set_new(run.report, "stopped", json_true());
-	report_registrations(run.report, g);
-	report_moves(run.report, g);
-	report_ports(run.report, g);
+	rest_note(&run);
 	if (report_write(run.report, options->report)) {
 		fprintf(stderr, "homeport-pktgen: %s: the report cannot be written\n",
 			options->report);

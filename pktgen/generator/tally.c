@@ -10,7 +10,7 @@ void tally_clear(struct tally *tally)
 			histogram_clear(&tally->received[i][k].latency);
 }
 
-static void received_merge(struct tally_received *to, const struct tally_received *from)
+void tally_received_merge(struct tally_received *to, const struct tally_received *from)
 {
 	to->packets += from->packets;
 	to->octets += from->octets;
@@ -34,13 +34,17 @@ void tally_merge(struct tally *to, const struct tally *from)
 	for (unsigned i = 0; i < PROFILE_GROUPS_MAX; i++) {
 		for (unsigned k = 0; k < 2; k++) {
 			sent_merge(&to->sent[i][k], &from->sent[i][k]);
-			received_merge(&to->received[i][k], &from->received[i][k]);
+			tally_received_merge(&to->received[i][k], &from->received[i][k]);
 		}
 	}
 	for (unsigned i = 0; i < TALLY_FAULT_COUNT; i++)
 		to->faults[i] += from->faults[i];
 	for (unsigned i = 0; i < TALLY_OTHER_COUNT; i++)
 		to->others[i] += from->others[i];
+	for (unsigned i = 0; i < TALLY_OBSTACLE_COUNT; i++)
+		to->obstacles[i] += from->obstacles[i];
+	for (unsigned i = 0; i < PROFILE_PORTS_MAX; i++)
+		to->full[i] += from->full[i];
 }
 
 uint64_t tally_sent_packets(const struct tally *tally)
@@ -101,4 +105,17 @@ const char *tally_other_name(enum tally_other other)
 		[TALLY_OLD_MAPPING] = "old_mapping",
 	};
 	return names[other];
+}
+
+const char *tally_obstacle_name(enum tally_obstacle obstacle)
+{
+	static const char *const names[TALLY_OBSTACLE_COUNT] = {
+		[TALLY_NO_BUFFER] = "no_buffer",
+		[TALLY_PORT_FULL] = "port_full",
+		[TALLY_QUEUE_BUSY] = "queue_busy",
+		[TALLY_NOBODY_READY] = "nobody_ready",
+		[TALLY_MAIL_FULL] = "mail_full",
+		[TALLY_OUT_OF_TIME] = "out_of_time",
+	};
+	return names[obstacle];
 }

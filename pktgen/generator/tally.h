@@ -50,10 +50,22 @@ enum tally_other {     /* no faults */
 	TALLY_OTHER_COUNT
 };
 
+enum tally_obstacle {       /* what kept frames of ours from leaving, or from being looked at */
+	TALLY_NO_BUFFER,    /* times: no packet buffer was free */
+	TALLY_PORT_FULL,    /* times: a port took less than it was given */
+	TALLY_QUEUE_BUSY,   /* times: another sender had the queue that they share */
+	TALLY_NOBODY_READY, /* times: nobody was registered who could have sent */
+	TALLY_MAIL_FULL,    /* messages that the main lcore was too slow for (receivers.h) */
+	TALLY_OUT_OF_TIME,  /* packets due that were not begun when a trial was over */
+	TALLY_OBSTACLE_COUNT
+};
+
 struct tally {
 	struct tally_sent sent[PROFILE_GROUPS_MAX][2]; /* [0] up, [1] down */
 	struct tally_received received[PROFILE_GROUPS_MAX][2];
 	uint64_t faults[TALLY_FAULT_COUNT], others[TALLY_OTHER_COUNT];
+	uint64_t obstacles[TALLY_OBSTACLE_COUNT];
+	uint64_t full[PROFILE_PORTS_MAX]; /* TALLY_PORT_FULL, by port */
 };
 
 static inline unsigned tally_direction(bool up)
@@ -62,11 +74,13 @@ static inline unsigned tally_direction(bool up)
 }
 
 void tally_clear(struct tally *tally);
+void tally_received_merge(struct tally_received *to, const struct tally_received *from);
 void tally_merge(struct tally *to, const struct tally *from);
 uint64_t tally_sent_packets(const struct tally *tally);
 uint64_t tally_received_packets(const struct tally *tally);
 uint64_t tally_fault_count(const struct tally *tally);
 const char *tally_fault_name(enum tally_fault fault);
 const char *tally_other_name(enum tally_other other);
+const char *tally_obstacle_name(enum tally_obstacle obstacle);
 
 #endif

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "pktgen/generator/cycles.h"
 
+#include <assert.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 
@@ -60,6 +61,23 @@ static void capture_item(struct transmitter *t, const struct rte_mbuf *mbuf)
 			clock_read().wall_ns);
 }
 
+/* What the port takes, and why it did not take the rest. */
+static unsigned hand_over(
+	struct transmitter *t, unsigned index, struct rte_mbuf **mbufs, unsigned count)
+{
+	int taken = port_transmit(&t->ports[index], t->part, mbufs, (uint16_t)count);
+
+	if (taken == PORT_BUSY) {
+		t->tally->obstacles[TALLY_QUEUE_BUSY]++;
+		return 0;
+	}
+	if ((unsigned)taken < count) {
+		t->tally->obstacles[TALLY_PORT_FULL]++;
+		t->tally->full[index]++;
+	}
+	return (unsigned)taken;
+}
+
 /* Hands over what waits for a port; true when nothing does any more. */
 static bool queue_flush(struct transmitter *t, unsigned index, unsigned *sent)
 {
@@ -71,7 +89,7 @@ static bool queue_flush(struct transmitter *t, unsigned index, unsigned *sent)
 	unsigned waiting = queue->count - queue->first;
 	for (unsigned i = 0; i < waiting; i++)
 		mbufs[i] = queue->items[queue->first + i].mbuf;
-	unsigned taken = port_transmit(&t->ports[index], t->part, mbufs, (uint16_t)waiting);
+	unsigned taken = hand_over(t, index, mbufs, waiting);
 	for (unsigned i = 0; i < taken; i++) {
 		const struct transmit_item *item = &queue->items[queue->first + i];
 		struct tally_sent *sum = &t->tally->sent[item->group][item->direction];
@@ -212,12 +230,16 @@ static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now
 	unsigned built = 0;
 
 	sealing.count = 0;
-	if (rte_pktmbuf_alloc_bulk(t->pool, mbufs, wanted))
+	if (rte_pktmbuf_alloc_bulk(t->pool, mbufs, wanted)) {
+		t->tally->obstacles[TALLY_NO_BUFFER]++;
 		return 0;
+	}
 	while (built < wanted && schedule_next(&t->schedule, &item))
 		packet_build(t, &item, mbufs[built++], now, &sealing);
-	if (built < wanted) /* nobody else was ready to send */
+	if (built < wanted) {
+		t->tally->obstacles[TALLY_NOBODY_READY]++;
 		rte_pktmbuf_free_bulk(mbufs + built, wanted - built);
+	}
 	seal(t, &sealing);
 	for (unsigned i = 0; t->capture && i < built; i++)
 		capture_item(t, mbufs[i]);
@@ -244,17 +266,26 @@ unsigned transmit_poll(struct transmitter *t, uint64_t now)
 bool transmit_frame(struct transmitter *t, unsigned port, const void *frame, uint32_t length)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(t->pool);
+
+	assert(length + ETHERNET_VLAN_SIZE <= TRANSMIT_FRAME_MAX);
 	char *data = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)length) : NULL;
 
 	if (!data) {
+		t->tally->obstacles[TALLY_NO_BUFFER]++;
 		rte_pktmbuf_free(mbuf);
 		return false;
 	}
 	memcpy(data, frame, length);
 	port_tag(&t->ports[port], mbuf);
-	capture_item(t, mbuf);
-	if (port_transmit(&t->ports[port], t->part, &mbuf, 1) == 1)
+	/* The port may give the buffer away at once, or refuse it: then it is tried again. */
+	uint32_t tagged = mbuf->data_len;
+	uint8_t copy[TRANSMIT_FRAME_MAX];
+	if (t->capture)
+		memcpy(copy, rte_pktmbuf_mtod(mbuf, void *), tagged);
+	if (hand_over(t, port, &mbuf, 1) == 1) {
+		capture_write(t->capture, copy, tagged, clock_read().wall_ns);
 		return true;
+	}
 	rte_pktmbuf_free(mbuf);
 	return false;
 }

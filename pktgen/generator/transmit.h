@@ -14,6 +14,7 @@
 #include "pktgen/generator/tally.h"
 
 #define TRANSMIT_BURST_MAX 64
+#define TRANSMIT_FRAME_MAX 1024 /* octets of a frame outside the queues, tag included */
 
 struct transmit_item { /* a packet that waits for its port */
 	struct rte_mbuf *mbuf;
@@ -65,7 +66,8 @@ unsigned transmit_flush(struct transmitter *transmitter);
  * in `out`, whose length it returns. */
 uint16_t transmit_seal(struct transmitter *transmitter, const struct population_group *group,
 	uint32_t node, const uint8_t *packet, uint16_t length, uint8_t *out);
-/* A frame outside all tallies and queues (ARP, registrations). False when it could not be sent. */
+/* A frame outside all queues (ARP, registrations), in no sum but that of obstacles. False when it
+ * could not be sent. */
 bool transmit_frame(
 	struct transmitter *transmitter, unsigned port, const void *frame, uint32_t length);
 

@@ -55,8 +55,11 @@ static void send_for(struct generator *g, struct trial *trial, uint64_t start)
 		now = rte_rdtsc();
 	}
 	trial->unsent = senders_end(&g->senders);
+	uint64_t built = senders_built(&g->senders);
 	if (*g->stop) /* nobody knows of the rest whether it would have left in time */
-		trial->wanted = senders_built(&g->senders);
+		trial->wanted = built;
+	if (trial->wanted != UINT64_MAX)
+		trial->tally.obstacles[TALLY_OUT_OF_TIME] = trial->wanted - built;
 }
 
 static void drain(struct generator *g, struct trial *trial)

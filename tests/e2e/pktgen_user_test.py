@@ -145,6 +145,36 @@ def test_two_ports_joined_by_a_cable(bed):
 	assert [port["gateway_mac"] for port in report["ports"]] == ["02:00:00:00:00:02", "02:00:00:00:00:01"], report["ports"]
 
 
+def test_what_keeps_packets_from_leaving_is_named(bed):
+	"""Each turn 64 packets go into the ring and 32 are taken out: first the buffers are gone, or the ring is full, as there are fewer of one or the other."""
+	text = LOOP.replace("rate = 1000; duration_ms = 600000", "rate = 30000000; burst = 64; duration_ms = 300").replace("sleep_us = 20", "sleep_us = 0")
+	for buffers, name, other, said_so in ((1024, "no_buffer", "port_full", r"no packet buffer was free; set buffers higher, and give the EAL memory for them with -m"),
+		(4096, "port_full", "no_buffer", r', at "loop" \d+: a port did not take all that it was given; its other end is slower than the rate')):
+		report = bed.run(text.replace("buffers = 4096", f"buffers = {buffers}"), RING, status=1)
+		trial = report["trials"][0]
+		obstacles = trial["obstacles"]
+		assert obstacles[name] > 0 and obstacles[other] == 0, (buffers, obstacles)
+		assert trial["wanted"] == trial["sent"] + trial["unsent"] + obstacles["out_of_time"] > trial["sent"] == trial["received"], bed.summary(report)
+		assert obstacles["ports_full"] == ({"loop": obstacles["port_full"]} if name == "port_full" else {}), obstacles
+		assert f"trial: {trial['wanted'] - trial['sent']} of {trial['wanted']} packets were not sent" in bed.stderr, bed.stderr
+		assert re.search(rf"^trial: {name}: {obstacles[name]} times.*{said_so}", bed.stderr, re.M), bed.stderr
+	report = bed.run(LOOP.replace("duration_ms = 600000", "packets = 100; duration_ms = 60000"), RING)
+	assert not any(report["trials"][0]["obstacles"].values()) and "not sent" not in bed.stderr, (report["trials"][0]["obstacles"], bed.stderr)
+
+
+def test_what_a_port_loses_is_named(bed):
+	"""af_packet takes frames up to framesz, and drops what is longer."""
+	n = bed.network
+	n.namespace("short")
+	n.link("short", "long", "short", "far")
+	for interface in ("long", "far"):
+		n.dataplane_end("short", interface)
+	text = LOOP.replace("rate = 1000; duration_ms = 600000; drain_ms = 5000", "rate = 1000; packets = 50; duration_ms = 60000; drain_ms = 200; size_max = 4000; sizes = [4000]")
+	report = bed.run(text, ["--vdev=net_af_packet0,iface=long,framesz=2048,blocksz=4096"], where="short", status=1)
+	assert report["ports"][0]["oerrors"] == 50 and report["trials"][0]["received"] == 0, report["ports"]
+	assert 'port "loop": oerrors: 50 frames it was given did not leave: longer than it takes' in bed.stderr, bed.stderr
+
+
 def test_the_counter_is_measured(bed):
 	"""DPDK's own measure of the processor's counter is rounded to 10 MHz: rates and times were up to 0.25 % off."""
 	text = LOOP.replace("duration_ms = 600000", "packets = 10; duration_ms = 1000")
