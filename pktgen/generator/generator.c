@@ -44,7 +44,7 @@ static bool registration_send(void *context, const struct population_group *grou
 	if (profile_is_sealed(group->settings)) {
 		length = transmit_seal(&g->senders.own, group, node, frame + ETHERNET_HEADER_SIZE,
 			(uint16_t)(length - ETHERNET_HEADER_SIZE), sealed);
-		return transmit_frame(&g->senders.own, port, sealed, length);
+		return length && transmit_frame(&g->senders.own, port, sealed, length);
 	}
 	memcpy(ethernet.destination, g->ports[port].link.destination, 6);
 	memcpy(ethernet.source, g->ports[port].link.source, 6);

@@ -20,6 +20,12 @@ static const struct {
 	[TALLY_MAIL_FULL] = {"messages",
 		"of neighbours and home agents came faster than the main lcore took them",
 		"lower registration.rate or moves", false},
+	[TALLY_SEQUENCE_END] = {"packets",
+		"their associations have used all sequence numbers, which must not begin "
+		"anew (RFC 4303 3.3.3)",
+		"set esn, or begin earlier with sequence_first; a new association is IKE's "
+		"business",
+		false},
 	[TALLY_OUT_OF_TIME] = {"packets", "were due and not begun when the time was over",
 		"if nothing else is named, the rate is more than the lcores can build: lower it, "
 		"give more sending_lcores, or leave the processors to them",

@@ -265,12 +265,11 @@ static void esp_open(struct receiver *r, const struct burst *burst, struct openi
 	const struct crypto_operation *operation)
 {
 	const struct security_peer *peer = &opening->peer;
-	const struct security_group *own = &r->security->groups[peer->group->index];
+	struct security_group *own = &r->security->groups[peer->group->index];
 	struct inspected *what = &opening->what;
 	uint32_t length;
 
-	if (window_put(&own->numbers[!peer->up][peer->association], opening->number) ==
-		WINDOW_DUPLICATE) {
+	if (!security_number_take(own, peer, opening->number)) {
 		fault(r, TALLY_NUMBER);
 		return;
 	}

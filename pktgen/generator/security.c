@@ -170,6 +170,17 @@ struct crypto_engine *security_engine_get(struct security_engine *engine)
 	return engine ? engine->engine : NULL;
 }
 
+bool security_number_take(
+	struct security_group *group, const struct security_peer *peer, uint64_t number)
+{
+	struct window *window = &group->numbers[!peer->up][peer->association];
+	/* As far back as nothing is under way: a gateway that does not stop (RFC 4303 3.3.3). */
+	bool anew = !group->esn && window->highest > number &&
+		    window->highest - number > UINT32_MAX / 2;
+
+	return number != 0 && !anew && window_put(window, number) != WINDOW_DUPLICATE;
+}
+
 bool security_find(const struct security *security, const struct population *population,
 	uint32_t spi, struct security_peer *out)
 {

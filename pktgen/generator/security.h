@@ -51,23 +51,39 @@ struct security_engine *security_engine_new(const struct security *security, cha
 void security_engine_free(struct security_engine *engine);
 struct crypto_engine *security_engine_get(struct security_engine *engine);
 
-/* The number of the next packet towards the gateway. Any thread: a node's registrations may leave
- * by another one than its packets. */
-static inline uint64_t security_number_next(struct security_group *group, uint32_t association)
-{
-	return atomic_fetch_add_explicit(&group->sent[association], 1, memory_order_relaxed) + 1;
-}
-
-/* The raw keys of an association: encryption key, salt, integrity key. */
-void security_material(const struct population_group *group, uint64_t seed, uint32_t association,
-	bool up, struct secret *out);
-
 struct security_peer { /* whom a received SPI belongs to */
 	const struct population_group *group;
 	uint32_t association, node;
 	uint8_t place; /* of the node; 0 when both have this association */
 	bool up;
 };
+
+/*
+ * The number of the next packet towards the gateway; 0: there is none left, and nothing may be sent
+ * any more (RFC 4303 3.3.3: the counter never cycles). Any thread: a node's registrations may leave
+ * by another one than its packets.
+ */
+static inline uint64_t security_number_next(struct security_group *group, uint32_t association)
+{
+	uint64_t last = group->esn ? UINT64_MAX : UINT32_MAX;
+	_Atomic uint64_t *sent = &group->sent[association];
+
+	/* Looked at first: those who come too late do not count on. */
+	if (atomic_load_explicit(sent, memory_order_relaxed) >= last)
+		return 0;
+	uint64_t number = atomic_fetch_add_explicit(sent, 1, memory_order_relaxed) + 1;
+	return number <= last ? number : 0;
+}
+
+/* Notes the number of an authentic packet; false when the gateway may not have sent it: it came
+ * before, is 0, or the 32 bits of an SA without ESN have begun anew. */
+bool security_number_take(
+	struct security_group *group, const struct security_peer *peer, uint64_t number);
+
+/* The raw keys of an association: encryption key, salt, integrity key. */
+void security_material(const struct population_group *group, uint64_t seed, uint32_t association,
+	bool up, struct secret *out);
+
 /* False when no association of ours receives under `spi`. */
 bool security_find(const struct security *security, const struct population *population,
 	uint32_t spi, struct security_peer *out);

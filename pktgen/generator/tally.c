@@ -115,6 +115,7 @@ const char *tally_obstacle_name(enum tally_obstacle obstacle)
 		[TALLY_QUEUE_BUSY] = "queue_busy",
 		[TALLY_NOBODY_READY] = "nobody_ready",
 		[TALLY_MAIL_FULL] = "mail_full",
+		[TALLY_SEQUENCE_END] = "sequence_end",
 		[TALLY_OUT_OF_TIME] = "out_of_time",
 	};
 	return names[obstacle];

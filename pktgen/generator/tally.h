@@ -34,7 +34,7 @@ enum tally_fault { /* a frame that stands in no tally_received */
 	TALLY_SPI,           /* ESP of nobody */
 	TALLY_ICV,           /* ESP that is not authentic */
 	TALLY_ESP,           /* ESP with a wrong length, padding or next header */
-	TALLY_NUMBER,        /* an ESP sequence number a second time: fatal for counter modes */
+	TALLY_NUMBER, /* an ESP sequence number a second time, fatal for counter modes, or 0 */
 	TALLY_FAULT_COUNT
 };
 
@@ -56,6 +56,7 @@ enum tally_obstacle {       /* what kept frames of ours from leaving, or from be
 	TALLY_QUEUE_BUSY,   /* times: another sender had the queue that they share */
 	TALLY_NOBODY_READY, /* times: nobody was registered who could have sent */
 	TALLY_MAIL_FULL,    /* messages that the main lcore was too slow for (receivers.h) */
+	TALLY_SEQUENCE_END, /* packets of an SA that has used all its numbers (RFC 4303 3.3.3) */
 	TALLY_OUT_OF_TIME,  /* packets due that were not begun when a trial was over */
 	TALLY_OBSTACLE_COUNT
 };

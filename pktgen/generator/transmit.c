@@ -147,14 +147,27 @@ static struct crypto_operation operation_make(const struct security_group *secur
 	};
 }
 
+/* The next number of an association; false, and counted, when it has none left. */
+static bool number_take(struct transmitter *t, struct security_group *security,
+	uint32_t association, struct frame_number *out)
+{
+	*out = (struct frame_number){security->suite, security_number_next(security, association)};
+	if (out->number)
+		return true;
+	t->tally->obstacles[TALLY_SEQUENCE_END]++;
+	return false;
+}
+
 uint16_t transmit_seal(struct transmitter *t, const struct population_group *group, uint32_t node,
 	const uint8_t *packet, uint16_t length, uint8_t *out)
 {
 	struct security_group *security = &t->security->groups[group->index];
 	uint32_t association = population_association(group, node, group->nodes[node].place);
-	const struct frame_number number = {
-		security->suite, security_number_next(security, association)};
+	struct frame_number number;
 	struct frame_esp esp;
+
+	if (!number_take(t, security, association, &number))
+		return 0;
 	uint16_t sealed = frame_seal(group, node, &number, packet, length,
 		&t->ports[group->settings->access_port].link, out, &esp);
 	struct crypto_operation operation =
@@ -171,8 +184,9 @@ struct sealing { /* what of a burst is to be encrypted */
 	unsigned count;
 };
 
-/* Lays out a packet; its place in the port's queue, and an operation when it is ESP. */
-static void packet_build(struct transmitter *t, const struct schedule_item *item,
+/* Lays out a packet; its place in the port's queue, and an operation when it is ESP. False when it
+ * may not be sent. */
+static bool packet_build(struct transmitter *t, const struct schedule_item *item,
 	struct rte_mbuf *mbuf, uint64_t now, struct sealing *sealing)
 {
 	const struct population_group *group = item->group;
@@ -184,16 +198,15 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		.node = item->node,
 		.up = item->up,
 		.size = item->size,
-		.signature = {item->flow, (uint32_t)++t->sequences[item->flow], now},
 	};
 	uint32_t association =
 		population_association(group, item->node, group->nodes[item->node].place);
 	struct frame_esp esp;
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 
-	if (item->up && security->suite)
-		plan.esp = (struct frame_number){
-			security->suite, security_number_next(security, association)};
+	if (item->up && security->suite && !number_take(t, security, association, &plan.esp))
+		return false;
+	plan.signature = (struct signature){item->flow, (uint32_t)++t->sequences[item->flow], now};
 	if (item->up)
 		mapping_refresh(t, group, item->node, now);
 	uint16_t length =
@@ -210,6 +223,7 @@ static void packet_build(struct transmitter *t, const struct schedule_item *item
 		sealing->operations[sealing->count++] =
 			operation_make(security, association, &plan.esp, frame, &esp);
 	}
+	return true;
 }
 
 static void seal(struct transmitter *t, struct sealing *sealing)
@@ -222,28 +236,28 @@ static void seal(struct transmitter *t, struct sealing *sealing)
 		frame_finish(sealing->groups[i], sealing->operations[i].esp);
 }
 
+/* Of as many packets as `wanted`; how many had their turn. */
 static unsigned burst_build(struct transmitter *t, unsigned wanted, uint64_t now)
 {
 	struct rte_mbuf *mbufs[TRANSMIT_BURST_MAX];
 	struct sealing sealing;
 	struct schedule_item item;
-	unsigned built = 0;
+	unsigned turns = 0, built = 0;
 
 	sealing.count = 0;
 	if (rte_pktmbuf_alloc_bulk(t->pool, mbufs, wanted)) {
 		t->tally->obstacles[TALLY_NO_BUFFER]++;
 		return 0;
 	}
-	while (built < wanted && schedule_next(&t->schedule, &item))
-		packet_build(t, &item, mbufs[built++], now, &sealing);
-	if (built < wanted) {
-		t->tally->obstacles[TALLY_NOBODY_READY]++;
+	for (; turns < wanted && schedule_next(&t->schedule, &item); turns++)
+		built += packet_build(t, &item, mbufs[built], now, &sealing);
+	t->tally->obstacles[TALLY_NOBODY_READY] += turns < wanted;
+	if (built < wanted)
 		rte_pktmbuf_free_bulk(mbufs + built, wanted - built);
-	}
 	seal(t, &sealing);
 	for (unsigned i = 0; t->capture && i < built; i++)
 		capture_item(t, mbufs[i]);
-	return built;
+	return turns;
 }
 
 unsigned transmit_poll(struct transmitter *t, uint64_t now)

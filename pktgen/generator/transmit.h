@@ -42,7 +42,7 @@ struct transmitter {
 	struct transmit_queue queues[PROFILE_PORTS_MAX];
 	/* of the trial: */
 	struct pace pace;
-	uint64_t built; /* packets */
+	uint64_t built; /* packets whose turn came: sent, waiting, or TALLY_SEQUENCE_END */
 	struct tally *tally;
 	uint64_t started; /* the first one: NATs count from there */
 };
@@ -63,7 +63,7 @@ bool transmit_is_flushed(const struct transmitter *transmitter);
 /* The ports' last chance; what they do not take now is forgotten. Returns how many that were. */
 unsigned transmit_flush(struct transmitter *transmitter);
 /* Puts a node's own packet into its ESP: a frame of at most `length` and FRAME_OVERHEAD_MAX octets
- * in `out`, whose length it returns. */
+ * in `out`, whose length it returns; 0 when its association has no numbers left. */
 uint16_t transmit_seal(struct transmitter *transmitter, const struct population_group *group,
 	uint32_t node, const uint8_t *packet, uint16_t length, uint8_t *out);
 /* A frame outside all queues (ARP, registrations), in no sum but that of obstacles. False when it

@@ -57,6 +57,25 @@ def test_numbers_pass_the_end_of_32_bits(bed):  # ESP-SEQ-06
 	bed.perfect(bed.run(loopback(groups, 1000), RING), 1000)
 
 
+def test_numbers_end_without_esn(bed):  # ESP-SEQ-03
+	"""Nothing is sent behind 2^32 - 1, and every packet that was not has its reason; the other groups go on."""
+	groups = [group("end", 1, encapsulation="esp", direction="up", nodes=2, security=dict(esn=False, spi_up=0x1000, spi_down=0x2000, sequence_first=0xffffff00)),
+		group("esn", 2, encapsulation="esp", direction="up", nodes=2, security=dict(spi_up=0x3000, spi_down=0x4000, sequence_first=0xffffff00))]
+	report = bed.run(loopback(groups, 2000), RING, "--capture-transmitted", bed.path("end.pcap"), status=1)
+	trial = report["trials"][0]
+	rows = {row["name"]: row["up"] for row in trial["groups"]}
+	assert rows["end"]["sent"] == rows["end"]["received"] == 2 * 255 and rows["esn"]["sent"] == rows["esn"]["received"] == 1000, rows
+	assert trial["wanted"] == 2000 and trial["obstacles"]["sequence_end"] == 490 == trial["wanted"] - trial["sent"], trial["obstacles"]
+	assert trial["faults"]["sum"] == trial["lost"] == 0 and trial["loss_ratio"] == 0.245, bed.summary(report)
+	assert re.search(r"^trial: sequence_end: 490 packets: their associations have used all sequence numbers.*RFC 4303 3\.3\.3", bed.stderr, re.M), bed.stderr
+	numbers = {}
+	for spi, number in bed.tshark("end.pcap", "-e", "esp.spi", "-e", "esp.sequence", read="esp"):
+		numbers.setdefault(int(spi, 16), []).append(int(number))
+	for spi in (0x1000, 0x1001):
+		assert numbers[spi] == list(range(0xffffff01, 2 ** 32)), (spi, numbers[spi][-3:])
+	assert numbers[0x3000][254:257] == [2 ** 32 - 1, 0, 1], numbers[0x3000][254:257]
+
+
 def captured(bed, frames):
 	"""Several lcores wrote one file: every frame is there whole, none is earlier than the one before."""
 	rows = bed.tshark("many.pcap", "-e", "frame.time_delta", "-e", "_ws.malformed", read="eth")
