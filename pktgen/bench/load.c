@@ -53,13 +53,12 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void last_processor(void)
+static void pin_to_last(void)
 {
 	cpu_set_t set;
-	int processor = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
 
 	CPU_ZERO(&set);
-	CPU_SET(processor > 0 ? processor : 0, &set);
+	CPU_SET(path_bench_processor_last(), &set);
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -145,7 +144,7 @@ static void *run(void *argument)
 	unsigned index = load->worker->index, next = 0;
 	struct rusage before, after;
 
-	last_processor();
+	pin_to_last();
 	if (rte_thread_register()) {
 		fprintf(stderr, "bench: no place for another thread\n");
 		exit(1);

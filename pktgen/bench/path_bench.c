@@ -10,6 +10,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_udp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static struct port ports[2] = {{.mtu = 1500,
 static struct tx_buffer tx[PATH_BENCH_WORKERS][2];
 static struct worker workers[PATH_BENCH_WORKERS];
 static unsigned worker_count;
+static int processor_last;
 
 /* The sink: what would go to the device is counted and freed. */
 void worker_flush(struct worker *w)
@@ -316,6 +318,19 @@ static void tables_fill(void)
 			.address = path_bench_v4(PATH_BENCH_GATEWAY), .mac = {2, 0, 0, 0, 0, 9}}});
 }
 
+int path_bench_processor_last(void)
+{
+	return processor_last;
+}
+
+static void processors_note(void)
+{
+	int numbers[CPU_SETSIZE];
+	unsigned count = processor_list(numbers, RTE_DIM(numbers));
+
+	processor_last = count > 0 ? numbers[count - 1] : 0;
+}
+
 static unsigned free_pages(void)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
@@ -338,6 +353,7 @@ void path_bench_init(const char *program, const struct region_limits *limits, st
 	char *without[] = {name, lcores, "--no-huge", "--no-pci", "--no-telemetry", "-m128",
 		"--log-level=*:error", prefix, NULL};
 
+	processors_note();
 	snprintf(name, sizeof(name), "%s", program);
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", processor_first());
 	snprintf(prefix, sizeof(prefix), "--file-prefix=hp%s%d", program, (int)getpid());

@@ -43,6 +43,9 @@ struct bench_path {
  */
 void path_bench_init(
 	const char *program, const struct region_limits *limits, struct worker **worker);
+/* The last processor that this process might use before EAL pinned this thread to the first. Behind
+ * path_bench_init, any thread. */
+int path_bench_processor_last(void);
 #ifdef __clang__
 #define PATH_BENCH_WHOLE __attribute__((noinline))
 #else

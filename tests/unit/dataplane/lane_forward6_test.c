@@ -104,10 +104,10 @@ static void heal(struct player *player)
 
 static void setup(struct player *player, bool lanes, uint64_t seed)
 {
-	struct world *w = world_new();
+	struct world *w;
 
-	*player = (struct player){.world = w, .record = record_new(w), .random = seed};
-	w->worker.lanes_off = !lanes;
+	*player = (struct player){.step = 0};
+	w = player_begin(player, lanes, seed);
 	world_local(w, "192.0.2.1", OUTSIDE);
 	/* Where packets come from, one: which of two an error is from is nobody's right. */
 	world_local(w, "2001:db8:2::1", OUTSIDE);

@@ -153,19 +153,15 @@ static uint32_t destination(struct player *player)
 
 void setup(struct player *player, bool lanes, uint64_t seed)
 {
-	struct world *w = world_new();
+	struct world *w;
 
-	*player = (struct player){.world = w,
-		.record = record_new(w),
-		.random = seed,
-		.sources = sources,
+	*player = (struct player){.sources = sources,
 		.others = others,
 		.source_count = RTE_DIM(sources),
 		.other_count = RTE_DIM(others),
 		.destination = destination,
 		.hops = {{GATEWAY, 0}, {GATEWAY_2, 0}, {SERVER, INSIDE}}};
-	w->worker.lanes_off = !lanes;
-	w->ports[0].tx_ipv4_checksum = seed & 1;
+	w = player_begin(player, lanes, seed);
 	world_local(w, "192.0.2.1", 0);
 	world_local(w, "10.21.255.1", INSIDE); /* in the /16 of client 1 */
 	world_agent(w, "192.0.2.1", 0);

@@ -15,6 +15,18 @@
 
 #define POLICY_ID 3
 
+struct world *player_begin(struct player *player, bool lanes, uint64_t seed)
+{
+	struct world *w = world_new();
+
+	player->world = w;
+	player->record = record_new(w);
+	player->random = seed;
+	w->worker.lanes_off = !lanes;
+	w->ports[0].tx_ipv4_checksum = seed & 1;
+	return w;
+}
+
 uint32_t player_below(struct player *player, uint32_t limit)
 {
 	player->random ^= player->random << 13;

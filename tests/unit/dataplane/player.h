@@ -21,14 +21,18 @@ struct player {
 	struct record *record;
 	uint64_t random; /* never 0 */
 	unsigned step;
-	/* For player_spoil, in host order: sources and destinations that are wrong or somebody
-	 * else's, and a usual destination. */
+	/* From here on the script's own, before player_begin. For player_spoil, in host order:
+	 * sources and destinations that are wrong or somebody else's, and a usual destination. */
 	const uint32_t *sources, *others;
 	unsigned source_count, other_count;
 	uint32_t (*destination)(struct player *player);
 	/* For player_route_change: the usual way, another gateway there, out of another port. */
 	struct player_hop hops[3];
 };
+
+/* A new world, which is returned, and chance from the seed; with an odd one port 0's device makes
+ * the header checksums. */
+struct world *player_begin(struct player *player, bool lanes, uint64_t seed);
 
 /* 0 to limit - 1. */
 uint32_t player_below(struct player *player, uint32_t limit);

@@ -3,21 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct esp_dataplane *dataplane;
-struct attachment attachment;
-struct mirror *mirror;
-struct ipsec *ipsec;
 struct charon *charon;
-static struct config *config;
 static struct loop *loop;
-monotonic now;
 static char directory[32];
 struct keying_message answer;
-
-static uint64_t refer(void *context, uint16_t type, const struct mirror_reference *reference)
-{
-	return mirror_refer(mirror, type, reference);
-}
 
 static uint64_t ticket(void *context)
 {
@@ -35,12 +24,6 @@ static void tell(void *context, const struct ipsec_event *event)
 		charon_tell(charon, event);
 }
 
-static void not_random(void *context, void *out, size_t length)
-{
-	static uint8_t number;
-	memset(out, ++number, length);
-}
-
 static void on_done(void *context, uint64_t done, int error)
 {
 	charon_done(charon, done, error, now);
@@ -50,21 +33,6 @@ static void on_done(void *context, uint64_t done, int error)
 static void on_event(void *context, const struct event *event)
 {
 	ipsec_event(ipsec, event, now);
-}
-
-static unsigned expand(void *context, uint16_t type, const struct mirror_reference *reference,
-	bool is_told, struct command *out)
-{
-	return ipsec_expand(ipsec, type, reference, is_told, out);
-}
-
-void settle(void)
-{
-	for (unsigned i = 0; i < 20; i++) {
-		mirror_poll(mirror);
-		esp_dataplane_read(dataplane);
-	}
-	mirror_poll(mirror);
 }
 
 void attach(uint64_t session)
@@ -86,12 +54,8 @@ void detach(void)
 
 void control_starts(void)
 {
-	struct mirror_callbacks callbacks = {
-		.on_done = on_done, .on_event = on_event, .expand = expand};
-	struct mirror_limits limits = {.bindings = 16, .others = 512};
-	struct ipsec_ops ops = {.refer = refer, .random = not_random, .tell = tell};
-	struct charon_ops charon_ops = {.ticket = ticket, .hold = hold, .random = not_random};
-	struct config_error error;
+	struct charon_ops ops = {.ticket = ticket, .hold = hold, .random = control_bed_random};
+	struct config *with;
 	char *text;
 
 	assert_true(
@@ -100,13 +64,11 @@ void control_starts(void)
 			"max_replay_window = 256; ports = ( { name = \"a\"; device = \"b\"; } ); };"
 			"keying = { socket = \"%s/keying.sock\"; grace_s = 5; };",
 			directory) > 0);
-	if (config_load_string(text, "test", &config, &error, NULL))
-		fail_msg("%s", error.text);
+	with = config_of(text);
 	free(text);
-	mirror = mirror_new(&limits, &callbacks);
-	ipsec = ipsec_new(config, &ops, now);
+	control_bed_start(with, &(struct ipsec_ops){.tell = tell}, on_done, on_event);
 	loop = loop_new();
-	assert_int_equal(charon_new(loop, config, ipsec, &charon_ops, (uid_t)-1, &charon), 0);
+	assert_int_equal(charon_new(loop, config, ipsec, &ops, (uid_t)-1, &charon), 0);
 }
 
 void control_dies(void)
@@ -114,22 +76,15 @@ void control_dies(void)
 	charon_free(charon);
 	charon = NULL;
 	loop_free(loop);
-	mirror_free(mirror);
-	ipsec_free(ipsec);
-	attach_close(&attachment);
-	config_free(config);
+	control_bed_end();
 }
 
 int setup(void **state)
 {
-	dataplane = calloc(1, sizeof(*dataplane));
-	esp_dataplane_start(dataplane, 256);
-	now = 1000 * SECOND;
+	control_bed_open();
 	snprintf(directory, sizeof(directory), "/tmp/hp-charon-XXXXXX");
 	if (!mkdtemp(directory))
 		return -1;
-	attachment =
-		(struct attachment){.socket = -1, .command_doorbell = -1, .event_doorbell = -1};
 	control_starts();
 	return 0;
 }
@@ -137,8 +92,7 @@ int setup(void **state)
 int teardown(void **state)
 {
 	control_dies();
-	esp_dataplane_kill(dataplane);
-	free(dataplane);
+	control_bed_close();
 	return rmdir(directory);
 }
 

@@ -7,20 +7,12 @@
 #define TESTS_UNIT_CONTROL_CHARON_CHARON_BED_H
 
 #include "control/charon/charon_state.h"
-#include "control/mirror/mirror.h"
-#include "tests/unit/control/ipsec/esp_dataplane.h"
+#include "tests/unit/control/ipsec/control_bed.h"
 #include "tests/unit/parsed.h"
 
 #include <arpa/inet.h>
 
-#define SECOND CLOCK_NS_PER_S
-
-extern struct esp_dataplane *dataplane;
-extern struct attachment attachment;
-extern struct mirror *mirror;
-extern struct ipsec *ipsec;
 extern struct charon *charon;
-extern monotonic now;
 extern struct keying_message answer; /* the last one that came at once */
 
 int setup(void **state);
@@ -30,8 +22,6 @@ void control_starts(void);
 void control_dies(void);
 void attach(uint64_t session);
 void detach(void);
-/* Until control and dataplane have nothing more to say to each other. */
-void settle(void);
 /* Attached, and a charon that has nothing to replay. */
 void ready(void);
 

@@ -26,22 +26,11 @@ const char policy_rest[] =
 	"{ name = \"rest\"; order = 99; action = \"bypass\"; local_ts = [ \"any\" ]; remote_ts = [ "
 	"\"any\" ]; }";
 
-struct esp_dataplane *dataplane;
-struct attachment attachment;
-struct mirror *mirror;
-struct ipsec *ipsec;
-struct config *config;
-monotonic now;
 unsigned told[IPSEC_EVENT_TYPE_COUNT], lost;
 char told_sa[32];
 int told_error;
 const char *told_cause;
 const struct sa *told_of;
-
-static uint64_t refer(void *context, uint16_t type, const struct mirror_reference *reference)
-{
-	return mirror_refer(mirror, type, reference);
-}
 
 static void tell(void *context, const struct ipsec_event *event)
 {
@@ -70,12 +59,6 @@ static bool send_record(void *context, const struct inject_record *record)
 	return true;
 }
 
-static void not_random(void *context, void *out, size_t length)
-{
-	static uint8_t number;
-	memset(out, number++, length);
-}
-
 static void on_done(void *context, uint64_t ticket, int error)
 {
 	ipsec_done(ipsec, ticket, error);
@@ -86,33 +69,16 @@ static void on_event(void *context, const struct event *event)
 	assert_true(ipsec_event(ipsec, event, now));
 }
 
-static unsigned expand(void *context, uint16_t type, const struct mirror_reference *reference,
-	bool is_told, struct command *out)
-{
-	return ipsec_expand(ipsec, type, reference, is_told, out);
-}
-
 struct config *load(const char *pairs, const char *policies)
 {
 	struct config *loaded;
-	struct config_error error;
 	char *text;
 
 	assert_true(asprintf(&text, "%ssecurity_associations = ( %s );\npolicies = ( %s );\n", head,
 			    pairs, policies) > 0);
-	if (config_load_string(text, "test", &loaded, &error, NULL))
-		fail_msg("%s", error.text);
+	loaded = config_of(text);
 	free(text);
 	return loaded;
-}
-
-void settle(void)
-{
-	for (unsigned i = 0; i < 20; i++) {
-		mirror_poll(mirror);
-		esp_dataplane_read(dataplane);
-	}
-	mirror_poll(mirror);
 }
 
 void attach(void)
@@ -126,49 +92,30 @@ void attach(void)
 
 void control_starts(struct config *with)
 {
-	struct mirror_callbacks callbacks = {
-		.on_done = on_done, .on_event = on_event, .expand = expand};
-	struct mirror_limits limits = {.bindings = 16, .others = 512};
-	struct ipsec_ops ops = {.refer = refer,
-		.random = not_random,
-		.tell = tell,
-		.send = send_record,
-		.inner_lost = inner_lost};
-
-	config = with;
-	mirror = mirror_new(&limits, &callbacks);
-	assert_non_null(mirror);
-	ipsec = ipsec_new(config, &ops, now);
-	assert_non_null(ipsec);
+	control_bed_start(with,
+		&(struct ipsec_ops){.tell = tell, .send = send_record, .inner_lost = inner_lost},
+		on_done, on_event);
 }
 
 void control_dies(void)
 {
-	mirror_free(mirror);
-	ipsec_free(ipsec);
-	attach_close(&attachment);
-	config_free(config);
+	control_bed_end();
 }
 
 int setup(void **state)
 {
-	dataplane = calloc(1, sizeof(*dataplane));
-	esp_dataplane_start(dataplane, 256);
+	control_bed_open();
 	memset(told, 0, sizeof(told));
 	lost = 0;
 	injected_count = 0;
 	inject_room = 100;
-	now = 1000 * SECOND;
-	attachment =
-		(struct attachment){.socket = -1, .command_doorbell = -1, .event_doorbell = -1};
 	return 0;
 }
 
 int teardown(void **state)
 {
 	control_dies();
-	esp_dataplane_kill(dataplane);
-	free(dataplane);
+	control_bed_close();
 	return 0;
 }
 

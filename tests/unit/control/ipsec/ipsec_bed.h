@@ -6,10 +6,8 @@
 #define TESTS_UNIT_CONTROL_IPSEC_IPSEC_BED_H
 
 #include "control/ipsec/audit.h"
-#include "control/ipsec/ipsec.h"
-#include "control/mirror/mirror.h"
 #include "lib/wire/checksum.h"
-#include "tests/unit/control/ipsec/esp_dataplane.h"
+#include "tests/unit/control/ipsec/control_bed.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,19 +18,11 @@
 // after the standard headers
 #include <cmocka.h>
 
-#define SECOND     CLOCK_NS_PER_S
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* Pieces of configurations: two pairs, a policy for the first, one for all else. */
 extern const char pair_b[], pair_c[], policy_b[], policy_rest[];
 extern char both[2000], both_policies[1000]; /* as load_both made them */
-
-extern struct esp_dataplane *dataplane;
-extern struct attachment attachment;
-extern struct mirror *mirror;
-extern struct ipsec *ipsec;
-extern struct config *config;
-extern monotonic now;
 
 /* What was told: how often each, and of the last one; inner addresses lost. */
 extern unsigned told[IPSEC_EVENT_TYPE_COUNT], lost;
@@ -45,8 +35,6 @@ extern unsigned injected_count, inject_room;
 
 /* A configuration of these pairs and policies. */
 struct config *load(const char *pairs, const char *policies);
-/* Until both sides have read all. */
-void settle(void);
 void attach(void);
 /* Takes the configuration over. */
 void control_starts(struct config *with);
