@@ -23,9 +23,10 @@
 
 #define ESP_CELL_IMIX   0
 #define ESP_CELL_FEW    1000
+#define ESP_CELL_SOME   10000
 #define ESP_CELL_MANY   100000
-#define ESP_CELL_COUNTS 3
-#define ESP_CELL_PIECES 4096 /* of a run, at most */
+#define ESP_CELL_COUNTS 4
+#define ESP_CELL_PIECES 65536 /* of a run, at most: more than fit in its seconds */
 
 struct esp_cell_shape {
 	enum sa_direction direction;

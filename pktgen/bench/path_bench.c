@@ -331,6 +331,19 @@ static void processors_note(void)
 	processor_last = count > 0 ? numbers[count - 1] : 0;
 }
 
+uint64_t path_bench_resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long long total, pages = 0;
+
+	// NOLINTNEXTLINE(cert-err34-c): the kernel writes it, and it fits
+	if (file && fscanf(file, "%llu %llu", &total, &pages) != 2)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages * 4096;
+}
+
 static unsigned free_pages(void)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");

@@ -65,6 +65,8 @@ void path_bench_run(const struct bench_path *paths, unsigned count, uint32_t pac
 /* Prints what was dropped. The program's exit status: 0 when nothing was and the conservation sum
  * is exact. */
 int path_bench_fini(void);
+/* Octets of this process that are in memory. */
+uint64_t path_bench_resident(void);
 
 static inline struct ip_address path_bench_v4(uint32_t host)
 {
