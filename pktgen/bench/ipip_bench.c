@@ -4,7 +4,8 @@
  * beside them in the same run as the reference. Binding i belongs to the i-th home address of a
  * scattered pool in 10/8; every node has a care-of address of its own.
  *
- *   ipip_bench [BINDINGS [PACKETS]]     default 1000000 each; huge pages when there are any
+ *   ipip_bench [BINDINGS [PACKETS]]     default 1000000 each; huge pages when there are any.
+ *                                       BENCH_ONLY in the environment: only those figures
  */
 #include "pktgen/bench/path_bench.h"
 
@@ -17,7 +18,9 @@
 #define MIP_PORT  434
 #define IPV4      20
 #define UDP       8
-#define MIP       4 /* tunnel data header, RFC 3519 3.3 */
+#define MIP       4     /* tunnel data header, RFC 3519 3.3 */
+#define OCTETS    256.0 /* of a binding at most, its counters of one worker included: the budget's */
+#define MANY      100000 /* where what does not grow with bindings does not count any more */
 
 static uint32_t home_of(uint32_t n)
 {
@@ -133,6 +136,17 @@ static void run(bool udp, uint32_t bindings, uint32_t packets)
 	path_bench_run(paths, RTE_DIM(paths), packets);
 }
 
+/* `before`: octets in memory without bindings; packets have been to all of them meanwhile. */
+static void memory_figure(uint32_t bindings, uint64_t before)
+{
+	double octets = (double)(path_bench_resident() - before) / bindings;
+
+	printf("{\"figure\": \"memory of a binding, %u bindings\", \"entries\": %u, "
+	       "\"value\": %.0f, \"unit\": \"octets\", \"target\": %.0f, \"pass\": %s}\n",
+		bindings, bindings, octets, OCTETS, octets <= OCTETS ? "true" : "false");
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t bindings = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : 1000000;
@@ -146,8 +160,11 @@ int main(int argc, char **argv)
 		.home_network = {.prefix = {path_bench_v4(HOME_NET), 96 + 8},
 			.port = PORT_NONE,
 			.flags = HOME_NETWORK_VIRTUAL}});
+	uint64_t before = path_bench_resident();
 	bindings_set(bindings, false);
 	run(false, bindings, packets);
+	if (bindings >= MANY && !getenv("BENCH_ONLY"))
+		memory_figure(bindings, before);
 	bindings_set(bindings, true);
 	run(true, bindings, packets);
 	return path_bench_fini();
