@@ -79,6 +79,8 @@ def faults(row):
 		yield "udp is neither true nor false"
 	if isinstance(row.get("suite"), str) != ("ESP" in row.get("figure", "") or row.get("bench", "").startswith("crypto")):
 		yield f"suite is {row.get('suite')}"
+	if row.get("run_s") is not None and row["run_s"] < 0.99 * row.get("machine", {}).get("run_s", 0):
+		yield f"a run of {row['run_s']} s"
 	spread = row.get("spread")
 	if not isinstance(spread, list) or len(spread) != 2 or not all(number(value) for value in spread) or not spread[0] <= row.get("value", 0) <= spread[1]:
 		yield f"spread is {spread}, the figure {row.get('value')}"
@@ -91,6 +93,7 @@ class Rows:
 	def __init__(self, path, machine):
 		self.path, self.rows, self.agains, self.kinds, self.machine = path, [], [], [], machine
 		self.start = os.path.getsize(path) if path and os.path.exists(path) else 0
+		self.unwritten = None  # why the file has not all of the rows
 
 	def add(self, name, figure, hz):
 		row = {**complete(name, figure, hz), "time": int(time.time())}
@@ -102,9 +105,15 @@ class Rows:
 		return row
 
 	def write(self, rows):
-		if self.path:
+		"""A file that cannot be written, a full disk say, does not end what is being measured: finish() says it."""
+		if not self.path:
+			return
+		try:
 			with open(self.path, "a") as file:
 				file.writelines(json.dumps({**row, "machine": self.machine}) + "\n" for row in rows)
+			self.unwritten = None
+		except OSError as error:
+			self.unwritten = error.strerror
 
 	def lowest(self, kind):
 		"""The source depends on the frame's length alone, so programs that have the same source are one kind."""
@@ -149,9 +158,15 @@ class Rows:
 			print(f"  {old['figure']}: {old['value']} (source {old['source']}), again {new['value']} (source {new['source']})", flush=True)
 			return
 
-	def finish(self):
+	def finish(self, context):
 		self.mark()
-		if self.path and self.rows:
-			with open(self.path, "r+") as file:
-				file.truncate(self.start)
-			self.write(self.rows)
+		if self.path and self.rows and os.path.isfile(self.path):  # a pipe has the rows as they came
+			try:
+				with open(self.path, "r+") as file:
+					file.truncate(self.start)
+			except OSError as error:
+				self.unwritten = error.strerror
+			else:
+				self.write(self.rows)
+		if self.unwritten:
+			context.fail(f"{self.path}: {self.unwritten}")

@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 import bench_budget as budget  # noqa: E402
-from bench_verdict import show  # noqa: E402
+from bench_verdict import judged, show  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BEGIN, END = "<!-- begin: scripts/lib/bench_document.py -->\n", "<!-- end: scripts/lib/bench_document.py -->\n"
@@ -19,7 +19,8 @@ COLUMNS = ("64", "512", "1400", "IMIX")
 IN_PROCESS = {"esp": "ESP", "esp-million": "ESP, 1,000,000 SAs", "ipip": "IP-in-IP and MIP-UDP", "forward": "Forwarding", "suites": "ESP, other algorithms"}
 LISTS = {"scale": "Two workers", "update": "Changes under load", "latency": "Latency", "control": "Control", "tables": "Tables",
 	"bindings": "Bindings through control, rings and tables", "ring": "The ring", "engine": "The registration engine alone", "nodes": "Mobile nodes under traffic",
-	"ndr": "The rate without loss, by homeport-pktgen over memif", "static": "Instructions a packet"}
+	"nodes-million": "1,000,000 mobile nodes under traffic", "ndr": "The rate without loss, by homeport-pktgen over memif",
+	"ndr-long": "The rate without loss, longer trials", "crypto": "The crypto alone", "crypto-scale": "The crypto alone, two workers", "static": "Instructions a packet"}
 
 
 def rows_read(path):
@@ -113,6 +114,14 @@ def verdict(rows):
 		f"{row['figure']} by {row['cycles_per_packet'] / row['budget'] - 1:.0%}" for row in over) + ".\n\n"
 
 
+def promised(rows):
+	"""What is promised of the benchmarks that are there."""
+	yield "### What is promised\n\n| promise | | |\n|---|---|---|\n"
+	for result, text, values in judged(rows, list(dict.fromkeys(row["bench"] for row in rows))):
+		yield f"| {text} | {result if result == 'reached' else f'**{result.lower()}**'} | {values} |\n"
+	yield "\n"
+
+
 def commits(rows):
 	"""The last one measured, and what is of others."""
 	benches = {}
@@ -132,6 +141,7 @@ def text(rows):
 	shared = sum(bool(row.get("shared")) for row in rows)
 	yield f"{shared} rows with * were taken while somebody shared the core.\n\n" if shared else "No row was taken while somebody shared the core.\n\n"
 	yield from verdict(rows)
+	yield from promised(rows)
 	for name in IN_PROCESS:
 		yield from in_process(rows, name)
 	yield from ported(rows)
