@@ -94,13 +94,16 @@ static uint32_t order(uint32_t value, bool swap)
 	return swap ? __builtin_bswap32(value) : value;
 }
 
-int capture_parse(uint8_t *octets, uint64_t size, struct capture_file *out, const char **reason)
+struct format { /* of a file */
+	bool swap;
+	uint32_t fraction_ns; /* what a record's fraction counts */
+};
+
+static int header_read(
+	const uint8_t *octets, uint64_t size, struct format *out, const char **reason)
 {
 	struct file_header header;
-	uint64_t at = sizeof(header);
-	uint32_t room = 0;
 
-	*out = (struct capture_file){0};
 	*reason = "is no pcap file";
 	if (size < sizeof(header))
 		return -EINVAL;
@@ -109,70 +112,128 @@ int capture_parse(uint8_t *octets, uint64_t size, struct capture_file *out, cons
 		*reason = "is a pcapng file: editcap -F nsecpcap makes a pcap file of it";
 		return -EINVAL;
 	}
-	bool swap = header.magic == __builtin_bswap32(MAGIC_MICROSECONDS) ||
+	out->swap = header.magic == __builtin_bswap32(MAGIC_MICROSECONDS) ||
 		    header.magic == __builtin_bswap32(MAGIC_NANOSECONDS);
-	uint32_t magic = order(header.magic, swap);
+	uint32_t magic = order(header.magic, out->swap);
 	if (magic != MAGIC_MICROSECONDS && magic != MAGIC_NANOSECONDS)
 		return -EINVAL;
+	out->fraction_ns = magic == MAGIC_NANOSECONDS ? 1 : 1000;
 	*reason = "does not hold Ethernet frames";
-	if ((order(header.link, swap) & 0xffff) != LINK_ETHERNET)
+	return (order(header.link, out->swap) & 0xffff) == LINK_ETHERNET ? 0 : -EINVAL;
+}
+
+/* Room for another frame, which doubles when it is used up. */
+static bool frame_room(struct capture_file *file, uint32_t *room)
+{
+	if (file->frame_count < *room)
+		return true;
+	uint32_t more = *room ? 2 * *room : 1024;
+	struct capture_frame *grown = realloc(file->frames, more * sizeof(*grown));
+	if (!grown)
+		return false;
+	file->frames = grown;
+	*room = more;
+	return true;
+}
+
+/* A frame of several interfaces may be written behind a later one: it keeps its place. */
+static void frame_add(struct capture_file *file, const uint8_t *data, uint32_t length, uint64_t ns)
+{
+	struct capture_frame *frame = &file->frames[file->frame_count];
+	uint64_t before = file->frame_count ? frame[-1].time_ns : 0;
+
+	if (file->frame_count++ == 0)
+		file->first_ns = ns;
+	uint64_t since = ns > file->first_ns ? ns - file->first_ns : 0;
+	*frame = (struct capture_frame){data, length, since > before ? since : before};
+	if (length > file->longest)
+		file->longest = length;
+}
+
+/* One record at *at; NULL, or the reason why it cannot be. */
+static const char *record_read(const uint8_t *octets, uint64_t size, const struct format *format,
+	uint64_t *at, uint32_t *room, struct capture_file *out)
+{
+	struct record_header record;
+
+	if (size - *at < sizeof(record))
+		return "is cut off";
+	memcpy(&record, octets + *at, sizeof(record));
+	*at += sizeof(record);
+	uint32_t captured = order(record.captured, format->swap);
+	if (captured > size - *at)
+		return "is cut off";
+	if (captured != order(record.length, format->swap) || captured == 0 ||
+		captured > CAPTURE_FRAME_MAX)
+		return "holds a frame that was not captured whole";
+	if (!frame_room(out, room))
+		return "is too large for the memory";
+	frame_add(out, octets + *at, captured,
+		order(record.seconds, format->swap) * 1000000000ull +
+			(uint64_t)order(record.fraction, format->swap) * format->fraction_ns);
+	*at += captured;
+	return NULL;
+}
+
+int capture_parse(uint8_t *octets, uint64_t size, struct capture_file *out, const char **reason)
+{
+	struct format format;
+	uint64_t at = sizeof(struct file_header);
+	uint32_t room = 0;
+
+	*out = (struct capture_file){0};
+	if (header_read(octets, size, &format, reason))
 		return -EINVAL;
 	while (at < size) {
-		struct record_header record;
-		*reason = "is cut off";
-		if (size - at < sizeof(record))
-			goto bad;
-		memcpy(&record, octets + at, sizeof(record));
-		at += sizeof(record);
-		uint32_t captured = order(record.captured, swap);
-		if (captured > size - at)
-			goto bad;
-		*reason = "holds a frame that was not captured whole";
-		if (captured != order(record.length, swap) || captured == 0 ||
-			captured > CAPTURE_FRAME_MAX)
-			goto bad;
-		if (out->frame_count == room) {
-			room = room ? 2 * room : 1024;
-			struct capture_frame *grown = realloc(out->frames, room * sizeof(*grown));
-			*reason = "is too large for the memory";
-			if (!grown)
-				goto bad;
-			out->frames = grown;
+		*reason = record_read(octets, size, &format, &at, &room, out);
+		if (*reason) {
+			free(out->frames);
+			*out = (struct capture_file){0};
+			return -EINVAL;
 		}
-		out->frames[out->frame_count++] = (struct capture_frame){octets + at, captured};
-		if (captured > out->longest)
-			out->longest = captured;
-		at += captured;
 	}
 	return 0;
-bad:
-	free(out->frames);
-	*out = (struct capture_file){0};
-	return -EINVAL;
+}
+
+/* The octets of a file, to be freed; NULL with *result. */
+static uint8_t *octets_read(FILE *file, uint64_t *size, int *result, const char **reason)
+{
+	struct stat status;
+
+	*result = -EINVAL;
+	*reason = "is no regular file";
+	if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode))
+		return NULL;
+	*size = (uint64_t)status.st_size;
+	*reason = "is larger than 4 GiB";
+	if (*size > FILE_SIZE_MAX)
+		return NULL;
+	*reason = "cannot be read";
+	uint8_t *octets = malloc(*size + 1);
+	if (!octets)
+		*result = -ENOMEM;
+	if (octets && fread(octets, 1, *size, file) != *size) {
+		*result = -EIO;
+		free(octets);
+		octets = NULL;
+	}
+	return octets;
 }
 
 int capture_load(const char *path, struct capture_file *out, const char **reason)
 {
 	FILE *file = fopen(path, "re");
-	struct stat status;
-	uint8_t *octets = NULL;
-	int result = 0;
+	uint64_t size = 0;
+	int result;
 
 	*reason = "cannot be read";
 	if (!file)
 		return -errno;
-	if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode) ||
-		(uint64_t)status.st_size > FILE_SIZE_MAX)
-		result = -EINVAL;
-	if (!result) {
-		octets = malloc((size_t)status.st_size + 1);
-		if (!octets ||
-			fread(octets, 1, (size_t)status.st_size, file) != (size_t)status.st_size)
-			result = -EIO;
-	}
+	uint8_t *octets = octets_read(file, &size, &result, reason);
 	fclose(file);
-	if (!result)
-		result = capture_parse(octets, (uint64_t)status.st_size, out, reason);
+	if (!octets)
+		return result;
+	result = capture_parse(octets, size, out, reason);
 	if (result)
 		free(octets);
 	else

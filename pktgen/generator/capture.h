@@ -23,19 +23,21 @@ int capture_free(struct capture *capture);
 struct capture_frame {
 	const uint8_t *data;
 	uint32_t length;
+	uint64_t time_ns; /* since the first frame; not less than of the one before */
 };
 
 struct capture_file { /* read whole */
 	uint8_t *octets;
 	struct capture_frame *frames;
 	uint32_t frame_count;
-	uint32_t longest; /* octets */
+	uint32_t longest;  /* octets */
+	uint64_t first_ns; /* of the first frame, since 1970 */
 };
 
 /*
- * Either byte order, micro- or nanoseconds; Ethernet alone. 0; or -errno, or -EINVAL for a file
- * that is no such thing, cut off or holds frames longer than was captured, with a reason that ends
- * the sentence "FILE ...".
+ * Either byte order, micro- or nanoseconds; Ethernet alone. 0; or -errno for what the system
+ * refuses, or -EINVAL for a file that is no such thing, cut off or holds frames longer than was
+ * captured, with a reason that ends the sentence "FILE ...".
  */
 int capture_load(const char *path, struct capture_file *out, const char **reason);
 /* The same of octets in memory, which must outlive it. For tests. */

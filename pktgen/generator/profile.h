@@ -43,6 +43,7 @@ enum profile_encapsulation {
 enum profile_direction { PROFILE_BOTH, PROFILE_UP, PROFILE_DOWN };
 enum profile_size_mode { PROFILE_SIZES_LIST, PROFILE_SIZES_IMIX };
 enum profile_order { PROFILE_SEQUENTIAL, PROFILE_RANDOM };
+enum profile_timing { PROFILE_TIMING_RATE, PROFILE_TIMING_TIMESTAMPS };
 
 struct profile_port { /* the n-th DPDK port */
 	char name[CONFIG_NAME_SIZE];
@@ -131,6 +132,8 @@ struct profile_replay {
 	char port[CONFIG_NAME_SIZE];
 	uint16_t port_index;
 	uint32_t loops;
+	enum profile_timing timing;
+	uint32_t speed_percent; /* of that of the timestamps */
 };
 
 struct profile {

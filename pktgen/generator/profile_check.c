@@ -268,6 +268,39 @@ static int check_traffic(struct loader *loader, struct profile *profile)
 	return 0;
 }
 
+/* A setting that would do nothing is one that was meant otherwise. */
+static int check_replay(struct loader *loader, struct profile *profile)
+{
+	struct profile_replay *replay = &profile->replay;
+	bool timestamps = replay->timing == PROFILE_TIMING_TIMESTAMPS;
+
+	if (!replay->file[0])
+		return fail(loader, replay, "file", "file is missing: what is replayed");
+	if (profile->group_count || profile->search_count)
+		return fail(loader, replay, "file",
+			"a replay goes neither with groups nor with searches");
+	if (!timestamps && loader_mentions(loader, replay, "speed_percent"))
+		return fail(loader, replay, "speed_percent",
+			"speed_percent is of timing = \"timestamps\"; traffic.rate is the rate");
+	if (timestamps && loader_mentions(loader, &profile->traffic, "rate"))
+		return fail(loader, &profile->traffic, "rate",
+			"a replay by timestamps has no rate: replay.speed_percent");
+	return replay->port[0] ? find_port(loader, profile, replay, "port", replay->port,
+					 &replay->port_index)
+			       : 0;
+}
+
+static int check_searches(struct loader *loader, const struct profile *profile)
+{
+	for (unsigned i = 1; i < profile->search_count; i++)
+		if (profile->searches[i].trial_ms != profile->searches[0].trial_ms)
+			return fail(loader, &profile->searches[i], "trial_ms",
+				"searches share their trials: one trial_ms for all");
+	if (profile->search_count && profile->search_min > profile->search_max)
+		return fail(loader, profile, "search_min", "search_min is above search_max");
+	return 0;
+}
+
 int profile_check(struct loader *loader, struct profile *profile)
 {
 	int result = check_names(loader, profile);
@@ -278,19 +311,9 @@ int profile_check(struct loader *loader, struct profile *profile)
 		result = check_traffic(loader, profile);
 	if (result)
 		return result;
-	if (!profile->group_count && !profile->replay.file[0])
-		return loader_fail(loader, 0, "neither groups nor replay.file: nothing to send");
-	if (profile->group_count && profile->replay.file[0])
-		return fail(loader, &profile->replay, "file",
-			"groups and replay.file exclude each other");
-	if (profile->replay.file[0] && profile->replay.port[0])
-		return find_port(loader, profile, &profile->replay, "port", profile->replay.port,
-			&profile->replay.port_index);
-	for (unsigned i = 1; i < profile->search_count; i++)
-		if (profile->searches[i].trial_ms != profile->searches[0].trial_ms)
-			return fail(loader, &profile->searches[i], "trial_ms",
-				"searches share their trials: one trial_ms for all");
-	if (profile->search_count && profile->search_min > profile->search_max)
-		return fail(loader, profile, "search_min", "search_min is above search_max");
-	return 0;
+	if (loader_mentions(loader, profile, "replay"))
+		result = check_replay(loader, profile);
+	else if (!profile->group_count)
+		return loader_fail(loader, 0, "neither groups nor replay: nothing to send");
+	return result ? result : check_searches(loader, profile);
 }

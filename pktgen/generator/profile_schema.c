@@ -14,6 +14,7 @@ static const char *const encapsulation_words[] = {
 static const char *const mode_words[] = {"tunnel", "transport", NULL};
 static const char *const direction_words[] = {"both", "up", "down", NULL};
 static const char *const size_words[] = {"list", "imix", NULL};
+static const char *const timing_words[] = {"rate", "timestamps", NULL};
 static const char *const order_words[] = {"sequential", "random", NULL};
 static const char *const algorithm_words[] = {
 	"hmac-md5", "keyed-md5", "hmac-sha1", "hmac-sha256", NULL};
@@ -179,6 +180,10 @@ static const struct setting replay_settings[] = {
 	{.name = "port", .kind = SETTING_TEXT, AT(profile_replay, port), .fallback = "", .help = "on which; empty: the first"},
 	{.name = "loops", .kind = SETTING_INTEGER, AT(profile_replay, loops), .min = 1, .max = UINT32_MAX, .fallback = "1",
 		.help = "times the file is sent"},
+	{.name = "timing", .kind = SETTING_WORD, AT(profile_replay, timing), .words = timing_words, .fallback = "rate",
+		.help = "rate: at traffic.rate; timestamps: as far apart as the file says"},
+	{.name = "speed_percent", .kind = SETTING_INTEGER, AT(profile_replay, speed_percent), .min = 1, .max = 1000000, .fallback = "100",
+		.unit = "%", .help = "with timestamps: of the recorded speed; 200 is twice as fast"},
 };
 SECTION(replay_section, "replay", profile_replay, replay_settings);
 
@@ -209,7 +214,7 @@ static const struct setting root_settings[] = {
 	{.name = "settle_ms", .kind = SETTING_INTEGER, AT(profile, settle_ms), .max = 600000, .fallback = "0", .unit = "ms",
 		.help = "after the links came up, before the first frame: until a gateway on virtual ports has seen them"},
 	{.name = "resolve_ms", .kind = SETTING_INTEGER, AT(profile, resolve_ms), .min = 100, .max = 600000, .fallback = "10000", .unit = "ms",
-		.help = "until the ports start, until the links are up, and until the gateway has answered for its addresses, at most"},
+		.help = "until the ports start, until the links are up, and until the gateway has answered for its addresses, at most; as long a port may take nothing of a replay"},
 	{.name = "sleep_us", .kind = SETTING_INTEGER, AT(profile, sleep_us), .max = 10000, .fallback = "0", .unit = "us",
 		.help = "while nothing is due and nothing comes; 0: poll, as latency wants it"},
 	{.name = "progress_ms", .kind = SETTING_INTEGER, AT(profile, progress_ms), .max = 3600000, .fallback = "1000", .unit = "ms",

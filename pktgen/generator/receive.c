@@ -339,6 +339,8 @@ static void frame_judge(struct receiver *r, struct burst *burst, const void *fra
 	struct inspected what;
 	enum inspect_kind kind = inspect_frame(frame, length, r->population->magic, &what);
 
+	if (!r->population->group_count && (kind == INSPECT_DATA || kind == INSPECT_ESP))
+		kind = INSPECT_FOREIGN; /* a replay: nobody is there to whom it could belong */
 	switch (kind) {
 	case INSPECT_DATA:
 		data_judge(r, burst->port, burst->now, &what);

@@ -220,6 +220,7 @@ static void sums_report(json_t *object, const struct tally *tally)
 
 json_t *report_replay(const struct generator *g, const struct replay *replay)
 {
+	const struct profile_replay *settings = &g->profile->replay;
 	json_t *object = json_object();
 
 	set(object, "frames", replay->frames);
@@ -228,6 +229,11 @@ json_t *report_replay(const struct generator *g, const struct replay *replay)
 	set(object, "sent_octets", replay->sent_octets);
 	set(object, "received", replay->received);
 	set_real(object, "seconds", replay->seconds);
+	set(object, "loops", settings->loops);
+	set_text(object, "timing", settings->timing == PROFILE_TIMING_RATE ? "rate" : "timestamps");
+	set(object, "speed_percent", settings->speed_percent);
+	set_real(object, "recorded_seconds", replay->recorded_s);
+	json_object_set_new(object, "lag_ns", latency_report(&replay->lag));
 	kinds_report(object, &replay->tally);
 	json_object_set_new(object, "obstacles", obstacles_report(g->profile, &replay->tally));
 	return object;

@@ -87,13 +87,13 @@ static int replays(struct run *run)
 	struct replay *replay = malloc(sizeof(*replay));
 	int result = replay ? replay_run(g, replay) : -ENOMEM;
 
-	if (!replay)
+	if (!replay) {
 		snprintf(g->error, sizeof(g->error), "no memory for the counters");
-	if (!result || result == -EINTR) {
-		json_object_set_new(run->report, "replay", report_replay(g, replay));
-		run->imperfect |= replay->sent != replay->wanted;
-		obstacles_say(run, "replay", replay->wanted, replay->sent, &replay->tally);
+		return result;
 	}
+	json_object_set_new(run->report, "replay", report_replay(g, replay));
+	run->imperfect |= replay->sent != replay->wanted;
+	obstacles_say(run, "replay", replay->wanted, replay->sent, &replay->tally);
 	free(replay);
 	return result;
 }
@@ -226,7 +226,7 @@ static int traffic(struct run *run, int *status)
 	}
 	if (g->profile->replay.file[0]) {
 		result = replays(run);
-		*status = excuse(run, result, EX_NOINPUT);
+		*status = excuse(run, result, result == -ETIMEDOUT ? EX_UNAVAILABLE : EX_NOINPUT);
 		return result;
 	}
 	result = warm_up(run);

@@ -3,6 +3,8 @@
 Nothing may be lost, doubled or wrong, and tshark, with the keys that the generator writes, reads what it wrote to pcap: an independent
 reader of its frames, ICVs included.
 """
+import struct
+
 from pktgen_bed import *  # noqa: F403
 
 
@@ -203,6 +205,25 @@ def test_replays_what_it_wrote(bed):
 	with open(bed.path("replay.pcap"), "r+b") as file:
 		file.truncate(100)
 	bed.refused(text, 66, "is cut off", RING)
+
+
+def test_replays_as_it_was_recorded(bed):
+	"""By timestamps of micro- and nanoseconds, faster and slower: no frame leaves before it is due, all leave in their order."""
+	times = (0, 1_000_000, 200_000_000, 200_000_500, 400_000_000)  # a loop is a mean distance longer: 0.5 s
+	frames = [bytes(range(index, index + 60 + index)) for index in range(len(times))]
+	for magic, unit in ((0xa1b23c4d, 1), (0xa1b2c3d4, 1000)):
+		with open(bed.path("timed.pcap"), "wb") as file:
+			file.write(struct.pack("<IHHIIII", magic, 2, 4, 0, 0, 65535, 1))
+			for time, frame in zip(times, frames):
+				file.write(struct.pack("<IIII", 1000 + time // 10 ** 9, time % 10 ** 9 // unit, len(frame), len(frame)) + frame)
+		for speed, loops, last in ((100, 1, 0.4), (400, 4, 0.475), (50, 1, 0.8)):
+			text = (f'loopback = true; progress_ms = 0; ports = ( {{ name = "a"; }} ); replay = {{ file = "{bed.path("timed.pcap")}"; loops = {loops}; timing = "timestamps";'
+				f' speed_percent = {speed}; }};')
+			report = bed.run(text, RING, "--capture-received", bed.path("replayed.pcap"))["replay"]
+			assert report["sent"] == report["received"] == report["lag_ns"]["count"] == loops * len(times), report
+			assert report["seconds"] >= last and report["timing"] == "timestamps" and abs(report["recorded_seconds"] - 0.5) < 1e-9, report
+			assert [bytes(p) for p in rdpcap(bed.path("replayed.pcap"))] == loops * frames
+	bed.refused(text.replace("timed.pcap", "nowhere.pcap"), 66, "nowhere.pcap cannot be read: No such file", RING)
 
 
 def test_every_flow_is_accounted_for(bed):

@@ -44,6 +44,16 @@ def test_the_generator_alone(bed):
 		bed.perfect(report, 10000)
 
 
+def test_a_capture_is_replayed(bed):
+	text, = blocks("Replaying a capture")
+	profile = bed.path("replay.conf")
+	with open(os.path.join(ROOT, "contrib", "pktgen", "replay.conf")) as source, open(profile, "w") as file:
+		file.write(source.read().replace("capture.pcap", bed.path("capture.pcap")))
+	report, _ = typed(bed, text.replace("capture.pcap", bed.path("capture.pcap")).replace("contrib/pktgen/replay.conf", profile))
+	replay = report["replay"]
+	assert replay["sent"] == replay["received"] == replay["others"]["foreign"] == 100000 and replay["timing"] == "timestamps", replay
+
+
 def test_the_gateway(bed):
 	text, = blocks("Second run: the gateway")
 	head = bed.path("head.cfg")

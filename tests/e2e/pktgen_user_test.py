@@ -130,6 +130,32 @@ def test_a_long_replay_shows_progress(bed):
 	assert report["replay"]["sent"] == 300 and re.search(r"^replay: 0\.\d s, sent \d+/s", bed.stderr, re.M), bed.stderr
 
 
+def test_a_replay_that_is_not_taken_ends(bed):
+	"""The other end of a memif stands still: its ring is full, and the replay says so instead of waiting for ever."""
+	bed.run(LOOP.replace("duration_ms = 600000", "packets = 100; duration_ms = 600000"), RING, "--capture-transmitted", bed.path("some.pcap"))
+	socket = bed.path("still.sock")
+	testpmd = net.Process("testpmd", ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", net.lcores(2), "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+		f"--file-prefix={bed.network.prefix}-still", f"--vdev=net_memif0,role=server,socket={socket},socket-abstract=no", "--", "--auto-start",
+		"--forward-mode=rxonly", "--total-num-mbufs=4096", "--no-lsc-interrupt", "--stats-period=1000"], bed.path("testpmd.log"))
+	bed.network.processes.append(testpmd)
+	testpmd.expect("start packet forwarding|Press enter|statistics", 60)
+	text = (f'loopback = true; progress_ms = 100; resolve_ms = 5000; ports = ( {{ name = "a"; }} ); traffic = {{ rate = 20000; }}; '
+		f'replay = {{ file = "{bed.path("some.pcap")}"; loops = 4000000000; }};')
+	report = bed.path("still.json")
+	process = net.Process("homeport-pktgen", bed.command([f"--vdev=net_memif0,role=client,socket={socket},socket-abstract=no"],
+		"--profile", bed.write(text), "--report", report), bed.path("still.log"))
+	bed.network.processes.append(process)
+	process.expect(r"replay: 0\.\d s, sent", 60)
+	testpmd.process.send_signal(signal.SIGSTOP)
+	status = process.process.wait(240)
+	testpmd.process.send_signal(signal.SIGCONT)
+	testpmd.stop()
+	with open(report) as file:
+		what = json.load(file)
+	assert status == 69 and what["error"] == 'port "a" takes no more frames; is its other end there?', (status, what.get("error"))
+	assert what["replay"]["obstacles"]["port_full"] > 0 and 0 < what["replay"]["sent"] < what["replay"]["wanted"], what["replay"]
+
+
 def test_two_ports_joined_by_a_cable(bed):
 	"""The self-test of a machine with two NICs (docs/pktgen.md): what leaves by one comes in by the other."""
 	n = bed.network

@@ -4,7 +4,6 @@
  */
 #include "dataplane/crypto/esp_codec.h"
 #include "lib/wire/ipv4.h"
-#include "pktgen/generator/capture.h"
 #include "pktgen/generator/frame.h"
 #include "pktgen/generator/inspect.h"
 #include "pktgen/generator/security.h"
@@ -441,60 +440,6 @@ static void test_keys_differ(void **state)
 	bed_free(bed);
 }
 
-static void test_capture_is_read_back(void **state)
-{
-	char path[] = "/tmp/pktgen-capture-XXXXXX";
-	struct capture_file file;
-	const char *reason;
-	uint8_t octets[200];
-
-	close(mkstemp(path));
-	struct capture *capture = capture_new(path, 3);
-	for (unsigned i = 0; i < sizeof(octets); i++)
-		octets[i] = (uint8_t)i;
-	for (uint32_t i = 0; i < 5; i++)
-		capture_write(capture, octets + i, 60 + i, 1700000000123456789ull);
-	assert_int_equal(capture_free(capture), 0);
-	assert_int_equal(capture_load(path, &file, &reason), 0);
-	assert_int_equal(file.frame_count, 3);
-	assert_int_equal(file.longest, 62);
-	for (uint32_t i = 0; i < 3; i++) {
-		assert_int_equal(file.frames[i].length, 60 + i);
-		assert_memory_equal(file.frames[i].data, octets + i, 60 + i);
-	}
-	capture_unload(&file);
-	unlink(path);
-	assert_int_not_equal(capture_load(path, &file, &reason), 0);
-}
-
-static void test_bad_captures(void **state)
-{
-	uint8_t head[64] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, [20] = 1};
-	struct capture_file file;
-	const char *reason;
-
-	assert_int_equal(capture_parse(head, 24, &file, &reason), 0);
-	assert_int_equal(file.frame_count, 0);
-	assert_int_not_equal(capture_parse(head, 23, &file, &reason), 0);
-	assert_int_not_equal(capture_parse(head, 30, &file, &reason), 0);
-	assert_string_equal(reason, "is cut off");
-	head[32] = 16;
-	head[36] = 16;
-	assert_int_equal(capture_parse(head, 56, &file, &reason), 0);
-	assert_int_equal(file.frame_count, 1);
-	capture_unload(&(struct capture_file){.frames = file.frames});
-	assert_int_not_equal(capture_parse(head, 55, &file, &reason), 0);
-	head[36] = 17;
-	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
-	assert_string_equal(reason, "holds a frame that was not captured whole");
-	head[20] = 113;
-	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
-	assert_string_equal(reason, "does not hold Ethernet frames");
-	head[0] = 0;
-	assert_int_not_equal(capture_parse(head, 56, &file, &reason), 0);
-	assert_string_equal(reason, "is no pcap file");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,8 +452,6 @@ int main(void)
 		cmocka_unit_test(test_round_trip_through_esp),
 		cmocka_unit_test(test_other_frames),
 		cmocka_unit_test(test_keys_differ),
-		cmocka_unit_test(test_capture_is_read_back),
-		cmocka_unit_test(test_bad_captures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static const struct {
 	const char *text, *error;
 } bad[] = {
 	{"", "p: ports is missing"},
-	{PORTS, "p: neither groups nor replay.file: nothing to send"},
+	{PORTS, "p: neither groups nor replay: nothing to send"},
 	{"ports = ( { name = \"a\"; },\n{ name = \"a\"; } );\n", "p:2: two ports have this name"},
 	{PORTS "speed = 5;\n", "p:2: profile has no setting \"speed\""},
 	{PORTS GROUP("nodes = 0;"), "p:4: nodes is 0, not 1 to 1048576"},
@@ -96,7 +96,16 @@ static const struct {
 	{PORTS GROUP("") "search_min = 9; search_max = 5;\nsearches = ( { name = \"ndr\"; } );",
 		"p:6: search_min is above search_max"},
 	{PORTS GROUP("") "replay = { file = \"x\"; };",
-		"p:6: groups and replay.file exclude each other"},
+		"p:6: a replay goes neither with groups nor with searches"},
+	{PORTS "replay = { file = \"x\"; };\nsearches = ( { name = \"ndr\"; } );",
+		"p:2: a replay goes neither with groups nor with searches"},
+	{PORTS "replay = { loops = 2; };", "p:2: file is missing: what is replayed"},
+	{PORTS "replay = { file = \"x\"; speed_percent = 200; };",
+		"p:2: speed_percent is of timing = \"timestamps\"; traffic.rate is the rate"},
+	{PORTS "replay = { file = \"x\"; timing = \"timestamps\"; };\n"
+	       "traffic = { rate = 5; };",
+		"p:3: a replay by timestamps has no rate: replay.speed_percent"},
+	{PORTS "replay = { file = \"x\"; port = \"c\"; };", "p:2: no port is named \"c\""},
 };
 
 static void test_refusals(void **state)
