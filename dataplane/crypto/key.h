@@ -90,8 +90,6 @@ static CRYPTO_KEY_INLINE void crypto_key_prefetch_gcm(
 	const struct crypto_key *key, uint32_t key_length, uint32_t length)
 {
 	const char *line = (const char *)key, *last = line + sizeof(*key) - 64;
-	const char *power = line + sizeof(*key) - (size_t)(((length + 15) / 16 + 3) * 16);
-	const char *round = line + (key_length > 16 ? 256 : 192);
 
 	__builtin_prefetch(line + 128);
 	__builtin_prefetch(last - 64);
@@ -100,6 +98,11 @@ static CRYPTO_KEY_INLINE void crypto_key_prefetch_gcm(
 	__builtin_prefetch(line + 64);
 	if (key_length > 16)
 		__builtin_prefetch(line + 192);
+	if (length <= 80) /* the powers of the last two lines are enough */
+		return;
+
+	const char *power = line + sizeof(*key) - (size_t)(((length + 15) / 16 + 3) * 16);
+	const char *round = line + (key_length > 16 ? 256 : 192);
 	for (last -= 128; last + 64 > power && last >= round; last -= 64)
 		__builtin_prefetch(last);
 }

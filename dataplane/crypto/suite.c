@@ -44,7 +44,7 @@
 	ROWS_HASHED(SUITE_CIPHER_CTR, SA_ENCRYPTION_AES_CTR, "aes-ctr/" #bits, bits, 4, 8, 4,      \
 		SUITE_COUNTER)
 
-static const struct suite SUITES[] = {
+const struct suite suite_rows[] = {
 	ROW_AEAD(GCM, gcm, "aes-gcm-16", AES_GCM_16, 128, 4, 8, 16, 0),
 	ROW_AEAD(GCM, gcm, "aes-gcm-16", AES_GCM_16, 192, 4, 8, 16, 0),
 	ROW_AEAD(GCM, gcm, "aes-gcm-16", AES_GCM_16, 256, 4, 8, 16, 0),
@@ -85,7 +85,7 @@ static const struct suite SUITES[] = {
 		SUITE_AUTHENTICATION_ONLY),
 };
 
-#define ROW_COUNT (sizeof(SUITES) / sizeof(SUITES[0]))
+#define ROW_COUNT (sizeof(suite_rows) / sizeof(suite_rows[0]))
 
 static bool withdrawn[ROW_COUNT];
 
@@ -94,14 +94,9 @@ unsigned suite_count(void)
 	return ROW_COUNT;
 }
 
-const struct suite *suite_at(unsigned index)
-{
-	return &SUITES[index];
-}
-
 unsigned suite_row(const struct suite *suite)
 {
-	return (unsigned)(suite - SUITES);
+	return (unsigned)(suite - suite_rows);
 }
 
 void suite_withdraw(unsigned index)
@@ -117,7 +112,7 @@ void suite_offer(unsigned index)
 static bool integrity_known(unsigned integrity)
 {
 	for (unsigned i = 0; i < ROW_COUNT; i++)
-		if (SUITES[i].integrity == integrity)
+		if (suite_rows[i].integrity == integrity)
 			return true;
 	return integrity == SA_INTEGRITY_NONE;
 }
@@ -132,7 +127,7 @@ static enum suite_error match(unsigned encryption, unsigned integrity,
 	if (!integrity_known(integrity))
 		return SUITE_UNKNOWN_INTEGRITY;
 	for (unsigned i = 0; i < ROW_COUNT; i++) {
-		const struct suite *suite = &SUITES[i];
+		const struct suite *suite = &suite_rows[i];
 		if (suite->encryption != encryption)
 			continue;
 		if (suite->flags & SUITE_AEAD && integrity != SA_INTEGRITY_NONE)
@@ -160,7 +155,7 @@ const struct suite *suite_find(unsigned encryption, unsigned integrity,
 
 	if (error)
 		*error = result;
-	return result == SUITE_FOUND ? &SUITES[index] : NULL;
+	return result == SUITE_FOUND ? &suite_rows[index] : NULL;
 }
 
 const char *suite_error_text(enum suite_error error)

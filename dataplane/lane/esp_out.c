@@ -160,50 +160,56 @@ static void works_begin(struct esp_out *lane, const struct policy_hosts *hosts)
 	}
 }
 
-static inline void sa_prefetch(const struct esp_out *lane, const struct policy_entry *policy)
-{
-	if (!handover_may_fetch(lane->worker, SA_OUTBOUND, policy->sa_id))
-		return;
-	rte_prefetch0(sa_outbound_at(
-		lane->sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed)));
-	rte_prefetch0(sa_outbound_state(lane->sas, policy->sa_id));
-}
-
-/* Leaves a policy only to those that it sends through an SA, whatever else is in the packet. */
+/* Leaves a run only to those that a policy sends through an SA, whatever else is in the packet. */
 static void policies_judge(struct esp_out *lane, const struct policy_hosts *hosts)
 {
-	uint32_t sas = lane->sas->count;
+	const struct sa_table *sas = lane->sas;
+	struct esp_out_run *run = lane->runs;
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
-		const struct policy_entry *policy = w->policy;
+		struct policy_entry *policy = w->policy;
 		bool again = i > 0 && policy == w[-1].policy;
 
+		w->run = again ? w[-1].run : NULL;
 		if (policy == NULL || (again && policy->any && w[-1].destination == w->destination))
 			continue;
 		if (!policy_host_decides(hosts, policy, w->source, w->destination) ||
-			policy->action != POLICY_PROTECT || policy->sa_id >= sas)
-			w->policy = NULL;
-		else if (!again)
-			sa_prefetch(lane, policy);
+			policy->action != POLICY_PROTECT || policy->sa_id >= sas->count) {
+			w->run = NULL;
+			continue;
+		}
+		if (w->run != NULL)
+			continue;
+		run->policy = policy;
+		run->sa = sa_outbound_at(
+			sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed));
+		run->state = sa_outbound_state(sas, policy->sa_id);
+		run->bytes = run->count = 0;
+		run->opening = ESP_OUT_UNASKED;
+		if (handover_may_fetch(lane->worker, SA_OUTBOUND, policy->sa_id)) {
+			rte_prefetch0(run->sa);
+			rte_prefetch0(run->state);
+		}
+		w->run = run++;
 	}
 }
 
 /* ---- check ---- */
 
 /* The way to the peer, when it is the lane's. */
-static __rte_always_inline bool has_way(struct esp_out *lane, struct esp_out_work *w)
+static __rte_always_inline bool has_way(struct esp_out *lane, struct esp_out_run *run)
 {
 	struct lane_burst *burst = lane->burst;
-	uint64_t way = atomic_load_explicit(&sa_lane_of(w->sa)->way, memory_order_relaxed);
+	uint64_t way = atomic_load_explicit(&sa_lane_of(run->sa)->way, memory_order_relaxed);
 
 	if (unlikely(way >> 32 != burst->ground))
-		way = learn_way(burst, w->sa);
+		way = learn_way(burst, run->sa);
 	if (unlikely(sa_lane_way_neighbor(way) == 0))
 		return false;
-	w->mtu = sa_lane_way_mtu(way);
-	w->neighbor = tables_neighbor_at(lane->worker->tables, sa_lane_way_neighbor(way));
-	return !lane_is_awaited(burst, w->neighbor);
+	run->mtu = sa_lane_way_mtu(way);
+	run->neighbor = tables_neighbor_at(lane->worker->tables, sa_lane_way_neighbor(way));
+	return !lane_is_awaited(burst, run->neighbor);
 }
 
 /* The policy's SA when its object is another one than the policy noted, which it does now. NULL:
@@ -212,59 +218,59 @@ static __attribute__((noinline)) const struct sa_outbound *sa_find_anew(
 	const struct sa_table *sas, struct policy_entry *policy)
 {
 	uint32_t number = sa_outbound_number(sas, policy->sa_id);
+	const struct sa_outbound *sa = sa_outbound_at(sas, number);
 
 	atomic_store_explicit(&policy->sa_object, number, memory_order_relaxed);
-	return sa_lane_find(sas, number, policy->sa_id);
+	return sa_lane_is_of(sa, policy->sa_id) ? sa : NULL;
 }
 
-/* What is the same for all packets of one policy in a burst. `before`: the last one taken. */
-static __rte_always_inline bool is_open_for(
-	struct esp_out *lane, struct esp_out_work *w, const struct esp_out_work *before)
+/* For gcm_direct. */
+static inline bool is_direct(const struct suite *suite)
 {
-	struct policy_entry *policy = w->policy;
-	const struct sa_table *sas = lane->sas;
-	const struct sa_outbound_state *state;
-	const struct sa_outbound *sa;
+	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
+}
 
-	if (before != NULL && before->policy == policy) {
-		w->sa = before->sa;
-		w->suite = before->suite;
-		w->key = before->key;
-		w->mtu = before->mtu;
-		w->neighbor = before->neighbor;
-		return true;
-	}
-	sa = sa_lane_find(
-		sas, atomic_load_explicit(&policy->sa_object, memory_order_relaxed), policy->sa_id);
-	if (unlikely(sa == NULL))
-		sa = sa_find_anew(sas, policy);
+/* May the lane send what its policy lets pass? */
+static __rte_always_inline bool run_opens(struct esp_out *lane, struct esp_out_run *run)
+{
+	struct policy_entry *policy = run->policy;
+	const struct sa_outbound *sa = run->sa;
+
+	if (unlikely(!sa_lane_is_of(sa, policy->sa_id)))
+		sa = run->sa = sa_find_anew(lane->sas, policy);
 	if (sa == NULL || !handover_is_here(lane->worker, SA_OUTBOUND, sa->sa_id)) /* MP-04 */
 		return false;
-	state = sa_outbound_state(sas, sa->sa_id);
-	if (unlikely(!sa_lane_is_far(sa, state, lane->time)) &&
-		!sa_lane_look(sas, sa, lane->worker->now_tsc))
+	if (unlikely(!sa_lane_is_far(sa, run->state, lane->time)) &&
+		!sa_lane_look(lane->sas, sa, lane->worker->now_tsc))
 		return false;
 	if (unlikely(atomic_load_explicit(&policy->ground, memory_order_relaxed) !=
 		     lane->burst->ground) &&
 		!learn_destination(lane->burst, policy))
 		return false;
-	if (!policy_hits_are_there(lane->policies, policy, state) &&
+	if (!policy_hits_are_there(lane->policies, policy, run->state) &&
 		lane->worker->policy_hits != NULL)
 		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
-	w->sa = sa;
-	w->suite = suite_at(sa->suite_row);
-	w->key = sa_outbound_key(sa);
-	return has_way(lane, w);
+	run->suite = suite_at(sa->suite_row);
+	run->key = sa_outbound_key(sa);
+	lane->direct &= is_direct(run->suite);
+	return has_way(lane, run);
 }
 
-static __rte_always_inline bool is_straight(struct esp_out *lane, struct esp_out_work *w,
-	const struct esp_out_work *before, uint32_t asked, bool tunnels)
+static __rte_always_inline bool is_straight(
+	struct esp_out *lane, struct esp_out_work *w, uint32_t asked, bool tunnels)
 {
 	const struct rte_ipv4_hdr *ip = lane_ip(w->frame);
 	uint32_t head, tail, length = rte_be_to_cpu_16(ip->total_length), added = 0;
+	struct esp_out_run *run = w->run;
 
-	if (w->policy == NULL || ip->time_to_live <= 1 || !is_open_for(lane, w, before))
+	if (run == NULL || ip->time_to_live <= 1)
 		return false;
+	if (run->opening != ESP_OUT_OPEN) {
+		if (run->opening == ESP_OUT_UNASKED)
+			run->opening = run_opens(lane, run) ? ESP_OUT_OPEN : ESP_OUT_CLOSED;
+		if (run->opening == ESP_OUT_CLOSED)
+			return false;
+	}
 	if (unlikely(asked != 0)) { /* HA4-REV-17 */
 		struct ip_address source = ip_address_from_v4(ip->src_addr);
 		if (tables_near(lane->worker->tables, lane->burst->from->vrf, &source) &
@@ -273,23 +279,17 @@ static __rte_always_inline bool is_straight(struct esp_out *lane, struct esp_out
 	}
 	if (tunnels && w->inside != NULL) {
 		added = w->inside->added;
-		if (w->mtu < TUNNELLED_MTU_LEAST || !mip_out_fits(w->inside, (uint16_t)w->mtu))
+		if (run->mtu < TUNNELLED_MTU_LEAST || !mip_out_fits(w->inside, (uint16_t)run->mtu))
 			return false;
 	}
 	w->payload = (uint16_t)(length + added);
-	w->text = esp_codec_text_length(w->suite, w->payload);
-	head = w->sa->header_length + 4u + w->suite->iv_length;
-	tail = w->text - w->payload + w->suite->icv_length;
-	return head + w->payload + tail <= w->mtu &&
+	w->text = esp_codec_text_length(run->suite, w->payload);
+	head = run->sa->header_length + 4u + run->suite->iv_length;
+	tail = w->text - w->payload + run->suite->icv_length;
+	return head + w->payload + tail <= run->mtu &&
 	       rte_pktmbuf_headroom(w->frame) >= head + added &&
 	       (uint32_t)(w->frame->buf_len - w->frame->data_off) >=
 		       sizeof(struct rte_ether_hdr) + length + tail + ESP_OUT_TAIL_ROOM;
-}
-
-/* For gcm_direct. */
-static inline bool is_direct(const struct suite *suite)
-{
-	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
 }
 
 /*
@@ -308,7 +308,7 @@ static __attribute__((noinline)) bool hand_over(
 {
 	unsigned owner;
 
-	if (w->policy == NULL ||
+	if (w->run == NULL ||
 		!handover_is_elsewhere(lane->worker, SA_OUTBOUND, w->policy->sa_id, &owner))
 		return false;
 	handover_frame(lane->worker, w->frame, lane->burst->from, SA_OUTBOUND, owner);
@@ -323,7 +323,6 @@ static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
 	uint32_t asked = tables_agent_flags(lane->worker->tables) &
 			 (AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG);
 	uint64_t others = ~(burst->usual | burst->taken) & lane_all(burst->count);
-	const struct esp_out_work *before = NULL;
 	struct lane_left left = {0};
 	unsigned kept = 0;
 
@@ -341,19 +340,20 @@ static __rte_always_inline void check_all(struct esp_out *lane, bool tunnels)
 			burst->taken |= place;
 			continue;
 		}
-		if (unlikely(!is_straight(lane, w, before, asked, tunnels))) {
+		if (unlikely(!is_straight(lane, w, asked, tunnels))) {
 			lane_leave(&left, w->frame);
 			continue;
 		}
 		if (kept == 0)
 			lane->key_ahead = key_ahead(w->text);
-		if (kept < lane->key_ahead && (before == NULL || before->sa != w->sa))
-			crypto_key_prefetch(w->suite, w->key, w->text);
-		lane->direct &= is_direct(w->suite);
+		if (kept < lane->key_ahead && w->run->count == 0)
+			crypto_key_prefetch(w->run->suite, w->run->key, w->text);
+		w->run->count++;
+		w->run->bytes += w->text;
 		burst->taken |= place;
 		if (unlikely(kept != i))
 			lane->works[kept] = *w;
-		before = &lane->works[kept++];
+		kept++;
 	}
 	lane->count = kept;
 }

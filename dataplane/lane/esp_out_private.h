@@ -8,18 +8,28 @@
 
 #define ESP_OUT_TAIL_ROOM 16 /* more than padding and trailer, which are written in one piece */
 
+struct esp_out_run { /* packets of one policy that follow each other: what is the same for all */
+	struct policy_entry *policy;
+	const struct sa_outbound *sa; /* what the policy noted; its own once the run is open */
+	struct sa_outbound_state *state;
+	enum esp_out_opening { ESP_OUT_UNASKED, ESP_OUT_OPEN, ESP_OUT_CLOSED } opening;
+	uint32_t count; /* packets that go */
+	uint64_t bytes; /* given to the cipher */
+	/* once it is open */
+	const struct suite *suite;
+	const struct crypto_key *key;
+	const struct neighbor *neighbor;
+	uint32_t mtu; /* of the outer datagram */
+};
+
 struct esp_out_work { /* a packet that may be taken */
 	struct rte_mbuf *frame;
 	uint64_t hash; /* of its destination, for the policy */
 	struct policy_entry *policy;
-	const struct sa_outbound *sa;
-	const struct suite *suite;
-	const struct crypto_key *key;
-	const struct neighbor *neighbor;
+	struct esp_out_run *run;     /* NULL: no policy sends it through an SA */
 	uint8_t *esp;                /* once its headers are there */
 	uint64_t number;             /* the same */
 	uint32_t text;               /* octets given to the cipher */
-	uint32_t mtu;                /* of the outer datagram */
 	be32 source, destination;    /* as the policy sees them */
 	uint16_t payload;            /* octets of the packet */
 	uint8_t index;               /* in the burst */
@@ -47,6 +57,7 @@ struct esp_out {
 	unsigned count;
 	const uint8_t *near; /* tables_near_v4_parts */
 	struct esp_out_work works[BURST_SIZE];
+	struct esp_out_run runs[BURST_SIZE];
 	struct esp_out_tunnelled tunnelled;
 };
 

@@ -18,7 +18,7 @@ static __rte_always_inline void outer_write(const struct worker *worker,
 	const struct esp_out_work *w, uint8_t *outer, const struct rte_ipv4_hdr *inner,
 	uint16_t length, bool tunnels)
 {
-	const struct sa_outbound *sa = w->sa;
+	const struct sa_outbound *sa = w->run->sa;
 	const struct rte_ipv4_hdr *template = (const void *)sa->header;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)outer;
 	bool df = sa->flags & SA_DF_SET || /* TUN-06 */
@@ -33,7 +33,7 @@ static __rte_always_inline void outer_write(const struct worker *worker,
 	memcpy(outer + sizeof(word), sa->header + sizeof(word), 16);
 	if (sa->header_length > 24)
 		memcpy(outer + 24, sa->header + 24, 8);
-	if (likely(!worker->ports[w->neighbor->port].tx_ipv4_checksum)) {
+	if (likely(!worker->ports[w->run->neighbor->port].tx_ipv4_checksum)) {
 		ip->hdr_checksum = ipv4_checksum_of(word, template->hdr_checksum);
 		return;
 	}
@@ -67,21 +67,23 @@ static __rte_always_inline void seal(
 	static const uint8_t padding[ESP_OUT_TAIL_ROOM] = {
 		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 	const struct worker *worker = lane->worker;
-	const struct sa_outbound *sa = w->sa;
-	const struct port *port = &worker->ports[w->neighbor->port];
+	const struct esp_out_run *run = w->run;
+	const struct sa_outbound *sa = run->sa;
+	const struct suite *suite = run->suite;
+	const struct port *port = &worker->ports[run->neighbor->port];
 	struct rte_ipv4_hdr *inner = packet_begin(lane, w, tunnels);
-	uint32_t added = sa->header_length + 4u + w->suite->iv_length;
+	uint32_t added = sa->header_length + 4u + suite->iv_length;
 	uint8_t *outer = (uint8_t *)inner - added, *esp = outer + sa->header_length - 4;
 	uint8_t *end = (uint8_t *)inner + w->payload;
 	uint32_t pad = w->text - w->payload - ESP_TRAILER_LENGTH;
-	uint32_t length = added + w->text + w->suite->icv_length;
+	uint32_t length = added + w->text + suite->icv_length;
 	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)outer - 1;
 	uint64_t iv = rte_cpu_to_be_64(w->number); /* before the cipher of any: gcm_direct_block */
 	be32 low = rte_cpu_to_be_32((uint32_t)w->number);
 
 	outer_write(worker, w, outer, inner, (uint16_t)length, tunnels);
 	memcpy(esp + 4, &low, sizeof(low));
-	if (likely(w->suite->iv_length != 0))
+	if (likely(suite->iv_length != 0))
 		memcpy(esp + ESP_HEADER_LENGTH, &iv, sizeof(iv));
 	memcpy(end, padding, sizeof(padding));
 	end[pad] = (uint8_t)pad;
@@ -91,7 +93,7 @@ static __rte_always_inline void seal(
 		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(length - 20)); /* NAT-04, -06 */
 		udp->dgram_cksum = 0;
 	}
-	memcpy(ether->dst_addr.addr_bytes, w->neighbor->mac, 6);
+	memcpy(ether->dst_addr.addr_bytes, run->neighbor->mac, 6);
 	memcpy(ether->src_addr.addr_bytes, port->mac, 6);
 	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
 	w->frame->data_off = (uint16_t)((uint8_t *)ether - (uint8_t *)w->frame->buf_addr);
@@ -100,42 +102,45 @@ static __rte_always_inline void seal(
 	w->esp = esp;
 }
 
-static inline void count_hits(const struct esp_out *lane, const struct policy_entry *policy,
-	struct sa_outbound_state *state, unsigned run)
+static inline void count_hits(const struct esp_out *lane, const struct esp_out_run *run)
 {
-	if (likely(policy_hits_are_there(lane->policies, policy, state)))
+	struct sa_outbound_state *state = run->state;
+
+	if (likely(policy_hits_are_there(lane->policies, run->policy, state)))
 		atomic_store_explicit(&state->policy_hits,
-			atomic_load_explicit(&state->policy_hits, memory_order_relaxed) + run,
+			atomic_load_explicit(&state->policy_hits, memory_order_relaxed) +
+				run->count,
 			memory_order_relaxed);
 	else if (lane->worker->policy_hits != NULL)
-		lane->worker->policy_hits[policy->policy_id] += run;
+		lane->worker->policy_hits[run->policy->policy_id] += run->count;
 }
 
-/* A run of packets of one policy takes its numbers together. They are far from any end: all get
- * one. */
+/* The first of the numbers that its packets get, all of them: they are far from any end. */
+static inline uint64_t numbers_take(const struct esp_out *lane, const struct esp_out_run *run)
+{
+	bool shared = lane->sas->shared;
+	uint64_t first = sa_sequence_take_far(run->state, run->count, shared);
+
+	count_hits(lane, run);
+	sa_sequence_count(run->state, run->count, run->bytes, lane->worker->now_ns, shared);
+	return first;
+}
+
+/* All packets of a run get their numbers together. */
 static __rte_always_inline void seal_all(struct esp_out *lane, bool tunnels)
 {
-	struct worker *worker = lane->worker;
-	const struct sa_table *sas = lane->sas;
-	unsigned run;
+	const struct esp_out_run *run = NULL;
+	uint64_t number = 0;
 
-	for (unsigned i = 0; i < lane->count; i += run) {
+	for (unsigned i = 0; i < lane->count; i++) {
 		struct esp_out_work *w = &lane->works[i];
-		const struct sa_outbound *sa = w->sa;
-		struct sa_outbound_state *state = sa_outbound_state(sas, sa->sa_id);
-		uint64_t bytes = w->text, number = 0;
 
-		for (run = 1; i + run < lane->count && w[run].policy == w->policy; run++)
-			bytes += w[run].text;
-		count_hits(lane, w->policy, state, run);
-		sa_sequence_take(state, run,
-			sa->flags & SA_ESN ? SA_SEQUENCE_LAST_ESN : SA_SEQUENCE_LAST, sas->shared,
-			&number);
-		sa_sequence_count(state, run, bytes, worker->now_ns, sas->shared);
-		for (unsigned k = 0; k < run; k++) {
-			w[k].number = number + k;
-			seal(lane, &w[k], tunnels);
+		if (w->run != run) {
+			run = w->run;
+			number = numbers_take(lane, run);
 		}
+		w->number = number++;
+		seal(lane, w, tunnels);
 	}
 }
 
@@ -145,8 +150,8 @@ static CRYPTO_KEY_INLINE void key_prefetch(const struct esp_out *lane, unsigned 
 {
 	const struct esp_out_work *w = &lane->works[i];
 
-	if (w->sa != w[-1].sa)
-		crypto_key_prefetch_gcm(w->key, w->suite->cipher_key_length, w->text);
+	if (w->run != w[-1].run)
+		crypto_key_prefetch_gcm(w->run->key, w->run->suite->cipher_key_length, w->text);
 }
 
 static void encrypt_direct(struct esp_out *lane)
@@ -155,17 +160,18 @@ static void encrypt_direct(struct esp_out *lane)
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];
-		const struct gcm_direct packet = {.key = w->key,
+		const struct esp_out_run *run = w->run;
+		const struct gcm_direct packet = {.key = run->key,
 			.esp = w->esp,
 			.number = w->number,
 			.length = w->text,
-			.key_length = w->suite->cipher_key_length,
-			.icv_length = w->suite->icv_length,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+			.key_length = run->suite->cipher_key_length,
+			.icv_length = run->suite->icv_length,
+			.flags = run->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
 		if (i + lane->key_ahead < lane->count)
 			key_prefetch(lane, i + lane->key_ahead);
 		gcm_direct_encrypt(worker->crypto, &packet);
-		lane_send(worker, w->neighbor->port, w->frame);
+		lane_send(worker, run->neighbor->port, w->frame);
 	}
 	worker->counters->esp_encrypted += lane->count;
 }
@@ -179,13 +185,14 @@ static void encrypt(struct esp_out *lane)
 
 	for (unsigned i = 0; i < lane->count; i++) {
 		const struct esp_out_work *w = &lane->works[i];
-		operations[i] = (struct crypto_operation){.suite = w->suite,
-			.key = w->key,
+		const struct esp_out_run *run = w->run;
+		operations[i] = (struct crypto_operation){.suite = run->suite,
+			.key = run->key,
 			.esp = w->esp,
 			.sequence = w->number,
 			.length = w->text,
-			.flags = w->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
-		wide += suite_is_wide(w->suite);
+			.flags = run->sa->flags & SA_ESN ? CRYPTO_ESN : 0};
+		wide += suite_is_wide(run->suite);
 	}
 	lane->burst->wide |= wide > lane->count / 2;
 	crypto_engine_encrypt_burst(worker->crypto, operations, lane->count);
@@ -196,7 +203,7 @@ static void encrypt(struct esp_out *lane)
 			continue;
 		}
 		worker->counters->esp_encrypted++;
-		lane_send(worker, w->neighbor->port, w->frame);
+		lane_send(worker, w->run->neighbor->port, w->frame);
 	}
 }
 

@@ -26,8 +26,9 @@ void policy_hits_give(const struct policy_table *table, const struct policy_entr
 static inline bool policy_hits_are_there(const struct policy_table *table,
 	const struct policy_entry *entry, const struct sa_outbound_state *state)
 {
-	return atomic_load_explicit(&state->policy_slot, memory_order_acquire) ==
-	       policy_entry_slot(table, entry);
+	uint32_t slot = atomic_load_explicit(&state->policy_slot, memory_order_acquire);
+
+	return (const struct policy_entry *)table->entries.objects + slot == entry;
 }
 
 #endif

@@ -39,9 +39,21 @@ static inline bool policy_entry_visible(const struct policy_entry *e, uint64_t n
 	       number < atomic_load_explicit(&e->died, memory_order_relaxed);
 }
 
+static inline uint64_t policy_host_salt(uint16_t vrf, uint8_t direction)
+{
+	return (uint64_t)vrf << 1 | direction;
+}
+
+static inline uint64_t policy_host_hash_of(const struct policy_table *table,
+	const struct ip_address *remote, uint16_t vrf, uint8_t direction)
+{
+	return slot_table_hash(&table->hosts, remote, policy_host_salt(vrf, direction));
+}
+
 struct policy_hosts { /* one version for a whole burst */
 	const struct policy_table *table;
 	uint64_t number;
+	uint64_t seed;  /* slot_table_seed: the first half of a mapped address is 0 */
 	uint32_t clear; /* what entry->clear has to be; 0: whatever */
 	uint16_t vrf;
 };
@@ -52,21 +64,18 @@ static inline struct policy_hosts policy_hosts_begin(const struct policy_table *
 
 	return (struct policy_hosts){.table = table,
 		.number = version->number,
+		.seed = slot_table_seed(&table->hosts, policy_host_salt(vrf, SA_OUTBOUND)),
 		.clear = version->general != NULL ? policy_general_number(version->general) : 0,
 		.vrf = vrf};
-}
-
-static inline uint64_t policy_host_hash_of(const struct policy_table *table,
-	const struct ip_address *remote, uint16_t vrf, uint8_t direction)
-{
-	return slot_table_hash(&table->hosts, remote, (uint64_t)vrf << 1 | direction);
 }
 
 static inline uint64_t policy_host_hash(const struct policy_hosts *hosts, be32 remote)
 {
 	struct ip_address address = ip_address_from_v4(remote);
-	uint64_t hash = policy_host_hash_of(hosts->table, &address, hosts->vrf, SA_OUTBOUND);
+	uint64_t low, hash;
 
+	memcpy(&low, address.bytes + 8, sizeof(low));
+	hash = slot_table_mix(hosts->seed, low ^ hosts->table->hosts.seed[1]);
 	rte_prefetch0(slot_table_home(&hosts->table->hosts, hash));
 	return hash;
 }

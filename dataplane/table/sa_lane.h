@@ -53,14 +53,11 @@ void sa_lane_close(struct sa_outbound *sa);
 
 /* ---- workers ---- */
 
-/* Is the object of this number the SA's own one now? */
-static inline const struct sa_outbound *sa_lane_find(
-	const struct sa_table *table, uint32_t number, uint32_t sa_id)
+/* Is this object, of any SA or none, the one of `sa_id` now? */
+static inline bool sa_lane_is_of(const struct sa_outbound *object, uint32_t sa_id)
 {
-	const struct sa_outbound *sa = sa_outbound_at(table, number);
-	bool is_open = atomic_load_explicit(&sa->lane, memory_order_acquire); /* L1, L2 */
-
-	return is_open && sa->sa_id == sa_id ? sa : NULL;
+	return atomic_load_explicit(&object->lane, memory_order_acquire) && /* L1, L2 */
+	       object->sa_id == sa_id;
 }
 
 /* Can no packet of this burst, of any number of workers, reach what has to be told or stopped?

@@ -25,6 +25,20 @@
 uint32_t sa_sequence_take(struct sa_outbound_state *state, uint32_t count, uint64_t last,
 	bool shared, uint64_t *first);
 
+/* The first of `count` numbers, when they and all that other workers can take are far from the end
+ * (sa_lane_is_far). Worker. */
+static inline uint64_t sa_sequence_take_far(
+	struct sa_outbound_state *state, uint32_t count, bool shared)
+{
+	uint64_t taken;
+
+	if (shared)
+		return atomic_fetch_add_explicit(&state->sequence, count, memory_order_relaxed) + 1;
+	taken = atomic_load_explicit(&state->sequence, memory_order_relaxed);
+	atomic_store_explicit(&state->sequence, taken + count, memory_order_relaxed);
+	return taken + 1;
+}
+
 /* A run of packets of one SA was given to the cipher: counts and the time. Worker. */
 static inline void sa_sequence_count(struct sa_outbound_state *state, uint32_t packets,
 	uint64_t bytes, monotonic now_ns, bool shared)

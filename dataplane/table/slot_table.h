@@ -70,6 +70,21 @@ void slot_table_replace(
 	struct slot_table *table, uint64_t hash, uint32_t old_slot, uint32_t new_slot);
 void slot_table_remove(struct slot_table *table, uint64_t hash, uint32_t slot);
 
+/* Parts of slot_table_hash, for whoever asks for many addresses that differ in a half. */
+static inline uint64_t slot_table_seed(const struct slot_table *table, uint64_t salt)
+{
+	return table->seed[0] ^ salt * 0x9e3779b97f4a7c15ull;
+}
+
+static inline uint64_t slot_table_mix(uint64_t low, uint64_t high)
+{
+	unsigned __int128 product = (unsigned __int128)low * high;
+	uint64_t h = (uint64_t)product ^ (uint64_t)(product >> 64);
+
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+	return h ^ h >> 32;
+}
+
 /* `salt` is the VRF, port or whatever else belongs to the key. */
 static inline uint64_t slot_table_hash(
 	const struct slot_table *table, const struct ip_address *address, uint64_t salt)
@@ -78,12 +93,7 @@ static inline uint64_t slot_table_hash(
 
 	memcpy(&low, address->bytes, 8);
 	memcpy(&high, address->bytes + 8, 8);
-	low ^= table->seed[0] ^ salt * 0x9e3779b97f4a7c15ull;
-	high ^= table->seed[1];
-	unsigned __int128 product = (unsigned __int128)low * high;
-	uint64_t h = (uint64_t)product ^ (uint64_t)(product >> 64);
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-	return h ^ h >> 32;
+	return slot_table_mix(low ^ slot_table_seed(table, salt), high ^ table->seed[1]);
 }
 
 static inline uint32_t slot_table_fingerprint(uint64_t hash)

@@ -116,23 +116,23 @@ static void lane_knows_the_object(void **state)
 	table = tables_sas(player.world->tables);
 	first = sa_outbound_number(table, 1);
 	assert_int_equal(sent_to(&player), rte_cpu_to_be_32(PEER(1)));
-	assert_ptr_equal(sa_lane_find(table, first, 1), sa_outbound_get(table, 1));
-	assert_null(sa_lane_find(table, first, 2));
+	assert_true(sa_lane_is_of(sa_outbound_at(table, first), 1));
+	assert_false(sa_lane_is_of(sa_outbound_at(table, first), 2));
 
 	assert_int_equal(sa_set(player.world, 1, PEER(1) + 100, 0xc0000100u), 0);
 	second = sa_outbound_number(table, 1);
 	assert_int_not_equal(first, second);
-	assert_null(sa_lane_find(table, first, 1));
+	assert_false(sa_lane_is_of(sa_outbound_at(table, first), 1));
 	for (unsigned i = 0; i < 2; i++) /* the first one, by the steps, proves that it may */
 		assert_int_equal(sent_to(&player), rte_cpu_to_be_32(PEER(1) + 100));
 
 	sa_remove(player.world, 1);
-	assert_null(sa_lane_find(table, second, 1));
+	assert_false(sa_lane_is_of(sa_outbound_at(table, second), 1));
 	assert_int_equal(sent_to(&player), 0);
 	for (unsigned i = 0; i < 8 && sa_outbound_number(table, 2) != second; i++)
 		assert_int_equal(sa_set(player.world, 2, PEER(2), 0xc0000100u), 0);
 	assert_int_equal(sa_outbound_number(table, 2), second); /* it was taken again */
-	assert_null(sa_lane_find(table, second, 1));
+	assert_false(sa_lane_is_of(sa_outbound_at(table, second), 1));
 	assert_int_equal(sent_to(&player), 0);
 
 	sa_stage(player.world, 1, 9);
