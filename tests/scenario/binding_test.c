@@ -117,6 +117,29 @@ static void one_of_two_expires(void **state)
 	end(h);
 }
 
+// HA4-REG-18: where there is no room, no second binding; the first is refreshed all the same
+static void no_room_for_a_second(void **state)
+{
+	struct home *h =
+		home_new(INSTANCE("simultaneous_bindings = 3; max_bindings = 1;") NODES(TEN));
+	struct ask ask = plain;
+
+	(void)state;
+	ask.flags = FORWARD | MIP4_S;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.care_of = "198.51.100.24";
+	assert_int_equal(ask_send(h, &ask), 130);
+	assert_string_equal(h->event_text, "step 19: binding limit reached");
+	assert_int_equal(h->live_count, 1);
+	ask.care_of = NULL;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.care_of = "198.51.100.24";
+	ask.flags = FORWARD; /* a move needs no room */
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(h->live_count, 1);
+	end(h);
+}
+
 // HA4-REG-17, HA4-REG-25, HA4-BND-01, HA4-BND-02, HA4-RPL-16
 static void kept_as_asked(void **state)
 {
@@ -395,6 +418,7 @@ int main(void)
 		cmocka_unit_test(care_of_forms),
 		cmocka_unit_test(infinite),
 		cmocka_unit_test(one_of_two_expires),
+		cmocka_unit_test(no_room_for_a_second),
 		cmocka_unit_test(kept_as_asked),
 		cmocka_unit_test(agent_authenticator_covers),
 		cmocka_unit_test(sent_elsewhere),

@@ -184,6 +184,26 @@ static void key_rollover(void **state)
 	end(h);
 }
 
+// HA4-OPS-42: from more than 7 s on, which is what a node's tolerance bears
+static void small_clock_steps(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = plain;
+
+	(void)state;
+	ask_send(h, &ask);
+	h->now.wall_ns += 7 * CLOCK_NS_PER_S;
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(mip4_counters_of(h->engine, 1)->value[MIP4_CLOCK_STEPS], 0);
+	h->now.wall_ns += 8 * CLOCK_NS_PER_S;
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(mip4_counters_of(h->engine, 1)->value[MIP4_CLOCK_STEPS], 1);
+	h->now.wall_ns -= 8 * CLOCK_NS_PER_S;
+	ask_send(h, &ask);
+	assert_int_equal(mip4_counters_of(h->engine, 1)->value[MIP4_CLOCK_STEPS], 2);
+	end(h);
+}
+
 /* HA4-RPL-12, HA4-OPS-42: the wall clock steps; lifetimes do not care. */
 static void clock_steps(void **state)
 {
@@ -248,6 +268,7 @@ int main(void)
 		cmocka_unit_test(era_change),
 		cmocka_unit_test(nonces),
 		cmocka_unit_test(key_rollover),
+		cmocka_unit_test(small_clock_steps),
 		cmocka_unit_test(clock_steps),
 		cmocka_unit_test(tolerances),
 	};

@@ -113,6 +113,37 @@ static void three_agent_outcomes(void **state)
 	end(h);
 }
 
+/* HA4-REG-21: a refusal may overtake what was asked for before it, and answers nobody else. */
+static void refusal_overtakes(void **state)
+{
+	struct home *h = home_new(INSTANCE("") NODES(TEN "," ELEVEN));
+	struct ask first = plain, second = plain;
+	struct punt_record record;
+
+	(void)state;
+	second.home_address = "10.1.0.11";
+	h->hold = true;
+	ask_build(h, &first, &record);
+	home_receive(h, &record);
+	h->refuse = EINVAL;
+	ask_build(h, &second, &record);
+	home_receive(h, &record);
+	h->refuse = 0;
+	assert_int_equal(h->refused_count, 1);
+	mip4_transaction_done(h->engine, h->refused[0], h->refused_errno[0], h->now);
+	h->refused_count = 0;
+	assert_int_equal(h->sent_count, 0);
+	assert_int_equal(mip4_show_pending_count(h->engine), 2);
+	h->hold = false;
+	home_acknowledge(h);
+	assert_int_equal(h->sent_count, 2);
+	assert_int_equal(h->sent[0].data[REPLY_HEADERS + 1], 0);
+	assert_int_equal(h->sent[1].data[REPLY_HEADERS + 1], 128);
+	assert_non_null(home_live(h, "10.1.0.10"));
+	assert_null(home_live(h, "10.1.0.11"));
+	end(h);
+}
+
 /* HA4-REG-21: not a moment before the dataplane has it; a refusal leaves everything as it was. */
 static void commit_before_reply(void **state)
 {
@@ -136,6 +167,8 @@ static void commit_before_reply(void **state)
 	moved.care_of = "198.51.100.77";
 	assert_int_equal(ask_send(h, &moved), 128);
 	h->refuse = ENOSPC;
+	assert_int_equal(ask_send(h, &moved), 130);
+	h->refuse = ENOMEM;
 	assert_int_equal(ask_send(h, &moved), 130);
 	h->refuse = 0;
 	h->full = true;
@@ -523,6 +556,7 @@ int main(void)
 		cmocka_unit_test(deregister_by_field),
 		cmocka_unit_test(care_of_cycle),
 		cmocka_unit_test(three_agent_outcomes),
+		cmocka_unit_test(refusal_overtakes),
 		cmocka_unit_test(commit_before_reply),
 		cmocka_unit_test(refused_newcomer),
 		cmocka_unit_test(one_at_a_time),

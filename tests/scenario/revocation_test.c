@@ -39,6 +39,25 @@ static void revocations(void **state)
 	end(h);
 }
 
+// HA4-RVK-08: what has expired is cleared without a word, also before its second was looked at
+static void expired_is_not_revoked(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = with_support;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	const struct binding *b = home_binding(h, "10.1.0.10");
+	assert_true(b->revocation.negotiated);
+	h->sent_count = 0;
+	h->now.monotonic_ns = b->expires_ns;
+	mip4_engine_clear(h->engine, b->id, h->now);
+	home_acknowledge(h);
+	assert_null(home_binding(h, "10.1.0.10"));
+	assert_int_equal(h->sent_count, 0);
+	end(h);
+}
+
 /* A Revocation of the foreign agent's (message 7), as it would come in. */
 static void revoke(
 	struct home *h, uint32_t identifier, uint16_t flags, const char *source, bool bad)
@@ -193,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(revocations),
+		cmocka_unit_test(expired_is_not_revoked),
 		cmocka_unit_test(revoked_by_agent),
 		cmocka_unit_test(refused_by_agent),
 		cmocka_unit_test(revocation_demanded),

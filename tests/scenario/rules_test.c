@@ -129,6 +129,14 @@ static void reverse_tunnels(void **state)
 	record.layers[0].kind = DECAP_ESP;
 	record.layers[0].id = 7;
 	assert_int_equal(receive_code(h, &record), 138);
+	struct ask translated = natted(udp_request); /* the tunnel would end there, too */
+	translated.flags = MIP4_D;
+	translated.source = "10.9.0.7";
+	ask_build(h, &translated, &record);
+	record.layer_count = 1;
+	record.layers[0].kind = DECAP_ESP;
+	record.layers[0].id = 7;
+	assert_int_equal(receive_code(h, &record), 138);
 	ask.flags = FORWARD;
 	ask_build(h, &ask, &record);
 	record.layer_count = 1;

@@ -20,6 +20,7 @@ import corner_cases  # noqa: F401
 import esp_worked_cases  # noqa: F401
 import esp_cases  # noqa: F401
 import esp_path_cases  # noqa: F401
+import seldom_cases  # noqa: F401
 import network_cases
 import order_cases
 import esp_edge_cases

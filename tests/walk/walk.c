@@ -285,6 +285,7 @@ static void set_sa(struct world *world, const json_t *o)
 			.replay_window = (uint16_t)number(o, "window", 64),
 			.path_mtu = (uint16_t)number(o, "path_mtu", 0),
 			.tfc = (uint16_t)number(o, "tfc", 0),
+			.vrf = (uint16_t)number(o, "vrf", 0),
 			.tunnel_ttl = 64,
 			.dscp = (uint8_t)number(o, "dscp", DSCP_COPY)}};
 

@@ -278,14 +278,15 @@ static bool is_opened(const struct world *world, unsigned reason)
 {
 	static const enum drop_reason opened[] = {DROP_ipsec_bad_icv, DROP_ipsec_bad_pad,
 		DROP_ipsec_bad_next_header, DROP_ipsec_dummy, DROP_ipsec_inner_malformed,
-		DROP_ipsec_option_reject, DROP_ipsec_tiny_fragment, DROP_ipsec_frag_selector,
-		DROP_ipsec_selector_mismatch, DROP_ipsec_ecn_ce_not_ect, DROP_ipsec_nesting,
-		DROP_ipsec_no_tunnel};
+		DROP_ipsec_tiny_fragment, DROP_ipsec_frag_selector, DROP_ipsec_selector_mismatch,
+		DROP_ipsec_ecn_ce_not_ect, DROP_ipsec_nesting, DROP_ipsec_no_tunnel};
 
 	for (size_t i = 0; i < RTE_DIM(opened); i++)
 		if (opened[i] == reason)
 			return true;
-	return reason == DROP_port_down && world->counters.esp_decrypted > 0;
+	/* These stop packets that were never sealed, too. */
+	return (reason == DROP_port_down || reason == DROP_ipsec_option_reject) &&
+	       world->counters.esp_decrypted > 0;
 }
 
 static bool is_transport(const struct world *world)

@@ -53,9 +53,31 @@ static void known_answers(void **state)
 	authenticate_free(a);
 }
 
+// HA4-AUTH-02, HA4-AUTH-23
+static void found_by_spi_and_time(void **state)
+{
+	static const struct config_security contexts[] = {
+		{.spi = 255}, {.spi = 256, .not_before = 100, .not_after = 200}, {.spi = 257}};
+
+	assert_null(authenticate_find(contexts, 3, 255, 150 * CLOCK_NS_PER_S));
+	assert_ptr_equal(
+		authenticate_find_any(contexts, 3, 255, 150 * CLOCK_NS_PER_S), &contexts[0]);
+	assert_null(authenticate_find(contexts, 3, 256, 100 * CLOCK_NS_PER_S - 1));
+	assert_ptr_equal(authenticate_find(contexts, 3, 256, 100 * CLOCK_NS_PER_S), &contexts[1]);
+	assert_ptr_equal(
+		authenticate_find(contexts, 3, 256, 200 * CLOCK_NS_PER_S - 1), &contexts[1]);
+	assert_null(authenticate_find(contexts, 3, 256, 200 * CLOCK_NS_PER_S));
+	assert_ptr_equal(authenticate_default(contexts, 3, 150 * CLOCK_NS_PER_S), &contexts[1]);
+	assert_ptr_equal(authenticate_default(contexts, 3, 200 * CLOCK_NS_PER_S), &contexts[2]);
+	assert_null(authenticate_default(contexts, 1, 150 * CLOCK_NS_PER_S));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_answers),
+		cmocka_unit_test(found_by_spi_and_time),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
