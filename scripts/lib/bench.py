@@ -190,7 +190,9 @@ def main():
 			print(f"\nstopped; {len(rows.rows)} rows were measured", flush=True)
 			raise
 		finally:
-			rows.finish(context)
+			unwritten = rows.finish()
+			if unwritten:
+				context.fail(f"{arguments.json}: {unwritten}")
 	verdict.table(rows.rows)
 	kept = arguments.smoke or verdict.promises(rows.rows, names)
 	for failure in context.failures:

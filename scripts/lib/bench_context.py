@@ -52,7 +52,7 @@ def complete(name, figure, hz):
 	if row["cycles_per_packet"] and row["mpps"] is None and hz:
 		row["mpps"] = round(hz * row["workers"] / row["cycles_per_packet"] / 1e6, 3)
 		row["gbps"] = round(row["mpps"] * row["size"] * 8 / 1000, 3) if row["size"] else None
-	row["budget"] = row.get("budget") or budget.of(row)
+	row["budget"] = budget.of(row)
 	row["reference"] = dict(row["reference"] or {})
 	if budget.vpp(row):
 		row["reference"][budget.NOTED] = budget.vpp(row)
@@ -105,7 +105,7 @@ class Rows:
 		return row
 
 	def write(self, rows):
-		"""A file that cannot be written, a full disk say, does not end what is being measured: finish() says it."""
+		"""A file that cannot be written, a full disk say, does not end what is being measured: finish() tells."""
 		if not self.path:
 			return
 		try:
@@ -158,7 +158,8 @@ class Rows:
 			print(f"  {old['figure']}: {old['value']} (source {old['source']}), again {new['value']} (source {new['source']})", flush=True)
 			return
 
-	def finish(self, context):
+	def finish(self):
+		"""Returns why the file has not all of the rows, or None."""
 		self.mark()
 		if self.path and self.rows and os.path.isfile(self.path):  # a pipe has the rows as they came
 			try:
@@ -168,5 +169,4 @@ class Rows:
 				self.unwritten = error.strerror
 			else:
 				self.write(self.rows)
-		if self.unwritten:
-			context.fail(f"{self.path}: {self.unwritten}")
+		return self.unwritten
