@@ -211,24 +211,6 @@ static void run_end(struct cell *cell, double seconds)
 	cell->count = 0;
 }
 
-/* Guide, performance: budget. */
-static double budget(const struct esp_cell_shape *shape, uint32_t pairs)
-{
-	static const double out[2][3] = {{185, 280, 420}, {260, 370, 600}};
-	static const double in[2][3] = {{200, 280, 440}, {260, 370, 600}};
-	static const double tunnel[3] = {340, 450, 680};
-	unsigned row = pairs > 1, column = shape->size == 64 ? 0 : shape->size == 512 ? 1 : 2;
-
-	if (shape->size == ESP_CELL_IMIX || !is_gcm() ||
-		esp_pairs_suite()->cipher_key_length != 16 || (row && pairs < ESP_CELL_MANY))
-		return 0;
-	if (shape->inside & ESP_PAIRS_TUNNEL)
-		return pairs == ESP_CELL_MANY ? tunnel[column] : 0;
-	return ((shape->direction == SA_OUTBOUND ? out : in)[row][column] +
-		       (shape->inside & ESP_PAIRS_IN_UDP ? 15 : 0)) *
-	       (pairs > ESP_CELL_MANY ? 1.25 : 1);
-}
-
 /* "aes-128-gcm" for the usual ones, else as the suite's row says. */
 static void suite_write(char name[64])
 {
@@ -287,10 +269,9 @@ static void figure(
 		suite, shape->inside & ESP_PAIRS_IN_UDP ? "true" : "false", octets, pairs);
 	runs_print(&cell->runs[WHOLE]);
 	printf(", \"inside\": %s, \"cycles_per_packet\": %.0f, \"source\": %.1f, \"rest\": %.0f, "
-	       "\"budget\": %.0f, \"by_lane\": %.4f, \"run_s\": %.3f, ",
+	       "\"by_lane\": %.4f, \"run_s\": %.3f, ",
 		shape->inside & ESP_PAIRS_TUNNEL ? "\"ipip\"" : "null", value, source,
-		value - source - ahead, budget(shape, pairs),
-		(double)cell->by_lane / (double)cell->sent, cell->run_s);
+		value - source - ahead, (double)cell->by_lane / (double)cell->sent, cell->run_s);
 	references(cell, one_key);
 	puts("}");
 	fflush(stdout);

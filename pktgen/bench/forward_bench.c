@@ -138,12 +138,12 @@ int main(int argc, char **argv)
 	snprintf(hosts_name, sizeof(hosts_name), "IPv6 forwarding, %u scattered /128s",
 		destinations);
 	struct bench_path paths[] = {
-		{"IPv4 forwarding, 1 destination", 1, template, pool_choose, 0, {65, 100, 170}},
-		{pool_name, destinations, template, pool_choose, 0, {110, 170, 330}},
-		{scattered_name, destinations, template, scattered_choose, 0, {0}},
-		{"IPv6 forwarding, 1 destination", 1, template_v6, network_choose, HEADERS_V6, {0}},
-		{networks_name, destinations, template_v6, network_choose, HEADERS_V6, {0}},
-		{hosts_name, destinations, template_v6, scattered_host_choose, HEADERS_V6, {0}},
+		{"IPv4 forwarding, 1 destination", 1, template, pool_choose, 0},
+		{pool_name, destinations, template, pool_choose, 0},
+		{scattered_name, destinations, template, scattered_choose, 0},
+		{"IPv6 forwarding, 1 destination", 1, template_v6, network_choose, HEADERS_V6},
+		{networks_name, destinations, template_v6, network_choose, HEADERS_V6},
+		{hosts_name, destinations, template_v6, scattered_host_choose, HEADERS_V6},
 	};
 	path_bench_run(paths, RTE_DIM(paths), packets);
 	return path_bench_fini();

@@ -127,11 +127,11 @@ static void run(bool udp, uint32_t bindings, uint32_t packets)
 	snprintf(decapsulation, sizeof(decapsulation), "%s decapsulation, %u bindings", kind,
 		bindings);
 	struct bench_path paths[] = {
-		{forwarding, 256, forward_template, forward_choose, 0, {0}},
-		{encapsulation, bindings, forward_template, encapsulate_choose, 0, {150, 200, 280}},
+		{forwarding, 256, forward_template, forward_choose, 0},
+		{encapsulation, bindings, forward_template, encapsulate_choose, 0},
 		{decapsulation, bindings, udp ? udp_template : ipip_template,
 			udp ? udp_choose : ipip_choose,
-			udp ? 14 + IPV4 + UDP + MIP + IPV4 + UDP : 0, {150, 200, 280}},
+			udp ? 14 + IPV4 + UDP + MIP + IPV4 + UDP : 0},
 	};
 	path_bench_run(paths, RTE_DIM(paths), packets);
 }

@@ -195,7 +195,7 @@ static const char *direction(const struct bench_path *path)
 					      : "forward";
 }
 
-static void figure(const struct bench_path *path, const struct cell *cell, double budget,
+static void figure(const struct bench_path *path, const struct cell *cell,
 	const struct bench_path *beside, const struct cell *reference)
 {
 	printf("{\"figure\": \"%s, %u octets\", \"direction\": \"%s\", \"size\": %u, "
@@ -204,8 +204,8 @@ static void figure(const struct bench_path *path, const struct cell *cell, doubl
 		path->name, cell->size + FCS, direction(path), cell->size + FCS, path->choices,
 		strstr(path->name, "UDP") ? "true" : "false", runs_median(&cell->cycles));
 	runs_print(&cell->cycles);
-	printf(", \"source\": %.1f, \"budget\": %.0f, \"reference\": {\"%s\": %.1f}}\n",
-		runs_median(&cell->source), budget, beside->name, runs_median(&reference->cycles));
+	printf(", \"source\": %.1f, \"reference\": {\"%s\": %.1f}}\n", runs_median(&cell->source),
+		beside->name, runs_median(&reference->cycles));
 	fflush(stdout);
 }
 
@@ -230,8 +230,7 @@ static void size_run(
 	}
 	for (unsigned p = 0; p < count; p++)
 		if (chosen(&paths[p], cells[p].size))
-			figure(&paths[p], &cells[p], paths[p].budget[size_index], &paths[0],
-				&cells[0]);
+			figure(&paths[p], &cells[p], &paths[0], &cells[0]);
 }
 
 /* BENCH_SIZES in the environment: only those sizes of all. */

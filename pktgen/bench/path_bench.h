@@ -31,8 +31,7 @@ struct bench_path {
 	void (*template)(uint8_t *frame, uint16_t size);
 	/* Addresses (and checksums) of choice n into a frame that is a copy of the template. */
 	void (*choose)(uint8_t *frame, uint32_t n);
-	uint16_t least;   /* octets that its headers need; a smaller frame becomes that long */
-	double budget[3]; /* cycles at 64, 512, 1400 octets; 0 none (guide, performance) */
+	uint16_t least; /* octets that its headers need; a smaller frame becomes that long */
 };
 
 /*
