@@ -1,6 +1,7 @@
 #include "pktgen/generator/generator.h"
 
 #include "pktgen/generator/cycles.h"
+#include "pktgen/generator/excuse.h"
 #include "pktgen/generator/neighbor.h"
 
 #include "lib/base/clock.h"
@@ -274,6 +275,7 @@ static uint32_t register_timeout_ms(const struct profile *profile)
 int generator_register(struct generator *g)
 {
 	uint64_t start = rte_rdtsc(), now = start, told = start;
+	char why[EXCUSE_SIZE];
 
 	if (!g->registrar)
 		return 0;
@@ -284,9 +286,10 @@ int generator_register(struct generator *g)
 		if (*g->stop)
 			return -EINTR;
 		if (now > deadline) {
+			excuse_registration(registrar_counters_get(g->registrar), why);
 			snprintf(g->error, sizeof(g->error),
-				"%" PRIu32 " of %" PRIu32 " nodes registered in time",
-				registrar_registered(g->registrar), count);
+				"%" PRIu32 " of %" PRIu32 " nodes registered in time: %s",
+				registrar_registered(g->registrar), count, why);
 			return -ETIMEDOUT;
 		}
 		if (generator_turn(g, now) == 0 && g->profile->sleep_us)

@@ -67,6 +67,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "homeport-pktgen: %s\n", error.text);
 		return CONFIG_EXIT_BAD;
 	}
+	if (options.has_rate &&
+		(profile->search_count || profile->replay.timing == PROFILE_TIMING_TIMESTAMPS)) {
+		fprintf(stderr, "homeport-pktgen: --rate: the profile %s, which has no rate\n",
+			profile->search_count ? "is a search" : "replays by timestamps");
+		profile_free(profile);
+		return EX_USAGE;
+	}
 	if (options.has_rate)
 		profile->traffic.rate = options.rate;
 	if (options_is_offline(&options)) {

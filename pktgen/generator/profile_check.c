@@ -1,5 +1,6 @@
 #include "pktgen/generator/profile_check.h"
 
+#include "pktgen/generator/search.h"
 #include "pktgen/generator/signature.h"
 
 #include "lib/base/hash.h"
@@ -23,6 +24,26 @@ static int find_port(struct loader *loader, const struct profile *profile, const
 	}
 	return loader_fail(
 		loader, loader_line(loader, object, member), "no port is named \"%s\"", name);
+}
+
+/* A registration reply names its node by the home address alone. */
+static int check_homes(struct loader *loader, const struct profile *profile)
+{
+	for (unsigned i = 0; i < profile->group_count; i++) {
+		const struct profile_group *group = &profile->groups[i];
+		uint32_t first = ntohl(group->node.words[3]);
+		for (unsigned k = 0; profile_is_mobile_ip(group) && k < i; k++) {
+			const struct profile_group *other = &profile->groups[k];
+			uint32_t others = ntohl(other->node.words[3]);
+			if (profile_is_mobile_ip(other) &&
+				first < (uint64_t)others + other->nodes &&
+				others < (uint64_t)first + group->nodes)
+				return loader_fail(loader, loader_line(loader, group, "node"),
+					"nodes have the home addresses of group \"%s\"",
+					other->name);
+		}
+	}
+	return 0;
 }
 
 static int check_names(struct loader *loader, const struct profile *profile)
@@ -256,12 +277,23 @@ static int check_traffic(struct loader *loader, struct profile *profile)
 			"other");
 	if (!traffic->sizes[0])
 		traffic->sizes[0] = has_v6 ? SIGNATURE_FRAME_MIN_V6 : PROFILE_SIZE_MIN;
-	for (unsigned i = 0; i < PROFILE_SIZES_MAX && traffic->sizes[i]; i++)
+	if (has_v6 && traffic->size_max < SIGNATURE_FRAME_MIN_V6)
+		return loader_fail(loader, loader_line(loader, traffic, "size_max"),
+			"size_max is %u: with IPv6 inside, %u is the smallest frame that holds the "
+			"signature",
+			traffic->size_max, SIGNATURE_FRAME_MIN_V6);
+	bool cut = loader_mentions(loader, traffic, "size_max");
+	for (unsigned i = 0; i < PROFILE_SIZES_MAX && traffic->sizes[i]; i++) {
 		if (has_v6 && traffic->sizes[i] < SIGNATURE_FRAME_MIN_V6)
 			return loader_fail(loader, loader_line(loader, traffic, "sizes"),
 				"sizes has %u: with IPv6 inside, %u is the smallest frame that "
 				"holds the signature",
 				traffic->sizes[i], SIGNATURE_FRAME_MIN_V6);
+		if (!cut && traffic->sizes[i] > traffic->size_max)
+			return loader_fail(loader, loader_line(loader, traffic, "sizes"),
+				"sizes has %u, which would be cut to size_max (%u): set that, too",
+				traffic->sizes[i], traffic->size_max);
+	}
 	if (has_v6 && traffic->size_mode == PROFILE_SIZES_IMIX)
 		return fail(loader, traffic, "size_mode",
 			"imix has frames of 64 octets, too small for IPv6 inside: use sizes");
@@ -290,12 +322,25 @@ static int check_replay(struct loader *loader, struct profile *profile)
 			       : 0;
 }
 
+/* Trials of one load whose losses are kept: its quantile is among the lowest (search.h). */
+static bool has_room_for_trials(const struct profile_search *search)
+{
+	uint64_t good_ms = (uint64_t)search->duration_sum_ms * (1000000 - search->exceed_ppm);
+
+	return good_ms <= (uint64_t)SEARCH_LOSSES_MAX * search->trial_ms * 1000000;
+}
+
 static int check_searches(struct loader *loader, const struct profile *profile)
 {
 	for (unsigned i = 1; i < profile->search_count; i++)
 		if (profile->searches[i].trial_ms != profile->searches[0].trial_ms)
 			return fail(loader, &profile->searches[i], "trial_ms",
 				"searches share their trials: one trial_ms for all");
+	for (unsigned i = 0; i < profile->search_count; i++)
+		if (!has_room_for_trials(&profile->searches[i]))
+			return fail(loader, &profile->searches[i], "duration_sum_ms",
+				"too many trials for one load: set trial_ms higher or "
+				"duration_sum_ms lower");
 	if (profile->search_count && profile->search_min > profile->search_max)
 		return fail(loader, profile, "search_min", "search_min is above search_max");
 	return 0;
@@ -307,6 +352,8 @@ int profile_check(struct loader *loader, struct profile *profile)
 
 	for (unsigned i = 0; !result && i < profile->group_count; i++)
 		result = check_group(loader, profile, &profile->groups[i]);
+	if (!result)
+		result = check_homes(loader, profile);
 	if (!result)
 		result = check_traffic(loader, profile);
 	if (result)

@@ -91,12 +91,12 @@ static double load_below(
 	double step = width;
 
 	if (search->load_count == 1 && load_delivered(search) < upper->load * (1 - width))
-		return fmax(load_delivered(search), search->min);
+		return fmax(floor(load_delivered(search)), search->min);
 	for (const struct search_load *load = upper + 1;
 		load < end && load->load < 1.5 * upper->load && step < 0.5; load++)
 		if (is_upper(search, goal, load))
 			step *= 2;
-	return fmax(upper->load * (step < 0.5 ? 1 - step : 0.5), search->min);
+	return fmax(floor(upper->load * (step < 0.5 ? 1 - step : 0.5)), search->min);
 }
 
 /* The next load for a goal at a stage; 0 when the stage is reached. */
@@ -119,9 +119,9 @@ static double load_for(const struct search *search, unsigned goal, unsigned stag
 		return bounds.upper->load <= search->min
 			       ? 0
 			       : load_below(search, goal, bounds.upper, width);
-	if (bounds.upper->load - bounds.lower->load <= width * bounds.upper->load)
+	if (bounds.upper->load - bounds.lower->load <= fmax(width * bounds.upper->load, 1))
 		return 0;
-	return sqrt(bounds.lower->load * bounds.upper->load);
+	return fmax(floor(sqrt(bounds.lower->load * bounds.upper->load)), bounds.lower->load + 1);
 }
 
 bool search_next(struct search *search, double *load, double *duration_s)

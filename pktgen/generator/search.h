@@ -12,7 +12,7 @@
  * Goals are approached in stages: wide bounds from single trials first, the final width and the
  * whole duration sum last, so that long measurements happen near the result alone.
  *
- * Loads in packets a second. One thread.
+ * Loads in whole packets a second. One thread.
  */
 #ifndef PKTGEN_GENERATOR_SEARCH_H
 #define PKTGEN_GENERATOR_SEARCH_H
@@ -67,7 +67,8 @@ struct search {
 	struct search_load loads[SEARCH_LOADS_MAX]; /* ascending */
 };
 
-/* 0 < min <= max; goals are copied and reached in this order; their trials are equally long. */
+/* Whole numbers, 0 < min <= max; goals are copied and reached in this order; their trials are
+ * equally long. */
 void search_init(struct search *search, double min, double max, const struct search_goal *goals,
 	unsigned goal_count);
 /* The next trial; false when all goals are reached. */

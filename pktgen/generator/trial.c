@@ -35,11 +35,17 @@ static void send_for(struct generator *g, struct trial *trial, uint64_t start)
 	/* Who was kept from sending for a moment may catch up, but not stretch the trial. */
 	uint64_t slack = trial->settings.rate ? length / 500 + g->hz / 1000 * CATCH_UP_MS : 0;
 	uint64_t now = rte_rdtsc(), end = start + length + slack;
+	/* The last packet has its interval as all others: else a rate of 10 a second looks like 11.
+	 */
+	uint64_t due = trial->settings.rate ? (uint64_t)((unsigned __int128)trial->wanted * g->hz /
+							 trial->settings.rate)
+					    : 0;
 	struct progress progress =
 		progress_make(trial->settings.name, start, g->hz, g->profile->progress_ms);
 
 	while (now < end && !*g->stop) {
-		if (senders_built(&g->senders) == trial->wanted && senders_are_flushed(&g->senders))
+		if (now >= start + due && senders_built(&g->senders) == trial->wanted &&
+			senders_are_flushed(&g->senders))
 			break;
 		rest(g, generator_turn(g, now));
 		if (progress_is_due(&progress, now))

@@ -25,6 +25,8 @@ def test_the_command_line(bed):
 	assert "more: no option" in said(bed, 64, "--profile", profile, "more")
 	assert "nowhere.conf: No such file" in said(bed, 78, "--profile", bed.path("nowhere.conf"), "--check")
 	assert said(bed, 0, "--profile", profile, "--check") == ""
+	searching = bed.write(LOOP + 'searches = ( { name = "ndr"; } );\n', "searching.conf")
+	assert "--rate: the profile is a search, which has no rate" in said(bed, 64, "--profile", searching, "--rate", "5")
 
 
 def test_bad_profiles_name_their_line(bed):
@@ -112,6 +114,19 @@ def test_who_does_not_answer_is_in_the_report(bed):
 	text = LOOP.replace("loopback = true", "resolve_ms = 300").replace('name = "loop";', 'name = "loop"; address = "10.9.0.2"; gateway = "10.9.0.1";')
 	report = bed.run(text, ["--vdev=net_null0,no-rx=1"], status=69)
 	assert "nobody answers for the gateway's address" in report["error"] and report["trials"] == [], report
+
+
+def test_why_nodes_do_not_register_is_in_the_report(bed):
+	text = LOOP.replace("loopback = true; ", "").replace('name = "loop";', 'name = "loop"; gateway_mac = "02:00:00:00:00:09";').replace('name = "g";',
+		'name = "g"; encapsulation = "ipip"; agent = "192.0.2.1"; care_of = "198.51.100.1"; registration = { timeout_ms = 1500; };')
+	report = bed.run(text, ["--vdev=net_null0,no-rx=1"], status=69)
+	assert re.search(r"^0 of 10 nodes registered in time: [1-9]\d* requests, no reply$", report["error"]), report["error"]
+
+
+def test_the_rate_of_few_packets_is_exact(bed):
+	"""The last packet has its interval, too: ten a second are not eleven."""
+	trial = bed.run(LOOP.replace("rate = 1000; duration_ms = 600000", "rate = 10; duration_ms = 1000"), RING)["trials"][0]
+	assert trial["sent"] == trial["received"] == 10 and trial["seconds"] >= 1 and trial["sent_pps"] <= 10, trial
 
 
 def test_a_newer_capture_format_is_named(bed):

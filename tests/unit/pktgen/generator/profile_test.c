@@ -90,6 +90,20 @@ static const struct {
 	       "correspondent = \"2001:db8:1::1\"; } );\ntraffic = { sizes = [83]; };",
 		"p:3: sizes has 83: with IPv6 inside, 84 is the smallest frame that holds the "
 		"signature"},
+	{PORTS "groups = ( { name = \"g\"; access = \"a\"; core = \"b\"; node = \"2001:db8::1\"; "
+	       "correspondent = \"2001:db8:1::1\"; } );\ntraffic = { sizes = [500]; size_max = 64; "
+	       "};",
+		"p:3: size_max is 64: with IPv6 inside, 84 is the smallest frame that holds the "
+		"signature"},
+	{PORTS GROUP("") "traffic = { sizes = [64, 4000]; };",
+		"p:6: sizes has 4000, which would be cut to size_max (1518): set that, too"},
+	{PORTS "groups = ( { name = \"g\"; access = \"a\"; core = \"b\"; node = \"10.1.0.1\"; "
+	       "nodes = 9; correspondent = \"10.2.0.1\"; encapsulation = \"ipip\"; " OUTER "},\n"
+	       "{ name = \"h\"; access = \"a\"; core = \"b\"; node = \"10.1.0.9\"; "
+	       "correspondent = \"10.2.0.1\"; encapsulation = \"gre\"; " OUTER "} );",
+		"p:4: nodes have the home addresses of group \"g\""},
+	{PORTS GROUP("") "searches = ( { name = \"ndr\"; duration_sum_ms = 129000; } );",
+		"p:6: too many trials for one load: set trial_ms higher or duration_sum_ms lower"},
 	{PORTS GROUP(
 		 "") "searches = ( { name = \"ndr\"; },\n{ name = \"pdr\"; trial_ms = 500; } );",
 		"p:7: searches share their trials: one trial_ms for all"},

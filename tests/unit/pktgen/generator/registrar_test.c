@@ -7,6 +7,7 @@
 #include "lib/wire/ethernet.h"
 #include "lib/wire/mip4.h"
 #include "lib/wire/udp.h"
+#include "pktgen/generator/excuse.h"
 #include "pktgen/mobile_node/authenticator.h"
 
 #include <setjmp.h>
@@ -443,6 +444,33 @@ static void test_storm(void **state)
 	bed_free(bed);
 }
 
+static void test_excuses(void **state)
+{
+	struct registrar_counters counters = {.requests = 5};
+	char text[EXCUSE_SIZE];
+
+	(void)state;
+	excuse_registration(&counters, text);
+	assert_string_equal(text, "5 requests, no reply");
+	counters.denied = 4;
+	counters.codes[131] = 3;
+	counters.codes[136] = 1;
+	counters.unmatched = 2;
+	excuse_registration(&counters, text);
+	assert_string_equal(
+		text, "5 requests, 4 denied, most by code 131, 2 that answer no request");
+	counters = (struct registrar_counters){.requests = UINT64_MAX,
+		.accepted = UINT64_MAX,
+		.denied = UINT64_MAX,
+		.bad_address = UINT64_MAX,
+		.bad_authenticator = UINT64_MAX,
+		.bad_tunnel = UINT64_MAX,
+		.malformed = UINT64_MAX,
+		.unmatched = UINT64_MAX};
+	excuse_registration(&counters, text);
+	assert_non_null(strstr(text, "that answer no request")); /* all of it has room */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_moves_wait_for_packets),
 		cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_excuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,7 @@ static struct search *find(struct system_under_test s, double min, double max,
 
 	search_init(search, min, max, goals, count);
 	while (search_next(search, &load, &duration)) {
-		assert_true(load >= min && load <= max);
+		assert_true(load >= min && load <= max && load == floor(load));
 		assert_true(duration == 1);
 		assert_true(search->trial_count < 2000);
 		search_add(search, &(struct search_trial){load, duration, loss_of(&s, load)});
@@ -188,6 +188,18 @@ static void test_outside_the_range(void **state)
 	free(search);
 }
 
+static void test_few_packets_a_second(void **state)
+{
+	for (unsigned limit = 2; limit < 100; limit += 7) {
+		struct search *search =
+			find((struct system_under_test){limit + 0.5, 0, 1, 0, 1}, 1, 100, &NDR, 1);
+		struct search_result r = search_result_get(search, 0);
+		assert_true(r.lower == limit && r.upper == limit + 1);
+		free(search);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_conditional_throughput),
 		cmocka_unit_test(test_outside_the_range),
+		cmocka_unit_test(test_few_packets_a_second),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
