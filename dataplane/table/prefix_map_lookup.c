@@ -134,6 +134,14 @@ static inline const void *probe_end(const struct prefix_map *map, const struct p
 	return slot ? (const struct prefix_key *)slab_at(&map->objects, slot) + 1 : NULL;
 }
 
+/* What a burst asks. */
+struct question {
+	const struct prefix_map *map;
+	const struct ip_address *addresses;
+	const void **out;
+	uint16_t vrf;
+};
+
 /* Lookups of a burst that have no answer yet. */
 struct waiting {
 	unsigned count;
@@ -141,14 +149,16 @@ struct waiting {
 };
 
 /* One question for each that waits. Answers after the first need that nothing changed since. */
-static inline void round_run(const struct prefix_map *map, uint16_t vrf,
-	const struct ip_address *addresses, struct probe *probes, struct waiting *waiting,
-	const uint32_t *version, const void **out)
+static inline void round_run(const struct question *question, struct probe *probes,
+	struct waiting *waiting, const uint32_t *version)
 {
+	const struct prefix_map *map = question->map;
+	const void **out = question->out;
 	unsigned left = 0;
 
 	for (unsigned w = 0; w < waiting->count; w++)
-		probe_begin(map, vrf, &addresses[waiting->of[w]], &probes[waiting->of[w]]);
+		probe_begin(map, question->vrf, &question->addresses[waiting->of[w]],
+			&probes[waiting->of[w]]);
 	for (unsigned w = 0; w < waiting->count; w++)
 		probe_fetch(map, &probes[waiting->of[w]]);
 	for (unsigned w = 0; w < waiting->count; w++) {
@@ -163,6 +173,8 @@ static inline void round_run(const struct prefix_map *map, uint16_t vrf,
 void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
 	const struct ip_address *addresses, unsigned count, const void **out)
 {
+	const struct question question = {
+		.map = map, .addresses = addresses, .out = out, .vrf = vrf};
 	uint32_t version = __atomic_load_n(&map->version, __ATOMIC_ACQUIRE);
 	struct probe probes[LOOKUP_BURST];
 	struct waiting waiting = {.count = count};
@@ -175,9 +187,9 @@ void prefix_map_lookup_v6_burst(const struct prefix_map *map, uint16_t vrf,
 		waiting.of[i] = (uint8_t)i;
 		probes[i].length = PREFIX_LENGTHS_ALL;
 	}
-	round_run(map, vrf, addresses, probes, &waiting, NULL, out);
+	round_run(&question, probes, &waiting, NULL);
 	for (unsigned round = 1; round < ROUNDS && waiting.count > 0; round++)
-		round_run(map, vrf, addresses, probes, &waiting, &version, out);
+		round_run(&question, probes, &waiting, &version);
 	for (unsigned w = 0; w < waiting.count; w++)
 		out[waiting.of[w]] = lookup_v6(map, vrf, &addresses[waiting.of[w]]);
 }

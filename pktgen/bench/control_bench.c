@@ -308,9 +308,10 @@ static const struct {
 static void add_latency(
 	struct runs_values values[PERCENTILES], const monotonic *took_ns, unsigned count)
 {
-	for (unsigned i = 0; i < PERCENTILES; i++)
-		runs_add(
-			&values[i], (double)took_ns[count * percentiles[i].permille / 1000] / 1000);
+	for (unsigned i = 0; i < PERCENTILES; i++) {
+		const unsigned at = count * percentiles[i].permille / 1000;
+		runs_add(&values[i], (double)took_ns[at] / 1000);
+	}
 }
 
 static void print_latency(const char *what, const struct runs_values values[PERCENTILES])

@@ -173,8 +173,10 @@ static void take(struct bench *bench, const struct series *series, struct sample
 		series->function(bench, series->suite, series->size, series->keys, series->encrypt);
 		sample->pieces[sample->count++] = (uint32_t)(__rdtsc() - start);
 	}
+	const unsigned quartile = sample->count / 4;
+
 	qsort(sample->pieces, sample->count, sizeof(sample->pieces[0]), compare_pieces);
-	runs_add(&sample->rounds, (double)sample->pieces[sample->count / 4] / PIECE);
+	runs_add(&sample->rounds, (double)sample->pieces[quartile] / PIECE);
 }
 
 /* `reference`: the bare call with one warm key, 0 where there is no such call. */

@@ -59,8 +59,8 @@ static struct ip_address network_host(uint32_t n)
 /* Somewhere in 2001:db9::/32. */
 static struct ip_address scattered_host(uint32_t n)
 {
-	return address_v6(
-		UINT64_C(0x20010db900000000) | (n * 2654435761u), n * UINT64_C(0x9e3779b97f4a7c15));
+	return address_v6(UINT64_C(0x20010db900000000) | (uint32_t)(n * 2654435761u),
+		n * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static void template_v6(uint8_t *frame, uint16_t size)

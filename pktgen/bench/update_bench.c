@@ -123,17 +123,18 @@ static bool note(const struct load *load, enum phase change, double rate, struct
 {
 	const struct load_phase *found = &load->phases[change],
 				*before = &load->phases[QUIET + change - ADD], *after = before + 1;
+	const uint64_t lost = before->lost + after->lost;
+	const uint64_t lost_in_gaps = before->lost_in_gaps + after->lost_in_gaps;
 
 	printf("trial %u, %s: lost %llu, in gaps %llu; beside it %llu, in gaps %llu\n",
 		++result->trials, names[change], (unsigned long long)found->lost,
-		(unsigned long long)found->lost_in_gaps,
-		(unsigned long long)(before->lost + after->lost),
-		(unsigned long long)(before->lost_in_gaps + after->lost_in_gaps));
+		(unsigned long long)found->lost_in_gaps, (unsigned long long)lost,
+		(unsigned long long)lost_in_gaps);
 	if (found->packets == 0)
 		return false;
 	if (outside_gaps(before) + outside_gaps(after) == 0)
 		count(&result->apart, found, outside_gaps(found), rate);
-	if (before->lost + after->lost > 0)
+	if (lost > 0)
 		return false;
 	count(&result->clean, found, found->lost, rate);
 	return true;
