@@ -139,6 +139,17 @@ static void refusal_overtakes(void **state)
 	assert_int_equal(h->sent_count, 2);
 	assert_int_equal(h->sent[0].data[REPLY_HEADERS + 1], 0);
 	assert_int_equal(h->sent[1].data[REPLY_HEADERS + 1], 128);
+	h->hold = true; /* nor is a node told that it is home before the dataplane knows */
+	h->sent_count = 0;
+	first.lifetime_s = 0;
+	ask_build(h, &first, &record);
+	home_receive(h, &record);
+	assert_int_equal(h->sent_count, 0);
+	h->hold = false;
+	home_acknowledge(h);
+	assert_int_equal(h->sent_count, 1);
+	first.lifetime_s = 600;
+	assert_int_equal(ask_send(h, &first), 0);
 	assert_non_null(home_live(h, "10.1.0.10"));
 	assert_null(home_live(h, "10.1.0.11"));
 	end(h);

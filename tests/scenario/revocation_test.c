@@ -58,6 +58,50 @@ static void expired_is_not_revoked(void **state)
 	end(h);
 }
 
+// HA4-RVK-05: the agent that a node leaves is told, once, and only when it knows of revocation
+static void left_agent_is_told(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = with_support, moved = plain;
+	struct ip_address agent = address_of("198.51.100.254");
+	unsigned type_at = REPLY_HEADERS;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	h->sent_count = 0;
+	struct punt_record record;
+	ask_build(h, &moved, &record);
+	home_receive(h, &record);
+	assert_int_equal(h->sent_count, 2); /* and the reply */
+	unsigned told = h->sent[0].data[type_at] == 7 ? 0 : 1;
+	assert_int_equal(h->sent[told].data[type_at], 7);
+	assert_memory_equal(h->sent[told].data + 16, &agent.words[3], 4);
+	assert_int_equal(h->sent[!told].data[type_at], 3);
+	assert_int_equal(home_counter(h, MIP4_TX_REVOCATION), 1);
+	end(h);
+
+	h = home_new(NULL);
+	ask.after_length = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_int_equal(ask_send(h, &moved), 0);
+	assert_int_equal(home_counter(h, MIP4_TX_REVOCATION), 0);
+	end(h);
+}
+
+// HA4-RVK-02: an agent that nobody vouches for cannot agree on revocation
+static void unknown_agent_agrees_on_nothing(void **state)
+{
+	struct home *h = home_new(NULL);
+	struct ask ask = with_support;
+
+	(void)state;
+	ask.care_of = "198.51.100.253";
+	ask.agent_spi = 0;
+	assert_int_equal(ask_send(h, &ask), 0);
+	assert_false(home_binding(h, "10.1.0.10")->revocation.negotiated);
+	end(h);
+}
+
 /* A Revocation of the foreign agent's (message 7), as it would come in. */
 static void revoke(
 	struct home *h, uint32_t identifier, uint16_t flags, const char *source, bool bad)
@@ -213,6 +257,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(revocations),
 		cmocka_unit_test(expired_is_not_revoked),
+		cmocka_unit_test(left_agent_is_told),
+		cmocka_unit_test(unknown_agent_agrees_on_nothing),
 		cmocka_unit_test(revoked_by_agent),
 		cmocka_unit_test(refused_by_agent),
 		cmocka_unit_test(revocation_demanded),

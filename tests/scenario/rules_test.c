@@ -85,6 +85,27 @@ static void broadcasts(void **state)
 
 /* ---- codes ---- */
 
+// HA4-NEMO-04: more networks than a binding holds
+static void too_many_networks(void **state)
+{
+	uint8_t asks[8 * (NETWORKS_PER_BINDING_MAX + 1)];
+	struct home *h = home_new(NULL);
+	struct ask ask = plain;
+
+	(void)state;
+	for (unsigned i = 0; i <= NETWORKS_PER_BINDING_MAX; i++) {
+		const uint8_t one[8] = {148, 6, 0, 24, 10, 50, (uint8_t)i, 0};
+		memcpy(asks + 8 * i, one, 8);
+	}
+	ask.extensions = asks;
+	ask.extensions_length = sizeof(asks) - 8;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.extensions_length = sizeof(asks);
+	assert_int_equal(ask_send(h, &ask), 134);
+	assert_string_equal(h->event_text, "step 9: too many mobile networks asked for");
+	end(h);
+}
+
 // HA4-REG-15, HA4-REG-16, HA4-DEC-08, HA4-MODE-07: codes 137, 138, 139 and their order
 static void reverse_tunnels(void **state)
 {
@@ -394,6 +415,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sources),
 		cmocka_unit_test(broadcasts),
+		cmocka_unit_test(too_many_networks),
 		cmocka_unit_test(reverse_tunnels),
 		cmocka_unit_test(dynamic_agent),
 		cmocka_unit_test(roaming_policy),

@@ -52,6 +52,12 @@ for name, quoted, row in (("ports", UDP(sport=6000, dport=5000), dict(protocol=1
     through(case("esp-icmp-embedded-" + name, links(sa(selectors=[dict(net, **row)])), "ESP-IN-09: quoted as we sent it, its ports stand the other way").ip(
         0, esp(error, 1)), error)
 
+for protocol in (33, 136):
+    c = case("esp-ports-%d" % protocol, links(sa(selectors=[dict(net, protocol=protocol, local_port=6000)])), "SPD-05: DCCP and UDP-Lite have ports, too")
+    fits, wrong = (fresh(IP(src=CLIENT, dst=SERVER, ttl=63, proto=protocol) / Raw(bytes((0x13, 0x88)) + port.to_bytes(2, "big") + bytes(8))) for port in (6000, 6001))
+    through(c.ip(0, esp(fits, 1), esp(wrong, 2)), fits)
+    rejected(c.count(esp_decrypted=1), "ipsec_selector_mismatch")
+
 # ---- ESP out ----
 
 routed = fresh(IP(src=SERVER, dst=CLIENT, ttl=63, options=[mip.IPOption(b"\x83\x07\x04\x0a\x00\x00\x01\x00")]) / UDP(sport=1, dport=2))
@@ -66,6 +72,12 @@ carried.src, carried.dst = US, PEER
 del carried.chksum
 case("esp-out-ipv6-df", protect(sa(OUT), six_policy), "TUN-06: around IPv6, which nobody cuts, DF is set without a setting").ip(2, six).out(
     0, fresh(carried)).count(esp_encrypted=1)
+case("esp-out-standby", protect(sa(OUT, flags=1 << 14)), "HA-04: another gateway's").ip(2, data(src=SERVER, dst=CLIENT)).drop("ipsec_standby").sa(
+    OUT, sequence=0)
+big6 = IPv6(bytes(IPv6(src="2001:db8:3::3", dst="2001:db8:4::4", hlim=63) / UDP(sport=1, dport=2) / Raw(bytes(1281 - 48))))
+case("esp-out-too-big-least", protect(sa(path_mtu=1300, **out_sa), six_policy), "MTU-04: told 1280, though only 1246 fit").ip(2, big6).drop(
+    "ipsec_mtu_exceeded").count(icmp_sent=1, created=1).out(2, IPv6(src=US6, dst="2001:db8:3::3", hlim=64, tc=0xc0) / mip.ICMPv6PacketTooBig(
+        mtu=1280) / Raw(bytes(less(big6))[:1280 - 48]), dst=INSIDE)
 # HA4-MTU-17: a tunnel's DF stays, also where the SA clears that of others
 c = case("esp-out-tunnel-df", base(binding(flags=B_IPSEC), sa(OUT, selectors=[], local=HA, remote=PEER, flags=DF_CLEAR),
          mip.policy(1, OUT, PROTECT, local=HA + "/32", remote=COA + "/32", sa=1), mip.policy(9, IN, BYPASS, order=99)),
@@ -80,6 +92,9 @@ sum_of = mip.IP(bytes(mip_udp(less(plain))))[UDP].chksum
 plain = fresh(IP(src=mip.CN, dst=HOA, ttl=64, proto=200) / Raw(sum_of.to_bytes(2, "big")))
 assert mip.IP(bytes(mip_udp(less(plain))))[UDP].chksum == 0xffff
 case("udp-sum-all-ones", base(udp_binding()), "HA4-NAT-25").ip(2, plain).forward(0, len(plain)).out(0, mip_udp(less(plain)))
+ack = fresh(IP(src=HOA, dst=HA) / UDP(sport=434, dport=434) / Raw(bytes([15]) + bytes(11)))
+case("reverse-own-revocation-ack", base(binding()), "HA4-REV-12: no signalling out of a node's own tunnel, of whichever type").ip(
+    0, ipip(ack, src=COA, dst=HA)).drop("rt_signalling")
 # a node behind a NAT that tunnels to its home address from where it thinks it is
 case("loop-care-of-field", base(udp_binding()), "HA4-FWD-11: the care-of address as registered, too").ip(
     0, IP(src="192.168.1.23", dst=HOA) / IP(src=mip.CN, dst=HOA) / UDP()).drop("fwd_encapsulated_loop")

@@ -558,9 +558,28 @@ static void last_numbers(void **state)
 	}
 }
 
+/* ESP-SEQ-10: left of the window by one is late, also for who did not ask before. */
+static void commit_alone_knows_the_edge(void **state)
+{
+	static const uint32_t sizes[] = {32, 64, 128, 1024};
+	struct subject s;
+	bool newest;
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (unsigned shared = 0; shared < 2; shared++) {
+			subject_init(&s, sizes[i], false, shared);
+			assert_int_equal(
+				replay_window_commit(&s.window, sizes[i] + 1, &newest), REPLAY_NEW);
+			assert_int_equal(replay_window_commit(&s.window, 1, &newest), REPLAY_LATE);
+			assert_int_equal(replay_window_commit(&s.window, 2, &newest), REPLAY_NEW);
+			assert_int_equal(replay_window_commit(&s.window, 2, &newest), REPLAY_SEEN);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(commit_alone_knows_the_edge),
 		cmocka_unit_test(against_reference),
 		cmocka_unit_test(runs_against_reference),
 		cmocka_unit_test(extended_edges),
