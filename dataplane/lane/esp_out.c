@@ -5,7 +5,6 @@
 #include "dataplane/handover.h"
 #include "dataplane/lane/esp_out_private.h"
 #include "dataplane/lane/mip_out.h"
-#include "dataplane/table/policy_hits.h"
 #include "dataplane/table/policy_host.h"
 
 /* What a way lets pass at least: for less the steps have their own words. */
@@ -247,8 +246,7 @@ static __rte_always_inline bool run_opens(struct esp_out *lane, struct esp_out_r
 		     lane->burst->ground) &&
 		!learn_destination(lane->burst, policy))
 		return false;
-	if (!policy_hits_are_there(lane->policies, policy, run->state) &&
-		lane->worker->policy_hits != NULL)
+	if (lane->sas->shared && lane->worker->policy_hits != NULL) /* policy_hits.h: not there */
 		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 	run->suite = suite_at(sa->suite_row);
 	run->key = sa_outbound_key(sa);
@@ -266,10 +264,12 @@ static __rte_always_inline bool is_straight(
 	if (run == NULL || ip->time_to_live <= 1)
 		return false;
 	if (run->opening != ESP_OUT_OPEN) {
-		if (run->opening == ESP_OUT_UNASKED)
-			run->opening = run_opens(lane, run) ? ESP_OUT_OPEN : ESP_OUT_CLOSED;
 		if (run->opening == ESP_OUT_CLOSED)
 			return false;
+		run->opening = ESP_OUT_CLOSED;
+		if (!run_opens(lane, run))
+			return false;
+		run->opening = ESP_OUT_OPEN;
 	}
 	if (unlikely(asked != 0)) { /* HA4-REV-17 */
 		struct ip_address source = ip_address_from_v4(ip->src_addr);
