@@ -102,17 +102,11 @@ static void unknown_agent_agrees_on_nothing(void **state)
 	end(h);
 }
 
-/* A Revocation of the foreign agent's (message 7), as it would come in. */
-static void revoke(
-	struct home *h, uint32_t identifier, uint16_t flags, const char *source, bool bad)
+/* A message of the foreign agent's, as it would come in from `source`. */
+static void agent_says(struct home *h, const struct mip4_revocation *message,
+	void (*write)(struct writer *w, const struct mip4_revocation *message), const char *source,
+	bool bad)
 {
-	struct ip_address home = address_of("10.1.0.10"), domain = address_of("192.0.2.1"),
-			  agent = address_of("198.51.100.254");
-	struct mip4_revocation message = {.home_address = ip_address_v4(&home),
-		.home_domain_address = ip_address_v4(&domain),
-		.foreign_domain_address = ip_address_v4(&agent),
-		.identifier = identifier,
-		.flags = flags};
 	struct ask ask = {.no_auth = true,
 		.agent_spi = 0x200,
 		.agent_bad = bad,
@@ -123,12 +117,73 @@ static void revoke(
 
 	ask_build(h, &ask, &record);
 	with = record;
-	mip4_revocation_write(&w, &message);
+	write(&w, message);
 	ask_authenticate(&w, 0x200, bad);
 	memcpy(with.data, record.data, writer_length(&w));
 	with.length = (uint16_t)writer_length(&w);
 	h->sent_count = 0;
 	home_receive(h, &with);
+}
+
+/* A Revocation (message 7). */
+static void revoke(
+	struct home *h, uint32_t identifier, uint16_t flags, const char *source, bool bad)
+{
+	struct ip_address home = address_of("10.1.0.10"), domain = address_of("192.0.2.1"),
+			  agent = address_of("198.51.100.254");
+	struct mip4_revocation message = {.home_address = ip_address_v4(&home),
+		.home_domain_address = ip_address_v4(&domain),
+		.foreign_domain_address = ip_address_v4(&agent),
+		.identifier = identifier,
+		.flags = flags};
+
+	agent_says(h, &message, mip4_revocation_write, source, bad);
+}
+
+/* Of the i-th datagram that left, which is a Revocation. */
+static uint32_t identifier_told(const struct home *h, unsigned i)
+{
+	struct mip4_message told;
+
+	assert_int_equal(mip4_parse(&told, h->sent[i].data + REPLY_HEADERS,
+				 (size_t)(h->sent[i].length - REPLY_HEADERS), true),
+		MIP4_OK);
+	assert_int_equal(told.type, MIP4_REVOCATION);
+	return told.revocation.identifier;
+}
+
+// HA4-RVK-08: identifiers rise, also when the wall clock goes back; who was told acknowledges, and
+// nobody else
+static void acknowledged_by_who_was_told(void **state)
+{
+	struct ip_address home = address_of("10.1.0.10");
+	struct home *h = home_new(NULL);
+	struct ask ask = with_support;
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 0);
+	h->sent_count = 0;
+	mip4_engine_clear(h->engine, home_binding(h, "10.1.0.10")->id, h->now);
+	assert_int_equal(h->sent_count, 1);
+	h->now.wall_ns -= 30 * CLOCK_NS_PER_S;
+	home_pass(h, 20);
+	assert_true(h->sent_count >= 2);
+	for (unsigned i = 1; i < h->sent_count; i++)
+		assert_true(identifier_told(h, i) > identifier_told(h, i - 1));
+	struct mip4_revocation ack = {.home_address = ip_address_v4(&home),
+		.identifier = identifier_told(h, h->sent_count - 1)};
+	agent_says(h, &ack, mip4_revocation_ack_write, "198.51.100.253", false);
+	agent_says(h, &ack, mip4_revocation_ack_write, "198.51.100.254", true);
+	ack.identifier++;
+	agent_says(h, &ack, mip4_revocation_ack_write, "198.51.100.254", false);
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_ACKED), 0);
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_ACK_STRAY), 3);
+	ack.identifier--;
+	agent_says(h, &ack, mip4_revocation_ack_write, "198.51.100.254", false);
+	assert_int_equal(home_counter(h, MIP4_REVOCATION_ACKED), 1);
+	home_pass(h, 120);
+	assert_int_equal(h->sent_count, 0); /* no more of them */
+	end(h);
 }
 
 /* HA4-RVK-10..-14: only the agent itself, only fresh, only its own binding; a lost acknowledgment
@@ -257,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(revocations),
 		cmocka_unit_test(expired_is_not_revoked),
+		cmocka_unit_test(acknowledged_by_who_was_told),
 		cmocka_unit_test(left_agent_is_told),
 		cmocka_unit_test(unknown_agent_agrees_on_nothing),
 		cmocka_unit_test(revoked_by_agent),

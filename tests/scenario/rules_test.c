@@ -229,6 +229,28 @@ static void dynamic_agent(void **state)
 	end(h);
 }
 
+// HA4-NAT-06, HA4-REG-13: a co-located node (D=1) behind a foreign agent: a source that is not the
+// care-of address is right from an agent that we know, whose list is for D=0 alone
+static void co_located_behind_an_agent(void **state)
+{
+	struct home *h = home_new(INSTANCE("") NODES(
+		NODE("home_address = \"10.1.0.10\"; "
+		     "agents_allowed = [ \"198.51.100.200/32\" ];")) AGENTS(AGENT(FA)));
+	struct ask ask = relayed();
+
+	(void)state;
+	assert_int_equal(ask_send(h, &ask), 129);
+	assert_string_equal(h->event_text, "step 13: foreign agent not in this user's list");
+	ask.flags = FORWARD;
+	ask.care_of = "198.51.100.23";
+	ask.source = FA;
+	assert_int_equal(ask_send(h, &ask), 0);
+	ask.source = "198.51.100.77";
+	ask.agent_spi = 0;
+	assert_int_equal(ask_send(h, &ask), 129);
+	end(h);
+}
+
 // HA4-REG-13: care-of addresses, agents, zones, hours
 static void roaming_policy(void **state)
 {
@@ -418,6 +440,7 @@ int main(void)
 		cmocka_unit_test(too_many_networks),
 		cmocka_unit_test(reverse_tunnels),
 		cmocka_unit_test(dynamic_agent),
+		cmocka_unit_test(co_located_behind_an_agent),
 		cmocka_unit_test(roaming_policy),
 		cmocka_unit_test(services),
 		cmocka_unit_test(external_agent),

@@ -47,10 +47,13 @@ for name, packet in (("source-zero", data(src="0.0.0.5")), ("to-zero", data(dst=
         0, from_peer(bytes(packet), 1, 41 if isinstance(packet, IPv6) else 4)).count(esp_decrypted=1).drop("ipsec_inner_malformed")
 net = dict(local="192.0.2.128/25", remote="198.51.100.192/28")
 for name, quoted, row in (("ports", UDP(sport=6000, dport=5000), dict(protocol=17, local_port=6000, remote_port=5000)),
-                          ("type", ICMP(type=8), dict(protocol=1, local_port=8 << 8))):
+                          ("type", ICMP(type=8), dict(protocol=1, local_port=8 << 8, remote_port=14 << 8))):
     error = fresh(IP(src="198.51.100.194", dst=SERVER, ttl=63) / ICMP(type=3, code=1) / Raw(bytes(fresh(IP(src=SERVER, dst=CLIENT) / quoted / Raw(b"x" * 8)))))
     through(case("esp-icmp-embedded-" + name, links(sa(selectors=[dict(net, **row)])), "ESP-IN-09: quoted as we sent it, its ports stand the other way").ip(
         0, esp(error, 1)), error)
+    other = dict(net, **dict(row, local_port=row["local_port"] + 256))
+    rejected(case("esp-icmp-embedded-%s-other" % name, links(sa(selectors=[other])), "BAD-22").ip(0, esp(error, 1)).count(esp_decrypted=1),
+             "ipsec_icmp_embedded")
 
 for protocol in (33, 136):
     c = case("esp-ports-%d" % protocol, links(sa(selectors=[dict(net, protocol=protocol, local_port=6000)])), "SPD-05: DCCP and UDP-Lite have ports, too")
@@ -70,7 +73,7 @@ six_policy = mip.policy(2, OUT, PROTECT, local="2001:db8:3::/48", remote="2001:d
 carried = from_peer(bytes(less(six)), 1, 41)
 carried.src, carried.dst = US, PEER
 del carried.chksum
-case("esp-out-ipv6-df", protect(sa(OUT), six_policy), "TUN-06: around IPv6, which nobody cuts, DF is set without a setting").ip(2, six).out(
+case("esp-out-ipv6-df", protect(sa(OUT, flags=DF_CLEAR), six_policy), "TUN-06: around IPv6, which nobody cuts, DF is set whatever the setting").ip(2, six).out(
     0, fresh(carried)).count(esp_encrypted=1)
 case("esp-out-standby", protect(sa(OUT, flags=1 << 14)), "HA-04: another gateway's").ip(2, data(src=SERVER, dst=CLIENT)).drop("ipsec_standby").sa(
     OUT, sequence=0)
