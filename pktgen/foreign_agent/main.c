@@ -358,16 +358,20 @@ static void end(void)
 
 int main(int argc, char **argv)
 {
-	const char *what = "dropping privileges";
+	const char *what;
 	int code = options_read(&agent.options, argc, argv);
 
 	if (code >= 0)
 		return code;
 	int error = sockets_open(&what);
-	if (!error)
+	if (!error) {
+		what = "dropping privileges";
 		error = privileges_drop();
-	if (!error)
+	}
+	if (!error) {
+		what = "epoll";
 		error = loop_watch();
+	}
 	if (error) {
 		fprintf(stderr, "homeport-foreign-agent: %s: %s\n", what, strerror(-error));
 		return error == -EPERM || error == -EACCES ? EX_NOPERM : EX_OSERR;

@@ -109,11 +109,11 @@ static bool value_read(struct options *o, int option, const char *value)
 
 int options_read(struct options *options, int argc, char **argv)
 {
-	int option;
+	int option, which = 0;
 
 	*options = (struct options){
 		.tun = "hp-fa0", .table = 434, .advertise_s = 3, .visitors.lifetime_max_s = 1800};
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", long_options, &which)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return 0;
@@ -121,8 +121,8 @@ int options_read(struct options *options, int argc, char **argv)
 		if (option == '?')
 			return EX_USAGE; /* getopt said why */
 		if (!value_read(options, option, optarg)) {
-			fprintf(stderr, "homeport-foreign-agent: %s: bad value\n",
-				optarg ? optarg : "");
+			fprintf(stderr, "homeport-foreign-agent: --%s %s: bad value\n",
+				long_options[which].name, optarg ? optarg : "");
 			return EX_USAGE;
 		}
 	}

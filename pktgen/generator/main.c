@@ -10,12 +10,13 @@
  *   transmit     a burst out                 receive   a burst in: inspect, decrypt, expect
  *   registrar    Mobile IP's registrations   mover   ESP peers that change their address
  *   trial        both for a while            search    at which rate
- *   report       what came of it, as JSON
+ *   replay       frames of a file instead    timeline  when
+ *   report       what came of it, as JSON    obstacles, excuse   what was in the way, in words
  *
  * Exit status (sysexits): 0 done or stopped by a signal, 1 the same but --strict and something was
- * lost, doubled or wrong, 64 usage, 66 no file to replay, 69 the gateway does not answer or nodes
- * did not register, 71 the system or DPDK refused, 73 the report cannot be made, 74 or written, 78
- * bad profile.
+ * lost, doubled or wrong, 64 usage, 66 no file to replay, 69 the gateway does not answer, nodes did
+ * not register or a port takes no more of a replay, 71 the system or DPDK refused, 73 the report
+ * cannot be made, 74 or written, 78 bad profile.
  */
 #include "pktgen/generator/options.h"
 #include "pktgen/generator/report.h"

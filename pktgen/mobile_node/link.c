@@ -42,7 +42,10 @@ int link_open(struct link *link, const char *interface)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
 
+	link->fd = -1;
 	link->ifindex = (int)if_nametoindex(interface);
+	if (!link->ifindex) /* 0 would be all interfaces */
+		return -ENODEV;
 	address.sll_ifindex = link->ifindex;
 	/* Protocol 0: nothing comes in before the filter is there. */
 	link->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

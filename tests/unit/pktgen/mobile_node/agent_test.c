@@ -1,7 +1,9 @@
 /* Which foreign agent is on the link, and since when it is not. RFC 5944 2.1, 2.4 */
 #include "pktgen/mobile_node/agent.h"
+#include "pktgen/mobile_node/link.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,6 +111,16 @@ static void not_everyone_serves(void **state)
 	assert_int_equal(agent_deadline(&agent), CLOCK_NEVER);
 }
 
+/* Index 0 would be all interfaces: a name that is mistyped must not be taken for them. */
+static void a_link_that_does_not_exist_is_refused(void **state)
+{
+	struct link link;
+
+	(void)state;
+	assert_int_equal(link_open(&link, "hp-nowhere"), -ENODEV);
+	assert_int_equal(link.fd, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +128,7 @@ int main(void)
 		cmocka_unit_test(asked_for_three_times_in_a_new_place),
 		cmocka_unit_test(a_restart_is_heard_and_a_roll_over_is_none),
 		cmocka_unit_test(not_everyone_serves),
+		cmocka_unit_test(a_link_that_does_not_exist_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
