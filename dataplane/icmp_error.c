@@ -103,10 +103,10 @@ static const struct ip_address *own_address(struct worker *worker, const struct 
 {
 	bool v4 = !packet_is_ipv6(p);
 
-	if (p->origin != NULL && ip_address_is_v4(&p->origin->agent_address) == v4)
-		return &p->origin->agent_address;
-	if (p->tunnel != NULL && ip_address_is_v4(&p->tunnel->agent_address) == v4)
-		return &p->tunnel->agent_address;
+	if (p->origin != NULL && tunnel_is_over_ipv4(p->origin) == v4)
+		return &tables_agent_of(worker->tables, p->origin)->address;
+	if (p->tunnel != NULL && tunnel_is_over_ipv4(p->tunnel) == v4)
+		return &tables_agent_of(worker->tables, p->tunnel)->address;
 	return tables_own_address(worker->tables, p->vrf, p->port, !v4);
 }
 

@@ -42,15 +42,16 @@ static uint16_t learned_mtu(struct worker *worker, const struct tunnel *t)
 /* The tunnel that leads to a care-of address which is itself away, or NULL. */
 static const struct tunnel *nested_tunnel(struct worker *worker, const struct tunnel *t)
 {
+	const struct ip_address care_of = tunnel_care_of_address(t);
 	const struct tunnel *n = NULL;
 
-	if (!(tables_near(worker->tables, t->vrf, &t->care_of_address) &
+	if (!(tables_near(worker->tables, t->vrf, &care_of) &
 		    (VICINITY_HOME_NETWORK | VICINITY_PREFIX)))
 		return NULL;
-	if (tables_home_network_lookup(worker->tables, t->vrf, &t->care_of_address) != NULL)
-		n = tables_home_lookup(worker->tables, t->vrf, &t->care_of_address);
+	if (tables_home_network_lookup(worker->tables, t->vrf, &care_of) != NULL)
+		n = tables_home_lookup(worker->tables, t->vrf, &care_of);
 	if (n == NULL)
-		n = tables_prefix_lookup(worker->tables, t->vrf, &t->care_of_address);
+		n = tables_prefix_lookup(worker->tables, t->vrf, &care_of);
 	while (n != NULL && !tables_tunnel_live(n, worker->now_tsc))
 		n = tables_tunnel_next(worker->tables, n);
 	return n;
@@ -60,10 +61,10 @@ static const struct tunnel *nested_tunnel(struct worker *worker, const struct tu
 static const struct sa_outbound *protecting_sa(struct worker *worker, const struct tunnel *t)
 {
 	bool udp = t->flags & BINDING_UDP;
-	struct policy_key key = {.local = t->agent_address,
-		.remote = t->care_of_address,
-		.local_port = udp ? rte_be_to_cpu_16(t->agent_port) : POLICY_PORT_HIDDEN,
-		.remote_port = udp ? rte_be_to_cpu_16(t->care_of_port) : POLICY_PORT_HIDDEN,
+	struct policy_key key = {.local = tunnel_agent_address(t),
+		.remote = tunnel_care_of_address(t),
+		.local_port = udp ? rte_be_to_cpu_16(tunnel_agent_port(t)) : POLICY_PORT_HIDDEN,
+		.remote_port = udp ? rte_be_to_cpu_16(tunnel_care_of_port(t)) : POLICY_PORT_HIDDEN,
 		.protocol = udp ? IPPROTO_UDP : t->encapsulation,
 		.vrf = t->vrf,
 		.direction = SA_OUTBOUND};
@@ -115,9 +116,9 @@ static uint16_t protected_mtu(struct worker *worker, const struct tunnel *t, uin
 	if (!(sa->flags & SA_TRANSPORT))
 		return (uint16_t)esp_codec_inner_mtu(sa->suite, mtu, outer);
 	/* Transport mode keeps the tunnel's own IP header (RFC 3884 3.1). */
-	outer += ip_address_is_v4(&t->agent_address) ? 20u : 40u;
+	outer += tunnel_is_over_ipv4(t) ? 20u : 40u;
 	return (uint16_t)(esp_codec_inner_mtu(sa->suite, mtu, outer) +
-			  (ip_address_is_v4(&t->agent_address) ? 20u : 40u));
+			  (tunnel_is_over_ipv4(t) ? 20u : 40u));
 }
 
 struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
@@ -128,6 +129,7 @@ struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
 
 	for (unsigned depth = 1;; depth++) {
 		const struct tunnel *n = depth == 1 ? way.nested : nested_tunnel(worker, last);
+		const struct ip_address care_of = tunnel_care_of_address(last);
 		uint16_t cap = last->path_mtu != 0 ? last->path_mtu : UINT16_MAX;
 		cap = RTE_MIN(cap, learned_mtu(worker, last));
 		way.mtu = RTE_MIN(way.mtu, (uint16_t)(cap > inside ? cap - inside : 0));
@@ -138,13 +140,12 @@ struct tunnel_way tunnel_mtu_way(struct worker *worker, const struct tunnel *t)
 			return way;
 		}
 		inside = (uint16_t)(inside + tunnel_mtu_overhead(n, false) +
-				    (tunnel_mtu_is_double(n, &last->care_of_address)
-						    ? TUNNEL_MTU_HOME_HEADER
-						    : 0));
+				    (tunnel_mtu_is_double(n, &care_of) ? TUNNEL_MTU_HOME_HEADER
+								       : 0));
 		last = n;
 	}
-	const struct route *route =
-		tables_route_lookup(worker->tables, last->vrf, &last->care_of_address);
+	const struct ip_address end = tunnel_care_of_address(last);
+	const struct route *route = tables_route_lookup(worker->tables, last->vrf, &end);
 	if (route == NULL || route->port >= worker->port_count) {
 		way.mtu = 0;
 		return way;

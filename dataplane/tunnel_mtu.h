@@ -36,7 +36,7 @@ static inline bool tunnel_mtu_is_double(const struct tunnel *t, const struct ip_
 {
 	return unlikely(!ip_address_equal(address, &t->home_address)) &&
 	       !(t->flags & BINDING_COLOCATED) && ip_address_is_v4(&t->home_address) &&
-	       ip_address_is_v4(&t->agent_address);
+	       tunnel_is_over_ipv4(t);
 }
 
 #endif

@@ -82,8 +82,10 @@ static bool is_echo_request(struct rte_mbuf *packet, const struct packet *p)
 /* HA4-NAT-20: from the home address to the agent's own. */
 static bool is_keepalive(struct rte_mbuf *packet, const struct packet *p, const struct tunnel *t)
 {
+	const struct ip_address agent = tunnel_agent_address(t);
+
 	return ip_address_equal(&p->source, &t->home_address) &&
-	       ip_address_equal(&p->destination, &t->agent_address) && is_echo_request(packet, p);
+	       ip_address_equal(&p->destination, &agent) && is_echo_request(packet, p);
 }
 
 static bool is_network(const struct packet *p, const struct tunnel *t)
@@ -112,7 +114,9 @@ static bool is_router_tunnel(
 static bool is_end_right(
 	const struct worker *worker, const struct packet *p, const struct tunnel *t)
 {
-	return ip_address_equal(&p->outer_source, &t->care_of_address) &&
+	const struct ip_address care_of = tunnel_care_of_address(t);
+
+	return ip_address_equal(&p->outer_source, &care_of) &&
 	       ip_address_equal(
 		       &p->outer_destination, &tables_agent_of(worker->tables, t)->address);
 }
@@ -120,12 +124,12 @@ static bool is_end_right(
 /* HA4-NAT-15, -21, -22: the ports, or a keepalive that completes a half-bound tunnel. */
 static enum drop_reason match_udp(struct rte_mbuf *packet, struct packet *p, const struct tunnel *t)
 {
-	if (p->outer_destination_port != t->agent_port)
+	if (p->outer_destination_port != tunnel_agent_port(t))
 		return DROP_rt_no_binding;
 	if (t->flags & BINDING_HALF_BOUND) {
 		if (!is_keepalive(packet, p, t))
 			return DROP_rt_no_binding;
-	} else if (p->outer_source_port != t->care_of_port) {
+	} else if (p->outer_source_port != tunnel_care_of_port(t)) {
 		return DROP_rt_no_binding;
 	}
 	return p->outer_next == t->encapsulation ? DROP_NONE : DROP_udp_tun_nh_mismatch;

@@ -6,7 +6,7 @@
 static bool is_possible(const struct packet *p)
 {
 	return !(p->flags & PACKET_FRAGMENT) && !packet_is_ipv6(p) &&
-	       ip_address_is_v4(&p->tunnel->agent_address);
+	       tunnel_is_over_ipv4(p->tunnel);
 }
 
 step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
@@ -16,6 +16,8 @@ step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
 	struct minimal_header minimal;
 	struct rte_ipv4_hdr *ip;
 	uint16_t header_length = p->payload_offset;
+	const struct ip_address agent = tunnel_agent_address(p->tunnel);
+	const struct ip_address care_of = tunnel_care_of_address(p->tunnel);
 
 	if (!is_possible(p))
 		return outer_ipip(worker, packet); /* HA4-ALT-08; here, for the order of the flow */
@@ -28,8 +30,8 @@ step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
 	/* HA4-ALT-07: TTL, identification, DF, options stay the original's. */
 	be16 identification = ip->packet_id;
 	ip->next_proto_id = ENCAPSULATION_MINIMAL;
-	ip->src_addr = ip_address_v4(&p->tunnel->agent_address);
-	ip->dst_addr = ip_address_v4(&p->tunnel->care_of_address);
+	ip->src_addr = ip_address_v4(&agent);
+	ip->dst_addr = ip_address_v4(&care_of);
 	step_result next = outer_finish(worker, packet, &inner);
 	ip->packet_id = identification;
 	if (!(packet->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))

@@ -119,7 +119,7 @@ step_result outer_ipip(struct worker *worker, struct rte_mbuf *packet)
 {
 	struct packet *p = packet_get(packet);
 	struct inner inner = outer_inner(packet, p);
-	bool v4 = outer_is_ipv4(p->tunnel);
+	bool v4 = tunnel_is_over_ipv4(p->tunnel);
 	uint8_t *outer;
 
 	outer = outer_prepend(

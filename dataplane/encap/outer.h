@@ -30,12 +30,6 @@ static inline struct inner outer_inner(const struct rte_mbuf *packet, const stru
 	return inner;
 }
 
-/* Family of the outer header, from the line that encapsulation reads anyway. */
-static inline bool outer_is_ipv4(const struct tunnel *t)
-{
-	return t->outer[0] >> 4 == 4;
-}
-
 /* The step that puts the tunnel's own header on. */
 static inline enum step outer_encapsulation_step(const struct tunnel *t)
 {

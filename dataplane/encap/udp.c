@@ -27,12 +27,12 @@ static uint8_t shrink(struct rte_mbuf *packet, const struct packet *p)
 /* Sum of the pseudo header (RFC 768, RFC 8200 8.1), not complemented. */
 static uint16_t pseudo_header_sum(const struct tunnel *t, uint16_t length)
 {
-	bool v4 = ip_address_is_v4(&t->agent_address);
-	unsigned from = v4 ? 3 : 0, octets = v4 ? 4 : 16;
+	bool v4 = tunnel_is_over_ipv4(t);
+	size_t ends = v4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+			 : offsetof(struct rte_ipv6_hdr, src_addr);
 	uint32_t total = rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(length);
 
-	total += rte_raw_cksum(&t->agent_address.words[from], octets);
-	total += rte_raw_cksum(&t->care_of_address.words[from], octets);
+	total += rte_raw_cksum(t->outer + ends, v4 ? 8 : 32); /* source and destination */
 	total = (total & 0xffff) + (total >> 16);
 	return (uint16_t)((total & 0xffff) + (total >> 16));
 }
@@ -64,7 +64,8 @@ static void fill_udp(struct worker *worker, struct rte_mbuf *packet, uint16_t at
 		udp->dst_port = p->care_of_port;
 	udp->dgram_len = rte_cpu_to_be_16(length);
 	udp->dgram_cksum = 0;
-	if (outer_is_ipv4(t) && !(tables_agent_of(worker->tables, t)->flags & AGENT_UDP_CHECKSUM))
+	if (tunnel_is_over_ipv4(t) &&
+		!(tables_agent_of(worker->tables, t)->flags & AGENT_UDP_CHECKSUM))
 		return;
 	if (port != NULL && port->tx_udp_checksum) {
 		leave_to_device(packet, udp, at, pseudo_header_sum(t, length));
@@ -84,7 +85,8 @@ step_result udp_encap(struct worker *worker, struct rte_mbuf *packet)
 	struct packet *p = packet_get(packet);
 	const struct tunnel *t = p->tunnel;
 	struct inner inner = outer_inner(packet, p);
-	uint16_t at = outer_is_ipv4(t) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	uint16_t at =
+		tunnel_is_over_ipv4(t) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 	uint16_t length = (uint16_t)(at + SHIM_LENGTH);
 	uint8_t next = inner.is_ipv6 ? ENCAPSULATION_IPV6 : ENCAPSULATION_IPIP;
 	uint8_t *outer;

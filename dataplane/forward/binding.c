@@ -10,12 +10,13 @@
 static bool is_encapsulated_loop(
 	struct rte_mbuf *packet, const struct packet *p, const struct tunnel *t)
 {
+	const struct ip_address care_of = tunnel_care_of_address(t);
 	const struct rte_ipv4_hdr *inner;
 
 	if (p->protocol != IPPROTO_IPIP || packet_is_ipv6(p) || p->flags & PACKET_FRAGMENT_LATER ||
 		!ip_address_equal(&p->destination, &t->home_address) ||
-		!(ip_address_equal(&p->source, &t->care_of_address) ||
-			ip_address_equal(&p->source, &t->care_of_field)) ||
+		!(ip_address_equal(&p->source, &care_of) ||
+			(t->care_of_field != 0 && ip_address_v4(&p->source) == t->care_of_field)) ||
 		!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*inner)))
 		return false;
 	inner = rte_pktmbuf_mtod_offset(packet, const struct rte_ipv4_hdr *, p->payload_offset);
@@ -27,12 +28,13 @@ static enum drop_reason check_loop(
 	struct worker *worker, struct rte_mbuf *packet, const struct tunnel *t)
 {
 	const struct packet *p = packet_get(packet);
+	const struct ip_address care_of = tunnel_care_of_address(t);
 
 	if (p->flags & PACKET_LOCAL)
 		return DROP_NONE;
 	if (is_encapsulated_loop(packet, p, t))
 		return DROP_fwd_encapsulated_loop;
-	if (ip_address_equal(&p->source, &t->care_of_address))
+	if (ip_address_equal(&p->source, &care_of))
 		return DROP_fwd_loop;
 	if (tables_near(worker->tables, p->vrf, &p->source) & VICINITY_LOCAL &&
 		tables_local_lookup(worker->tables, p->vrf, &p->source).kind != LOCAL_NONE)

@@ -33,19 +33,23 @@ static void ttl_decrement(struct rte_mbuf *packet, struct packet *p)
 static enum drop_reason check_away_source(struct worker *worker, const struct packet *p)
 {
 	const uint32_t asked = AGENT_AWAY_SOURCE_DROP | AGENT_AWAY_SOURCE_LOG;
+	const struct agent *agent;
 	const struct tunnel *t;
 
 	if (p->layer_count > 0 || !(tables_agent_flags(worker->tables) & asked))
 		return DROP_NONE;
 	t = tables_home_lookup(worker->tables, p->vrf, &p->source);
-	if (t == NULL || t->agent == NULL || !(t->agent->flags & asked) || !is_live(worker, t))
+	if (t == NULL)
+		return DROP_NONE;
+	agent = tables_agent_of(worker->tables, t);
+	if (!(agent->flags & asked) || !is_live(worker, t))
 		return DROP_NONE;
 	pipeline_event(worker, &(struct event){.type = EVENT_AWAY_SOURCE,
 				       .port = p->port,
 				       .vrf = p->vrf,
 				       .address = p->source,
 				       .id = t->binding_id});
-	return t->agent->flags & AGENT_AWAY_SOURCE_DROP ? DROP_away_source : DROP_NONE;
+	return agent->flags & AGENT_AWAY_SOURCE_DROP ? DROP_away_source : DROP_NONE;
 }
 
 static bool is_network_broadcast(const struct home_network *network, const struct ip_address *a)

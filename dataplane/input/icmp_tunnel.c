@@ -118,7 +118,7 @@ static const struct tunnel *find_tunnel(struct worker *worker, struct rte_mbuf *
 	}
 	t = tables_care_of_lookup(worker->tables, p->vrf, agent, care_of, udp.dst_port);
 	if (t == NULL || !is_protocol_right(t, protocol) ||
-		(protocol == IPPROTO_UDP && udp.src_port != t->agent_port))
+		(protocol == IPPROTO_UDP && udp.src_port != tunnel_agent_port(t)))
 		return NULL;
 	return t;
 }
@@ -194,9 +194,10 @@ static bool is_served(
 /* The first of two tunnels, which we put on ourselves (HA4-NEMO-07). */
 static bool is_home_header(const struct tunnel *t, const struct rte_ipv4_hdr *ip)
 {
+	const struct ip_address agent = tunnel_agent_address(t);
+
 	return !(t->flags & BINDING_COLOCATED) && ip->version_ihl == 0x45 &&
-	       ip->next_proto_id == IPPROTO_IPIP &&
-	       ip->src_addr == ip_address_v4(&t->agent_address) &&
+	       ip->next_proto_id == IPPROTO_IPIP && ip->src_addr == ip_address_v4(&agent) &&
 	       ip->dst_addr == ip_address_v4(&t->home_address);
 }
 
@@ -213,7 +214,8 @@ static void relay_parameter_problem(
 	uint16_t at = inner_offset(quote);
 	struct rte_ipv4_hdr ip;
 
-	if (pointer != TOS_OFFSET || at == 0 || (t->agent != NULL && t->agent->dscp != DSCP_COPY) ||
+	if (pointer != TOS_OFFSET || at == 0 ||
+		tables_agent_of(worker->tables, t)->dscp != DSCP_COPY ||
 		!packet_pull(packet, at + (uint32_t)sizeof(ip)))
 		return;
 	memcpy(&ip, rte_pktmbuf_mtod_offset(packet, const void *, at), sizeof(ip));

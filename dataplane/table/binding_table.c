@@ -14,7 +14,7 @@
 
 struct destination_key {
 	const struct binding_table *table;
-	const struct ip_address *agent, *care_of;
+	struct ip_address agent, care_of;
 	be16 port;
 	uint16_t vrf;
 };
@@ -25,17 +25,18 @@ static size_t marks_size(const struct binding_table *table)
 	       sizeof(uint64_t);
 }
 
-int binding_table_init(struct binding_table *table, struct retirement *retirement, uint32_t limit)
+int binding_table_init(struct binding_table *table, struct retirement *retirement,
+	const struct slab *agents, uint32_t limit)
 {
 	uint32_t spare = limit < SPARE_MAX ? limit + 64 : SPARE_MAX;
 	size_t ids = (size_t)limit * sizeof(uint32_t);
 	int error;
 
-	*table = (struct binding_table){.retirement = retirement, .limit = limit};
+	*table = (struct binding_table){.retirement = retirement, .agents = agents, .limit = limit};
 	table->grace_mask = spare >= SPARE_MAX ? GRACE_MAX - 1 : 31;
 	error = slot_table_init(&table->homes, limit + spare);
 	if (!error)
-		error = slot_table_init(&table->destination_index, limit + spare);
+		error = slot_table_init_dense(&table->destination_index, limit + spare);
 	if (!error)
 		error = slab_init(&table->tunnels, sizeof(struct tunnel), limit + spare);
 	if (!error)
@@ -91,9 +92,9 @@ static struct destination *destination_at(const struct binding_table *table, uin
 static uint64_t destination_hash(const struct destination_key *key)
 {
 	const struct slot_table *index = &key->table->destination_index;
-	uint64_t agent = slot_table_hash(index, key->agent, key->vrf);
+	uint64_t agent = slot_table_hash(index, &key->agent, key->vrf);
 
-	return slot_table_hash(index, key->care_of, agent << 16 | key->port);
+	return slot_table_hash(index, &key->care_of, agent << 16 | key->port);
 }
 
 static bool destination_match(const void *key, const void *objects, uint32_t slot)
@@ -105,18 +106,20 @@ static bool destination_match(const void *key, const void *objects, uint32_t slo
 	if (tunnel_slot == 0)
 		return false;
 	const struct tunnel *tunnel = binding_table_tunnel(wanted->table, tunnel_slot);
-	return ip_address_equal(&tunnel->care_of_address, wanted->care_of) &&
-	       tunnel->care_of_port == wanted->port && tunnel->vrf == wanted->vrf &&
-	       ip_address_equal(&tunnel->agent_address, wanted->agent);
+	const struct ip_address care_of = tunnel_care_of_address(tunnel);
+	const struct ip_address agent = tunnel_agent_address(tunnel);
+	return ip_address_equal(&care_of, &wanted->care_of) &&
+	       tunnel_care_of_port(tunnel) == wanted->port && tunnel->vrf == wanted->vrf &&
+	       ip_address_equal(&agent, &wanted->agent);
 }
 
 static struct destination_key destination_key_of(
 	const struct binding_table *table, const struct tunnel *tunnel)
 {
 	return (struct destination_key){.table = table,
-		.agent = &tunnel->agent_address,
-		.care_of = &tunnel->care_of_address,
-		.port = tunnel->care_of_port,
+		.agent = tunnel_agent_address(tunnel),
+		.care_of = tunnel_care_of_address(tunnel),
+		.port = tunnel_care_of_port(tunnel),
 		.vrf = tunnel->vrf};
 }
 
@@ -131,8 +134,8 @@ const struct tunnel *binding_table_destination_tunnel(const struct binding_table
 	be16 care_of_port)
 {
 	struct destination_key key = {.table = table,
-		.agent = agent,
-		.care_of = care_of,
+		.agent = *agent,
+		.care_of = *care_of,
 		.port = care_of_port,
 		.vrf = vrf};
 	uint32_t slot = destination_find(&key);
@@ -234,10 +237,15 @@ static void destination_enter(
 
 /* ---- the chain of one home address ---- */
 
+static const struct agent *agent_of(const struct binding_table *table, const struct tunnel *tunnel)
+{
+	return slab_at(table->agents, tunnel->agent_slot);
+}
+
 static void tunnel_retire(
 	struct binding_table *table, uint32_t slot, binding_released released, void *context)
 {
-	released(context, binding_table_tunnel(table, slot)->agent);
+	released(context, agent_of(table, binding_table_tunnel(table, slot)));
 	retirement_add(table->retirement, &table->tunnels, slot);
 }
 
@@ -376,7 +384,7 @@ static uint8_t usual_of(const struct tunnel *tunnel)
 	const uint16_t never_out = never_in | BINDING_SUSPENDED | BINDING_STALE_NAT;
 
 	if (tunnel->encapsulation != ENCAPSULATION_IPIP || tunnel->home == 0 ||
-		tunnel->outer[0] >> 4 != 4)
+		!tunnel_is_over_ipv4(tunnel))
 		return 0;
 	return (uint8_t)((tunnel->flags & never_out ? 0 : TUNNEL_USUAL_OUT) |
 			 (tunnel->flags & never_in ? 0 : TUNNEL_USUAL_IN) |
@@ -386,7 +394,6 @@ static uint8_t usual_of(const struct tunnel *tunnel)
 static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *change)
 {
 	const struct binding_command *c = change->command;
-	bool udp = c->flags & BINDING_UDP;
 
 	memset(tunnel, 0, sizeof(*tunnel));
 	tunnel->encapsulation = c->encapsulation;
@@ -395,33 +402,34 @@ static void tunnel_fill(struct tunnel *tunnel, const struct binding_change *chan
 	tunnel->binding_id = c->binding_id;
 	tunnel->next = tunnel->previous = TUNNEL_NONE;
 	tunnel->home_address = c->home_address;
-	tunnel->care_of_address = c->care_of_address;
-	tunnel->care_of_port = udp ? c->care_of_port : 0;
-	tunnel->agent_port = udp ? c->agent_port : 0;
 	tunnel->vrf = (uint8_t)c->vrf;
 	tunnel->home = ip_address_is_v4(&c->home_address) ? ip_address_v4(&c->home_address) : 0;
 	tunnel->home_port = c->home_port;
 	tunnel->path_mtu = c->path_mtu;
-	tunnel->care_of_field = c->care_of_field;
-	tunnel->agent_address = c->agent_address;
-	tunnel->agent = change->agent;
+	if (ip_address_is_v4(&c->care_of_field) &&
+		!ip_address_equal(&c->care_of_field, &c->care_of_address))
+		tunnel->care_of_field = ip_address_v4(&c->care_of_field);
 	tunnel->agent_slot = change->agent_slot;
-	tunnel_template_build(tunnel);
+	tunnel_template_build(tunnel, c, change->agent);
 	tunnel->usual = usual_of(tunnel);
 }
 
 static bool endpoint_equal(const struct tunnel *a, const struct tunnel *b)
 {
-	return ip_address_equal(&a->care_of_address, &b->care_of_address) &&
-	       a->care_of_port == b->care_of_port && a->agent_port == b->agent_port &&
-	       ip_address_equal(&a->agent_address, &b->agent_address);
+	const struct ip_address care_of[2] = {tunnel_care_of_address(a), tunnel_care_of_address(b)};
+	const struct ip_address agent[2] = {tunnel_agent_address(a), tunnel_agent_address(b)};
+
+	return ip_address_equal(&care_of[0], &care_of[1]) &&
+	       tunnel_care_of_port(a) == tunnel_care_of_port(b) &&
+	       tunnel_agent_port(a) == tunnel_agent_port(b) &&
+	       ip_address_equal(&agent[0], &agent[1]);
 }
 
 static bool tunnel_equal(const struct tunnel *a, const struct tunnel *b)
 {
 	return endpoint_equal(a, b) && a->encapsulation == b->encapsulation &&
 	       a->flags == b->flags && a->home_port == b->home_port && a->path_mtu == b->path_mtu &&
-	       a->agent == b->agent && ip_address_equal(&a->care_of_field, &b->care_of_field);
+	       a->agent_slot == b->agent_slot && a->care_of_field == b->care_of_field;
 }
 
 /* Keeps the replaced tunnel for reverse traffic while there is room. */
@@ -557,12 +565,12 @@ void binding_table_restyle(struct binding_table *table, const struct agent *agen
 {
 	for (uint32_t id = 0; id < table->limit; id++) {
 		uint32_t slot = table->tunnel_of[id];
-		if (slot && binding_table_tunnel(table, slot)->agent == agent)
-			tunnel_template_restyle(binding_table_tunnel(table, slot));
+		if (slot && agent_of(table, binding_table_tunnel(table, slot)) == agent)
+			tunnel_template_restyle(binding_table_tunnel(table, slot), agent);
 	}
 	for (uint32_t i = 1; i <= table->orphan_count; i++) {
 		struct tunnel *tunnel = binding_table_tunnel(table, table->orphans[i]);
-		if (tunnel->agent == agent)
-			tunnel_template_restyle(tunnel);
+		if (agent_of(table, tunnel) == agent)
+			tunnel_template_restyle(tunnel, agent);
 	}
 }

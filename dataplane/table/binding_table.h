@@ -41,6 +41,7 @@ struct binding_table {
 	uint64_t *crowd_marks;    /* one for all whose numbers end alike: so few that they stay in
 				     the first cache */
 	struct retirement *retirement;
+	const struct slab *agents;       /* tables.c's: of tunnel.agent_slot */
 	uint32_t *tunnel_of;             /* [limit], 0 none; workers read */
 	uint32_t *generation_of;         /* [limit] */
 	uint32_t *next_of, *previous_of; /* [limit] ids with the same destination, a ring */
@@ -54,7 +55,9 @@ struct binding_table {
 	uint32_t limit, used;
 };
 
-int binding_table_init(struct binding_table *table, struct retirement *retirement, uint32_t limit);
+/* `agents`: struct agent, by tunnel.agent_slot. 0 or -ENOMEM. */
+int binding_table_init(struct binding_table *table, struct retirement *retirement,
+	const struct slab *agents, uint32_t limit);
 void binding_table_fini(struct binding_table *table);
 
 struct binding_change {

@@ -5,20 +5,31 @@
 #include <errno.h>
 #include <sys/random.h>
 
-int slot_table_init(struct slot_table *table, uint32_t limit)
+/* `most`: entries of a bucket that are in use on average when the table is full, or half as many;
+ * buckets are a power of two. */
+static int init(struct slot_table *table, uint32_t limit, uint32_t most)
 {
 	uint32_t buckets = 8;
 
-	/* When it is full, between one and a half and three of seven entries are in use on average:
-	 * nearly every key is in its home bucket, where the lanes look alone. With four it is one
-	 * in fifty that is not. */
-	while ((uint64_t)buckets * 3 < limit)
+	while ((uint64_t)buckets * most < limit)
 		buckets *= 2;
 	*table = (struct slot_table){.mask = buckets - 1, .limit = limit};
 	if (getrandom(table->seed, sizeof(table->seed), 0) != (ssize_t)sizeof(table->seed))
 		return -errno;
 	table->buckets = slab_map((size_t)buckets * sizeof(*table->buckets));
 	return table->buckets ? 0 : -ENOMEM;
+}
+
+/* Nearly every key is in its home bucket, where the lanes look alone. With four of seven entries it
+ * is one in fifty that is not. */
+int slot_table_init(struct slot_table *table, uint32_t limit)
+{
+	return init(table, limit, 3);
+}
+
+int slot_table_init_dense(struct slot_table *table, uint32_t limit)
+{
+	return init(table, limit, 5);
 }
 
 void slot_table_fini(struct slot_table *table)

@@ -61,6 +61,8 @@ struct slot_table {
 /* 0 or -ENOMEM. Holds up to `limit` entries; the seed is random, so that nobody outside can aim at
  * one bucket. */
 int slot_table_init(struct slot_table *table, uint32_t limit);
+/* In half the memory: for keys that only slot_table_find is asked for, and seldom. */
+int slot_table_init_dense(struct slot_table *table, uint32_t limit);
 void slot_table_fini(struct slot_table *table);
 
 /* Writer. The key must not be in the table yet; false when `limit` entries are. */

@@ -55,7 +55,7 @@ static int maps_new(struct tables *t, unsigned workers)
 	int error = vicinity_init(&t->vicinity, TABLES_VRF_MAX);
 
 	if (!error)
-		error = binding_table_init(&t->bindings, r, at_least_one(l->bindings));
+		error = binding_table_init(&t->bindings, r, &t->agents, at_least_one(l->bindings));
 
 	if (!error)
 		error = address_map_init(

@@ -71,24 +71,65 @@ struct tunnel {
 	uint8_t outer[TUNNEL_OUTER_MAX];
 	/* the rest of line 1: what the steps ask besides */
 	struct ip_address home_address;
-	struct ip_address care_of_address;
-	be16 care_of_port, agent_port;
+	uint64_t previous_until_tsc; /* HA4-REV-16 */
+	uint32_t previous;           /* replaced tunnel in its grace, TUNNEL_NONE */
+	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
+	be32 care_of_field; /* IPv4 address that was asked for, where it is not the care-of address
+			       (NAT); else 0 */
 	uint16_t home_port;
 	uint8_t encapsulation; /* enum encapsulation */
 	uint8_t outer_length;  /* octets of outer[] in use; 20/40 + 0, 4 (GRE), 12 (minimal, in
 				  place), 12 (UDP + MIP) ... */
-	/* line 2: rarely read */
-	_Alignas(64) struct ip_address care_of_field;
-	struct ip_address agent_address;
-	const struct agent *agent;
-	uint64_t previous_until_tsc; /* HA4-REV-16 */
-	uint32_t previous;           /* replaced tunnel in its grace, TUNNEL_NONE */
-	uint32_t orphan; /* main lcore: place in the list of tunnels whose id was given away, 0 */
 };
-_Static_assert(sizeof(struct tunnel) == 192, "lines of a tunnel");
-_Static_assert(offsetof(struct tunnel, outer) + TUNNEL_USUAL_OUTER == 64 &&
-		       offsetof(struct tunnel, care_of_field) == 128,
+_Static_assert(sizeof(struct tunnel) == 128, "lines of a tunnel");
+_Static_assert(offsetof(struct tunnel, outer) + TUNNEL_USUAL_OUTER == 64,
 	"the usual outer header ends line 0");
+
+/* The ends of a tunnel are those of its outer header; the ports are 0 without UDP. */
+static inline bool tunnel_is_over_ipv4(const struct tunnel *t)
+{
+	return t->outer[0] >> 4 == 4;
+}
+
+static inline struct ip_address tunnel_end(const struct tunnel *t, size_t v4_at, size_t v6_at)
+{
+	be32 v4;
+
+	if (!tunnel_is_over_ipv4(t))
+		return ip_address_from_v6(t->outer + v6_at);
+	memcpy(&v4, t->outer + v4_at, sizeof(v4));
+	return ip_address_from_v4(v4);
+}
+
+static inline struct ip_address tunnel_agent_address(const struct tunnel *t)
+{
+	return tunnel_end(t, 12, 8);
+}
+
+static inline struct ip_address tunnel_care_of_address(const struct tunnel *t)
+{
+	return tunnel_end(t, 16, 24);
+}
+
+static inline be16 tunnel_port(const struct tunnel *t, size_t at)
+{
+	be16 port = 0;
+
+	if (t->flags & BINDING_UDP)
+		memcpy(&port, t->outer + (tunnel_is_over_ipv4(t) ? 20 : 40) + at, sizeof(port));
+	return port;
+}
+
+static inline be16 tunnel_agent_port(const struct tunnel *t)
+{
+	return tunnel_port(t, 0);
+}
+
+static inline be16 tunnel_care_of_port(const struct tunnel *t)
+{
+	return tunnel_port(t, 2);
+}
+
 #define TUNNEL_NONE    UINT32_MAX
 #define TABLES_VRF_MAX 16
 
@@ -235,7 +276,7 @@ struct tunnel_path *tables_path_of(
 struct tunnel_path *tables_path_write(const struct tables *t, const struct tunnel *tunnel);
 /* NULL when nothing was ever written there, which spares nearly all packets a miss. */
 struct tunnel_path *tables_path_learned(const struct tables *t, const struct tunnel *tunnel);
-/* The tunnel's agent; never NULL. Its object is hot, the tunnel's line 2 is not. */
+/* The tunnel's agent; never NULL. Its object is hot. */
 const struct agent *tables_agent_of(const struct tables *t, const struct tunnel *tunnel);
 /* Tunnel whose effective care-of address, agent address and encapsulation match an ICMP error's
  * quoted outer header; NULL. */

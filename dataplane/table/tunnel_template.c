@@ -27,22 +27,21 @@ static uint8_t *octets_put(uint8_t *at, const void *octets, size_t length)
 	return at + length;
 }
 
-static uint8_t *ip_put(uint8_t *at, const struct tunnel *tunnel, uint8_t protocol)
+static uint8_t *ip_put(
+	uint8_t *at, const struct binding_command *c, struct style style, uint8_t protocol)
 {
-	struct style style = style_of(tunnel->agent);
-
-	if (ip_address_is_v4(&tunnel->agent_address)) {
+	if (ip_address_is_v4(&c->agent_address)) {
 		uint8_t header[12] = {0x45, [IPV4_TOS] = (uint8_t)(style.dscp << 2),
 			[IPV4_FLAGS] = style.df, [IPV4_TTL] = style.ttl, protocol};
 		at = octets_put(at, header, sizeof(header));
-		at = octets_put(at, &tunnel->agent_address.bytes[12], 4);
-		return octets_put(at, &tunnel->care_of_address.bytes[12], 4);
+		at = octets_put(at, &c->agent_address.bytes[12], 4);
+		return octets_put(at, &c->care_of_address.bytes[12], 4);
 	}
 	uint8_t header[8] = {(uint8_t)(0x60 | style.dscp >> 2), (uint8_t)(style.dscp << 6), 0, 0, 0,
 		0, protocol, style.ttl};
 	at = octets_put(at, header, sizeof(header));
-	at = octets_put(at, tunnel->agent_address.bytes, 16);
-	return octets_put(at, tunnel->care_of_address.bytes, 16);
+	at = octets_put(at, c->agent_address.bytes, 16);
+	return octets_put(at, c->care_of_address.bytes, 16);
 }
 
 static uint8_t inner_protocol(const struct tunnel *tunnel)
@@ -53,19 +52,20 @@ static uint8_t inner_protocol(const struct tunnel *tunnel)
 	return ip_address_is_v4(&tunnel->home_address) ? ENCAPSULATION_IPIP : ENCAPSULATION_IPV6;
 }
 
-void tunnel_template_build(struct tunnel *tunnel)
+void tunnel_template_build(
+	struct tunnel *tunnel, const struct binding_command *command, const struct agent *agent)
 {
 	bool udp = tunnel->flags & BINDING_UDP;
 	uint8_t protocol = inner_protocol(tunnel);
 	uint8_t *at = tunnel->outer;
 
 	memset(tunnel->outer, 0, sizeof(tunnel->outer));
-	at = ip_put(at, tunnel, udp ? IPPROTO_UDP : protocol);
+	at = ip_put(at, command, style_of(agent), udp ? IPPROTO_UDP : protocol);
 	if (udp) {
 		const uint8_t lengths[4] = {0};
 		const uint8_t tunnel_data[4] = {4, protocol, 0, 0};
-		at = octets_put(at, &tunnel->agent_port, 2);
-		at = octets_put(at, &tunnel->care_of_port, 2);
+		at = octets_put(at, &command->agent_port, 2);
+		at = octets_put(at, &command->care_of_port, 2);
 		at = octets_put(at, lengths, sizeof(lengths));
 		at = octets_put(at, tunnel_data, sizeof(tunnel_data));
 	}
@@ -85,11 +85,11 @@ static void octet_store(uint8_t *at, uint8_t value)
 	__atomic_store_n(at, value, __ATOMIC_RELAXED);
 }
 
-void tunnel_template_restyle(struct tunnel *tunnel)
+void tunnel_template_restyle(struct tunnel *tunnel, const struct agent *agent)
 {
-	struct style style = style_of(tunnel->agent);
+	struct style style = style_of(agent);
 
-	if (ip_address_is_v4(&tunnel->agent_address)) {
+	if (tunnel_is_over_ipv4(tunnel)) {
 		octet_store(&tunnel->outer[IPV4_TOS], (uint8_t)(style.dscp << 2));
 		octet_store(&tunnel->outer[IPV4_FLAGS], style.df);
 		octet_store(&tunnel->outer[IPV4_TTL], style.ttl);

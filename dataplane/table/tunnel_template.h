@@ -8,10 +8,12 @@
 
 #include "dataplane/table/tables.h"
 
-/* Fills outer[] and outer_length from the tunnel's other fields and its agent's settings. */
-void tunnel_template_build(struct tunnel *tunnel);
+/* Fills outer[] and outer_length: the ends that the command says, the agent's settings, the rest
+ * from the tunnel's other fields. */
+void tunnel_template_build(
+	struct tunnel *tunnel, const struct binding_command *command, const struct agent *agent);
 /* Writes TTL, DSCP and DF of a reconfigured agent into a live tunnel, octet by octet. Main lcore.
  */
-void tunnel_template_restyle(struct tunnel *tunnel);
+void tunnel_template_restyle(struct tunnel *tunnel, const struct agent *agent);
 
 #endif

@@ -41,8 +41,11 @@ bool insert_consumer_leads(const struct insert_consumer *consumer,
 {
 	const struct tunnel *tunnel = tables_home_lookup(consumer->tables, 0, home_address);
 
-	return tunnel && tunnel->care_of_port == care_of_port &&
-	       ip_address_equal(&tunnel->care_of_address, care_of_address);
+	if (!tunnel)
+		return false;
+	const struct ip_address end = tunnel_care_of_address(tunnel);
+	return tunnel_care_of_port(tunnel) == care_of_port &&
+	       ip_address_equal(&end, care_of_address);
 }
 
 void insert_consumer_free(struct insert_consumer *consumer)

@@ -116,7 +116,8 @@ static void look(void)
 		const struct tunnel *t = tables_home_lookup(tables, 0, &host);
 		for (unsigned chain = 0; t; chain++) {
 			FUZZ_ASSERT(chain < 64 && t->outer_length <= sizeof(t->outer));
-			FUZZ_ASSERT(t->binding_id < limits.bindings && t->agent);
+			FUZZ_ASSERT(t->binding_id < limits.bindings);
+			FUZZ_ASSERT(tables_agent_of(tables, t)->users > 0);
 			t = tables_tunnel_next(tables, t);
 		}
 		(void)tables_prefix_lookup(tables, 0, &host);

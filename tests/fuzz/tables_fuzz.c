@@ -90,7 +90,7 @@ static void chain_check(const struct tables *t, uint16_t vrf, const struct ip_ad
 		FUZZ_ASSERT(at->binding_id < BINDINGS);
 		FUZZ_ASSERT(at->vrf == vrf && ip_address_equal(&at->home_address, home));
 		FUZZ_ASSERT(at->outer_length >= 20 && at->outer_length <= TUNNEL_OUTER_MAX);
-		FUZZ_ASSERT(at->agent->users > 0);
+		FUZZ_ASSERT(tables_agent_of(t, at)->users > 0);
 		FUZZ_ASSERT(++length <= BINDINGS);
 	}
 }

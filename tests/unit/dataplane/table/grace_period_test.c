@@ -26,12 +26,10 @@ static struct ip_address home_number(unsigned n)
 static bool tunnel_whole(const struct tunnel *tunnel)
 {
 	/* The writer puts the same number into address and port. */
-	uint16_t port;
-	memcpy(&port, &tunnel->outer[22], 2);
-	return port == tunnel->care_of_port &&
-	       memcmp(&tunnel->outer[16], &tunnel->care_of_address.bytes[12], 4) == 0 &&
-	       tunnel->care_of_address.bytes[14] == (ntohs(port) >> 8) &&
-	       tunnel->care_of_address.bytes[15] == (uint8_t)ntohs(port);
+	const struct ip_address care_of = tunnel_care_of_address(tunnel);
+	uint16_t port = ntohs(tunnel_care_of_port(tunnel));
+
+	return care_of.bytes[14] == port >> 8 && care_of.bytes[15] == (uint8_t)port;
 }
 
 static void *reader(void *unused)

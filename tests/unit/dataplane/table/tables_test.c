@@ -86,9 +86,9 @@ static void handover_swaps_the_whole_tunnel(void **state)
 	apply(t, udp_binding_command(7, "10.1.0.10", "203.0.113.9", 50000), 0);
 	const struct tunnel *after = home(t, "10.1.0.10");
 	assert_ptr_not_equal(before, after);
-	assert_int_equal(after->care_of_port, htons(50000));
+	assert_int_equal(tunnel_care_of_port(after), htons(50000));
 	assert_memory_equal(before->outer, copy.outer, sizeof(copy.outer));
-	assert_int_equal(before->care_of_port, htons(40007));
+	assert_int_equal(tunnel_care_of_port(before), htons(40007));
 }
 
 static void refresh_changes_expiry_alone(void **state)
@@ -149,7 +149,8 @@ static void old_care_of_has_its_grace(void **state)
 	const struct tunnel *previous = tables_tunnel_previous(t, now, rte_rdtsc());
 	assert_non_null(previous);
 	struct ip_address old = address("198.51.100.2");
-	assert_true(ip_address_equal(&previous->care_of_address, &old));
+	struct ip_address kept = tunnel_care_of_address(previous);
+	assert_true(ip_address_equal(&kept, &old));
 	assert_null(tables_tunnel_previous(t, now, now->previous_until_tsc));
 	agent.agent.old_care_of_grace_ns = 6 * CLOCK_NS_PER_S;
 	apply(t, agent, EINVAL);
@@ -272,8 +273,8 @@ static void locals_tell_agents_from_the_kernel(void **state)
 	gone.agent.address = agent;
 	apply(t, gone, 0);
 	assert_int_equal(tables_local_lookup(t, 0, &agent).kind, LOCAL_KERNEL);
-	assert_int_equal(
-		home(t, "10.1.0.10")->agent->tunnel_ttl, 64); // lives as long as its tunnels
+	assert_int_equal(tables_agent_of(t, home(t, "10.1.0.10"))->tunnel_ttl,
+		64); // lives as long as its tunnels
 	apply(t, binding_command(2, "10.1.0.11", "198.51.100.1"), ENOENT);
 }
 

@@ -31,8 +31,12 @@ static int free_tables(void **state)
 	return 0;
 }
 
+static struct binding_command last_set[8]; /* by binding id */
+
 static void apply(struct tables *t, struct command command)
 {
+	if (command.type == COMMAND_BINDING_SET)
+		last_set[command.binding.binding_id] = command.binding;
 	assert_int_equal(tables_apply(t, &command), 0);
 	uint64_t token = tables_publish(t);
 	assert_true(tables_synced(t, token)); /* no worker is online */
@@ -42,7 +46,7 @@ static void apply(struct tables *t, struct command command)
 static bool may_go_in(const struct tunnel *t)
 {
 	return t->encapsulation == ENCAPSULATION_IPIP && ip_address_is_v4(&t->home_address) &&
-	       ip_address_is_v4(&t->care_of_address) && !(t->flags & BINDING_SUSPENDED) &&
+	       tunnel_is_over_ipv4(t) && !(t->flags & BINDING_SUSPENDED) &&
 	       !(t->flags & BINDING_STALE_NAT) && !(t->flags & BINDING_HALF_BOUND);
 }
 
@@ -50,23 +54,38 @@ static bool may_go_in(const struct tunnel *t)
 static bool may_come_out(const struct tunnel *t)
 {
 	return t->encapsulation == ENCAPSULATION_IPIP && ip_address_is_v4(&t->home_address) &&
-	       ip_address_is_v4(&t->care_of_address) && !(t->flags & BINDING_HALF_BOUND);
+	       tunnel_is_over_ipv4(t) && !(t->flags & BINDING_HALF_BOUND);
 }
 
 static void check_outer(const struct tunnel *t)
 {
+	const struct binding_command *set = &last_set[t->binding_id];
 	const size_t ports = 20;
 	bool udp = t->flags & BINDING_UDP;
 
 	assert_int_equal(t->outer_length, udp ? 32 : 20);
 	assert_int_equal(t->outer[0], 0x45);
 	assert_int_equal(t->outer[9], udp ? IPPROTO_UDP : IPPROTO_IPIP);
-	assert_memory_equal(t->outer + 12, t->agent->address.bytes + 12, 4);
-	assert_memory_equal(t->outer + 16, t->care_of_address.bytes + 12, 4);
+	assert_memory_equal(t->outer + 12, set->agent_address.bytes + 12, 4);
+	assert_memory_equal(t->outer + 16, set->care_of_address.bytes + 12, 4);
 	if (udp) {
-		assert_memory_equal(t->outer + ports, &t->agent_port, 2);
-		assert_memory_equal(t->outer + ports + 2, &t->care_of_port, 2);
+		assert_memory_equal(t->outer + ports, &set->agent_port, 2);
+		assert_memory_equal(t->outer + ports + 2, &set->care_of_port, 2);
 	}
+}
+
+/* The ends are read out of the outer header, whatever is in it. */
+static void check_ends(const struct tunnel *t)
+{
+	const struct binding_command *set = &last_set[t->binding_id];
+	const struct ip_address agent = tunnel_agent_address(t),
+				care_of = tunnel_care_of_address(t);
+	bool udp = t->flags & BINDING_UDP;
+
+	assert_memory_equal(&agent, &set->agent_address, sizeof(agent));
+	assert_memory_equal(&care_of, &set->care_of_address, sizeof(care_of));
+	assert_int_equal(tunnel_agent_port(t), udp ? set->agent_port : 0);
+	assert_int_equal(tunnel_care_of_port(t), udp ? set->care_of_port : 0);
 }
 
 /* The chain of the home address, each of its tunnels: usual as said from the first one on. */
@@ -92,6 +111,7 @@ static void check(const struct tables *t, const char *home_text, const char *usu
 		assert_int_equal(tunnel->home, ip_address_is_v4(&tunnel->home_address)
 						       ? ip_address_v4(&tunnel->home_address)
 						       : 0);
+		check_ends(tunnel);
 		if (out || in) {
 			check_outer(tunnel);
 			assert_int_equal(!!(tunnel->usual & TUNNEL_USUAL_BARE),
@@ -141,22 +161,26 @@ static void other_encapsulations_and_families_are_the_steps_own(void **state)
 	struct command outer_6 = binding_command(4, "10.1.0.13", "2001:db8:9::1");
 	struct command home_6 = binding_command(5, "2001:db8:1::5", "2001:db8:9::2");
 	struct command home_6_over_4 = binding_command(6, "2001:db8:1::6", "198.51.100.1");
+	struct command udp_6 = udp_binding_command(7, "10.1.0.14", "2001:db8:9::3", 4001);
 
 	gre.binding.encapsulation = udp_gre.binding.encapsulation = ENCAPSULATION_GRE;
 	minimal.binding.encapsulation = ENCAPSULATION_MINIMAL;
 	outer_6.binding.agent_address = home_6.binding.agent_address = address("2001:db8::1");
+	udp_6.binding.agent_address = outer_6.binding.agent_address;
 	apply(t, gre);
 	apply(t, minimal);
 	apply(t, udp_gre);
 	apply(t, outer_6);
 	apply(t, home_6);
 	apply(t, home_6_over_4);
+	apply(t, udp_6);
 	check(t, "10.1.0.10", "n");
 	check(t, "10.1.0.11", "n");
 	check(t, "10.1.0.12", "n");
 	check(t, "10.1.0.13", "n");
 	check(t, "2001:db8:1::5", "n");
 	check(t, "2001:db8:1::6", "n");
+	check(t, "10.1.0.14", "n");
 }
 
 static void it_follows_each_change(void **state)
