@@ -98,16 +98,16 @@ class PktgenBed:
 		assert result.returncode == status, f"status {result.returncode}, not {status}: {result.stderr.strip()[-400:]}"
 		return result
 
-	def stderr_of(self, text, devices, *own, lcores=1):
+	def started(self, text, devices, *own, lcores=1):
 		return subprocess.run(self.command(devices, "--profile", self.write(text), *own, lcores=lcores), stdin=subprocess.DEVNULL,
-			capture_output=True, text=True, timeout=240).stderr
+			capture_output=True, text=True, timeout=240)
+
+	def stderr_of(self, text, devices, *own, lcores=1):
+		return self.started(text, devices, *own, lcores=lcores).stderr
 
 	def refused(self, text, status, message, devices=None):
-		if devices is None:
-			stderr = self.offline(text, "--check", status=status).stderr
-		else:
-			stderr = self.stderr_of(text, devices)
-		assert re.search(message, stderr), stderr[-400:]
+		result = self.offline(text, "--check", status=status) if devices is None else self.started(text, devices)
+		assert result.returncode == status and re.search(message, result.stderr), (result.returncode, result.stderr[-400:])
 
 	# ---- the second reader
 

@@ -223,7 +223,7 @@ def test_replays_as_it_was_recorded(bed):
 			assert report["sent"] == report["received"] == report["lag_ns"]["count"] == loops * len(times), report
 			assert report["seconds"] >= last and report["timing"] == "timestamps" and abs(report["recorded_seconds"] - 0.5) < 1e-9, report
 			assert [bytes(p) for p in rdpcap(bed.path("replayed.pcap"))] == loops * frames
-	bed.refused(text.replace("timed.pcap", "nowhere.pcap"), 66, "nowhere.pcap cannot be read: No such file", RING)
+	bed.refused(text.replace("timed.pcap", "missing.pcap"), 66, "missing.pcap cannot be read: No such file", RING)
 
 
 def test_every_flow_is_accounted_for(bed):
