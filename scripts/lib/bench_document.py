@@ -128,7 +128,8 @@ def commits(rows):
 	for row in rows:
 		benches.setdefault(row.get("machine", {}).get("commit"), {})[row["bench"]] = None
 	last = max(rows, key=lambda row: row["time"]).get("machine", {}).get("commit")
-	others = [f"{', '.join(names)}: {commit}" for commit, names in benches.items() if commit != last]
+	every = [name for names in benches.values() for name in names]
+	others = [", ".join(name + " in part" * (every.count(name) > 1) for name in names) + f": {commit}" for commit, names in benches.items() if commit != last]
 	return f"commit {last}" + "".join(f"; {one}" for one in others)
 
 

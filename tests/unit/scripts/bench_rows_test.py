@@ -102,6 +102,8 @@ class RowsTest(unittest.TestCase):
 		rows = [{"bench": bench, "time": at, "machine": {"commit": commit}} for bench, at, commit in (("esp", 3, "c2"), ("ring", 1, "c1"), ("ndr", 2, "c1"))]
 		self.assertEqual(document.commits(rows), "commit c2; ring, ndr: c1")
 		self.assertEqual(document.commits(rows[:1]), "commit c2")
+		rows.append(dict(rows[-1], bench=rows[0]["bench"]))  # of the same commit as the one before
+		self.assertIn(f"{rows[0]['bench']} in part", document.commits(rows))
 
 
 if __name__ == "__main__":
