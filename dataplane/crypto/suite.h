@@ -82,12 +82,18 @@ static inline bool suite_is_wide(const struct suite *suite)
 	       suite->cipher != SUITE_CIPHER_CHACHA20_POLY1305;
 }
 
+/* For gcm_direct.h? */
+static inline bool suite_is_direct(const struct suite *suite)
+{
+	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
+}
+
 /* One sentence. */
 const char *suite_error_text(enum suite_error error);
 
 /* All rows, for tests and lists. */
 unsigned suite_count(void);
-extern const struct suite suite_rows[];
+extern const struct suite suite_rows[]; /* suite_count() of them */
 static inline const struct suite *suite_at(unsigned index)
 {
 	return &suite_rows[index];

@@ -16,11 +16,11 @@ step_result minimal_encap(struct worker *worker, struct rte_mbuf *packet)
 	struct minimal_header minimal;
 	struct rte_ipv4_hdr *ip;
 	uint16_t header_length = p->payload_offset;
-	const struct ip_address agent = tunnel_agent_address(p->tunnel);
-	const struct ip_address care_of = tunnel_care_of_address(p->tunnel);
 
 	if (!is_possible(p))
 		return outer_ipip(worker, packet); /* HA4-ALT-08; here, for the order of the flow */
+	const struct ip_address agent = tunnel_agent_address(p->tunnel);
+	const struct ip_address care_of = tunnel_care_of_address(p->tunnel);
 	minimal = minimal_header_of(rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(packet, MINIMAL_HEADER_LENGTH);
 	if (ip == NULL)

@@ -7,15 +7,14 @@
 
 /* HA4-FWD-11, N35: IP-in-IP from the care-of address to the home address, with the home address
  * inside again. */
-static bool is_encapsulated_loop(
-	struct rte_mbuf *packet, const struct packet *p, const struct tunnel *t)
+static bool is_encapsulated_loop(struct rte_mbuf *packet, const struct packet *p,
+	const struct tunnel *t, const struct ip_address *care_of)
 {
-	const struct ip_address care_of = tunnel_care_of_address(t);
 	const struct rte_ipv4_hdr *inner;
 
 	if (p->protocol != IPPROTO_IPIP || packet_is_ipv6(p) || p->flags & PACKET_FRAGMENT_LATER ||
 		!ip_address_equal(&p->destination, &t->home_address) ||
-		!(ip_address_equal(&p->source, &care_of) ||
+		!(ip_address_equal(&p->source, care_of) ||
 			(t->care_of_field != 0 && ip_address_v4(&p->source) == t->care_of_field)) ||
 		!packet_pull(packet, p->payload_offset + (uint32_t)sizeof(*inner)))
 		return false;
@@ -32,7 +31,7 @@ static enum drop_reason check_loop(
 
 	if (p->flags & PACKET_LOCAL)
 		return DROP_NONE;
-	if (is_encapsulated_loop(packet, p, t))
+	if (is_encapsulated_loop(packet, p, t, &care_of))
 		return DROP_fwd_encapsulated_loop;
 	if (ip_address_equal(&p->source, &care_of))
 		return DROP_fwd_loop;

@@ -223,12 +223,6 @@ static __attribute__((noinline)) const struct sa_outbound *sa_find_anew(
 	return sa_lane_is_of(sa, policy->sa_id) ? sa : NULL;
 }
 
-/* For gcm_direct. */
-static inline bool is_direct(const struct suite *suite)
-{
-	return suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV);
-}
-
 /* May the lane send what its policy lets pass? */
 static __rte_always_inline bool run_opens(struct esp_out *lane, struct esp_out_run *run)
 {
@@ -250,7 +244,7 @@ static __rte_always_inline bool run_opens(struct esp_out *lane, struct esp_out_r
 		rte_prefetch0(&lane->worker->policy_hits[policy->policy_id]);
 	run->suite = suite_at(sa->suite_row);
 	run->key = sa_outbound_key(sa);
-	lane->direct &= is_direct(run->suite);
+	lane->direct &= suite_is_direct(run->suite);
 	return has_way(lane, run);
 }
 

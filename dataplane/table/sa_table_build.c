@@ -186,7 +186,7 @@ void sa_table_build_usual(struct sa_inbound *sa)
 		return;
 	sa->outer_remote = ip_address_v4(&sa->remote);
 	sa->outer_local = ip_address_v4(&sa->local);
-	if (suite->cipher == SUITE_CIPHER_GCM && !(suite->flags & SUITE_IMPLICIT_IV))
+	if (suite_is_direct(suite))
 		sa->gcm_key = suite->cipher_key_length;
 }
 

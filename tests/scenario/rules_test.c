@@ -4,6 +4,18 @@
  */
 #include "tests/scenario/scenario.h"
 
+/* The reply to what came through inbound SA `sa_id`. */
+static int code_through(struct home *h, const struct ask *ask, uint32_t sa_id)
+{
+	struct punt_record record;
+
+	ask_build(h, ask, &record);
+	record.layer_count = 1;
+	record.layers[0].kind = DECAP_ESP;
+	record.layers[0].id = sa_id;
+	return receive_code(h, &record);
+}
+
 /* ---- form ---- */
 
 // HA4-BAD-12, HA4-BAD-13
@@ -145,25 +157,13 @@ static void reverse_tunnels(void **state)
 	ask = plain;
 	ask.flags = MIP4_D;
 	ask.care_of = "10.9.0.7";
-	ask_build(h, &ask, &record);
-	record.layer_count = 1;
-	record.layers[0].kind = DECAP_ESP;
-	record.layers[0].id = 7;
-	assert_int_equal(receive_code(h, &record), 138);
+	assert_int_equal(code_through(h, &ask, 7), 138);
 	struct ask translated = natted(udp_request); /* the tunnel would end there, too */
 	translated.flags = MIP4_D;
 	translated.source = "10.9.0.7";
-	ask_build(h, &translated, &record);
-	record.layer_count = 1;
-	record.layers[0].kind = DECAP_ESP;
-	record.layers[0].id = 7;
-	assert_int_equal(receive_code(h, &record), 138);
+	assert_int_equal(code_through(h, &translated, 7), 138);
 	ask.flags = FORWARD;
-	ask_build(h, &ask, &record);
-	record.layer_count = 1;
-	record.layers[0].kind = DECAP_ESP;
-	record.layers[0].id = 7;
-	assert_int_equal(receive_code(h, &record), 0);
+	assert_int_equal(code_through(h, &ask, 7), 0);
 	assert_true(home_live(h, "10.1.0.10")->flags & BINDING_REQUIRES_IPSEC); // HA4-MODE-06
 	ask.port = 1; // HA4-MODE-03: not out of its SA
 	ask_build(h, &ask, &record);
@@ -182,11 +182,7 @@ static void reverse_tunnels(void **state)
 	assert_true(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
 	h->owned_sa = 11; /* the node registers out of its new SA */
 	ask.port = 0;
-	ask_build(h, &ask, &record);
-	record.layer_count = 1;
-	record.layers[0].kind = DECAP_ESP;
-	record.layers[0].id = 11;
-	assert_int_equal(receive_code(h, &record), 0);
+	assert_int_equal(code_through(h, &ask, 11), 0);
 	assert_false(home_live(h, "10.1.0.10")->flags & BINDING_SUSPENDED);
 	assert_int_equal(home_live(h, "10.1.0.10")->sa_id, 11);
 	// over a restart: its own SA is there, or another one has the address by then
